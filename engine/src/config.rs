@@ -1,0 +1,59 @@
+//! Settings of the engine: data, no components.
+
+use holdfast_ports::membership::Member;
+use holdfast_ports::membership::Owner;
+
+/// When a stream thread commits. Adaptive: a single request is committed at once, a flood in large groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommitConfig {
+    /// A commit happens at the latest after this many input records.
+    pub records_max: usize,
+    /// … or this many output bytes.
+    pub bytes_max: u64,
+    /// … or this long after its first record, in µs.
+    pub interval_max_us: u64,
+    /// Two commits begin at least this far apart while more may come, in µs: groups small requests on a log whose transactions are dear.
+    pub spacing_min_us: u64,
+}
+
+impl CommitConfig {
+    /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance.
+    pub const KAFKA: Self =
+        Self { records_max: 20_000, bytes_max: 32 << 20, interval_max_us: 100_000, spacing_min_us: 5_000 };
+
+    /// For the embedded log: a transaction costs one sync, so nothing is gained by waiting.
+    pub const EMBEDDED: Self =
+        Self { records_max: 10_000, bytes_max: 16 << 20, interval_max_us: 50_000, spacing_min_us: 0 };
+}
+
+/// Settings of one stream thread.
+#[derive(Debug, Clone)]
+pub struct StreamConfig {
+    /// The app's group, names of its changelogs, and number of places.
+    pub member: Member,
+    /// What places are claimed with; `owner.writer` is the transactional writer's name.
+    pub owner: Owner,
+    /// When to commit.
+    pub commit: CommitConfig,
+    /// Input records taken in one step, at most: bounds how long a step lasts.
+    pub fetch_records_max: usize,
+    /// Delayed messages sent in one step by one task, at most.
+    pub delayed_records_max: usize,
+    /// How often the group is asked for changes, in µs.
+    pub membership_interval_us: u64,
+}
+
+impl StreamConfig {
+    /// Settings for `member` and `owner` with the given commit policy and defaults for the rest.
+    #[must_use]
+    pub fn new(member: Member, owner: Owner, commit: CommitConfig) -> Self {
+        Self {
+            member,
+            owner,
+            commit,
+            fetch_records_max: 2_000,
+            delayed_records_max: 10_000,
+            membership_interval_us: 20_000,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The four verbs of a processor: its stores, [`Context::send`], [`Context::send_at`], [`Context::effect`].
+
+use crate::codec;
+use crate::delayed::{self, DelayedId};
+use crate::effect::{self, EffectId};
+use crate::key::{Key, prefix_end};
+use crate::misplaced;
+use crate::position::Position;
+use crate::processor::ProcessError;
+use crate::table::Table;
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, Record, Topic};
+use holdfast_ports::store::Store;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::ops::ControlFlow;
+
+/// A record on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct Output<'a> {
+    /// Where to: a sink of the topology, or its inbox.
+    pub topic: &'a str,
+    /// Which place; `None` = where the key lives.
+    pub place: Option<u32>,
+    /// The key. A record without key and place stays in the sender's place.
+    pub key: Option<&'a [u8]>,
+    /// The value.
+    pub value: Option<&'a [u8]>,
+    /// Headers in order.
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
+
+/// What one record (or one due message) sent, kept until it is known not to have failed.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    records: Vec<Queued>,
+    headers: Vec<(Span, Span)>,
+}
+
+type Span = (u32, u32);
+
+#[derive(Debug)]
+struct Queued {
+    topic: Topic,
+    partition: u32,
+    key: Option<Span>,
+    value: Option<Span>,
+    headers: (u32, u32),
+}
+
+impl Outbox {
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.records.clear();
+        self.headers.clear();
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        // One record's outputs are bounded by the log's record limit, far below 4 GiB.
+        (u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(self.bytes.len()).unwrap_or(u32::MAX))
+    }
+
+    fn bytes_of(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.0 as usize..span.1 as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn push(&mut self, topic: Topic, partition: u32, output: &Output<'_>) {
+        let key = output.key.map(|k| self.keep(k));
+        let value = output.value.map(|v| self.keep(v));
+        let first = self.headers.len();
+        for (name, content) in output.headers {
+            let pair = (self.keep(name.as_bytes()), self.keep(content));
+            self.headers.push(pair);
+        }
+        let headers = (u32::try_from(first).unwrap_or(u32::MAX), u32::try_from(self.headers.len()).unwrap_or(u32::MAX));
+        self.records.push(Queued { topic, partition, key, value, headers });
+    }
+
+    /// Hands each record over in the order it was sent.
+    pub(crate) fn drain<E>(&mut self, mut each: impl FnMut(&NewRecord<'_>) -> Result<(), E>) -> Result<u64, E> {
+        let mut headers: Vec<(&str, &[u8])> = Vec::new();
+        let mut sent_bytes = 0;
+        for queued in &self.records {
+            headers.clear();
+            let range = queued.headers.0 as usize..queued.headers.1 as usize;
+            for (name, content) in self.headers.get(range).unwrap_or_default() {
+                headers.push((std::str::from_utf8(self.bytes_of(*name)).unwrap_or_default(), self.bytes_of(*content)));
+            }
+            let record = NewRecord {
+                topic: &queued.topic,
+                partition: queued.partition,
+                key: queued.key.map(|s| self.bytes_of(s)),
+                value: queued.value.map(|s| self.bytes_of(s)),
+                headers: &headers,
+            };
+            sent_bytes += record.key.map_or(0, <[u8]>::len) as u64 + record.value.map_or(0, <[u8]>::len) as u64;
+            each(&record)?;
+        }
+        self.clear();
+        Ok(sent_bytes)
+    }
+}
+
+/// What a processor sees while it has a record in hand.
+pub struct Context<'a> {
+    pub(crate) store: &'a mut dyn Store,
+    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) position: &'a mut Position,
+    pub(crate) delayed: &'a mut delayed::Pending,
+    /// Topics it may send to: sinks and sources.
+    pub(crate) sinks: &'a [Topic],
+    pub(crate) source: &'a Topic,
+    pub(crate) offset: i64,
+    pub(crate) append_ms: i64,
+    pub(crate) now_ms: i64,
+    pub(crate) place: u32,
+    pub(crate) places: u32,
+    pub(crate) scratch: &'a mut Vec<u8>,
+}
+
+impl Context<'_> {
+    /// The time of the record in hand, in ms since the epoch: its append time, made monotone in the partition. There is no other clock.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    /// The append time as the log gave it. May step back; decide with [`Context::now_ms`].
+    #[must_use]
+    pub fn append_ms(&self) -> i64 {
+        self.append_ms
+    }
+
+    /// The place this task works in.
+    #[must_use]
+    pub fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// Number of places of the app.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        self.places
+    }
+
+    /// Topic of the record in hand.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        self.source
+    }
+
+    /// Offset of the record in hand.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    /// Reads a row, own writes included.
+    ///
+    /// # Errors
+    /// [`ProcessError::Store`] when the store cannot be read.
+    pub fn get<K: Key, V: DeserializeOwned>(&mut self, table: &Table<K, V>, key: &K) -> Result<Option<V>, ProcessError> {
+        self.scratch.clear();
+        key.encode(self.scratch);
+        let mut row = None;
+        self.store.get(table.id(), self.scratch, &mut |bytes| row = Some(codec::decode(bytes)))?;
+        Ok(row.transpose()?)
+    }
+
+    /// Whether a row is there, without reading it.
+    ///
+    /// # Errors
+    /// As [`Context::get`].
+    pub fn contains<K: Key, V>(&mut self, table: &Table<K, V>, key: &K) -> Result<bool, ProcessError> {
+        self.scratch.clear();
+        key.encode(self.scratch);
+        Ok(self.store.get(table.id(), self.scratch, &mut |_| {})?)
+    }
+
+    /// Writes a row.
+    ///
+    /// # Errors
+    /// As [`Context::get`].
+    pub fn put<K: Key, V: Serialize>(&mut self, table: &Table<K, V>, key: &K, row: &V) -> Result<(), ProcessError> {
+        self.scratch.clear();
+        key.encode(self.scratch);
+        let key_end = self.scratch.len();
+        codec::encode(row, self.scratch)?;
+        let (key, row) = self.scratch.split_at(key_end);
+        Ok(self.store.put(table.id(), key, row)?)
+    }
+
+    /// Deletes a row.
+    ///
+    /// # Errors
+    /// As [`Context::get`].
+    pub fn delete<K: Key, V>(&mut self, table: &Table<K, V>, key: &K) -> Result<(), ProcessError> {
+        self.scratch.clear();
+        key.encode(self.scratch);
+        Ok(self.store.delete(table.id(), self.scratch)?)
+    }
+
+    /// Visits the rows whose key begins with `prefix` (made with [`crate::key`]'s writers) in key order; `Break` ends it.
+    ///
+    /// # Errors
+    /// As [`Context::get`].
+    pub fn scan<K: Key, V: DeserializeOwned>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
+    ) -> Result<(), ProcessError> {
+        let mut failed = None;
+        self.store.scan(table.id(), prefix, prefix_end(prefix).as_deref(), &mut |key, row| {
+            match (K::decode(key), codec::decode(row)) {
+                (Some(key), Ok(row)) => visit(key, row),
+                (None, _) => {
+                    failed = Some(codec::CodecError::Corrupt("key of another shape".to_owned()));
+                    ControlFlow::Break(())
+                }
+                (_, Err(error)) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Sends now: the record becomes visible with the commit that makes this decision true. Placed where its key lives.
+    ///
+    /// # Errors
+    /// [`ProcessError::Fail`] when `topic` is not a sink of the topology.
+    pub fn send(&mut self, topic: &str, key: &[u8], value: &[u8]) -> Result<(), ProcessError> {
+        self.send_output(&Output { topic, place: None, key: Some(key), value: Some(value), headers: &[] })
+    }
+
+    /// [`Context::send`] with everything a record can have.
+    ///
+    /// # Errors
+    /// As [`Context::send`].
+    pub fn send_output(&mut self, output: &Output<'_>) -> Result<(), ProcessError> {
+        let topic = self.sink(output.topic)?;
+        let partition = self.partition_of(output);
+        self.outbox.push(topic, partition, output);
+        Ok(())
+    }
+
+    /// Sends later: the message is kept with the state and sent when `due_ms` (epoch) has come by the worker's clock, never before. The receiver
+    /// compares its own `now` with the deadline: early means "not yet".
+    ///
+    /// # Errors
+    /// As [`Context::send`], and [`ProcessError::Store`].
+    pub fn send_at(&mut self, due_ms: i64, output: &Output<'_>) -> Result<DelayedId, ProcessError> {
+        let topic = self.sink(output.topic)?;
+        let partition = self.partition_of(output);
+        self.position.sequence += 1;
+        let id = DelayedId { due_ms, sequence: self.position.sequence };
+        self.scratch.clear();
+        delayed::encode(&topic, partition, output, self.scratch);
+        self.store.put(delayed::STORE.id, &id.to_bytes(), self.scratch)?;
+        self.delayed.note(due_ms);
+        Ok(id)
+    }
+
+    /// Takes a delayed message back. Harmless when it has been sent already.
+    ///
+    /// # Errors
+    /// [`ProcessError::Store`].
+    pub fn cancel(&mut self, id: DelayedId) -> Result<(), ProcessError> {
+        Ok(self.store.delete(delayed::STORE.id, &id.to_bytes())?)
+    }
+
+    /// Asks for something outside: performed after this commit, at least once, never in a replay. The result comes back into the inbox with header
+    /// [`effect::HEADER`], and that record ends the effect.
+    ///
+    /// # Errors
+    /// [`ProcessError::Store`].
+    pub fn effect(&mut self, kind: &str, payload: &[u8]) -> Result<EffectId, ProcessError> {
+        self.position.sequence += 1;
+        let id = EffectId(self.position.sequence);
+        self.scratch.clear();
+        effect::encode(kind, payload, self.scratch);
+        self.store.put(effect::STORE.id, &id.to_bytes(), self.scratch)?;
+        Ok(id)
+    }
+
+    /// The place in which `key` lives.
+    #[must_use]
+    pub fn place_of(&self, key: &[u8]) -> u32 {
+        place_of(key, self.places)
+    }
+
+    /// Where the record in hand first entered the log, before it was forwarded: its identity when it brings none.
+    #[must_use]
+    pub fn origin(&self, record: &Record<'_>) -> String {
+        match record.header(misplaced::ORIGIN) {
+            Some(origin) => String::from_utf8_lossy(origin).into_owned(),
+            None => format!("{}-{}-{}", self.source, self.place, self.offset),
+        }
+    }
+
+    /// Forwards a record that landed in a foreign place (a producer that set no key) to the place of `key`, inside this transaction, with its value
+    /// and headers as they are.
+    ///
+    /// # Errors
+    /// [`ProcessError::Refuse`] when it has been forwarded before: two programs disagree about places, and it must not go round for ever.
+    pub fn forward(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), ProcessError> {
+        misplaced::forward(self, record, key)
+    }
+
+    fn partition_of(&self, output: &Output<'_>) -> u32 {
+        match (output.place, output.key) {
+            (Some(place), _) => place,
+            (None, Some(key)) => self.place_of(key),
+            (None, None) => self.place,
+        }
+    }
+
+    fn sink(&self, topic: &str) -> Result<Topic, ProcessError> {
+        self.sinks
+            .iter()
+            .find(|sink| &***sink == topic)
+            .cloned()
+            .ok_or_else(|| ProcessError::fail("UnknownSink", format!("{topic} is not a sink of this topology")))
+    }
+}

@@ -1,0 +1,114 @@
+//! Dead letters: the original value with headers that say where it came from and why it is here.
+
+use crate::context::{Outbox, Output};
+use crate::processor::ProcessError;
+use holdfast_ports::record::{Record, Topic};
+
+/// Headers of a dead letter, in order: the seeds' names, attempts, and the original's CloudEvents id.
+pub mod header {
+    /// Topic it came from.
+    pub const TOPIC: &str = "X-Original-Topic";
+    /// Partition it came from.
+    pub const PARTITION: &str = "X-Original-Partition";
+    /// Offset it came from.
+    pub const OFFSET: &str = "X-Original-Offset";
+    /// The machine's word for what was wrong.
+    pub const CLASS: &str = "X-Exception-Class";
+    /// The same for humans.
+    pub const MESSAGE: &str = "X-Exception-Message";
+    /// When it was given up: the task's `now`, in ms since the epoch.
+    pub const TIMESTAMP: &str = "X-Failed-Timestamp";
+    /// Attempts made.
+    pub const ATTEMPTS: &str = "X-Attempts";
+}
+
+/// Longest message kept, in bytes: an error may quote the input.
+const MESSAGE_BYTES_MAX: usize = 1_000;
+
+/// Where a failing record stood.
+pub(crate) struct Failed<'a> {
+    pub(crate) source: &'a Topic,
+    pub(crate) place: u32,
+    pub(crate) now_ms: i64,
+    pub(crate) attempts: u32,
+}
+
+/// Puts the dead letter of `record` into the outbox, in the same place of `dead_letters` as it came from.
+pub(crate) fn bury(outbox: &mut Outbox, dead_letters: &Topic, failed: &Failed<'_>, record: &Record<'_>, why: &ProcessError) {
+    let place = failed.place.to_string();
+    let offset = record.offset.to_string();
+    let now = failed.now_ms.to_string();
+    let attempts = failed.attempts.to_string();
+    let message = why.to_string();
+    let mut headers: Vec<(&str, &[u8])> = Vec::new();
+    record.headers.each(&mut |name, value| {
+        // What an earlier burial wrote is replaced: a redriven record names its last failure.
+        if !name.starts_with("X-") {
+            headers.push((name, value.unwrap_or_default()));
+        }
+    });
+    headers.extend([
+        (header::TOPIC, failed.source.as_bytes()),
+        (header::PARTITION, place.as_bytes()),
+        (header::OFFSET, offset.as_bytes()),
+        (header::CLASS, why.class().as_bytes()),
+        (header::MESSAGE, cut(&message).as_bytes()),
+        (header::TIMESTAMP, now.as_bytes()),
+        (header::ATTEMPTS, attempts.as_bytes()),
+    ]);
+    outbox.push(
+        dead_letters.clone(),
+        failed.place,
+        &Output { topic: dead_letters, place: Some(failed.place), key: record.key, value: record.value, headers: &headers },
+    );
+}
+
+fn cut(message: &str) -> &str {
+    let mut end = message.len().min(MESSAGE_BYTES_MAX);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_ports::record::NoHeaders;
+
+    #[test]
+    fn a_dead_letter_keeps_the_value_and_says_why() {
+        let mut outbox = Outbox::default();
+        let source: Topic = "in".into();
+        let record = Record { offset: 7, append_ms: 1, key: Some(b"k"), value: Some(b"\xff\xfe"), headers: &NoHeaders };
+        let failed = Failed { source: &source, place: 2, now_ms: 99, attempts: 4 };
+        bury(&mut outbox, &"in-dlq".into(), &failed, &record, &ProcessError::fail("Boom", "no luck"));
+        let mut seen = Vec::new();
+        outbox
+            .drain::<()>(|out| {
+                assert_eq!((out.topic, out.partition, out.key, out.value), ("in-dlq", 2, record.key, record.value));
+                seen.extend(out.headers.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v))));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(
+            seen,
+            [
+                "X-Original-Topic=in",
+                "X-Original-Partition=2",
+                "X-Original-Offset=7",
+                "X-Exception-Class=Boom",
+                "X-Exception-Message=Boom: no luck",
+                "X-Failed-Timestamp=99",
+                "X-Attempts=4"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let long = "가".repeat(1_000);
+        assert!(cut(&long).len() <= MESSAGE_BYTES_MAX);
+        assert!(long.starts_with(cut(&long)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Delayed messages: kept with the state in the same commit, sent to their topic when due.
+//!
+//! ```text
+//! key    due_ms  i64 order-preserving | sequence u64 big endian      so the store is a queue in order of due time
+//! value  topic text | partition u32 | key option bytes | value option bytes | headers
+//! ```
+//! They live in the store alone; memory holds one number, the earliest due time, and a bound below which nothing is left.
+
+use crate::context::{Outbox, Output};
+use crate::key;
+use holdfast_ports::record::Topic;
+use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// The engine's own store for them.
+pub const STORE: StoreSpec = StoreSpec { id: StoreId(1), name: "delayed" };
+
+/// Names a delayed message, to take it back. May be kept in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DelayedId {
+    /// When it is due, in ms since the epoch.
+    pub due_ms: i64,
+    /// Tells apart those due at the same ms.
+    pub sequence: u64,
+}
+
+impl DelayedId {
+    /// Its key in the store.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(16);
+        key::put_i64(&mut bytes, self.due_ms);
+        key::put_u64(&mut bytes, self.sequence);
+        bytes
+    }
+
+    /// Reads a key of the store back.
+    #[must_use]
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let id = Self { due_ms: key::take_i64(&mut bytes)?, sequence: key::take_u64(&mut bytes)? };
+        bytes.is_empty().then_some(id)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Row<'a> {
+    topic: &'a str,
+    partition: u32,
+    key: Option<&'a [u8]>,
+    value: Option<&'a [u8]>,
+    #[serde(borrow)]
+    headers: Vec<(&'a str, &'a [u8])>,
+}
+
+/// Appends the row of a message to `out`.
+pub(crate) fn encode(topic: &str, partition: u32, output: &Output<'_>, out: &mut Vec<u8>) {
+    let row = Row { topic, partition, key: output.key, value: output.value, headers: output.headers.to_vec() };
+    // Strings and slices always encode: there is no failing Serialize in the row.
+    let encoded = crate::codec::encode(&row, out);
+    debug_assert!(encoded.is_ok());
+}
+
+fn decode(bytes: &[u8]) -> Result<Row<'_>, StoreError> {
+    crate::codec::decode_borrowed(bytes).map_err(|e| StoreError::Corrupt(format!("delayed message: {e}")))
+}
+
+/// What a task remembers of its delayed messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pending {
+    /// No message is due before this (ms since the epoch); `i64::MAX` when there is none.
+    earliest_ms: i64,
+}
+
+/// What [`Pending::send_due`] did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) messages: usize,
+    /// How late the latest of them was, in ms.
+    pub(crate) lateness_max_ms: i64,
+}
+
+impl Pending {
+    /// Nothing is pending.
+    pub(crate) const fn none() -> Self {
+        Self { earliest_ms: i64::MAX }
+    }
+
+    /// Finds the earliest message of a store that has been opened or rolled back.
+    pub(crate) fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let mut pending = Self { earliest_ms: i64::MIN };
+        pending.look(store)?;
+        Ok(pending)
+    }
+
+    /// When the next message is due, if there is one.
+    pub(crate) fn next_due_ms(self) -> Option<i64> {
+        (self.earliest_ms != i64::MAX).then_some(self.earliest_ms)
+    }
+
+    /// A message due at `due_ms` has been added.
+    pub(crate) fn note(&mut self, due_ms: i64) {
+        self.earliest_ms = self.earliest_ms.min(due_ms);
+    }
+
+    fn look(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        // The bound spares the scan the tombstones of everything that has been sent before it.
+        let from = DelayedId { due_ms: self.earliest_ms, sequence: 0 }.to_bytes();
+        self.earliest_ms = i64::MAX;
+        store.scan(STORE.id, &from, None, &mut |key, _| {
+            if let Some(id) = DelayedId::from_bytes(key) {
+                self.earliest_ms = id.due_ms;
+            }
+            ControlFlow::Break(())
+        })
+    }
+
+    /// Moves messages due at `now_ms` from the store to the outbox, at most `messages_max`, in order of due time.
+    pub(crate) fn send_due(
+        &mut self,
+        store: &mut dyn Store,
+        outbox: &mut Outbox,
+        now_ms: i64,
+        messages_max: usize,
+    ) -> Result<Sent, StoreError> {
+        let mut sent = Sent::default();
+        if self.earliest_ms > now_ms {
+            return Ok(sent);
+        }
+        let from = DelayedId { due_ms: self.earliest_ms, sequence: 0 }.to_bytes();
+        let to = DelayedId { due_ms: now_ms.saturating_add(1), sequence: 0 }.to_bytes();
+        let mut keys: Vec<Vec<u8>> = Vec::new();
+        let mut failed = None;
+        store.scan(STORE.id, &from, Some(&to), &mut |key, value| {
+            match decode(value) {
+                Ok(row) => {
+                    let output = Output { topic: row.topic, place: None, key: row.key, value: row.value, headers: &row.headers };
+                    outbox.push(Topic::from(row.topic), row.partition, &output);
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            if let Some(id) = DelayedId::from_bytes(key) {
+                sent.lateness_max_ms = sent.lateness_max_ms.max(now_ms - id.due_ms);
+            }
+            keys.push(key.to_vec());
+            if keys.len() >= messages_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        sent.messages = keys.len();
+        for key in keys {
+            store.delete(STORE.id, &key)?;
+        }
+        self.look(store)?;
+        Ok(sent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ids_sort_by_due_time_and_come_back(a: (i64, u64), b: (i64, u64)) {
+            let id = |(due_ms, sequence)| DelayedId { due_ms, sequence };
+            prop_assert_eq!(id(a).to_bytes().cmp(&id(b).to_bytes()), a.cmp(&b));
+            prop_assert_eq!(DelayedId::from_bytes(&id(a).to_bytes()), Some(id(a)));
+        }
+
+        #[test]
+        fn rows_come_back(topic in "[a-z]{1,9}", partition: u32, key: Option<Vec<u8>>, value: Option<Vec<u8>>, header: Vec<u8>) {
+            let output = Output { topic: &topic, place: None, key: key.as_deref(), value: value.as_deref(), headers: &[("h", &header)] };
+            let mut bytes = Vec::new();
+            encode(&topic, partition, &output, &mut bytes);
+            let row = decode(&bytes).unwrap();
+            prop_assert_eq!((row.topic, row.partition, row.key, row.value), (&*topic, partition, key.as_deref(), value.as_deref()));
+            prop_assert_eq!(row.headers, vec![("h", &*header)]);
+        }
+    }
+}

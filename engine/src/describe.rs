@@ -1,0 +1,61 @@
+//! A topology as text for a terminal and as mermaid for a page.
+
+use crate::changelog;
+use crate::topology::Topology;
+use std::fmt::Write;
+
+/// Sources, stores, changelog and sinks, a line each.
+#[must_use]
+pub fn text(topology: &Topology, app: &str) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!("Topology: {}", topology.name()));
+    line(format!("  Group: {}", topology.group()));
+    let source = if topology.is_deciding() { "Inbox" } else { "Source" };
+    for topic in topology.sources() {
+        line(format!("  {source}: {topic}"));
+    }
+    line(format!("  Processor: {}", topology.name()));
+    for store in topology.all_stores() {
+        line(format!("    Store: {} (number {})", store.name, store.id.0));
+    }
+    line(format!("    Changelog: {}", changelog::topic(app, topology.name())));
+    for topic in topology.sinks() {
+        line(format!("  Sink: {topic}"));
+    }
+    line(format!("  Dead letters: {}", topology.dead_letters()));
+    out
+}
+
+/// The same as a mermaid flow chart.
+#[must_use]
+pub fn mermaid(topology: &Topology, app: &str) -> String {
+    let mut out = String::from("flowchart LR\n");
+    let mut nodes = 0;
+    let mut topic = |out: &mut String, name: &str| {
+        nodes += 1;
+        // Writing into a String cannot fail.
+        let _ = writeln!(out, "  t{nodes}[/\"{name}\"/]");
+        format!("t{nodes}")
+    };
+    let _ = writeln!(out, "  p((\"{}\"))", topology.name());
+    for source in topology.sources() {
+        let node = topic(&mut out, source);
+        let _ = writeln!(out, "  {node} --> p");
+    }
+    for sink in topology.sinks() {
+        let node = topic(&mut out, sink);
+        let _ = writeln!(out, "  p --> {node}");
+    }
+    let node = topic(&mut out, topology.dead_letters());
+    let _ = writeln!(out, "  p -. cannot be processed .-> {node}");
+    for store in topology.stores() {
+        let _ = writeln!(out, "  s{}[(\"{}\")]\n  p <--> s{}", store.id.0, store.name, store.id.0);
+    }
+    let node = topic(&mut out, &changelog::topic(app, topology.name()));
+    let _ = writeln!(out, "  p ==> {node}");
+    out
+}

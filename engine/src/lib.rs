@@ -1,0 +1,46 @@
+//! The stream engine: folds over a log that commit all or nothing.
+//!
+//! It is not a framework of windows and joins, it opens no file and no socket, and it never reads a clock: it stands on `holdfast-ports` alone,
+//! and one synchronous [`stream_thread::StreamThread::step`] is everything it ever does. A thread calls it in production, a seeded scheduler in `sim`.
+//!
+//! A processor has four verbs and no others: read and write its stores, [`context::Context::send`] now, [`context::Context::send_at`] later,
+//! [`context::Context::effect`] outside.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`topology`], [`describe`] | what a topology reads, keeps and sends; how it is shown |
+//! | [`processor`], [`context`] | what a topology's author writes, and the verbs he has |
+//! | [`table`], [`key`], [`codec`] | typed stores: order-preserving keys, versioned rows |
+//! | [`stream_thread`], [`task`], [`commit`], [`restore`] | the heartbeat, a task's life, the transaction, the way back |
+//! | [`delayed`], [`effect`], [`dead_letter`], [`misplaced`] | what a task keeps for later, for outside, and what it cannot take |
+//! | [`queries`], [`status`], [`metrics`] | the committed view, for others |
+#![warn(missing_docs)]
+
+pub mod changelog;
+pub mod codec;
+pub mod commit;
+pub mod config;
+pub mod context;
+pub mod dead_letter;
+pub mod delayed;
+pub mod describe;
+pub mod effect;
+pub mod key;
+pub mod metrics;
+pub mod misplaced;
+pub mod position;
+pub mod processor;
+pub mod queries;
+pub mod restore;
+mod setback;
+pub mod status;
+pub mod stream_thread;
+pub mod table;
+pub mod task;
+pub mod topology;
+
+pub use context::{Context, Output};
+pub use holdfast_ports as ports;
+pub use processor::{ProcessError, Processor};
+pub use table::Table;
+pub use topology::Topology;

@@ -1,0 +1,71 @@
+//! Why a step could not go through, named by what the stream thread does about it.
+
+use holdfast_ports::log::{LogError, WriteError};
+use holdfast_ports::store::{StoreError, TaskId};
+
+/// Why a step could not go through.
+#[derive(Debug)]
+pub(crate) enum Setback {
+    /// Abort, roll the tasks back, do it again with the same writer.
+    Retry(String),
+    /// Drop the writer, make a new one, restore the tails: nobody knows what was committed.
+    Unknown(String),
+    /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
+    Fenced(String),
+    /// The log refuses an output of this record: roll back, and bury the record when it comes again.
+    Refused { task: usize, source: usize, offset: i64, why: String },
+    /// This task's store gave up: roll back all, reopen that one.
+    Store(TaskId, StoreError),
+    /// Stop.
+    Fatal(String),
+}
+
+impl Setback {
+    /// Label of the metric.
+    pub(crate) fn reaction(&self) -> &'static str {
+        match self {
+            Self::Retry(_) => "retry",
+            Self::Unknown(_) => "unknown",
+            Self::Fenced(_) => "fenced",
+            Self::Refused { .. } => "refused",
+            Self::Store(..) => "store",
+            Self::Fatal(_) => "fatal",
+        }
+    }
+}
+
+impl std::fmt::Display for Setback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Retry(why) => write!(f, "transaction is tried again: {why}"),
+            Self::Unknown(why) => write!(f, "outcome of the transaction is unknown, restoring: {why}"),
+            Self::Fenced(why) => write!(f, "another worker may own our places, asking the group: {why}"),
+            Self::Refused { offset, why, .. } => write!(f, "an output of the record at offset {offset} is refused by the log: {why}"),
+            Self::Store(task, error) => write!(f, "store of {task} is reopened: {error}"),
+            Self::Fatal(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<WriteError> for Setback {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Retry(why) => Self::Retry(why),
+            WriteError::Fenced(why) => Self::Fenced(why),
+            WriteError::Unknown(why) => Self::Unknown(why),
+            // Who sent it is known where records are sent; here nobody is.
+            WriteError::Refused(why) => Self::Fatal(format!("the log refuses a record of the engine's own: {why}")),
+            WriteError::Fatal(why) => Self::Fatal(why),
+        }
+    }
+}
+
+impl From<LogError> for Setback {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::Retry(why) => Self::Retry(why),
+            LogError::Fenced(why) => Self::Fenced(why),
+            LogError::OutOfRange { .. } | LogError::Corrupt(_) | LogError::Fatal(_) => Self::Fatal(error.to_string()),
+        }
+    }
+}

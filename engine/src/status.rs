@@ -1,0 +1,108 @@
+//! What a stream thread is doing, for health, `lag` and humans. Written by the thread, read by everybody.
+
+use crate::task::State;
+use holdfast_ports::membership::Owner;
+use holdfast_ports::record::TopicPartition;
+use holdfast_ports::store::TaskId;
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A snapshot of everything a worker's stream thread is doing.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Places owned by this worker.
+    pub places: Vec<u32>,
+    /// Number of places of the app.
+    pub places_total: u32,
+    /// Each task.
+    pub tasks: BTreeMap<TaskId, TaskStatus>,
+    /// The claim of each place, `None` where nobody claims it. Index = place.
+    pub owners: Vec<Option<Owner>>,
+    /// Why the thread is not making progress, if it is not: the last error it rides out.
+    pub trouble: Option<String>,
+    /// Set when the thread has ended for good.
+    pub ended: Option<String>,
+}
+
+impl Snapshot {
+    /// True when every place of the app that this worker owns is running, it owns at least one, and nothing is in its way.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ended.is_none()
+            && !self.places.is_empty()
+            && self.tasks.values().all(|task| task.state == State::Running)
+            && !self.tasks.is_empty()
+    }
+}
+
+/// What one task is doing.
+#[derive(Debug, Clone)]
+pub struct TaskStatus {
+    /// Its state.
+    pub state: State,
+    /// Next offset of each source to be decided.
+    pub positions: Vec<(TopicPartition, i64)>,
+    /// Append time of the last record decided, in ms since the epoch.
+    pub last_append_ms: Option<i64>,
+    /// Due time of the earliest delayed message, in ms since the epoch.
+    pub next_due_ms: Option<i64>,
+    /// Restore so far.
+    pub restore: Option<RestoreProgress>,
+}
+
+/// How far a restore has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RestoreProgress {
+    /// Changelog records applied.
+    pub records: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Offsets still to go (an upper bound of records).
+    pub remaining: u64,
+    /// Time spent in ms.
+    pub elapsed_ms: u64,
+}
+
+impl RestoreProgress {
+    /// Bytes a second so far, in MB.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "for display")]
+    pub fn mb_per_s(&self) -> f64 {
+        self.bytes as f64 / 1e6 / (self.elapsed_ms.max(1) as f64 / 1e3)
+    }
+
+    /// Records a second so far.
+    #[must_use]
+    pub fn records_per_s(&self) -> u64 {
+        self.records * 1000 / self.elapsed_ms.max(1)
+    }
+
+    /// Time left in ms at this speed; `None` before anything has been read.
+    #[must_use]
+    pub fn left_ms(&self) -> Option<u64> {
+        (self.records > 0).then(|| self.remaining * self.elapsed_ms.max(1) / self.records)
+    }
+}
+
+/// The place where the thread writes and others read.
+#[derive(Debug, Clone, Default)]
+pub struct Status(Arc<RwLock<Snapshot>>);
+
+impl Status {
+    /// A copy of what is known now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.read().clone()
+    }
+
+    /// Whether the worker is ready: see [`Snapshot::is_ready`]. Cheaper than a copy.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.read().is_ready()
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {
+        change(&mut self.0.write());
+    }
+}

@@ -1,0 +1,336 @@
+//! A task: one topology in one place, from the moment the place is ours until it is not.
+
+use crate::context::{Context, Outbox};
+use crate::dead_letter;
+use crate::delayed::Pending;
+use crate::effect::{self, EffectId};
+use crate::position::{self, Position};
+use crate::processor::{ATTEMPTS_MAX, ProcessError, Processor};
+use crate::queries::Shown;
+use crate::restore::Restore;
+use crate::topology::Topology;
+use crate::{changelog, codec};
+use holdfast_ports::log::Slot;
+use holdfast_ports::record::{Record, Topic, TopicPartition};
+use holdfast_ports::store::{Store, StoreError, TaskId};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Where a task is in its life.
+///
+/// ```text
+///   Created ──► Restoring ──► Running ──► Closed
+///                   ▲            │           ▲
+///                   └────────────┘           │
+///       commit unknown, fenced, store failed │   place revoked, lost, worker stops
+///                   └────────────────────────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The store is open, nothing else has happened.
+    Created,
+    /// The store is being brought level with its changelog.
+    Restoring,
+    /// Records are being decided.
+    Running,
+    /// Gone.
+    Closed,
+}
+
+impl State {
+    /// All of them, in order of life.
+    pub const ALL: [Self; 4] = [Self::Created, Self::Restoring, Self::Running, Self::Closed];
+
+    /// Whether a task may go from here to `next`.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Created, Self::Restoring)
+                | (Self::Restoring, Self::Running | Self::Restoring)
+                | (Self::Running, Self::Restoring)
+                | (Self::Created | Self::Restoring | Self::Running, Self::Closed)
+        )
+    }
+
+    /// For logs and labels.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Restoring => "restoring",
+            Self::Running => "running",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A source of a task and where it is being read.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) partition: TopicPartition,
+    pub(crate) slot: Option<Slot>,
+}
+
+/// What processing one record came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// The processor took it.
+    Processed,
+    /// Its offset had been decided before.
+    KnownDuplicate,
+    /// It went to the dead letters, for this class of reason.
+    Buried(&'static str),
+}
+
+/// A record whose outputs the log refuses: buried when it comes again. The second time without its value, which is then too large itself.
+#[derive(Debug)]
+pub(crate) struct Condemned {
+    source: usize,
+    offset: i64,
+    times: u32,
+    why: String,
+}
+
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) topology: Topology,
+    pub(crate) state: State,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) changelog: TopicPartition,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) restore: Option<Restore>,
+    pub(crate) shown: Option<Arc<Shown>>,
+    /// Where it stands, uncommitted work included.
+    pub(crate) position: Position,
+    /// Where its last commit left it.
+    pub(crate) committed: Position,
+    pub(crate) delayed: Pending,
+    /// Has done something since the last commit.
+    pub(crate) dirty: bool,
+    pub(crate) last_append_ms: Option<i64>,
+    pub(crate) condemned: Option<Condemned>,
+    processor: Box<dyn Processor>,
+    sinks: Vec<Topic>,
+    scratch: Vec<u8>,
+    places: u32,
+}
+
+impl Task {
+    pub(crate) fn new(id: TaskId, topology: &Topology, store: Box<dyn Store>, app: &str, places: u32) -> Result<Self, StoreError> {
+        let sources = topology
+            .sources()
+            .iter()
+            .map(|topic| Source { partition: TopicPartition::new(topic.clone(), id.place), slot: None })
+            .collect();
+        let sinks = topology.sinks().iter().chain(topology.sources()).cloned().collect();
+        let mut task = Self {
+            changelog: TopicPartition::new(changelog::topic(app, topology.name()), id.place),
+            id,
+            topology: topology.clone(),
+            state: State::Created,
+            store,
+            sources,
+            restore: None,
+            shown: None,
+            position: Position::default(),
+            committed: Position::default(),
+            delayed: Pending::none(),
+            dirty: false,
+            last_append_ms: None,
+            condemned: None,
+            processor: topology.make_processor(),
+            sinks,
+            scratch: Vec::new(),
+            places,
+        };
+        task.load()?;
+        Ok(task)
+    }
+
+    /// Moves on in life.
+    pub(crate) fn become_state(&mut self, next: State) {
+        debug_assert!(self.state.may_become(next), "{}: {:?} cannot become {next:?}", self.id, self.state);
+        self.state = next;
+    }
+
+    /// Takes position and delayed messages from the committed store: after a restore or a roll-back. A new processor, too: the old one may
+    /// remember things that were never committed.
+    pub(crate) fn load(&mut self) -> Result<(), StoreError> {
+        self.store.rollback();
+        let mut row = Ok(Position::default());
+        self.store.get(position::STORE.id, position::KEY, &mut |bytes| row = codec::decode(bytes))?;
+        self.committed = row.map_err(|e| StoreError::Corrupt(format!("position of {}: {e}", self.id)))?;
+        self.position = self.committed.clone();
+        self.delayed = Pending::load(&*self.store)?;
+        self.processor = self.topology.make_processor();
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Decides one record of source number `source`; its outputs are left in `outbox`.
+    pub(crate) fn decide(&mut self, source: usize, record: &Record<'_>, outbox: &mut Outbox) -> Result<Decided, StoreError> {
+        outbox.clear();
+        let topic = self.sources[source].partition.topic.clone();
+        if self.position.next_offset(&topic).is_some_and(|next| record.offset < next) {
+            return Ok(Decided::KnownDuplicate);
+        }
+        self.dirty = true;
+        self.last_append_ms = Some(record.append_ms);
+        self.position.now_ms = self.position.now_ms.max(record.append_ms);
+        let sequence = self.position.sequence;
+        let condemned = self.condemned.as_ref().filter(|c| c.source == source && c.offset == record.offset);
+        let mut failure = condemned.map(|c| (c.times, ProcessError::refuse("OutputRefused", c.why.clone())));
+        let mut attempts = 0;
+        while failure.is_none() {
+            attempts += 1;
+            self.store.mark();
+            match self.attempt(&topic, record, outbox) {
+                Ok(()) => break,
+                Err(ProcessError::Store(error)) => return Err(error),
+                Err(error) => {
+                    self.undo(outbox, sequence);
+                    if matches!(error, ProcessError::Refuse { .. }) || attempts >= ATTEMPTS_MAX {
+                        failure = Some((0, error));
+                    }
+                }
+            }
+        }
+        self.position.advance(&topic, record.offset + 1);
+        let Some((refusals, why)) = failure else { return Ok(Decided::Processed) };
+        self.bury(&topic, record, outbox, attempts, refusals, &why)?;
+        Ok(Decided::Buried(why.class()))
+    }
+
+    fn attempt(&mut self, topic: &Topic, record: &Record<'_>, outbox: &mut Outbox) -> Result<(), ProcessError> {
+        self.end_effect(record)?;
+        self.call(topic, record, outbox, |processor, ctx| processor.process(ctx, record))
+    }
+
+    /// A record that brings the result of an effect ends it, whatever becomes of the record.
+    fn end_effect(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+        if self.topology.has_effects()
+            && let Some(id) = record.header(effect::HEADER).and_then(EffectId::from_header)
+        {
+            self.store.delete(effect::STORE.id, &id.to_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn bury(
+        &mut self,
+        topic: &Topic,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+        attempts: u32,
+        refusals: u32,
+        why: &ProcessError,
+    ) -> Result<(), StoreError> {
+        let sequence = self.position.sequence;
+        self.store.mark();
+        match self.call(topic, record, outbox, |processor, ctx| processor.gave_up(ctx, record, why)) {
+            Ok(()) => {}
+            Err(ProcessError::Store(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(task = %self.id, offset = record.offset, %error, "giving a record up failed too");
+                self.undo(outbox, sequence);
+            }
+        }
+        self.end_effect(record)?;
+        let failed =
+            dead_letter::Failed { source: topic, place: self.id.place, now_ms: self.position.now_ms, attempts: attempts.max(1) };
+        let without_value = Record { value: None, ..*record };
+        let letter = if refusals > 1 { &without_value } else { record };
+        dead_letter::bury(outbox, self.topology.dead_letters(), &failed, letter, why);
+        tracing::warn!(task = %self.id, offset = record.offset, attempts, why = %why, "record sent to the dead letters");
+        Ok(())
+    }
+
+    fn undo(&mut self, outbox: &mut Outbox, sequence: u64) {
+        self.store.undo();
+        outbox.clear();
+        self.position.sequence = sequence;
+    }
+
+    fn call(
+        &mut self,
+        topic: &Topic,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+        run: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<(), ProcessError>,
+    ) -> Result<(), ProcessError> {
+        let now_ms = self.position.now_ms;
+        let processor = &mut *self.processor;
+        let mut ctx = Context {
+            store: &mut *self.store,
+            outbox,
+            position: &mut self.position,
+            delayed: &mut self.delayed,
+            sinks: &self.sinks,
+            source: topic,
+            offset: record.offset,
+            append_ms: record.append_ms,
+            now_ms,
+            place: self.id.place,
+            places: self.places,
+            scratch: &mut self.scratch,
+        };
+        // What the processor wrote is undone and a new attempt starts from the store, so nothing half-done survives the panic.
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(processor, &mut ctx)));
+        match outcome {
+            Ok(result) => result,
+            Err(panic) => {
+                self.processor = self.topology.make_processor();
+                Err(ProcessError::fail("Panic", panic_text(&*panic)))
+            }
+        }
+    }
+
+    /// The log refuses an output of the record at `offset`: it is buried when it comes again.
+    pub(crate) fn condemn(&mut self, source: usize, offset: i64, why: String) {
+        let times = self.condemned.as_ref().filter(|c| c.source == source && c.offset == offset).map_or(0, |c| c.times) + 1;
+        self.condemned = Some(Condemned { source, offset, times, why });
+    }
+
+    /// Writes the position row: the last write before a commit.
+    pub(crate) fn write_position(&mut self) -> Result<(), StoreError> {
+        self.scratch.clear();
+        codec::encode(&self.position, &mut self.scratch).map_err(|e| StoreError::Fatal(e.to_string()))?;
+        self.store.put(position::STORE.id, position::KEY, &self.scratch)
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn legal_moves_are_the_ones_of_the_diagram() {
+        use State::{Closed, Created, Restoring, Running};
+        let legal: Vec<(State, State)> = State::ALL
+            .into_iter()
+            .flat_map(|from| State::ALL.into_iter().map(move |to| (from, to)))
+            .filter(|(from, to)| from.may_become(*to))
+            .collect();
+        assert_eq!(
+            legal,
+            [
+                (Created, Restoring),
+                (Created, Closed),
+                (Restoring, Restoring),
+                (Restoring, Running),
+                (Restoring, Closed),
+                (Running, Restoring),
+                (Running, Closed),
+            ]
+        );
+    }
+}

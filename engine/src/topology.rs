@@ -1,0 +1,436 @@
+//! What a topology reads, keeps and sends: a sentence that is checked before anything runs.
+//!
+//! ```
+//! use holdfast_engine::{Context, ProcessError, Processor, Table, Topology};
+//! use holdfast_engine::ports::record::Record;
+//!
+//! const COUNTS: Table<String, u64> = Table::new(16, "counts");
+//!
+//! struct Count;
+//! impl Processor for Count {
+//!     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
+//!         let word = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
+//!         let count = ctx.get(&COUNTS, &word)?.unwrap_or(0) + 1;
+//!         ctx.put(&COUNTS, &word, &count)?;
+//!         ctx.send("counts", word.as_bytes(), count.to_string().as_bytes())
+//!     }
+//! }
+//!
+//! let topology = Topology::named("word-count")
+//!     .inbox("words")
+//!     .store(COUNTS.spec())
+//!     .sink("counts")
+//!     .dead_letters("words-dlq")
+//!     .processor(|| Box::new(Count))
+//!     .build()
+//!     .unwrap();
+//! assert_eq!(&**topology.inbox(), "words");
+//! ```
+
+use crate::processor::Processor;
+use crate::{changelog, delayed, effect, position, table};
+use holdfast_ports::log::{Cleanup, TopicSpec};
+use holdfast_ports::record::Topic;
+use holdfast_ports::store::StoreSpec;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+/// How long records stay in a topic unless the topology says otherwise: 7 days.
+pub const RETENTION_DEFAULT_MS: i64 = 7 * DAY_MS;
+
+/// How long a changelog keeps tombstones. A local store left alone for longer is rebuilt from the start: it may have missed some.
+pub const DELETE_RETENTION_MS: i64 = 7 * DAY_MS;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Makes a processor for a task.
+pub type MakeProcessor = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
+
+/// A topology that has been checked. Cheap to clone.
+#[derive(Clone)]
+pub struct Topology(Arc<Parts>);
+
+struct Parts {
+    name: Arc<str>,
+    group: String,
+    sources: Vec<Topic>,
+    deciding: bool,
+    stores: Vec<StoreSpec>,
+    sinks: Vec<Topic>,
+    dead_letters: Topic,
+    effects: bool,
+    retention_ms: Vec<(String, i64)>,
+    make: MakeProcessor,
+}
+
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topology").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+impl Topology {
+    /// Begins the sentence. `name` is part of directory, changelog and metric names: lower case letters, digits and dashes.
+    #[must_use]
+    pub fn named(name: &str) -> Builder {
+        Builder {
+            name: name.to_owned(),
+            group: None,
+            inboxes: Vec::new(),
+            sources: Vec::new(),
+            stores: Vec::new(),
+            sinks: Vec::new(),
+            dead_letters: None,
+            effects: false,
+            retention_ms: Vec::new(),
+            make: None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// The group under which its positions are shown to `kafka-consumer-groups`.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.0.group
+    }
+
+    /// The same topology, shown under another group.
+    #[must_use]
+    pub fn shown_as(&self, group: &str) -> Self {
+        Self(Arc::new(Parts {
+            name: self.0.name.clone(),
+            group: group.to_owned(),
+            sources: self.0.sources.clone(),
+            deciding: self.0.deciding,
+            stores: self.0.stores.clone(),
+            sinks: self.0.sinks.clone(),
+            dead_letters: self.0.dead_letters.clone(),
+            effects: self.0.effects,
+            retention_ms: self.0.retention_ms.clone(),
+            make: self.0.make.clone(),
+        }))
+    }
+
+    /// The first source: of a deciding topology, the only one.
+    #[must_use]
+    pub fn inbox(&self) -> &Topic {
+        &self.0.sources[0]
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn sources(&self) -> &[Topic] {
+        &self.0.sources
+    }
+
+    /// Whether it has exactly one source and may therefore change its mind in log order.
+    #[must_use]
+    pub fn is_deciding(&self) -> bool {
+        self.0.deciding
+    }
+
+    /// Its own stores, without the engine's.
+    #[must_use]
+    pub fn stores(&self) -> &[StoreSpec] {
+        &self.0.stores
+    }
+
+    /// All stores of a task: the engine's and its own.
+    #[must_use]
+    pub fn all_stores(&self) -> Vec<StoreSpec> {
+        let mut all = vec![position::STORE, delayed::STORE, effect::STORE];
+        all.extend_from_slice(&self.0.stores);
+        all
+    }
+
+    /// What it may send to.
+    #[must_use]
+    pub fn sinks(&self) -> &[Topic] {
+        &self.0.sinks
+    }
+
+    /// Where records go that cannot be processed.
+    #[must_use]
+    pub fn dead_letters(&self) -> &Topic {
+        &self.0.dead_letters
+    }
+
+    /// Whether it asks for effects.
+    #[must_use]
+    pub fn has_effects(&self) -> bool {
+        self.0.effects
+    }
+
+    /// A processor for a new task.
+    #[must_use]
+    pub fn make_processor(&self) -> Box<dyn Processor> {
+        (self.0.make)()
+    }
+
+    /// All topics it needs in `app` with `places` partitions.
+    #[must_use]
+    pub fn topics(&self, app: &str, places: u32, replication: Option<u32>) -> Vec<TopicSpec> {
+        let spec = |name: &str, cleanup| TopicSpec { name: name.to_owned(), partitions: places, replication, cleanup };
+        let mut specs: Vec<TopicSpec> = self
+            .0
+            .sources
+            .iter()
+            .chain(&self.0.sinks)
+            .chain([&self.0.dead_letters])
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|topic| spec(topic, Cleanup::Delete { retention_ms: self.retention_ms(topic) }))
+            .collect();
+        specs.push(spec(
+            &changelog::topic(app, &self.0.name),
+            Cleanup::Compact { delete_retention_ms: DELETE_RETENTION_MS },
+        ));
+        specs
+    }
+
+    fn retention_ms(&self, topic: &str) -> i64 {
+        self.0
+            .retention_ms
+            .iter()
+            .find(|(name, _)| name == topic)
+            .map_or(RETENTION_DEFAULT_MS, |(_, retention_ms)| *retention_ms)
+    }
+}
+
+/// A topology being written down.
+pub struct Builder {
+    name: String,
+    group: Option<String>,
+    inboxes: Vec<String>,
+    sources: Vec<String>,
+    stores: Vec<StoreSpec>,
+    sinks: Vec<String>,
+    dead_letters: Option<String>,
+    effects: bool,
+    retention_ms: Vec<(String, i64)>,
+    make: Option<MakeProcessor>,
+}
+
+impl Builder {
+    /// Shows its positions under `group`; default: `<name>-service-group`.
+    #[must_use]
+    pub fn group(mut self, group: &str) -> Self {
+        self.group = Some(group.to_owned());
+        self
+    }
+
+    /// Decides what comes in through `topic`: its one and only source, whose order is the order of decisions.
+    #[must_use]
+    pub fn inbox(mut self, topic: &str) -> Self {
+        self.inboxes.push(topic.to_owned());
+        self
+    }
+
+    /// Reads `topic`, perhaps beside others. For topologies that never change their mind; order between sources is nobody's promise.
+    #[must_use]
+    pub fn source(mut self, topic: &str) -> Self {
+        self.sources.push(topic.to_owned());
+        self
+    }
+
+    /// Keeps a store.
+    #[must_use]
+    pub fn store(mut self, store: StoreSpec) -> Self {
+        self.stores.push(store);
+        self
+    }
+
+    /// May send to `topic`.
+    #[must_use]
+    pub fn sink(mut self, topic: &str) -> Self {
+        self.sinks.push(topic.to_owned());
+        self
+    }
+
+    /// Sends records that cannot be processed to `topic`.
+    #[must_use]
+    pub fn dead_letters(mut self, topic: &str) -> Self {
+        self.dead_letters = Some(topic.to_owned());
+        self
+    }
+
+    /// Asks for effects, whose results come back through the inbox.
+    #[must_use]
+    pub fn effects(mut self) -> Self {
+        self.effects = true;
+        self
+    }
+
+    /// Keeps records of `topic` for `retention_ms` instead of [`RETENTION_DEFAULT_MS`].
+    #[must_use]
+    pub fn retention(mut self, topic: &str, retention_ms: i64) -> Self {
+        self.retention_ms.push((topic.to_owned(), retention_ms));
+        self
+    }
+
+    /// Decides with what `make` makes, one for each task.
+    #[must_use]
+    pub fn processor(mut self, make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static) -> Self {
+        self.make = Some(Arc::new(make));
+        self
+    }
+
+    /// Checks the sentence.
+    ///
+    /// # Errors
+    /// [`Nonsense`], which says what is wrong with which topology and how to mend it.
+    pub fn build(self) -> Result<Topology, Nonsense> {
+        let wrong = |what: String| Err(Nonsense { topology: self.name.clone(), what });
+        if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return wrong("its name may hold lower case letters, digits and dashes only: it names directories and topics".to_owned());
+        }
+        let deciding = !self.inboxes.is_empty();
+        match (self.inboxes.len(), self.sources.len()) {
+            (0, 0) => return wrong("it reads nothing: give it an .inbox(topic)".to_owned()),
+            (1, 0) | (0, 1..) => {}
+            (1, _) => {
+                return wrong(format!(
+                    "it has the inbox {} and other sources: what may change its mind comes through one topic, so send {} into the inbox, or use .source for all",
+                    self.inboxes[0],
+                    self.sources.join(", ")
+                ));
+            }
+            _ => {
+                return wrong(format!(
+                    "it has {} inboxes ({}): log order decides, so there can be one",
+                    self.inboxes.len(),
+                    self.inboxes.join(", ")
+                ));
+            }
+        }
+        let sources: Vec<Topic> = self.inboxes.iter().chain(&self.sources).map(|t| Topic::from(t.as_str())).collect();
+        let Some(dead_letters) = self.dead_letters else {
+            return wrong("it has nowhere to put records it cannot read: give it .dead_letters(topic)".to_owned());
+        };
+        let Some(make) = self.make else {
+            return wrong("it has no .processor(…)".to_owned());
+        };
+        for topic in sources.iter().map(AsRef::as_ref).chain(self.sinks.iter().map(String::as_str)).chain([dead_letters.as_str()]) {
+            if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+                return wrong(format!("{topic:?} is no topic name: letters, digits, '.', '_' and '-', at most 249 of them"));
+            }
+        }
+        if sources.iter().any(|s| **s == *dead_letters) {
+            return wrong(format!("it reads its own dead letters ({dead_letters}): a bad record would go round for ever"));
+        }
+        let repeated = first_repeated(sources.iter().map(AsRef::as_ref)).or_else(|| first_repeated(self.sinks.iter().map(String::as_str)));
+        if let Some(topic) = repeated {
+            return wrong(format!("it names {topic} twice"));
+        }
+        for (i, store) in self.stores.iter().enumerate() {
+            if store.id.0 < table::FIRST_FREE {
+                return wrong(format!("store {} has number {}: those below {} belong to the engine", store.name, store.id.0, table::FIRST_FREE));
+            }
+            if let Some(twin) = self.stores[..i].iter().find(|s| s.id == store.id || s.name == store.name) {
+                return wrong(format!(
+                    "stores {} (number {}) and {} (number {}) share a number or a name",
+                    twin.name, twin.id.0, store.name, store.id.0
+                ));
+            }
+        }
+        for (topic, retention_ms) in &self.retention_ms {
+            let known = sources.iter().any(|s| **s == **topic) || self.sinks.contains(topic) || *topic == dead_letters;
+            if !known {
+                return wrong(format!("it sets a retention for {topic}, which it neither reads nor writes"));
+            }
+            if *retention_ms <= 0 {
+                return wrong(format!("retention of {topic} is {retention_ms} ms: it must be positive"));
+            }
+        }
+        let group = self.group.unwrap_or_else(|| format!("{}-service-group", self.name));
+        Ok(Topology(Arc::new(Parts {
+            name: self.name.into(),
+            group,
+            sources,
+            deciding,
+            stores: self.stores,
+            sinks: self.sinks.iter().map(|t| Topic::from(t.as_str())).collect(),
+            dead_letters: dead_letters.into(),
+            effects: self.effects,
+            retention_ms: self.retention_ms,
+            make,
+        })))
+    }
+}
+
+fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}
+
+/// A topology that cannot work, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("topology {topology}: {what}")]
+pub struct Nonsense {
+    /// Which one.
+    pub topology: String,
+    /// What is wrong and what to do.
+    pub what: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Context;
+    use crate::processor::ProcessError;
+    use holdfast_ports::record::Record;
+    use holdfast_ports::store::StoreId;
+
+    struct Nothing;
+    impl Processor for Nothing {
+        fn process(&mut self, _: &mut Context<'_>, _: &Record<'_>) -> Result<(), ProcessError> {
+            Ok(())
+        }
+    }
+
+    fn good() -> Builder {
+        Topology::named("good").inbox("in").sink("out").dead_letters("in-dlq").processor(|| Box::new(Nothing))
+    }
+
+    fn nonsense(builder: Builder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_sentence_is_taken() {
+        let topology = good().build().unwrap();
+        assert!(topology.is_deciding());
+        assert_eq!(topology.group(), "good-service-group");
+        let topics: Vec<String> = topology.topics("app", 3, None).into_iter().map(|t| t.name).collect();
+        assert_eq!(topics, ["in", "in-dlq", "out", "app-good-changelog"]);
+    }
+
+    #[test]
+    fn each_kind_of_nonsense_is_named() {
+        let store = |id, name| StoreSpec { id: StoreId(id), name };
+        for (builder, word) in [
+            (good().inbox("in2"), "2 inboxes"),
+            (good().source("other"), "comes through one topic"),
+            (Topology::named("x").dead_letters("d").processor(|| Box::new(Nothing)), "reads nothing"),
+            (Topology::named("x").inbox("in").processor(|| Box::new(Nothing)), "dead_letters"),
+            (Topology::named("x").inbox("in").dead_letters("d"), "processor"),
+            (Topology::named("x").inbox("in").dead_letters("in").processor(|| Box::new(Nothing)), "own dead letters"),
+            (Topology::named("No Name").inbox("in"), "lower case"),
+            (good().sink("out"), "twice"),
+            (good().sink("a b"), "no topic name"),
+            (good().store(store(3, "s")), "belong to the engine"),
+            (good().store(store(16, "a")).store(store(16, "b")), "share a number"),
+            (good().retention("elsewhere", 1), "neither reads nor writes"),
+            (good().retention("in", 0), "positive"),
+        ] {
+            let said = nonsense(builder);
+            assert!(said.contains(word), "{said:?} should say {word:?}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Who owns which place. The group hands out places, not topics: see design, placement.
+
+use crate::log::LogError;
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+/// How a replica joins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The app: its group's name.
+    pub app: String,
+    /// Stable name of the replica; set = static membership.
+    pub worker: Option<String>,
+    /// Number of places.
+    pub places: u32,
+}
+
+/// What a replica claims a place with, readable by every other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// Where its HTTP listens, for peers.
+    pub endpoint: String,
+    /// Name of its transactional writer: whoever takes the place over fences it.
+    pub writer: String,
+}
+
+/// One change of what is ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// These places are ours from now on. They must be claimed before work.
+    Assigned(Vec<u32>),
+    /// These places are wanted elsewhere: commit, close, then [`Membership::release`]. They are ours until then.
+    Revoked(Vec<u32>),
+    /// These places were ours and are gone: throw uncommitted work away.
+    Lost(Vec<u32>),
+}
+
+/// The log's own proof of membership, shown at each commit. Opaque to everybody but the log it came from.
+#[derive(Clone)]
+pub struct Generation(pub Arc<dyn Any + Send + Sync>);
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Generation")
+    }
+}
+
+/// Membership of one replica in its app's group.
+pub trait Membership: Send {
+    /// What changed since the last call; never blocks.
+    fn poll(&mut self) -> Result<Vec<Change>, LogError>;
+
+    /// The proof that goes with the changes seen so far: taken by the log when it handed them over, never fresher.
+    fn generation(&self) -> Generation;
+
+    /// Asks the group (a round trip) whether [`Membership::generation`] still counts. A writer that has been fenced asks this before it claims
+    /// anything again: a zombie must not fence its successor.
+    ///
+    /// # Errors
+    /// [`LogError::Fenced`] when it does not; the changes will come through [`Membership::poll`].
+    fn confirm(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+
+    /// Claims an assigned place: fences the writer of the previous claim, if it was not released and is not ours, then writes our claim. The place
+    /// may be worked on once this returns.
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError>;
+
+    /// Gives places up after a [`Change::Revoked`] or before leaving: their claims are marked released.
+    fn release(&mut self, places: &[u32]) -> Result<(), LogError>;
+
+    /// The last claim of each place, `None` where it is released or was never made. Index = place.
+    fn owners(&self) -> Vec<Option<Owner>>;
+
+    /// Leaves the group at once instead of letting the session time out. (A static member stays, so that its restart moves nothing.)
+    fn leave(&mut self) -> Result<(), LogError>;
+}
