@@ -1,0 +1,288 @@
+//! Drives one worker's stream thread by hand: pipe records in, let it settle, read what came out, crash it, lose its disk.
+
+use crate::clock::SimClock;
+use crate::memory_log::{MemoryLog, Stored};
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::effect::{Effect, Performer};
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::Log;
+use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::ports::place::place_of;
+use holdfast_engine::ports::record::{Appended, NewRecord};
+use holdfast_engine::queries::Queries;
+use holdfast_engine::status::Status;
+use holdfast_engine::stream_thread::{Next, Parts, StepError, StreamThread};
+use holdfast_engine::topology::Topology;
+use holdfast_state::{RocksStores, StateConfig};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+const APP: &str = "sim";
+/// Steps after which a driver that has not settled is going round in circles.
+const STEPS_MAX: usize = 100_000;
+
+/// A committed record, as [`TestDriver::read`] returns it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Out {
+    /// Its partition.
+    pub partition: u32,
+    /// Its offset there.
+    pub offset: i64,
+    /// The record.
+    pub record: Stored,
+}
+
+impl Out {
+    /// The value as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.record.value.as_deref().unwrap_or_default()).into_owned()
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn key(&self) -> String {
+        String::from_utf8_lossy(self.record.key.as_deref().unwrap_or_default()).into_owned()
+    }
+
+    /// A header as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.record.headers.iter().rev().find(|(key, _)| key == name)?;
+        Some(String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned())
+    }
+}
+
+/// Collects effects instead of performing them.
+#[derive(Debug, Clone, Default)]
+struct Collected(Arc<Mutex<Vec<Effect>>>);
+
+impl Performer for Collected {
+    fn perform(&self, effect: Effect) {
+        self.0.lock().push(effect);
+    }
+}
+
+/// A directory that outlives a simulated crash and nothing else: in memory where the machine has that, since hundreds of them are opened.
+fn memory_disk() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory can be made")
+}
+
+/// One worker on a simulated log.
+pub struct TestDriver {
+    /// First, so that it is dropped before its disk is.
+    thread: Option<StreamThread>,
+    topology: Topology,
+    places: u32,
+    commit: CommitConfig,
+    clock: SimClock,
+    log: MemoryLog,
+    disk: tempfile::TempDir,
+    queries: Arc<Queries>,
+    status: Status,
+    effects: Collected,
+}
+
+impl TestDriver {
+    /// A worker that runs `topology` in `places` places on an empty log and an empty disk.
+    ///
+    /// # Panics
+    /// When the temporary directory cannot be made.
+    #[must_use]
+    pub fn new(topology: &Topology, places: u32) -> Self {
+        let clock = SimClock::default();
+        let log = MemoryLog::new(Arc::new(clock.clone()));
+        log.create_topics(&topology.topics(APP, places, None)).expect("the simulated log takes any topic");
+        let disk = memory_disk();
+        let mut driver = Self {
+            topology: topology.clone(),
+            places,
+            commit: CommitConfig::EMBEDDED,
+            clock,
+            log,
+            disk,
+            queries: Arc::default(),
+            status: Status::default(),
+            effects: Collected::default(),
+            thread: None,
+        };
+        driver.start();
+        driver
+    }
+
+    /// The simulated log, to look into and to inject faults.
+    #[must_use]
+    pub fn log(&self) -> &MemoryLog {
+        &self.log
+    }
+
+    /// The simulated clock.
+    #[must_use]
+    pub fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    /// The committed views.
+    #[must_use]
+    pub fn queries(&self) -> &Arc<Queries> {
+        &self.queries
+    }
+
+    /// What the worker says of itself.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Takes the effects that have been handed over so far.
+    #[must_use]
+    pub fn take_effects(&self) -> Vec<Effect> {
+        std::mem::take(&mut *self.effects.0.lock())
+    }
+
+    /// Appends a record where its key lives (place 0 without a key). Returns where it landed.
+    ///
+    /// # Panics
+    /// When the log refuses it.
+    pub fn pipe(&mut self, topic: &str, key: Option<&str>, value: &str) -> Appended {
+        let partition = key.map_or(0, |key| place_of(key.as_bytes(), self.places));
+        self.append(&NewRecord {
+            topic,
+            partition,
+            key: key.map(str::as_bytes),
+            value: Some(value.as_bytes()),
+            headers: &[],
+        })
+    }
+
+    /// Appends exactly this record.
+    ///
+    /// # Panics
+    /// When the log refuses it.
+    pub fn append(&mut self, record: &NewRecord<'_>) -> Appended {
+        let appender = self.log.appender().expect("the simulated log has an appender");
+        let landed = Arc::new(Mutex::new(None));
+        let here = landed.clone();
+        appender.append(*record, Box::new(move |result| *here.lock() = Some(result)));
+        let result = landed.lock().take();
+        result.expect("the simulated log answers at once").expect("the simulated log takes the record")
+    }
+
+    /// Steps until nothing is left to do at this time of the clock.
+    ///
+    /// # Panics
+    /// When the worker ends, or goes round in circles.
+    pub fn settle(&mut self) {
+        self.try_settle().expect("the worker goes on");
+    }
+
+    /// [`TestDriver::settle`] for a worker that may end.
+    ///
+    /// # Errors
+    /// What ended it.
+    ///
+    /// # Panics
+    /// When it goes round in circles.
+    pub fn try_settle(&mut self) -> Result<(), StepError> {
+        let Some(thread) = &mut self.thread else { return Ok(()) };
+        let mut quiet = 0;
+        for _ in 0..STEPS_MAX {
+            match thread.step(self.clock.now_ms())? {
+                Next::Now => quiet = 0,
+                // Pauses and commit spacing pass, deadlines of delayed messages do not come nearer by it than a few ms.
+                Next::Wait(at_most) => {
+                    let settled = self.status.is_ready() && self.status.snapshot().trouble.is_none();
+                    quiet = if settled { quiet + 1 } else { 0 };
+                    if quiet > 2 {
+                        return Ok(());
+                    }
+                    let us = u64::try_from(at_most.as_micros()).unwrap_or(u64::MAX);
+                    self.clock.advance_us(if settled { us.min(1_000) } else { us });
+                }
+            }
+        }
+        panic!("the worker does not settle: {:?}", self.status.snapshot());
+    }
+
+    /// Time passes, and the worker does what falls due.
+    pub fn advance_ms(&mut self, ms: u64) {
+        self.clock.advance_us(ms * 1000);
+        self.settle();
+    }
+
+    /// All committed records of `topic`, by partition and offset.
+    #[must_use]
+    pub fn read(&self, topic: &str) -> Vec<Out> {
+        let of = |partition| {
+            self.log.committed(topic, partition).into_iter().map(move |(offset, record)| Out { partition, offset, record })
+        };
+        (0..self.places).flat_map(of).collect()
+    }
+
+    /// One step and no more: to crash in the middle of something.
+    ///
+    /// # Panics
+    /// When the worker ends.
+    pub fn step(&mut self) -> Next {
+        let now_ms = self.clock.now_ms();
+        self.thread.as_mut().expect("the worker runs").step(now_ms).expect("the worker goes on")
+    }
+
+    /// The worker is gone without a word: nothing is committed, closed or released.
+    pub fn crash(&mut self) {
+        self.thread = None;
+    }
+
+    /// The worker stops as it does on SIGTERM.
+    ///
+    /// # Panics
+    /// When it cannot finish.
+    pub fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.close().expect("the worker can finish");
+        }
+    }
+
+    /// Its disk is emptied. Only while it does not run.
+    ///
+    /// # Panics
+    /// When the directory cannot be made anew.
+    pub fn wipe_disk(&mut self) {
+        assert!(self.thread.is_none(), "a disk is wiped while the worker is down");
+        self.disk = memory_disk();
+    }
+
+    /// Starts the worker on its disk.
+    ///
+    /// # Panics
+    /// When it cannot start.
+    pub fn start(&mut self) {
+        assert!(self.thread.is_none(), "it runs already");
+        self.status = Status::default();
+        self.queries = Arc::default();
+        let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places: self.places };
+        let owner = Owner { endpoint: "sim:0".to_owned(), writer: format!("{APP}-one-0") };
+        let stores = RocksStores::open(StateConfig::new(self.disk.path().join(APP))).expect("the state directory opens");
+        let metrics = EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
+        let parts = Parts {
+            config: StreamConfig::new(member, owner, self.commit),
+            topologies: vec![self.topology.clone()],
+            log: Arc::new(self.log.clone()),
+            stores: Arc::new(stores),
+            clock: Arc::new(self.clock.clone()),
+            queries: self.queries.clone(),
+            status: self.status.clone(),
+            metrics,
+            performer: Box::new(self.effects.clone()),
+        };
+        self.thread = Some(StreamThread::join(parts).expect("the simulated log can be joined"));
+    }
+
+    /// Crash and start again, on the same disk.
+    pub fn restart(&mut self) {
+        self.crash();
+        self.start();
+        self.settle();
+    }
+}

@@ -1,0 +1,16 @@
+//! The engine's promises, on the real step.
+
+#[path = "engine/commits.rs"]
+mod commits;
+#[path = "engine/crashes.rs"]
+mod crashes;
+#[path = "engine/dead_letters.rs"]
+mod dead_letters;
+#[path = "engine/delayed.rs"]
+mod delayed;
+#[path = "engine/effects.rs"]
+mod effects;
+#[path = "engine/queries.rs"]
+mod queries;
+#[path = "engine/tally.rs"]
+mod tally;

@@ -1,0 +1,90 @@
+//! A small topology that uses every verb: it counts words and obeys a few commands.
+
+use holdfast_engine::delayed::DelayedId;
+use holdfast_engine::ports::record::Record;
+use holdfast_engine::{Context, Output, ProcessError, Processor, Table, Topology};
+use holdfast_sim::TestDriver;
+
+pub(crate) const IN: &str = "words";
+pub(crate) const OUT: &str = "counts";
+pub(crate) const DEAD: &str = "words-dlq";
+pub(crate) const COUNTS: Table<String, u64> = Table::new(16, "counts");
+pub(crate) const ALARMS: Table<String, DelayedId> = Table::new(17, "alarms");
+
+struct Tally;
+
+impl Processor for Tally {
+    fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
+        let text = record.value.map(String::from_utf8_lossy).ok_or_else(|| ProcessError::refuse("NoValue", "no value"))?;
+        let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
+        match verb {
+            "count" => {
+                let key = record.key.unwrap_or(rest.as_bytes());
+                if ctx.place_of(key) != ctx.place() {
+                    return ctx.forward(record, key);
+                }
+                let count = ctx.get(&COUNTS, &rest.to_owned())?.unwrap_or(0) + 1;
+                ctx.put(&COUNTS, &rest.to_owned(), &count)?;
+                ctx.send(OUT, rest.as_bytes(), format!("{rest}={count}").as_bytes())
+            }
+            // "remind NAME MS": one reminder that many ms after this record.
+            "remind" => {
+                let (name, ms) = rest.split_once(' ').unwrap_or((rest, "0"));
+                let due_ms = ctx.now_ms() + ms.parse::<i64>().unwrap_or(0);
+                let value = format!("due {due_ms}");
+                let output = Output { topic: OUT, place: None, key: Some(name.as_bytes()), value: Some(value.as_bytes()), headers: &[] };
+                let id = ctx.send_at(due_ms, &output)?;
+                ctx.put(&ALARMS, &name.to_owned(), &id)
+            }
+            "forget" => match ctx.get(&ALARMS, &rest.to_owned())? {
+                Some(id) => ctx.cancel(id),
+                None => Ok(()),
+            },
+            "call" => {
+                ctx.effect("phone", rest.as_bytes())?;
+                Ok(())
+            }
+            "answered" => ctx.send(OUT, b"answer", rest.as_bytes()),
+            "refuse" => Err(ProcessError::refuse("Nonsense", rest.to_owned())),
+            "fail" => {
+                // What it wrote before it failed must be gone.
+                ctx.put(&COUNTS, &"half".to_owned(), &1)?;
+                ctx.send(OUT, b"half", b"half")?;
+                ctx.send_at(0, &Output { topic: OUT, place: None, key: None, value: Some(b"half"), headers: &[] })?;
+                Err(ProcessError::fail("Unlucky", rest.to_owned()))
+            }
+            "panic" => panic!("{rest}"),
+            "huge" => ctx.send(OUT, b"huge", &vec![b'x'; 2 << 20]),
+            other => Err(ProcessError::refuse("UnknownVerb", other.to_owned())),
+        }
+    }
+}
+
+pub(crate) fn topology() -> Topology {
+    Topology::named("tally")
+        .inbox(IN)
+        .store(COUNTS.spec())
+        .store(ALARMS.spec())
+        .sink(OUT)
+        .dead_letters(DEAD)
+        .effects()
+        .processor(|| Box::new(Tally))
+        .build()
+        .unwrap()
+}
+
+pub(crate) fn driver(places: u32) -> TestDriver {
+    TestDriver::new(&topology(), places)
+}
+
+/// Values of OUT, sorted: partitions have no order between them.
+pub(crate) fn out(driver: &TestDriver) -> Vec<String> {
+    let mut values: Vec<String> = driver.read(OUT).iter().map(holdfast_sim::driver::Out::text).collect();
+    values.sort();
+    values
+}
+
+pub(crate) fn count_of(driver: &TestDriver, word: &str, places: u32) -> Option<u64> {
+    let place = holdfast_engine::ports::place::place_of(word.as_bytes(), places);
+    driver.queries().task("tally", place).unwrap().get(&COUNTS, &word.to_owned()).unwrap()
+}
