@@ -1,0 +1,240 @@
+//! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
+
+use crate::coupon::keys::{CouponKey, IssuedKey};
+use crate::coupon::row::{CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
+use crate::coupon::{COUPONS, ISSUED, POLICIES, REQUESTS};
+use holdfast_engine::queries::{QueryError, TaskView};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// A promise that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// More coupons were given away than there are.
+    #[error("policy {policy_id}: {issued} issued of {total}")]
+    Oversold {
+        /// Of which policy.
+        policy_id: String,
+        /// So many.
+        issued: u64,
+        /// Out of so many.
+        total: u64,
+    },
+    /// The policy counts other coupons than there are: their serials must be 1, 2 … `issued`.
+    #[error("policy {policy_id}: {issued} issued by its row, but coupon number {at} has serial {serial:?}")]
+    Miscounted {
+        /// Of which policy.
+        policy_id: String,
+        /// So many by its row.
+        issued: u64,
+        /// The first place in the row of coupons that is wrong, from 1.
+        at: u64,
+        /// The coupon found there.
+        serial: Option<u64>,
+    },
+    /// A coupon without exactly one mark that its user has it, or a mark without its coupon.
+    #[error("user {user_id}, policy {policy_id}: marked coupon {marked:?}, the coupons say {found:?}")]
+    Unmarked {
+        /// Whose.
+        user_id: String,
+        /// Of which policy.
+        policy_id: String,
+        /// Serial in the mark.
+        marked: Option<u64>,
+        /// Serial of the coupon.
+        found: Option<u64>,
+    },
+    /// A request that says it got a coupon which is not its user's, or a coupon that no request or more than one got.
+    #[error("coupon {serial} of policy {policy_id}: {requests} requests got it")]
+    Unrequested {
+        /// Of which policy.
+        policy_id: String,
+        /// Which coupon.
+        serial: u64,
+        /// So many requests.
+        requests: usize,
+    },
+}
+
+/// Checks one policy by itself.
+///
+/// # Errors
+/// [`Broken::Oversold`].
+pub fn policy(policy_id: &str, row: &PolicyRow) -> Result<(), Broken> {
+    // remaining + issued = total holds by the way `remaining` is computed, as long as this does.
+    if row.issued <= row.total {
+        Ok(())
+    } else {
+        Err(Broken::Oversold { policy_id: policy_id.to_owned(), issued: row.issued, total: row.total })
+    }
+}
+
+/// All rows of a place that must agree with each other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Books {
+    /// By policy id.
+    pub policies: BTreeMap<String, PolicyRow>,
+    /// By user and policy.
+    pub issued: BTreeMap<IssuedKey, IssuedRow>,
+    /// By policy and serial.
+    pub coupons: BTreeMap<CouponKey, CouponRow>,
+    /// By request id.
+    pub requests: BTreeMap<String, RequestRow>,
+}
+
+impl Books {
+    /// Reads a place. Exact only while nothing is committed there: each table is read by a scan of its own.
+    ///
+    /// # Errors
+    /// [`QueryError`] when the view cannot be read.
+    pub fn load(task: &TaskView) -> Result<Self, QueryError> {
+        let mut books = Self::default();
+        task.scan(&POLICIES, &[], &mut |key, row| into(&mut books.policies, key, row))?;
+        task.scan(&ISSUED, &[], &mut |key, row| into(&mut books.issued, key, row))?;
+        task.scan(&COUPONS, &[], &mut |key, row| into(&mut books.coupons, key, row))?;
+        task.scan(&REQUESTS, &[], &mut |key, row| into(&mut books.requests, key, row))?;
+        Ok(books)
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// The first promise found broken.
+    pub fn check(&self) -> Result<(), Broken> {
+        for (policy_id, row) in &self.policies {
+            policy(policy_id, row)?;
+            self.check_count(policy_id, row.issued)?;
+        }
+        self.check_marks()?;
+        self.check_requests()
+    }
+
+    fn check_count(&self, policy_id: &str, issued: u64) -> Result<(), Broken> {
+        let from = CouponKey { policy_id: policy_id.to_owned(), serial: 0 };
+        let mut serials =
+            self.coupons.range(from..).take_while(|(key, _)| key.policy_id == policy_id).map(|(key, _)| key.serial);
+        // One beyond the last: there must be no more.
+        for at in 1..=issued + 1 {
+            let serial = serials.next();
+            if serial != (at <= issued).then_some(at) {
+                return Err(Broken::Miscounted { policy_id: policy_id.to_owned(), issued, at, serial });
+            }
+        }
+        Ok(())
+    }
+
+    /// Each coupon has its mark and each mark its coupon, so a user has at most one of a policy: the marks are keyed by both.
+    fn check_marks(&self) -> Result<(), Broken> {
+        for (key, coupon) in &self.coupons {
+            let mark = IssuedKey { user_id: coupon.user_id.clone(), policy_id: key.policy_id.clone() };
+            let marked = self.issued.get(&mark).map(|row| row.serial);
+            if marked != Some(key.serial) {
+                return Err(Broken::Unmarked {
+                    user_id: mark.user_id,
+                    policy_id: mark.policy_id,
+                    marked,
+                    found: Some(key.serial),
+                });
+            }
+        }
+        for (mark, row) in &self.issued {
+            let key = CouponKey { policy_id: mark.policy_id.clone(), serial: row.serial };
+            if self.coupons.get(&key).is_none_or(|coupon| coupon.user_id != mark.user_id) {
+                let IssuedKey { user_id, policy_id } = mark.clone();
+                return Err(Broken::Unmarked { user_id, policy_id, marked: Some(row.serial), found: None });
+            }
+        }
+        Ok(())
+    }
+
+    /// Each coupon was got by exactly one request, of its user.
+    fn check_requests(&self) -> Result<(), Broken> {
+        let mut got: BTreeMap<CouponKey, usize> = self.coupons.keys().map(|key| (key.clone(), 0)).collect();
+        for row in self.requests.values() {
+            let RequestOutcome::Issued(serial) = row.outcome else { continue };
+            let key = CouponKey { policy_id: row.policy_id.clone(), serial };
+            let is_his = self.coupons.get(&key).is_some_and(|coupon| coupon.user_id == row.user_id);
+            match got.get_mut(&key) {
+                Some(requests) if is_his => *requests += 1,
+                _ => return Err(Broken::Unrequested { policy_id: key.policy_id, serial, requests: 0 }),
+            }
+        }
+        match got.into_iter().find(|(_, requests)| *requests != 1) {
+            None => Ok(()),
+            Some((key, requests)) => {
+                Err(Broken::Unrequested { policy_id: key.policy_id, serial: key.serial, requests })
+            }
+        }
+    }
+}
+
+fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
+    rows.insert(key, row);
+    ControlFlow::Continue(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn coupon_key(serial: u64) -> CouponKey {
+        CouponKey { policy_id: "1".to_owned(), serial }
+    }
+
+    fn mark(user_id: &str) -> IssuedKey {
+        IssuedKey { user_id: user_id.to_owned(), policy_id: "1".to_owned() }
+    }
+
+    fn got(user_id: &str, serial: u64) -> RequestRow {
+        RequestRow {
+            policy_id: "1".to_owned(),
+            user_id: user_id.to_owned(),
+            decided_ms: 0,
+            outcome: RequestOutcome::Issued(serial),
+        }
+    }
+
+    fn good() -> Books {
+        let mut books = Books::default();
+        books.policies.insert(
+            "1".to_owned(),
+            PolicyRow { total: 3, issued: 2, starts_ms: None, ends_ms: None, title: String::new() },
+        );
+        for (serial, user_id) in [(1, "a"), (2, "b")] {
+            books.issued.insert(mark(user_id), IssuedRow { serial });
+            books
+                .coupons
+                .insert(coupon_key(serial), CouponRow { user_id: user_id.to_owned(), issued_ms: 0, used: None });
+            books.requests.insert(format!("r{serial}"), got(user_id, serial));
+        }
+        books
+    }
+
+    #[test]
+    fn good_books_are_good() {
+        assert_eq!(good().check(), Ok(()));
+        assert_eq!(Books::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn each_way_of_being_wrong_is_found() {
+        let spoils: [fn(&mut Books); 11] = [
+            |b| b.policies.get_mut("1").unwrap().total = 1,
+            |b| b.policies.get_mut("1").unwrap().issued = 1,
+            |b| b.policies.get_mut("1").unwrap().issued = 3,
+            |b| b.coupons.retain(|key, _| key.serial != 1),
+            |b| b.issued.retain(|mark, _| mark.user_id != "a"),
+            |b| b.issued.get_mut(&mark("a")).unwrap().serial = 2,
+            |b| b.coupons.get_mut(&coupon_key(2)).unwrap().user_id = "a".to_owned(),
+            |b| b.issued.extend([(mark("c"), IssuedRow { serial: 1 })]),
+            |b| b.requests.retain(|id, _| id != "r1"),
+            |b| b.requests.extend([("r3".to_owned(), got("a", 1))]),
+            |b| b.requests.extend([("r3".to_owned(), got("c", 2))]),
+        ];
+        for (n, spoil) in spoils.into_iter().enumerate() {
+            let mut books = good();
+            spoil(&mut books);
+            assert!(books.check().is_err(), "case {n}");
+        }
+    }
+}

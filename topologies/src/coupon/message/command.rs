@@ -1,0 +1,155 @@
+use super::{Unreadable, check_length, read, unreadable};
+use crate::wire::{self, When};
+use serde::{Deserialize, Serialize};
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Command {
+    /// There shall be a policy.
+    CreatePolicy(CreatePolicy),
+    /// There shall be more or fewer coupons.
+    AdjustStock(AdjustStock),
+    /// This coupon is used for that order.
+    UseCoupon(UseCoupon),
+}
+
+/// There shall be a policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreatePolicy {
+    /// Id of the event that carries the command.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// Id of the command: its outcome is found by it.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Its id.
+    #[serde(deserialize_with = "wire::id")]
+    pub policy_id: String,
+    /// What it is called.
+    pub title: String,
+    /// A longer text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How many coupons there are.
+    pub total_quantity: i64,
+    /// First moment at which they are issued; none = at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<When>,
+    /// First moment at which they are not issued any more; none = never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<When>,
+    /// `FIXED_AMOUNT` or `PERCENTAGE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_type: Option<String>,
+    /// KRW, or percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_value: Option<i64>,
+    /// Smallest order, in KRW.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_order_amount: Option<i64>,
+    /// Most it takes off, in KRW.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum_discount_amount: Option<i64>,
+}
+
+/// There shall be more or fewer coupons.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdjustStock {
+    /// Id of the event that carries the command.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// Id of the command: its outcome is found by it.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Of which policy.
+    #[serde(deserialize_with = "wire::id")]
+    pub policy_id: String,
+    /// How many more; negative = fewer.
+    pub by: i64,
+}
+
+/// This coupon is used for that order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UseCoupon {
+    /// Id of the event that carries the command.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// Id of the command: its outcome is found by it.
+    #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Which coupon.
+    #[serde(deserialize_with = "wire::id")]
+    pub coupon_id: String,
+    /// Whose it must be.
+    #[serde(deserialize_with = "wire::id")]
+    pub user_id: String,
+    /// For which order.
+    #[serde(deserialize_with = "wire::id")]
+    pub order_id: String,
+}
+
+impl Command {
+    pub(super) fn read(kind: &str, text: &str) -> Result<Self, Unreadable> {
+        let mut command = match kind {
+            "create-policy" => Self::CreatePolicy(read(text)?),
+            "adjust-stock" => Self::AdjustStock(read(text)?),
+            "use-coupon" => Self::UseCoupon(read(text)?),
+            _ => {
+                return Err(unreadable(
+                    "UnknownType",
+                    format!("{kind:?} is none of create-policy, adjust-stock, use-coupon"),
+                ));
+            }
+        };
+        if let Self::UseCoupon(command) = &command {
+            check_length(&command.order_id)?;
+        }
+        let (event_id, request_id) = command.ids_mut();
+        for id in [event_id, request_id] {
+            *id = id.take().filter(|id| !id.trim().is_empty());
+        }
+        Ok(command)
+    }
+
+    fn ids_mut(&mut self) -> (&mut Option<String>, &mut Option<String>) {
+        match self {
+            Self::CreatePolicy(c) => (&mut c.event_id, &mut c.request_id),
+            Self::AdjustStock(c) => (&mut c.event_id, &mut c.request_id),
+            Self::UseCoupon(c) => (&mut c.event_id, &mut c.request_id),
+        }
+    }
+
+    /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        let (event_id, request_id) = match self {
+            Self::CreatePolicy(c) => (&c.event_id, &c.request_id),
+            Self::AdjustStock(c) => (&c.event_id, &c.request_id),
+            Self::UseCoupon(c) => (&c.event_id, &c.request_id),
+        };
+        request_id.as_deref().or(event_id.as_deref())
+    }
+
+    /// As JSON, for an append.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Texts and numbers always encode: there is no failing Serialize in a command.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Hash of what it says, its ids apart. Stored, so it is FNV-1a over the command's JSON and stays that.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut content = self.clone();
+        let (event_id, request_id) = content.ids_mut();
+        (*event_id, *request_id) = (None, None);
+        content
+            .to_json()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+}

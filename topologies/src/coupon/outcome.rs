@@ -1,0 +1,105 @@
+//! The six outcomes of a request, and the reasons for the five that are no coupon.
+
+use serde::{Deserialize, Serialize};
+
+/// What became of a request. A closed set: consumers match on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// A coupon was issued.
+    Success,
+    /// Unknown policy, outside its window, no user.
+    ValidationFailed,
+    /// The user has a coupon of this policy already.
+    DuplicateRequest,
+    /// All were given away before.
+    OutOfStock,
+    /// A rule beyond the others. Part of the set that consumers know; no rule of today's shop ends in it.
+    BusinessError,
+    /// It could not be processed although it was tried again, and lies among the dead letters.
+    SystemError,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Success,
+        Self::ValidationFailed,
+        Self::DuplicateRequest,
+        Self::OutOfStock,
+        Self::BusinessError,
+        Self::SystemError,
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "SUCCESS",
+            Self::ValidationFailed => "VALIDATION_FAILED",
+            Self::DuplicateRequest => "DUPLICATE_REQUEST",
+            Self::OutOfStock => "OUT_OF_STOCK",
+            Self::BusinessError => "BUSINESS_ERROR",
+            Self::SystemError => "SYSTEM_ERROR",
+        }
+    }
+}
+
+/// Why a request got no coupon. Kept in rows by its number: new reasons go to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Nobody has created the policy.
+    UnknownPolicy,
+    /// Before its start, or at its end or later.
+    OutsideWindow,
+    /// The user id is blank.
+    NoUser,
+    /// The user has a coupon of the policy.
+    AlreadyIssued,
+    /// Nothing is left.
+    SoldOut,
+    /// Given up after all attempts.
+    System,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::UnknownPolicy, Self::OutsideWindow, Self::NoUser, Self::AlreadyIssued, Self::SoldOut, Self::System];
+
+    /// Which outcome it is.
+    #[must_use]
+    pub fn status(self) -> Status {
+        match self {
+            Self::UnknownPolicy | Self::OutsideWindow | Self::NoUser => Status::ValidationFailed,
+            Self::AlreadyIssued => Status::DuplicateRequest,
+            Self::SoldOut => Status::OutOfStock,
+            Self::System => Status::SystemError,
+        }
+    }
+
+    /// For machines: stable.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownPolicy => "POLICY_NOT_FOUND",
+            Self::OutsideWindow => "OUTSIDE_ISSUE_WINDOW",
+            Self::NoUser => "USER_ID_REQUIRED",
+            Self::AlreadyIssued => "ALREADY_ISSUED",
+            Self::SoldOut => "SOLD_OUT",
+            Self::System => "SYSTEM_ERROR",
+        }
+    }
+
+    /// For the customer.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::UnknownPolicy => "쿠폰 정책을 찾을 수 없습니다",
+            Self::OutsideWindow => "쿠폰 발급 가능 시간이 아닙니다",
+            Self::NoUser => "사용자 ID가 필요합니다",
+            Self::AlreadyIssued => "이미 발급받은 쿠폰입니다",
+            Self::SoldOut => "쿠폰이 모두 소진되었습니다",
+            Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What is stored. Rows are bincode: a field is its place and a variant its number, so fields are never moved and variants only added at the end.
+
+use crate::coupon::command_outcome::{CommandRefusal, CommandStatus};
+use crate::coupon::outcome::{Refusal, Status};
+use serde::{Deserialize, Serialize};
+
+/// What a request needs to know of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRow {
+    /// How many coupons there are, given away or not.
+    pub total: u64,
+    /// How many have been given away: also the serial of the last one.
+    pub issued: u64,
+    /// First moment of the window; none = always was open.
+    pub starts_ms: Option<i64>,
+    /// First moment after the window; none = never closes.
+    pub ends_ms: Option<i64>,
+    /// What it is called: here, since each notification names it.
+    pub title: String,
+}
+
+impl PolicyRow {
+    /// How many are left.
+    #[must_use]
+    pub fn remaining(&self) -> u64 {
+        // `issued ≤ total` is checked when the row is loaded; a broken row has nothing left.
+        self.total.saturating_sub(self.issued)
+    }
+
+    /// Whether `now_ms` is in its window `[start, end)`.
+    #[must_use]
+    pub fn is_open(&self, now_ms: i64) -> bool {
+        self.starts_ms.is_none_or(|start| now_ms >= start) && self.ends_ms.is_none_or(|end| now_ms < end)
+    }
+}
+
+/// What only people read of a policy, as it was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TermsRow {
+    /// Stock at creation: the same create command again is recognised by it, whatever has been adjusted since.
+    pub total_at_creation: u64,
+    /// A longer text.
+    pub description: Option<String>,
+    /// What a coupon takes off the price.
+    pub discount: Option<Discount>,
+    /// Smallest order it may be used for, in KRW.
+    pub minimum_order_amount: Option<u64>,
+    /// The most it takes off, in KRW.
+    pub maximum_discount_amount: Option<u64>,
+    /// When it was created.
+    pub created_ms: i64,
+}
+
+/// What a coupon takes off the price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Discount {
+    /// So many KRW.
+    FixedAmount(u64),
+    /// So many percent, 1 to 100.
+    Percentage(u64),
+}
+
+impl Discount {
+    /// As `discountType` writes it.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::FixedAmount(_) => "FIXED_AMOUNT",
+            Self::Percentage(_) => "PERCENTAGE",
+        }
+    }
+
+    /// As `discountValue` writes it.
+    #[must_use]
+    pub fn value(self) -> u64 {
+        match self {
+            Self::FixedAmount(value) | Self::Percentage(value) => value,
+        }
+    }
+}
+
+/// The outcome of a request. Written from borrowed texts, read into owned ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRow<S = String> {
+    /// Of which policy a coupon was asked for.
+    pub policy_id: S,
+    /// Who asked.
+    pub user_id: S,
+    /// When it was decided.
+    pub decided_ms: i64,
+    /// What became of it.
+    pub outcome: RequestOutcome,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestOutcome {
+    /// It got the coupon with this serial.
+    Issued(u64),
+    /// It got none.
+    Refused(Refusal),
+}
+
+impl RequestOutcome {
+    /// Which of the six it is.
+    #[must_use]
+    pub fn status(self) -> Status {
+        match self {
+            Self::Issued(_) => Status::Success,
+            Self::Refused(refusal) => refusal.status(),
+        }
+    }
+}
+
+/// The mark that a user has a coupon of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedRow {
+    /// Which one.
+    pub serial: u64,
+}
+
+/// A coupon. Written from borrowed texts, read into owned ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponRow<S = String> {
+    /// Whose it is.
+    pub user_id: S,
+    /// When it was issued.
+    pub issued_ms: i64,
+    /// How it was used, once it was.
+    pub used: Option<Used<S>>,
+}
+
+/// How a coupon was used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used<S = String> {
+    /// For which order.
+    pub order_id: S,
+    /// When.
+    pub used_ms: i64,
+}
+
+/// The outcome of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRow {
+    /// Hash of what the command said: another command under the same id is refused.
+    pub fingerprint: u64,
+    /// When it was decided.
+    pub decided_ms: i64,
+    /// Why it was not done; none = done.
+    pub refused: Option<CommandRefusal>,
+}
+
+impl CommandRow {
+    /// What to answer.
+    #[must_use]
+    pub fn status(&self) -> CommandStatus {
+        self.refused.map_or(CommandStatus::Success, CommandRefusal::status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_engine::codec;
+
+    fn bytes(row: &impl Serialize) -> Vec<u8> {
+        let mut out = Vec::new();
+        codec::encode(row, &mut out).unwrap();
+        out
+    }
+
+    /// Rows written by this version must be readable by the next: whoever breaks this needs a new variant instead.
+    #[test]
+    fn the_layout_of_rows_stands() {
+        let policy = PolicyRow { total: 100, issued: 3, starts_ms: Some(1), ends_ms: None, title: "t".to_owned() };
+        assert_eq!(bytes(&policy), [1, 100, 3, 1, 2, 0, 1, b't']);
+        let request = RequestRow {
+            policy_id: "1",
+            user_id: "u",
+            decided_ms: 1,
+            outcome: RequestOutcome::Refused(Refusal::SoldOut),
+        };
+        assert_eq!(bytes(&request), [1, 1, b'1', 1, b'u', 2, 1, 4]);
+        let coupon = CouponRow { user_id: "u", issued_ms: 1, used: Some(Used { order_id: "o", used_ms: 2 }) };
+        assert_eq!(bytes(&coupon), [1, 1, b'u', 2, 1, 1, b'o', 4]);
+        assert_eq!(bytes(&IssuedRow { serial: 7 }), [1, 7]);
+        let command = CommandRow { fingerprint: 5, decided_ms: 1, refused: Some(CommandRefusal::NotUsable) };
+        assert_eq!(bytes(&command), [1, 5, 2, 1, 10]);
+        for (number, refusal) in (0u8..).zip(Refusal::ALL) {
+            assert_eq!(bytes(&refusal), [1, number]);
+        }
+        for (number, refusal) in (0u8..).zip(CommandRefusal::ALL) {
+            assert_eq!(bytes(&refusal), [1, number]);
+        }
+    }
+
+    #[test]
+    fn what_was_written_borrowed_is_read_owned() {
+        let row = RequestRow { policy_id: "1", user_id: "쿠폰", decided_ms: -1, outcome: RequestOutcome::Issued(9) };
+        let back: RequestRow = codec::decode(&bytes(&row)).unwrap();
+        assert_eq!(
+            (&*back.policy_id, &*back.user_id, back.decided_ms, back.outcome),
+            ("1", "쿠폰", -1, RequestOutcome::Issued(9))
+        );
+    }
+
+    #[test]
+    fn a_window_holds_its_first_moment_and_not_its_last() {
+        let policy = PolicyRow { total: 1, issued: 0, starts_ms: Some(10), ends_ms: Some(20), title: String::new() };
+        assert_eq!([9, 10, 19, 20].map(|now| policy.is_open(now)), [false, true, true, false]);
+        let always = PolicyRow { starts_ms: None, ends_ms: None, ..policy };
+        assert!(always.is_open(i64::MIN) && always.is_open(i64::MAX));
+    }
+}

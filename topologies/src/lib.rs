@@ -1,0 +1,43 @@
+//! The shop: every business word, number and rule, as topologies on `holdfast-engine`.
+//!
+//! It is not a program: it opens no socket and no file, and it reads no clock. `now` is the append time of the record in hand, and what a
+//! customer is told is decided here, in the `decide.rs` of a topology, and nowhere else.
+//!
+//! ```
+//! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
+//! assert_eq!(names, ["coupon"]);
+//! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`coupon`] | first-come coupons: one inbox, six outcomes |
+//! | [`notification`] | the record that asks for a notification |
+//! | [`place_id`] | ids that route themselves |
+//! | [`envelope`] | CloudEvents headers of what goes out |
+//! | [`origin`] | what a record says about where it has been |
+//! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
+#![warn(missing_docs)]
+
+pub mod coupon;
+pub mod envelope;
+pub mod json;
+pub mod notification;
+pub mod origin;
+pub mod place_id;
+pub mod rfc3339;
+pub mod wire;
+
+use holdfast_engine::Topology;
+
+/// Every topology of the shop, in the order of the catalogue.
+#[must_use]
+pub fn all() -> Vec<Topology> {
+    vec![coupon::topology()]
+}
+
+/// The topology called `name`.
+#[must_use]
+pub fn by_name(name: &str) -> Option<Topology> {
+    all().into_iter().find(|topology| &**topology.name() == name)
+}
