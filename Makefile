@@ -1,0 +1,50 @@
+# One profile, --release, for run, test and bench: RocksDB and librdkafka are compiled once. CARGO_TARGET_DIR is respected.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt deny tidy kafka-up kafka-down bench setup clean
+
+KAFKA_COMPOSE := docker compose -f docker-compose.kafka.yml
+# make run ARGS="--http-addr 127.0.0.1:3001"
+ARGS ?=
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## install what is missing, build, run the worker with sample data at http://127.0.0.1:3000
+	@scripts/setup.sh build
+	cargo run --release --locked --bin stream-worker -- run --sample $(ARGS)
+
+test: ## install what is missing, then every test that needs no Docker, on a real broker from Maven's jars
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+check: ## formatting, clippy, dependencies, house rules
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@scripts/deny.sh
+	cargo test --release --locked -p stream-worker --test tidy
+
+fmt: ## format everything
+	cargo fmt --all
+
+kafka-up: ## three brokers on 9092, 9093, 9094: in Docker where it runs, else from Maven's jars
+	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then \
+		$(KAFKA_COMPOSE) up -d --wait; \
+	else \
+		scripts/setup.sh test && kafka/kafka.sh up 3; \
+	fi
+
+kafka-down: ## stop them and delete their data
+	@if [ -d .kafka ]; then kafka/kafka.sh down; fi
+	@if docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then $(KAFKA_COMPOSE) down --volumes; fi
+
+bench: ## side by side with Kafka Streams on one broker; writes docs/benchmarks.md (N=2000000 for the long run)
+	@scripts/bench.sh
+
+setup: ## install what is missing for all of the above
+	@scripts/setup.sh test
+
+clean: ## build output, data, brokers
+	@if [ -d .kafka ]; then kafka/kafka.sh down; fi
+	cargo clean
+	rm -rf .kafka data
