@@ -28,7 +28,8 @@ fn bincode_config() -> impl bincode::config::Config {
 /// When a `Serialize` of the row fails (a map without known length, say): a mistake in the row type.
 pub fn encode<V: Serialize>(row: &V, out: &mut Vec<u8>) -> Result<(), CodecError> {
     out.push(VERSION);
-    bincode::serde::encode_into_std_write(row, out, bincode_config()).map_err(|e| CodecError::Corrupt(e.to_string()))?;
+    bincode::serde::encode_into_std_write(row, out, bincode_config())
+        .map_err(|e| CodecError::Corrupt(e.to_string()))?;
     Ok(())
 }
 
@@ -49,8 +50,8 @@ pub fn decode<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
 /// As [`decode`].
 pub fn decode_borrowed<'a, V: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<V, CodecError> {
     let body = body_of(bytes)?;
-    let (row, used) =
-        bincode::serde::borrow_decode_from_slice(body, bincode_config()).map_err(|e| CodecError::Corrupt(e.to_string()))?;
+    let (row, used) = bincode::serde::borrow_decode_from_slice(body, bincode_config())
+        .map_err(|e| CodecError::Corrupt(e.to_string()))?;
     whole(row, used, body)
 }
 
@@ -63,7 +64,11 @@ fn body_of(bytes: &[u8]) -> Result<&[u8], CodecError> {
 }
 
 fn whole<V>(row: V, used: usize, body: &[u8]) -> Result<V, CodecError> {
-    if used == body.len() { Ok(row) } else { Err(CodecError::Corrupt(format!("{} bytes left over", body.len() - used))) }
+    if used == body.len() {
+        Ok(row)
+    } else {
+        Err(CodecError::Corrupt(format!("{} bytes left over", body.len() - used)))
+    }
 }
 
 #[cfg(test)]

@@ -128,9 +128,13 @@ impl Committer<'_> {
         // One store that fails must not keep the others from what is true.
         let mut failure = None;
         for (nth, task) in tasks.iter_mut().filter(|task| task.dirty).enumerate() {
-            let next = ends.iter().find(|(partition, _)| *partition == task.changelog).map(|(_, next)| *next).ok_or_else(|| {
-                Setback::Fatal(format!("log committed {} without telling where {} ends", task.id, task.changelog))
-            })?;
+            let next = ends
+                .iter()
+                .find(|(partition, _)| *partition == task.changelog)
+                .map(|(_, next)| *next)
+                .ok_or_else(|| {
+                    Setback::Fatal(format!("log committed {} without telling where {} ends", task.id, task.changelog))
+                })?;
             if let Err(error) = task.store.commit(next) {
                 failure.get_or_insert(Setback::Store(task.id.clone(), error));
                 continue;
@@ -201,7 +205,8 @@ impl Committer<'_> {
 mod tests {
     use super::*;
 
-    const CONFIG: CommitConfig = CommitConfig { records_max: 10, bytes_max: 100, interval_max_us: 50_000, spacing_min_us: 5_000 };
+    const CONFIG: CommitConfig =
+        CommitConfig { records_max: 10, bytes_max: 100, interval_max_us: 50_000, spacing_min_us: 5_000 };
 
     fn open(records: usize, bytes: u64, last: Option<u64>) -> Transaction {
         Transaction { open: true, began_us: 100_000, records, bytes, last_commit_began_us: last }

@@ -162,7 +162,11 @@ impl Context<'_> {
     ///
     /// # Errors
     /// [`ProcessError::Store`] when the store cannot be read.
-    pub fn get<K: Key, V: DeserializeOwned>(&mut self, table: &Table<K, V>, key: &K) -> Result<Option<V>, ProcessError> {
+    pub fn get<K: Key, V: DeserializeOwned>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &K,
+    ) -> Result<Option<V>, ProcessError> {
         self.scratch.clear();
         key.encode(self.scratch);
         let mut row = None;
@@ -214,17 +218,18 @@ impl Context<'_> {
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), ProcessError> {
         let mut failed = None;
-        self.store.scan(table.id(), prefix, prefix_end(prefix).as_deref(), &mut |key, row| {
-            match (K::decode(key), codec::decode(row)) {
-                (Some(key), Ok(row)) => visit(key, row),
-                (None, _) => {
-                    failed = Some(codec::CodecError::Corrupt("key of another shape".to_owned()));
-                    ControlFlow::Break(())
-                }
-                (_, Err(error)) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+        self.store.scan(table.id(), prefix, prefix_end(prefix).as_deref(), &mut |key, row| match (
+            K::decode(key),
+            codec::decode(row),
+        ) {
+            (Some(key), Ok(row)) => visit(key, row),
+            (None, _) => {
+                failed = Some(codec::CodecError::Corrupt("key of another shape".to_owned()));
+                ControlFlow::Break(())
+            }
+            (_, Err(error)) => {
+                failed = Some(error);
+                ControlFlow::Break(())
             }
         })?;
         failed.map_or(Ok(()), |error| Err(error.into()))

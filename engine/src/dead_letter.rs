@@ -34,7 +34,13 @@ pub(crate) struct Failed<'a> {
 }
 
 /// Puts the dead letter of `record` into the outbox, in the same place of `dead_letters` as it came from.
-pub(crate) fn bury(outbox: &mut Outbox, dead_letters: &Topic, failed: &Failed<'_>, record: &Record<'_>, why: &ProcessError) {
+pub(crate) fn bury(
+    outbox: &mut Outbox,
+    dead_letters: &Topic,
+    failed: &Failed<'_>,
+    record: &Record<'_>,
+    why: &ProcessError,
+) {
     let place = failed.place.to_string();
     let offset = record.offset.to_string();
     let now = failed.now_ms.to_string();
@@ -59,7 +65,13 @@ pub(crate) fn bury(outbox: &mut Outbox, dead_letters: &Topic, failed: &Failed<'_
     outbox.push(
         dead_letters.clone(),
         failed.place,
-        &Output { topic: dead_letters, place: Some(failed.place), key: record.key, value: record.value, headers: &headers },
+        &Output {
+            topic: dead_letters,
+            place: Some(failed.place),
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+        },
     );
 }
 

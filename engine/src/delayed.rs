@@ -134,7 +134,8 @@ impl Pending {
         store.scan(STORE.id, &from, Some(&to), &mut |key, value| {
             match decode(value) {
                 Ok(row) => {
-                    let output = Output { topic: row.topic, place: None, key: row.key, value: row.value, headers: &row.headers };
+                    let output =
+                        Output { topic: row.topic, place: None, key: row.key, value: row.value, headers: &row.headers };
                     outbox.push(Topic::from(row.topic), row.partition, &output);
                 }
                 Err(error) => {

@@ -65,24 +65,49 @@ impl EngineMetrics {
         let outputs = IntCounter::new("holdfast_outputs_total", "Records sent, changelog included")?;
         registry.register(Box::new(outputs.clone()))?;
         let delayed_lateness_seconds = HistogramVec::new(
-            HistogramOpts::new("holdfast_delayed_lateness_seconds", "Lateness of the latest message of each sending").buckets(lateness),
+            HistogramOpts::new("holdfast_delayed_lateness_seconds", "Lateness of the latest message of each sending")
+                .buckets(lateness),
             &["topology"],
         )?;
         registry.register(Box::new(delayed_lateness_seconds.clone()))?;
         Ok(Arc::new(Self {
             records: counters("holdfast_records_total", "Input records decided", &["topology"])?,
-            known_duplicates: counters("holdfast_known_duplicates_total", "Records below the decided position, skipped", &["topology"])?,
+            known_duplicates: counters(
+                "holdfast_known_duplicates_total",
+                "Records below the decided position, skipped",
+                &["topology"],
+            )?,
             dead_letters: counters("holdfast_dead_letters_total", "Records given up", &["topology", "class"])?,
             outputs,
             commit_seconds: histogram("holdfast_commit_seconds", "Time of a commit", latency.clone())?,
-            log_commit_seconds: histogram("holdfast_log_commit_seconds", "Time of the log's part of a commit", latency)?,
-            commit_records: histogram("holdfast_commit_records", "Input records in a commit", exponential_buckets(1.0, 4.0, 9)?)?,
+            log_commit_seconds: histogram(
+                "holdfast_log_commit_seconds",
+                "Time of the log's part of a commit",
+                latency,
+            )?,
+            commit_records: histogram(
+                "holdfast_commit_records",
+                "Input records in a commit",
+                exponential_buckets(1.0, 4.0, 9)?,
+            )?,
             setbacks: counters("holdfast_setbacks_total", "Transactions that did not go through", &["reaction"])?,
             delayed_sent: counters("holdfast_delayed_sent_total", "Delayed messages sent", &["topology"])?,
             delayed_lateness_seconds,
-            restored_records: counters("holdfast_restored_records_total", "Changelog records applied by restores", &["topology"])?,
-            restored_bytes: counters("holdfast_restored_bytes_total", "Changelog bytes applied by restores", &["topology"])?,
-            restore_remaining: gauges("holdfast_restore_remaining", "Changelog offsets still to restore", &["topology", "place"])?,
+            restored_records: counters(
+                "holdfast_restored_records_total",
+                "Changelog records applied by restores",
+                &["topology"],
+            )?,
+            restored_bytes: counters(
+                "holdfast_restored_bytes_total",
+                "Changelog bytes applied by restores",
+                &["topology"],
+            )?,
+            restore_remaining: gauges(
+                "holdfast_restore_remaining",
+                "Changelog offsets still to restore",
+                &["topology", "place"],
+            )?,
             task_state: gauges("holdfast_task_state", "1 for the state a task is in", &["topology", "place", "state"])?,
         }))
     }

@@ -89,7 +89,12 @@ impl Queries {
     /// The committed views of a topology's tasks that run here, in order of place.
     #[must_use]
     pub fn tasks(&self, topology: &str) -> Vec<TaskView> {
-        self.tasks.read().iter().filter(|(id, _)| &*id.topology == topology).map(|(_, shown)| TaskView(shown.clone())).collect()
+        self.tasks
+            .read()
+            .iter()
+            .filter(|(id, _)| &*id.topology == topology)
+            .map(|(_, shown)| TaskView(shown.clone()))
+            .collect()
     }
 
     pub(crate) fn show(&self, id: &TaskId, view: Arc<dyn View>, inbox: &str, position: &Position) -> Arc<Shown> {
@@ -187,7 +192,10 @@ impl TaskView {
         let mut bytes = Vec::new();
         key.encode(&mut bytes);
         let mut row = None;
-        self.0.view.get(table.id(), &bytes, &mut |found| row = Some(codec::decode(found))).map_err(|e| self.failed(&e))?;
+        self.0
+            .view
+            .get(table.id(), &bytes, &mut |found| row = Some(codec::decode(found)))
+            .map_err(|e| self.failed(&e))?;
         row.transpose().map_err(|e| QueryError::Failed(e.to_string()))
     }
 

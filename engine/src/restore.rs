@@ -55,7 +55,10 @@ impl Restore {
     /// Takes one changelog record.
     pub(crate) fn take(&mut self, record: &Record<'_>, store: &mut dyn Store) -> Result<(), StoreError> {
         let Some(write) = changelog::decode(record.key, record.value) else {
-            return Err(StoreError::Corrupt(format!("changelog record at offset {} has no key: a foreign producer wrote it", record.offset)));
+            return Err(StoreError::Corrupt(format!(
+                "changelog record at offset {} has no key: a foreign producer wrote it",
+                record.offset
+            )));
         };
         self.records += 1;
         self.bytes += (write.key.len() + write.value.map_or(0, <[u8]>::len)) as u64;
@@ -78,7 +81,11 @@ impl Restore {
             .batch
             .writes
             .iter()
-            .map(|(id, key, value)| Write { store: *id, key: self.batch.slice(*key), value: value.map(|v| self.batch.slice(v)) })
+            .map(|(id, key, value)| Write {
+                store: *id,
+                key: self.batch.slice(*key),
+                value: value.map(|v| self.batch.slice(v)),
+            })
             .collect();
         store.restore(&writes, self.batch.next)?;
         self.batch.bytes.clear();

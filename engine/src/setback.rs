@@ -40,7 +40,9 @@ impl std::fmt::Display for Setback {
             Self::Retry(why) => write!(f, "transaction is tried again: {why}"),
             Self::Unknown(why) => write!(f, "outcome of the transaction is unknown, restoring: {why}"),
             Self::Fenced(why) => write!(f, "another worker may own our places, asking the group: {why}"),
-            Self::Refused { offset, why, .. } => write!(f, "an output of the record at offset {offset} is refused by the log: {why}"),
+            Self::Refused { offset, why, .. } => {
+                write!(f, "an output of the record at offset {offset} is refused by the log: {why}")
+            }
             Self::Store(task, error) => write!(f, "store of {task} is reopened: {error}"),
             Self::Fatal(why) => f.write_str(why),
         }

@@ -117,7 +117,13 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(crate) fn new(id: TaskId, topology: &Topology, store: Box<dyn Store>, app: &str, places: u32) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        id: TaskId,
+        topology: &Topology,
+        store: Box<dyn Store>,
+        app: &str,
+        places: u32,
+    ) -> Result<Self, StoreError> {
         let sources = topology
             .sources()
             .iter()
@@ -169,7 +175,12 @@ impl Task {
     }
 
     /// Decides one record of source number `source`; its outputs are left in `outbox`.
-    pub(crate) fn decide(&mut self, source: usize, record: &Record<'_>, outbox: &mut Outbox) -> Result<Decided, StoreError> {
+    pub(crate) fn decide(
+        &mut self,
+        source: usize,
+        record: &Record<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Decided, StoreError> {
         outbox.clear();
         let topic = self.sources[source].partition.topic.clone();
         if self.position.next_offset(&topic).is_some_and(|next| record.offset < next) {
@@ -237,8 +248,12 @@ impl Task {
             }
         }
         self.end_effect(record)?;
-        let failed =
-            dead_letter::Failed { source: topic, place: self.id.place, now_ms: self.position.now_ms, attempts: attempts.max(1) };
+        let failed = dead_letter::Failed {
+            source: topic,
+            place: self.id.place,
+            now_ms: self.position.now_ms,
+            attempts: attempts.max(1),
+        };
         let without_value = Record { value: None, ..*record };
         let letter = if refusals > 1 { &without_value } else { record };
         dead_letter::bury(outbox, self.topology.dead_letters(), &failed, letter, why);
@@ -288,7 +303,8 @@ impl Task {
 
     /// The log refuses an output of the record at `offset`: it is buried when it comes again.
     pub(crate) fn condemn(&mut self, source: usize, offset: i64, why: String) {
-        let times = self.condemned.as_ref().filter(|c| c.source == source && c.offset == offset).map_or(0, |c| c.times) + 1;
+        let times =
+            self.condemned.as_ref().filter(|c| c.source == source && c.offset == offset).map_or(0, |c| c.times) + 1;
         self.condemned = Some(Condemned { source, offset, times, why });
     }
 

@@ -287,8 +287,12 @@ impl Builder {
     /// [`Nonsense`], which says what is wrong with which topology and how to mend it.
     pub fn build(self) -> Result<Topology, Nonsense> {
         let wrong = |what: String| Err(Nonsense { topology: self.name.clone(), what });
-        if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return wrong("its name may hold lower case letters, digits and dashes only: it names directories and topics".to_owned());
+        if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            return wrong(
+                "its name may hold lower case letters, digits and dashes only: it names directories and topics"
+                    .to_owned(),
+            );
         }
         let deciding = !self.inboxes.is_empty();
         match (self.inboxes.len(), self.sources.len()) {
@@ -316,21 +320,39 @@ impl Builder {
         let Some(make) = self.make else {
             return wrong("it has no .processor(…)".to_owned());
         };
-        for topic in sources.iter().map(AsRef::as_ref).chain(self.sinks.iter().map(String::as_str)).chain([dead_letters.as_str()]) {
-            if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
-                return wrong(format!("{topic:?} is no topic name: letters, digits, '.', '_' and '-', at most 249 of them"));
+        for topic in sources
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(self.sinks.iter().map(String::as_str))
+            .chain([dead_letters.as_str()])
+        {
+            if topic.is_empty()
+                || topic.len() > 249
+                || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            {
+                return wrong(format!(
+                    "{topic:?} is no topic name: letters, digits, '.', '_' and '-', at most 249 of them"
+                ));
             }
         }
         if sources.iter().any(|s| **s == *dead_letters) {
-            return wrong(format!("it reads its own dead letters ({dead_letters}): a bad record would go round for ever"));
+            return wrong(format!(
+                "it reads its own dead letters ({dead_letters}): a bad record would go round for ever"
+            ));
         }
-        let repeated = first_repeated(sources.iter().map(AsRef::as_ref)).or_else(|| first_repeated(self.sinks.iter().map(String::as_str)));
+        let repeated = first_repeated(sources.iter().map(AsRef::as_ref))
+            .or_else(|| first_repeated(self.sinks.iter().map(String::as_str)));
         if let Some(topic) = repeated {
             return wrong(format!("it names {topic} twice"));
         }
         for (i, store) in self.stores.iter().enumerate() {
             if store.id.0 < table::FIRST_FREE {
-                return wrong(format!("store {} has number {}: those below {} belong to the engine", store.name, store.id.0, table::FIRST_FREE));
+                return wrong(format!(
+                    "store {} has number {}: those below {} belong to the engine",
+                    store.name,
+                    store.id.0,
+                    table::FIRST_FREE
+                ));
             }
             if let Some(twin) = self.stores[..i].iter().find(|s| s.id == store.id || s.name == store.name) {
                 return wrong(format!(

@@ -215,7 +215,11 @@ impl TestDriver {
     #[must_use]
     pub fn read(&self, topic: &str) -> Vec<Out> {
         let of = |partition| {
-            self.log.committed(topic, partition).into_iter().map(move |(offset, record)| Out { partition, offset, record })
+            self.log.committed(topic, partition).into_iter().map(move |(offset, record)| Out {
+                partition,
+                offset,
+                record,
+            })
         };
         (0..self.places).flat_map(of).collect()
     }
@@ -263,8 +267,10 @@ impl TestDriver {
         self.queries = Arc::default();
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places: self.places };
         let owner = Owner { endpoint: "sim:0".to_owned(), writer: format!("{APP}-one-0") };
-        let stores = RocksStores::open(StateConfig::new(self.disk.path().join(APP))).expect("the state directory opens");
-        let metrics = EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
+        let stores =
+            RocksStores::open(StateConfig::new(self.disk.path().join(APP))).expect("the state directory opens");
+        let metrics =
+            EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
         let parts = Parts {
             config: StreamConfig::new(member, owner, self.commit),
             topologies: vec![self.topology.clone()],

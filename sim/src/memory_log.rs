@@ -3,8 +3,8 @@
 
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
-    AppendError, Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, TopicState, WriteError,
-    Writer,
+    AppendError, Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, TopicState,
+    WriteError, Writer,
 };
 use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
 use holdfast_ports::record::{Appended, NewRecord, Record, TopicPartition};
@@ -128,9 +128,14 @@ impl MemoryLog {
     #[must_use]
     pub fn committed(&self, topic: &str, partition: u32) -> Vec<(i64, Stored)> {
         let state = self.0.state.lock();
-        let Some(partition) = state.topics.get(topic).and_then(|(_, ps)| ps.get(partition as usize)) else { return Vec::new() };
+        let Some(partition) = state.topics.get(topic).and_then(|(_, ps)| ps.get(partition as usize)) else {
+            return Vec::new();
+        };
         let visible = partition.entries.iter().enumerate().take(partition.stable_end());
-        visible.filter(|(_, e)| e.visibility == Visibility::Committed).map(|(i, e)| (offset(i), e.record.clone())).collect()
+        visible
+            .filter(|(_, e)| e.visibility == Visibility::Committed)
+            .map(|(i, e)| (offset(i), e.record.clone()))
+            .collect()
     }
 
     /// The group's position that commits have left for `source`.
@@ -272,9 +277,10 @@ impl Appender for MemoryAppender {
             } else {
                 match state.partition(record.topic, record.partition) {
                     None => Err(AppendError::Refused(format!("no partition {}-{}", record.topic, record.partition))),
-                    Some(partition) => {
-                        Ok(Appended { offset: partition.push(stored(&record, append_ms), Visibility::Committed), append_ms })
-                    }
+                    Some(partition) => Ok(Appended {
+                        offset: partition.push(stored(&record, append_ms), Visibility::Committed),
+                        append_ms,
+                    }),
                 }
             }
         };
@@ -390,8 +396,9 @@ impl Fetcher for MemoryFetcher {
 
     fn end(&mut self, source: &TopicPartition, end: End) -> Result<i64, LogError> {
         let mut state = self.log.0.state.lock();
-        let partition =
-            state.partition(&source.topic, source.partition).ok_or_else(|| LogError::Fatal(format!("no partition {source}")))?;
+        let partition = state
+            .partition(&source.topic, source.partition)
+            .ok_or_else(|| LogError::Fatal(format!("no partition {source}")))?;
         Ok(match end {
             End::Stable => offset(partition.stable_end()),
             End::Written => offset(partition.entries.len()),

@@ -62,7 +62,13 @@ fn a_record_without_key_is_forwarded_to_its_place_once() {
     driver.settle();
     let home = place_of(b"a", 3);
     let foreign = (home + 1) % 3;
-    driver.append(&NewRecord { topic: IN, partition: foreign, key: None, value: Some(b"count a"), headers: &[("h", b"v")] });
+    driver.append(&NewRecord {
+        topic: IN,
+        partition: foreign,
+        key: None,
+        value: Some(b"count a"),
+        headers: &[("h", b"v")],
+    });
     driver.settle();
     assert_eq!(out(&driver), ["a=1"]);
     let forwarded = driver.read(IN).into_iter().find(|r| r.partition == home).unwrap();

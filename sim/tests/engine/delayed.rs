@@ -79,7 +79,8 @@ fn a_crash_and_a_wiped_disk_lose_no_message_and_send_none_twice() {
     driver.start();
     driver.settle();
     driver.advance_ms(10_000);
-    let keys: std::collections::BTreeSet<String> = driver.read(OUT).iter().map(holdfast_sim::driver::Out::key).collect();
+    let keys: std::collections::BTreeSet<String> =
+        driver.read(OUT).iter().map(holdfast_sim::driver::Out::key).collect();
     assert_eq!((keys.len(), driver.read(OUT).len()), (20, 20));
     let now_ms = driver.clock().now_ms();
     assert!(driver.read(OUT).iter().all(|o| o.record.append_ms >= due_of(&o.text()) && o.record.append_ms <= now_ms));

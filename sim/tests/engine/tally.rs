@@ -15,7 +15,8 @@ struct Tally;
 
 impl Processor for Tally {
     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
-        let text = record.value.map(String::from_utf8_lossy).ok_or_else(|| ProcessError::refuse("NoValue", "no value"))?;
+        let text =
+            record.value.map(String::from_utf8_lossy).ok_or_else(|| ProcessError::refuse("NoValue", "no value"))?;
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
         match verb {
             "count" => {
@@ -32,7 +33,13 @@ impl Processor for Tally {
                 let (name, ms) = rest.split_once(' ').unwrap_or((rest, "0"));
                 let due_ms = ctx.now_ms() + ms.parse::<i64>().unwrap_or(0);
                 let value = format!("due {due_ms}");
-                let output = Output { topic: OUT, place: None, key: Some(name.as_bytes()), value: Some(value.as_bytes()), headers: &[] };
+                let output = Output {
+                    topic: OUT,
+                    place: None,
+                    key: Some(name.as_bytes()),
+                    value: Some(value.as_bytes()),
+                    headers: &[],
+                };
                 let id = ctx.send_at(due_ms, &output)?;
                 ctx.put(&ALARMS, &name.to_owned(), &id)
             }

@@ -1,0 +1,253 @@
+//! The heartbeat. Everything the engine ever does is reachable from [`StreamThread::step`].
+
+mod places;
+mod records;
+mod restores;
+mod setbacks;
+mod showing;
+
+use crate::commit::{ChangedKeys, Transaction};
+use crate::config::StreamConfig;
+use crate::context::Outbox;
+use crate::effect::Performer;
+use crate::metrics::EngineMetrics;
+use crate::queries::Queries;
+use crate::setback::Setback;
+use crate::status::Status;
+use crate::task::{State, Task};
+use crate::topology::Topology;
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
+use holdfast_ports::membership::{Generation, Membership};
+use holdfast_ports::store::Stores;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A step is never further away than this, so that a stop is noticed.
+const WAIT_MAX_US: u64 = 100_000;
+/// First pause after a setback; it doubles up to [`BACKOFF_MAX_US`].
+const BACKOFF_MIN_US: u64 = 20_000;
+const BACKOFF_MAX_US: u64 = 1_000_000;
+/// How often positions are copied into the status, and a running store is noted to be fresh.
+const STATUS_INTERVAL_US: u64 = 100_000;
+const FRESH_INTERVAL_US: u64 = 60_000_000;
+
+/// What a stream thread is made of.
+pub struct Parts {
+    /// Its settings.
+    pub config: StreamConfig,
+    /// What it runs in each of its places.
+    pub topologies: Vec<Topology>,
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Where its tasks keep their state.
+    pub stores: Arc<dyn Stores>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where its committed views are shown.
+    pub queries: Arc<Queries>,
+    /// Where its state is shown.
+    pub status: Status,
+    /// What it counts.
+    pub metrics: Arc<EngineMetrics>,
+    /// Who performs effects.
+    pub performer: Box<dyn Performer>,
+}
+
+/// What the caller should do after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Step again at once: there is more.
+    Now,
+    /// Nothing to do for this long, unless a record arrives: [`StreamThread::wait`].
+    Wait(Duration),
+}
+
+/// The stream thread cannot go on. Everything that can be ridden out never becomes one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StepError(pub String);
+
+/// Whose records arrive under a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Feeds {
+    /// Source number `.1` of the task.
+    Source(usize, usize),
+    /// The restore of the task.
+    Restore(usize),
+}
+
+/// A set of tasks that commit together.
+pub struct StreamThread {
+    config: StreamConfig,
+    topologies: Vec<Topology>,
+    log: Arc<dyn Log>,
+    stores: Arc<dyn Stores>,
+    clock: Arc<dyn Clock>,
+    queries: Arc<Queries>,
+    status: Status,
+    metrics: Arc<EngineMetrics>,
+    performer: Box<dyn Performer>,
+
+    membership: Box<dyn Membership>,
+    generation: Generation,
+    /// Places that are ours but not yet claimed.
+    unclaimed: Vec<u32>,
+    places: Vec<u32>,
+    fetcher: Box<dyn Fetcher>,
+    /// `None` between a setback and the next attempt.
+    writer: Option<Box<dyn Writer>>,
+    /// In order of task id: order is behaviour.
+    tasks: Vec<Task>,
+    feeds: FxHashMap<Slot, Feeds>,
+    transaction: Transaction,
+    outbox: Outbox,
+    changed: ChangedKeys,
+    /// The group has to confirm us before anything is claimed again.
+    unconfirmed: bool,
+    membership_due_us: u64,
+    status_due_us: u64,
+    fresh_due_us: u64,
+    backoff_us: u64,
+    paused_until_us: u64,
+}
+
+impl StreamThread {
+    /// Joins the group.
+    ///
+    /// # Errors
+    /// When the log cannot be joined at all: wrong settings, missing rights.
+    pub fn join(parts: Parts) -> Result<Self, StepError> {
+        let fatal = |error: LogError| StepError(error.to_string());
+        let membership = parts.log.membership(&parts.config.member).map_err(fatal)?;
+        let fetcher = parts.log.fetcher().map_err(fatal)?;
+        parts.status.update(|s| s.places_total = parts.config.member.places);
+        Ok(Self {
+            generation: membership.generation(),
+            membership,
+            fetcher,
+            config: parts.config,
+            topologies: parts.topologies,
+            log: parts.log,
+            stores: parts.stores,
+            clock: parts.clock,
+            queries: parts.queries,
+            status: parts.status,
+            metrics: parts.metrics,
+            performer: parts.performer,
+            unclaimed: Vec::new(),
+            places: Vec::new(),
+            writer: None,
+            tasks: Vec::new(),
+            feeds: FxHashMap::default(),
+            transaction: Transaction::default(),
+            outbox: Outbox::default(),
+            changed: ChangedKeys::default(),
+            unconfirmed: false,
+            membership_due_us: 0,
+            status_due_us: 0,
+            fresh_due_us: 0,
+            backoff_us: 0,
+            paused_until_us: 0,
+        })
+    }
+
+    /// Does what there is to do now, without waiting:
+    ///
+    /// 1. places: what the group gave and took; a writer; claims; restores begun
+    /// 2. records: each goes to its task, or into its restore
+    /// 3. delayed messages that are due at `now_ms`
+    /// 4. restores that have arrived
+    /// 5. a commit, when one is due
+    ///
+    /// A setback rolls back what is not committed and is tried again after a pause; it is shown in the status.
+    ///
+    /// # Errors
+    /// [`StepError`] when going on makes no sense: wrong settings, a log that has lost what was committed, a disk that is gone.
+    pub fn step(&mut self, now_ms: i64) -> Result<Next, StepError> {
+        let now_us = self.clock.monotonic_us();
+        if now_us < self.paused_until_us {
+            return Ok(Next::Wait(Duration::from_micros((self.paused_until_us - now_us).min(WAIT_MAX_US))));
+        }
+        match self.try_step(now_ms, now_us) {
+            Ok(next) => {
+                // A while without another one, not the first step that works: a failing commit comes after many of those.
+                if self.backoff_us > 0 && now_us > self.paused_until_us + BACKOFF_MAX_US && self.is_settled() {
+                    self.backoff_us = 0;
+                    self.status.update(|s| s.trouble = None);
+                }
+                Ok(next)
+            }
+            Err(setback) => self.react(setback),
+        }
+    }
+
+    /// Waits until a record may be there, at most `at_most`. An error shows again in the next step, which reacts to it.
+    pub fn wait(&mut self, at_most: Duration) {
+        if let Err(error) = self.fetcher.wait(at_most) {
+            tracing::debug!(%error, "waiting for records");
+        }
+    }
+
+    /// Finishes: commits what is done, closes the stores, releases the places, leaves the group.
+    ///
+    /// # Errors
+    /// When something could not be finished; nothing is lost by it, a restart repeats the rest.
+    pub fn close(mut self) -> Result<(), StepError> {
+        let outcome = if self.transaction.is_open() { self.commit() } else { Ok(()) };
+        if outcome.is_err()
+            && let Some(writer) = &mut self.writer
+        {
+            // Without the abort, readers would wait for the transaction's timeout.
+            let _ = writer.abort();
+        }
+        let places = std::mem::take(&mut self.places);
+        self.close_tasks(&places, outcome.is_ok());
+        let released = self.membership.release(&places).and_then(|()| self.membership.leave());
+        self.status.update(|s| {
+            s.places.clear();
+            s.tasks.clear();
+            s.ended = Some("stopped".to_owned());
+        });
+        outcome.map_err(|setback| StepError(setback.to_string()))?;
+        released.map_err(|error| StepError(error.to_string()))
+    }
+
+    /// True when every task runs and nothing waits to be claimed.
+    fn is_settled(&self) -> bool {
+        self.writer.is_some() && self.unclaimed.is_empty() && self.tasks.iter().all(|task| task.state == State::Running)
+    }
+
+    fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
+        if now_us >= self.membership_due_us {
+            self.membership_due_us = now_us + self.config.membership_interval_us;
+            self.follow_group()?;
+        }
+        self.prepare(now_ms)?;
+        let fetched = self.fetch()?;
+        let more_due = self.send_due(now_ms)?;
+        self.finish_restores(now_ms)?;
+        let drained = fetched == 0 && !more_due;
+        let mut wait_us = self.idle_us(now_ms);
+        if self.transaction.is_open() {
+            let due_in_us = self.transaction.due_in_us(&self.config.commit, drained, self.clock.monotonic_us());
+            if due_in_us == 0 {
+                self.commit()?;
+            } else {
+                wait_us = wait_us.min(due_in_us);
+            }
+        }
+        self.show_status(now_ms);
+        Ok(if drained { Next::Wait(Duration::from_micros(wait_us)) } else { Next::Now })
+    }
+
+    /// How long nothing has to be done if no record arrives.
+    fn idle_us(&self, now_ms: i64) -> u64 {
+        let running = self.tasks.iter().filter(|task| task.state == State::Running);
+        let due_ms = running.filter_map(|task| task.delayed.next_due_ms()).min();
+        let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
+        // Not shorter than a millisecond: librdkafka takes whole ones, and less would spin.
+        due_us.min(self.config.membership_interval_us.max(1_000)).clamp(1_000, WAIT_MAX_US)
+    }
+}

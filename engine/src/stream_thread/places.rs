@@ -1,0 +1,118 @@
+//! Places: what the group gave and took, claims, tasks opened and closed.
+
+use super::{Feeds, StreamThread};
+use crate::setback::Setback;
+use crate::task::{State, Task};
+use holdfast_ports::membership::Change;
+use holdfast_ports::store::TaskId;
+
+impl StreamThread {
+    pub(super) fn follow_group(&mut self) -> Result<(), Setback> {
+        for change in self.membership.poll()? {
+            tracing::info!(?change, "places");
+            match change {
+                Change::Assigned(places) => self.unclaimed.extend(places),
+                Change::Revoked(places) => {
+                    if self.transaction.is_open() {
+                        self.commit()?;
+                    }
+                    self.close_tasks(&places, true);
+                    self.membership.release(&places)?;
+                }
+                Change::Lost(places) => {
+                    if self.transaction.is_open() {
+                        self.abort();
+                        self.roll_back()?;
+                    }
+                    self.close_tasks(&places, false);
+                }
+            }
+        }
+        self.generation = self.membership.generation();
+        Ok(())
+    }
+
+    /// A writer, claims, tasks, restores: whatever is missing before records can be decided.
+    pub(super) fn prepare(&mut self, now_ms: i64) -> Result<(), Setback> {
+        if self.writer.is_none() {
+            // Making it ends what an earlier writer of this name left open, so a restore that begins after it sees the truth.
+            self.writer = Some(self.log.writer(&self.config.owner.writer)?);
+        }
+        if self.unconfirmed {
+            self.membership.confirm()?;
+            self.unconfirmed = false;
+        }
+        while let Some(place) = self.unclaimed.last().copied() {
+            self.membership.claim(place, &self.config.owner)?;
+            self.unclaimed.pop();
+            if !self.places.contains(&place) {
+                self.places.push(place);
+                self.places.sort_unstable();
+                self.open_tasks(place)?;
+            }
+        }
+        for index in 0..self.tasks.len() {
+            let task = &self.tasks[index];
+            let begun = task.state == State::Restoring && task.restore.is_some();
+            if task.state != State::Running && !begun {
+                self.begin_restore(index, now_ms)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_tasks(&mut self, place: u32) -> Result<(), Setback> {
+        for topology in &self.topologies {
+            let id = TaskId { topology: topology.name().clone(), place };
+            let store =
+                self.stores.open(&id, &topology.all_stores()).map_err(|error| Setback::Fatal(error.to_string()))?;
+            let member = &self.config.member;
+            let task = Task::new(id.clone(), topology, store, &member.app, member.places)
+                .map_err(|e| Setback::Store(id, e))?;
+            self.tasks.push(task);
+        }
+        self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
+        self.index_feeds();
+        self.show_places();
+        Ok(())
+    }
+
+    /// Closes the tasks of `places`. Clean: everything they did is committed, so their stores are flushed.
+    pub(super) fn close_tasks(&mut self, places: &[u32], clean: bool) {
+        let (closing, staying): (Vec<Task>, Vec<Task>) =
+            std::mem::take(&mut self.tasks).into_iter().partition(|task| places.contains(&task.id.place));
+        self.tasks = staying;
+        for mut task in closing {
+            for slot in task.sources.iter().filter_map(|s| s.slot).chain(task.restore.as_ref().map(|r| r.slot)) {
+                self.fetcher.unassign(slot);
+            }
+            if let Some(shown) = task.shown.take() {
+                self.queries.hide(&shown);
+            }
+            task.store.rollback();
+            if clean && let Err(error) = task.store.flush() {
+                tracing::warn!(task = %task.id, %error, "store not flushed, the restart restores its tail");
+            }
+            task.become_state(State::Closed);
+            tracing::info!(task = %task.id, clean, "task closed");
+        }
+        self.places.retain(|place| !places.contains(place));
+        self.unclaimed.retain(|place| !places.contains(place));
+        self.index_feeds();
+        self.show_places();
+    }
+
+    pub(super) fn index_feeds(&mut self) {
+        self.feeds.clear();
+        for (index, task) in self.tasks.iter().enumerate() {
+            for (number, source) in task.sources.iter().enumerate() {
+                if let Some(slot) = source.slot {
+                    self.feeds.insert(slot, Feeds::Source(index, number));
+                }
+            }
+            if let Some(restore) = &task.restore {
+                self.feeds.insert(restore.slot, Feeds::Restore(index));
+            }
+        }
+    }
+}

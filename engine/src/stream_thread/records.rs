@@ -1,0 +1,169 @@
+//! Records fetched and decided, delayed messages sent, commits made.
+
+use super::{Feeds, StreamThread};
+use crate::commit::Committer;
+use crate::setback::Setback;
+use crate::task::{Decided, State};
+use holdfast_ports::log::{LogError, Slot, Start, WriteError};
+use std::ops::ControlFlow;
+
+impl StreamThread {
+    pub(super) fn fetch(&mut self) -> Result<usize, Setback> {
+        let Self { fetcher, tasks, writer, transaction, outbox, feeds, metrics, clock, .. } = self;
+        let Some(writer) = writer else { return Ok(0) };
+        let room = self.config.commit.records_max.saturating_sub(transaction.records).max(1);
+        let mut setback = None;
+        let mut decided: Vec<usize> = vec![0; tasks.len()];
+        let fetched = fetcher.fetch(self.config.fetch_records_max.min(room), &mut |slot, record| {
+            let taken = match feeds.get(&slot) {
+                // A record that was on its way when its slot was given up.
+                None => Ok(()),
+                Some(Feeds::Restore(index)) => {
+                    let task = &mut tasks[*index];
+                    match &mut task.restore {
+                        Some(restore) => {
+                            restore.take(record, &mut *task.store).map_err(|e| Setback::Store(task.id.clone(), e))
+                        }
+                        None => Ok(()),
+                    }
+                }
+                Some(Feeds::Source(index, source)) => {
+                    let task = &mut tasks[*index];
+                    let decision = task.decide(*source, record, outbox).map_err(|e| Setback::Store(task.id.clone(), e));
+                    decision.and_then(|decision| {
+                        match decision {
+                            Decided::KnownDuplicate => {
+                                metrics.known_duplicates.with_label_values(&[&*task.id.topology]).inc();
+                                return Ok(());
+                            }
+                            Decided::Buried(class) => {
+                                metrics.dead_letters.with_label_values(&[&*task.id.topology, class]).inc()
+                            }
+                            Decided::Processed => {}
+                        }
+                        transaction.ensure(&mut **writer, clock.monotonic_us())?;
+                        transaction.records += 1;
+                        decided[*index] += 1;
+                        let mut outputs = 0;
+                        let sent = outbox.drain(|output| {
+                            outputs += 1;
+                            writer.send(output)
+                        });
+                        metrics.outputs.inc_by(outputs);
+                        match sent {
+                            Ok(bytes) => transaction.bytes += bytes,
+                            Err(WriteError::Refused(why)) => {
+                                return Err(Setback::Refused {
+                                    task: *index,
+                                    source: *source,
+                                    offset: record.offset,
+                                    why,
+                                });
+                            }
+                            Err(error) => return Err(error.into()),
+                        }
+                        Ok(())
+                    })
+                }
+            };
+            match taken {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(why) => {
+                    setback = Some(why);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        for (task, decided) in tasks.iter().zip(decided).filter(|(_, decided)| *decided > 0) {
+            metrics.records.with_label_values(&[&*task.id.topology]).inc_by(decided as u64);
+        }
+        if let Some(setback) = setback {
+            return Err(setback);
+        }
+        match fetched {
+            Ok(fetched) => Ok(fetched),
+            Err(LogError::OutOfRange { slot, earliest, latest }) => self.out_of_range(slot, earliest, latest),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A partition does not hold what we asked for.
+    pub(super) fn out_of_range(&mut self, slot: Slot, earliest: i64, latest: i64) -> Result<usize, Setback> {
+        match self.feeds.get(&slot).copied() {
+            None => Ok(0),
+            Some(Feeds::Restore(index)) => {
+                let task = &mut self.tasks[index];
+                tracing::warn!(task = %task.id, earliest, "the changelog has moved past the local store: rebuilding it");
+                self.fetcher.unassign(slot);
+                task.restore = None;
+                task.store.clear().map_err(|e| Setback::Store(task.id.clone(), e))?;
+                Ok(1)
+            }
+            Some(Feeds::Source(index, number)) => {
+                let task = &mut self.tasks[index];
+                let source = &mut task.sources[number];
+                let asked = task.position.next_offset(&source.partition.topic).unwrap_or(0);
+                if asked > latest {
+                    return Err(Setback::Fatal(format!(
+                        "{} has decided {} up to {asked}, but the topic ends at {latest}: it was deleted, or the broker lost committed records",
+                        task.id, source.partition
+                    )));
+                }
+                // What retention took before we came cannot be decided any more. (A group that was reset below it loses nothing.)
+                if asked < earliest {
+                    tracing::error!(task = %task.id, from = asked, to = earliest, "records were deleted by retention before they were decided");
+                }
+                self.fetcher.unassign(slot);
+                source.slot = Some(self.fetcher.assign(&source.partition, Start::At(asked.max(earliest)))?);
+                self.index_feeds();
+                Ok(1)
+            }
+        }
+    }
+
+    /// Sends delayed messages that are due; true when there may be more.
+    pub(super) fn send_due(&mut self, now_ms: i64) -> Result<bool, Setback> {
+        let Self { tasks, writer, transaction, outbox, metrics, clock, .. } = self;
+        let Some(writer) = writer else { return Ok(false) };
+        let mut more = false;
+        for task in tasks.iter_mut().filter(|task| task.state == State::Running) {
+            if task.delayed.next_due_ms().is_none_or(|due| due > now_ms) {
+                continue;
+            }
+            outbox.clear();
+            let sent = task
+                .delayed
+                .send_due(&mut *task.store, outbox, now_ms, self.config.delayed_records_max)
+                .map_err(|e| Setback::Store(task.id.clone(), e))?;
+            if sent.messages == 0 {
+                continue;
+            }
+            task.dirty = true;
+            transaction.ensure(&mut **writer, clock.monotonic_us())?;
+            transaction.records += sent.messages;
+            transaction.bytes += outbox.drain(|output| writer.send(output))?;
+            metrics.outputs.inc_by(sent.messages as u64);
+            metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent.messages as u64);
+            #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
+            let lateness = sent.lateness_max_ms as f64 / 1e3;
+            metrics.delayed_lateness_seconds.with_label_values(&[&*task.id.topology]).observe(lateness);
+            more |= sent.messages >= self.config.delayed_records_max;
+        }
+        Ok(more)
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), Setback> {
+        let Some(writer) = &mut self.writer else {
+            return Err(Setback::Unknown("no writer".to_owned()));
+        };
+        let mut committer = Committer {
+            writer: &mut **writer,
+            generation: &self.generation,
+            clock: &*self.clock,
+            metrics: &self.metrics,
+            performer: &*self.performer,
+            changed: &mut self.changed,
+        };
+        committer.commit(&mut self.tasks, &mut self.transaction)
+    }
+}

@@ -1,0 +1,106 @@
+//! Restores begun and finished: the way from an open store to a running task.
+
+use super::StreamThread;
+use crate::effect;
+use crate::restore::Restore;
+use crate::setback::Setback;
+use crate::task::State;
+use crate::topology::DELETE_RETENTION_MS;
+use holdfast_ports::log::{End, Start};
+use holdfast_ports::store::TaskId;
+
+impl StreamThread {
+    pub(super) fn begin_restore(&mut self, index: usize, now_ms: i64) -> Result<(), Setback> {
+        let task = &mut self.tasks[index];
+        let failed = |id: &TaskId, error| Setback::Store(id.clone(), error);
+        for source in &mut task.sources {
+            if let Some(slot) = source.slot.take() {
+                self.fetcher.unassign(slot);
+            }
+        }
+        if task.store.fresh_ms().is_some_and(|fresh| now_ms - fresh > DELETE_RETENTION_MS) {
+            tracing::warn!(task = %task.id, "local store is older than the changelog keeps tombstones: rebuilding it");
+            task.store.clear().map_err(|e| failed(&task.id, e))?;
+        }
+        let end = self.fetcher.end(&task.changelog, End::Written)?;
+        let next = task.store.changelog_next();
+        if let Some(next) = next.filter(|next| *next > end) {
+            return Err(Setback::Fatal(format!(
+                "local store of {} stands at changelog offset {next}, but {} ends at {end}: the topic was deleted or the broker lost committed \
+                 records. If that was meant, delete the state directory of this task and start again",
+                task.id, task.changelog
+            )));
+        }
+        let slot = self.fetcher.assign(&task.changelog, next.map_or(Start::Earliest, Start::At))?;
+        task.restore = Some(Restore::new(slot, end, self.clock.monotonic_us()));
+        task.become_state(State::Restoring);
+        tracing::info!(task = %task.id, from = next, end, "restoring");
+        self.index_feeds();
+        Ok(())
+    }
+
+    pub(super) fn finish_restores(&mut self, now_ms: i64) -> Result<(), Setback> {
+        for index in 0..self.tasks.len() {
+            let task = &mut self.tasks[index];
+            let Some(restore) = &mut task.restore else { continue };
+            let position = self.fetcher.position(restore.slot);
+            let labels = [&*task.id.topology, &*task.id.place.to_string()];
+            let progress = restore.progress(position, self.clock.monotonic_us());
+            self.metrics.restore_remaining.with_label_values(&labels).set(progress.remaining.cast_signed());
+            if position < restore.end {
+                continue;
+            }
+            let failed = |id: &TaskId, error| Setback::Store(id.clone(), error);
+            restore.apply(&mut *task.store).map_err(|e| failed(&task.id, e))?;
+            self.metrics.restored_records.with_label_values(&labels[..1]).inc_by(progress.records);
+            self.metrics.restored_bytes.with_label_values(&labels[..1]).inc_by(progress.bytes);
+            self.fetcher.unassign(restore.slot);
+            task.restore = None;
+            // Also when nothing was there to apply: the store is level with the changelog up to here.
+            task.store
+                .restore(&[], position.max(task.store.changelog_next().unwrap_or(0)))
+                .map_err(|e| failed(&task.id, e))?;
+            task.store.set_fresh(now_ms).map_err(|e| failed(&task.id, e))?;
+            self.run_task(index)?;
+            let task = &self.tasks[index];
+            tracing::info!(
+                task = %task.id, records = progress.records, mb_per_s = progress.mb_per_s(), elapsed_ms = progress.elapsed_ms, "running"
+            );
+        }
+        Ok(())
+    }
+
+    /// The store is level with its changelog: read on where the position says.
+    pub(super) fn run_task(&mut self, index: usize) -> Result<(), Setback> {
+        let task = &mut self.tasks[index];
+        let failed = |id: &TaskId, error| Setback::Store(id.clone(), error);
+        task.load().map_err(|e| failed(&task.id, e))?;
+        let partitions: Vec<_> = task.sources.iter().map(|source| source.partition.clone()).collect();
+        let mirrored = self.log.mirrored(task.topology.group(), &partitions)?;
+        for (source, mirrored) in task.sources.iter_mut().zip(mirrored) {
+            let next = task.position.next_offset(&source.partition.topic);
+            // A mirror below the truth means that an operator has reset the group: the records are read again, and known as decided.
+            let from = match (next, mirrored) {
+                (Some(next), Some(mirrored)) if mirrored < next => Start::At(mirrored),
+                (Some(next), _) => Start::At(next),
+                (None, _) => Start::Earliest,
+            };
+            source.slot = Some(self.fetcher.assign(&source.partition, from)?);
+        }
+        task.become_state(State::Running);
+        let view = task.store.view();
+        let inbox = task.topology.inbox();
+        match &task.shown {
+            Some(shown) => shown.committed(&task.committed),
+            None => task.shown = Some(self.queries.show(&task.id, view.clone(), inbox, &task.committed)),
+        }
+        if task.topology.has_effects() {
+            for effect in effect::pending(&task.id, &*view).map_err(|e| failed(&task.id, e))? {
+                self.performer.perform(effect);
+            }
+        }
+        self.index_feeds();
+        self.show_places();
+        Ok(())
+    }
+}

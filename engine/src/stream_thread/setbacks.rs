@@ -1,0 +1,157 @@
+//! What is done about a setback: abort, roll back, replace the writer, reopen a store.
+
+use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Next, StepError, StreamThread, WAIT_MAX_US};
+use crate::setback::Setback;
+use crate::task::{State, Task};
+use holdfast_ports::log::Start;
+use holdfast_ports::store::{StoreError, TaskId};
+use std::time::Duration;
+
+impl StreamThread {
+    pub(super) fn react(&mut self, setback: Setback) -> Result<Next, StepError> {
+        self.metrics.setbacks.with_label_values(&[setback.reaction()]).inc();
+        tracing::warn!(reaction = setback.reaction(), %setback, "setback");
+        self.status.update(|s| s.trouble = Some(setback.to_string()));
+        let recovered = match setback {
+            Setback::Fatal(why) => {
+                self.abort();
+                return Err(self.end(why));
+            }
+            Setback::Retry(_) => {
+                self.abort();
+                self.roll_back()
+            }
+            Setback::Refused { task, source, offset, why } => {
+                self.abort();
+                let rolled_back = self.roll_back();
+                if let Some(task) = self.tasks.get_mut(task) {
+                    task.condemn(source, offset, why);
+                }
+                rolled_back
+            }
+            Setback::Unknown(_) => {
+                self.drop_writer();
+                Ok(())
+            }
+            Setback::Fenced(_) => {
+                self.drop_writer();
+                self.unconfirmed = true;
+                self.unclaimed.clone_from(&self.places);
+                self.membership_due_us = 0;
+                Ok(())
+            }
+            Setback::Store(id, error) => {
+                self.abort();
+                // The failed one first: it cannot be rolled back.
+                self.reopen(&id, &error).and_then(|()| self.roll_back())
+            }
+        };
+        self.backoff_us = (self.backoff_us * 2).clamp(BACKOFF_MIN_US, BACKOFF_MAX_US);
+        self.paused_until_us = self.clock.monotonic_us() + self.backoff_us;
+        match recovered {
+            Ok(()) => Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US)))),
+            Err(Setback::Fatal(why)) => Err(self.end(why)),
+            Err(again) => {
+                // The way back failed as well: forget everything uncommitted and take the long way.
+                tracing::warn!(%again, "recovery failed, restoring");
+                self.drop_writer();
+                Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US))))
+            }
+        }
+    }
+
+    pub(super) fn end(&self, why: String) -> StepError {
+        self.status.update(|s| s.ended = Some(why.clone()));
+        StepError(why)
+    }
+
+    /// Gives the open transaction up; a writer that cannot even abort is dropped.
+    pub(super) fn abort(&mut self) {
+        if self.transaction.is_open()
+            && let Some(writer) = &mut self.writer
+            && let Err(error) = writer.abort()
+        {
+            tracing::warn!(%error, "abort failed, replacing the writer");
+            self.drop_writer();
+        }
+        self.transaction.ended();
+    }
+
+    /// Drops the writer: whatever it did may or may not be in the log. Every task that has begun to work goes back to the log for the truth.
+    pub(super) fn drop_writer(&mut self) {
+        self.writer = None;
+        self.transaction.ended();
+        for task in &mut self.tasks {
+            task.store.rollback();
+            task.dirty = false;
+            for source in &mut task.sources {
+                if let Some(slot) = source.slot.take() {
+                    self.fetcher.unassign(slot);
+                }
+            }
+            if let Some(restore) = task.restore.take() {
+                self.fetcher.unassign(restore.slot);
+            }
+            if task.state == State::Running {
+                task.become_state(State::Restoring);
+            }
+        }
+        self.index_feeds();
+        self.show_places();
+    }
+
+    /// Nothing was committed: tasks go back to their last commit and read on from there.
+    pub(super) fn roll_back(&mut self) -> Result<(), Setback> {
+        for index in 0..self.tasks.len() {
+            let task = &mut self.tasks[index];
+            if task.state != State::Running || !task.dirty {
+                continue;
+            }
+            task.load().map_err(|e| Setback::Store(task.id.clone(), e))?;
+            for source in &mut task.sources {
+                if let Some(slot) = source.slot.take() {
+                    self.fetcher.unassign(slot);
+                }
+                let next = task.position.next_offset(&source.partition.topic);
+                source.slot = Some(self.fetcher.assign(&source.partition, next.map_or(Start::Earliest, Start::At))?);
+            }
+        }
+        self.index_feeds();
+        Ok(())
+    }
+
+    /// A store that gave up is closed, opened again and restored; one that is corrupt is emptied first.
+    pub(super) fn reopen(&mut self, id: &TaskId, error: &StoreError) -> Result<(), Setback> {
+        if let StoreError::Locked(why) | StoreError::Fatal(why) = error {
+            return Err(Setback::Fatal(why.clone()));
+        }
+        let Some(index) = self.tasks.iter().position(|task| task.id == *id) else {
+            // It failed while it was being opened.
+            let place = id.place;
+            self.places.retain(|p| *p != place);
+            self.close_tasks(&[place], false);
+            self.unclaimed.push(place);
+            return Ok(());
+        };
+        let task = self.tasks.remove(index);
+        for slot in task.sources.iter().filter_map(|s| s.slot).chain(task.restore.as_ref().map(|r| r.slot)) {
+            self.fetcher.unassign(slot);
+        }
+        if let Some(shown) = &task.shown {
+            self.queries.hide(shown);
+        }
+        let topology = task.topology.clone();
+        drop(task);
+        let fatal = |error: StoreError| Setback::Fatal(error.to_string());
+        let mut store = self.stores.open(id, &topology.all_stores()).map_err(fatal)?;
+        if matches!(error, StoreError::Corrupt(_)) {
+            store.clear().map_err(fatal)?;
+        }
+        let member = &self.config.member;
+        let task = Task::new(id.clone(), &topology, store, &member.app, member.places).map_err(fatal)?;
+        self.tasks.insert(index, task);
+        self.index_feeds();
+        self.show_places();
+        Ok(())
+    }
+}

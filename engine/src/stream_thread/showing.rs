@@ -1,0 +1,66 @@
+//! What the thread shows of itself.
+
+use super::{FRESH_INTERVAL_US, STATUS_INTERVAL_US, StreamThread};
+use crate::status::{Snapshot, TaskStatus};
+use crate::task::{Source, State, Task};
+
+impl StreamThread {
+    pub(super) fn show_places(&mut self) {
+        self.status_due_us = 0;
+        for task in &self.tasks {
+            for state in State::ALL {
+                self.metrics
+                    .task_state
+                    .with_label_values(&[&*task.id.topology, &*task.id.place.to_string(), state.name()])
+                    .set(i64::from(task.state == state));
+            }
+        }
+    }
+
+    pub(super) fn show_status(&mut self, now_ms: i64) {
+        let now_us = self.clock.monotonic_us();
+        if now_us < self.status_due_us {
+            return;
+        }
+        self.status_due_us = now_us + STATUS_INTERVAL_US;
+        let tasks = self.tasks.iter().map(|task| (task.id.clone(), self.status_of(task, now_us))).collect();
+        let owners = self.membership.owners();
+        let places = self.places.clone();
+        let places_total = self.config.member.places;
+        self.status.update(|s| {
+            *s = Snapshot { places, places_total, tasks, owners, trouble: s.trouble.take(), ended: None };
+        });
+        if now_us >= self.fresh_due_us {
+            self.fresh_due_us = now_us + FRESH_INTERVAL_US;
+            for task in self.tasks.iter_mut().filter(|task| task.state == State::Running) {
+                if let Err(error) = task.store.set_fresh(now_ms) {
+                    tracing::warn!(task = %task.id, %error, "freshness not noted");
+                }
+            }
+        }
+    }
+
+    /// Offset of `source` below which everything is decided and committed. The reader's position when nothing is open: it is past transaction
+    /// markers, which nobody decides and which would be shown as lag for ever.
+    pub(super) fn reached(&self, task: &Task, source: &Source) -> i64 {
+        let decided = task.committed.next_offset(&source.partition.topic).unwrap_or(0);
+        match source.slot {
+            Some(slot) if !task.dirty => decided.max(self.fetcher.position(slot)),
+            _ => decided,
+        }
+    }
+
+    pub(super) fn status_of(&self, task: &Task, now_us: u64) -> TaskStatus {
+        TaskStatus {
+            state: task.state,
+            positions: task
+                .sources
+                .iter()
+                .map(|source| (source.partition.clone(), self.reached(task, source)))
+                .collect(),
+            last_append_ms: task.last_append_ms,
+            next_due_ms: task.delayed.next_due_ms(),
+            restore: task.restore.as_ref().map(|restore| restore.progress(self.fetcher.position(restore.slot), now_us)),
+        }
+    }
+}

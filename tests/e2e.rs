@@ -1,0 +1,18 @@
+//! The worker from outside: a real process, real HTTP, both logs, kill -9.
+//!
+//! Every test has its own worker on a free port, its own directory and, on Kafka, its own broker (topic names are fixed), all gone at its end.
+
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/coupon_flow.rs"]
+mod coupon_flow;
+#[path = "e2e/crash_audit.rs"]
+mod crash_audit;
+#[path = "e2e/kafka.rs"]
+mod kafka;
+#[path = "e2e/seeds.rs"]
+mod seeds;
+#[path = "e2e/settings.rs"]
+mod settings;
+#[path = "support/mod.rs"]
+mod support;
