@@ -1,0 +1,283 @@
+//! The command line. The only file that prints.
+
+use crate::commands::{lag, load, reset, state, topics, topologies};
+use crate::config::{self, Settings, Sources};
+use crate::telemetry;
+use crate::worker::{self, Options, Role, RunError};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// First-come sales that never oversell, on Kafka or on an embedded log.
+#[derive(Debug, Parser)]
+#[command(name = "stream-worker", version, after_help = SETTINGS_HELP)]
+struct Cli {
+    #[command(flatten)]
+    settings: SettingsFlags,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const SETTINGS_HELP: &str = "Settings: defaults < holdfast.toml < environment < flags. holdfast.toml.example names all of them.\n\
+Exit codes: 0 stopped as asked, 2 wrong configuration, 1 anything else.";
+
+/// Flags of settings. Secrets have none: a command line is everybody's to read.
+#[derive(Debug, Default, Args)]
+struct SettingsFlags {
+    /// Settings file [default: ./holdfast.toml if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// KAFKA_BROKERS: comma-separated host:port; unset = the embedded log
+    #[arg(long, global = true)]
+    kafka_brokers: Option<String>,
+    /// KAFKA_GROUP_ID: group under which the coupon topology's positions are shown
+    #[arg(long, global = true)]
+    kafka_group_id: Option<String>,
+    /// APP_ID: the worker's own group and prefix
+    #[arg(long, global = true)]
+    app_id: Option<String>,
+    /// WORKER_ID: stable name of this replica
+    #[arg(long, global = true)]
+    worker_id: Option<String>,
+    /// PARTITIONS: number of places
+    #[arg(long, global = true)]
+    partitions: Option<String>,
+    /// REPLICATION of the topics
+    #[arg(long, global = true)]
+    replication: Option<String>,
+    /// HTTP_ADDR: listen addresses, comma-separated
+    #[arg(long, global = true)]
+    http_addr: Option<String>,
+    /// HTTP_ADVERTISED: URL at which peers reach this replica
+    #[arg(long, global = true)]
+    http_advertised: Option<String>,
+    /// DATA_DIR: stores, embedded log, lock
+    #[arg(long, global = true)]
+    data_dir: Option<String>,
+    /// HOLD_MS: how long a seat is held
+    #[arg(long, global = true)]
+    hold_ms: Option<String>,
+    /// LOG_FORMAT: text or json
+    #[arg(long, global = true)]
+    log_format: Option<String>,
+    /// LOG_LEVEL: error, warn, info, debug, trace
+    #[arg(long, global = true)]
+    log_level: Option<String>,
+}
+
+impl SettingsFlags {
+    fn sources(self) -> Sources {
+        let given = [
+            ("kafka_brokers", self.kafka_brokers),
+            ("kafka_group_id", self.kafka_group_id),
+            ("app_id", self.app_id),
+            ("worker_id", self.worker_id),
+            ("partitions", self.partitions),
+            ("replication", self.replication),
+            ("http_addr", self.http_addr),
+            ("http_advertised", self.http_advertised),
+            ("data_dir", self.data_dir),
+            ("hold_ms", self.hold_ms),
+            ("log_format", self.log_format),
+            ("log_level", self.log_level),
+        ];
+        let flags: BTreeMap<String, String> =
+            given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        Sources::of_process(self.config, flags)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the worker until SIGTERM or SIGINT
+    Run {
+        /// Load the sample data (idempotent): coupon policy 1 with 100 coupons
+        #[arg(long)]
+        sample: bool,
+        /// Run these topologies only, comma-separated
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        topologies: Vec<String>,
+        /// What to take part in; all replicas of an app share one log, so `api` and `processor` need Kafka
+        #[arg(long, value_enum, default_value_t = Role::All)]
+        role: Role,
+    },
+    /// The catalogue of topologies
+    Topologies {
+        #[command(subcommand)]
+        verb: Option<TopologiesVerb>,
+    },
+    /// The topics that the topologies need
+    Topics {
+        #[command(subcommand)]
+        verb: TopicsVerb,
+    },
+    /// State on this machine's disk
+    State {
+        #[command(subcommand)]
+        verb: StateVerb,
+    },
+    /// Generate load against a running worker
+    Load {
+        #[command(subcommand)]
+        shape: Shape,
+    },
+    /// How far a running worker is behind
+    Lag {
+        /// Its URL
+        #[arg(long, default_value = "http://127.0.0.1:3000")]
+        url: String,
+    },
+    /// Back to the state before the first start
+    ///
+    /// On the embedded log: deletes DATA_DIR/APP_ID (log and state together) once it is certain that no worker uses it; the next `run --sample` starts
+    /// with coupon policy 1, stock 100, nothing issued. On Kafka nothing is deleted: the commands that would do it are printed, since topics may be
+    /// shared with others.
+    Reset {
+        /// Confirms that the data may go
+        #[arg(long, required = true)]
+        sample: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TopologiesVerb {
+    /// Sources, stores, changelog, sinks
+    Describe {
+        /// Name of the topology
+        name: String,
+        /// How to write it
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+}
+
+/// How a topology is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// A mermaid flow chart.
+    Mermaid,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+enum TopicsVerb {
+    /// Create what is missing, say what differs
+    Create,
+    /// Say what is missing or differs, change nothing; exit code 1 when something does
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum StateVerb {
+    /// What is stored; works beside a running worker, and sees what that has flushed
+    Inspect(state::Inspect),
+}
+
+#[derive(Debug, Subcommand)]
+enum Shape {
+    /// Many users want one coupon at once
+    CouponRush(load::CouponRush),
+}
+
+/// Runs the command line and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, with code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(cli) {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let code = match &error {
+                RunError::Config(_) => 2,
+                RunError::Failed(_) => 1,
+            };
+            let _ = writeln!(std::io::stderr(), "stream-worker: {error}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Whoever closed our stdout does not want to read on: no reason to fail.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn execute(cli: Cli) -> Result<String, RunError> {
+    // These need no settings: they must work where there are none, or wrong ones.
+    let verb = match cli.verb {
+        Verb::Lag { url } => return lag::show(&url),
+        Verb::Load { shape: Shape::CouponRush(rush) } => return load::coupon_rush(&rush, &mut print),
+        verb => verb,
+    };
+    let settings = config::load(&cli.settings.sources())?;
+    match verb {
+        Verb::Run { sample, topologies: names, role } => run(&settings, sample, &names, role),
+        Verb::Topologies { verb: None } => Ok(topologies::list(&settings)),
+        Verb::Topologies { verb: Some(TopologiesVerb::Describe { name, format }) } => {
+            topologies::describe(&settings, &name, format)
+        }
+        Verb::Topics { verb: TopicsVerb::Create } => topics::create(&settings),
+        Verb::Topics { verb: TopicsVerb::Check } => topics::check(&settings, &mut print),
+        Verb::State { verb: StateVerb::Inspect(inspect) } => state::inspect(&settings, &inspect),
+        Verb::Reset { .. } => reset::reset(&settings),
+        Verb::Lag { .. } | Verb::Load { .. } => Ok(String::new()),
+    }
+}
+
+fn run(settings: &Settings, sample: bool, names: &[String], role: Role) -> Result<String, RunError> {
+    let topologies = topologies::chosen(names)?;
+    telemetry::start(settings.log_format, &settings.log_level)
+        .map_err(|why| config::ConfigError::new("log_level", why))?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "settings: {settings}");
+    worker::run(settings, Options { sample, topologies, role })?;
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn verbs_of_the_page_parse() {
+        for line in [
+            "run",
+            "run --sample --topologies coupon --role processor --http-addr 127.0.0.1:0",
+            "topologies",
+            "topologies describe coupon --format mermaid",
+            "topics create",
+            "topics check --kafka-brokers a:1",
+            "state inspect --topology coupon --place 0 --store policies --limit 5",
+            "load coupon-rush --users 10 --policy 1 --rate 100 --url http://x --seed 1 --duplicates 0.2",
+            "lag --url http://x",
+            "reset --sample",
+        ] {
+            Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' '))).unwrap();
+        }
+        for line in ["", "replay", "reset", "run --role boss", "load coupon-rush --rate 1 --concurrency 1"] {
+            assert!(
+                Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' ').filter(|w| !w.is_empty())))
+                    .is_err(),
+                "{line}"
+            );
+        }
+    }
+}

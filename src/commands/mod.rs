@@ -1,0 +1,9 @@
+//! The operator's verbs. Each makes a text; [`crate::cli`] prints it.
+
+pub mod lag;
+pub mod load;
+pub mod reset;
+pub mod state;
+pub mod table;
+pub mod topics;
+pub mod topologies;

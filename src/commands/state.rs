@@ -1,0 +1,123 @@
+//! `state inspect`: what is on this machine's disk.
+
+use super::table::table;
+use crate::config::Settings;
+use crate::worker::{RunError, logs};
+use clap::Args;
+use holdfast_engine::ports::store::{StoreError, TaskId};
+use holdfast_state::inspect::{self as disk, TaskState};
+use holdfast_topologies::rfc3339;
+use std::fmt::Write;
+use std::ops::ControlFlow;
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Of this topology only
+    #[arg(long)]
+    topology: Option<String>,
+    /// Of this place only
+    #[arg(long)]
+    place: Option<u32>,
+    /// Show the rows of this store
+    #[arg(long)]
+    store: Option<String>,
+    /// At most this many rows of each task
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+/// Bytes of a row that are shown.
+const ROW_BYTES_SHOWN: usize = 64;
+
+/// Tasks, stores, sizes; with `--store` also rows.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn inspect(settings: &Settings, what: &Inspect) -> Result<String, RunError> {
+    let dir = logs::app_dir(settings);
+    let failed = |error: StoreError| RunError::Failed(error.to_string());
+    if !dir.is_dir() {
+        return Err(RunError::Failed(format!("there is no state in {}", dir.display())));
+    }
+    let wanted = |task: &TaskId| {
+        what.topology.as_ref().is_none_or(|name| *name == *task.topology)
+            && what.place.is_none_or(|place| place == task.place)
+    };
+    let tasks: Vec<TaskState> =
+        disk::inspect(&dir).map_err(failed)?.into_iter().filter(|state| wanted(&state.task)).collect();
+    let mut out = table(&["TASK", "STORE", "NUMBER", "KEYS~", "BYTES~", "CHANGELOG NEXT", "FRESH"], &rows(&tasks));
+    let Some(store) = &what.store else { return Ok(out) };
+    for state in &tasks {
+        if !state.stores.iter().any(|known| known.name == *store) {
+            continue;
+        }
+        // Writing into a String cannot fail.
+        let _ = writeln!(out, "\n{} {store}", state.task);
+        let mut left = what.limit;
+        disk::scan(&dir, &state.task, store, &[], None, &mut |key, row| {
+            if left == 0 {
+                return ControlFlow::Break(());
+            }
+            left -= 1;
+            let more = if row.len() > ROW_BYTES_SHOWN { format!(" … {} bytes", row.len()) } else { String::new() };
+            let _ =
+                writeln!(out, "  {}  =  {}{more}", readable(key), readable(row.get(..ROW_BYTES_SHOWN).unwrap_or(row)));
+            ControlFlow::Continue(())
+        })
+        .map_err(failed)?;
+    }
+    Ok(out)
+}
+
+fn rows(tasks: &[TaskState]) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    for state in tasks {
+        let next = state.changelog_next.map_or_else(|| "-".to_owned(), |next| next.to_string());
+        let fresh = state.fresh_ms.map_or_else(|| "-".to_owned(), rfc3339::to_string);
+        for store in &state.stores {
+            rows.push(vec![
+                state.task.to_string(),
+                store.name.clone(),
+                store.id.map_or_else(|| "-".to_owned(), |id| id.0.to_string()),
+                store.size.keys.to_string(),
+                store.size.bytes.to_string(),
+                next.clone(),
+                fresh.clone(),
+            ]);
+        }
+    }
+    rows
+}
+
+/// Bytes with whatever is text in them as text, the rest as `\xNN`.
+fn readable(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() {
+                let mut buffer = [0; 4];
+                for byte in c.encode_utf8(&mut buffer).bytes() {
+                    let _ = write!(out, "\\x{byte:02x}");
+                }
+            } else {
+                out.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_as_text_and_the_rest_as_bytes() {
+        assert_eq!(readable("쿠폰\u{0}1".as_bytes()), "쿠폰\\x001");
+        assert_eq!(readable(&[0xff, b'a', 1]), "\\xffa\\x01");
+    }
+}

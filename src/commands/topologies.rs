@@ -1,0 +1,87 @@
+//! The catalogue.
+
+use super::table::table;
+use crate::cli::Format;
+use crate::config::{ConfigError, Settings};
+use crate::worker::RunError;
+use holdfast_engine::{Topology, describe};
+use holdfast_topologies::{all, by_name};
+
+/// Each topology in a line.
+#[must_use]
+pub fn list(settings: &Settings) -> String {
+    let rows: Vec<_> = all()
+        .iter()
+        .map(|topology| {
+            let join = |topics: &[holdfast_engine::ports::record::Topic]| {
+                topics.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            };
+            vec![
+                topology.name().to_string(),
+                shown_group(settings, topology),
+                join(topology.sources()),
+                join(topology.sinks()),
+            ]
+        })
+        .collect();
+    table(&["TOPOLOGY", "GROUP", "READS", "SENDS TO"], &rows)
+}
+
+fn shown_group(settings: &Settings, topology: &Topology) -> String {
+    if **topology.name() == *holdfast_topologies::coupon::NAME {
+        settings.kafka_group_id.clone()
+    } else {
+        topology.group().to_owned()
+    }
+}
+
+/// One topology in full.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn describe(settings: &Settings, name: &str, format: Format) -> Result<String, RunError> {
+    let topology = by_name(name)
+        .ok_or_else(|| RunError::Failed(format!("no topology is called {name:?}; there are: {}", names())))?;
+    let topology = topology.shown_as(&shown_group(settings, &topology));
+    Ok(match format {
+        Format::Text => describe::text(&topology, &settings.app_id),
+        Format::Mermaid => describe::mermaid(&topology, &settings.app_id),
+    })
+}
+
+/// The topologies called `wanted`; none called = all.
+///
+/// # Errors
+/// Exit code 2 for a name that nobody has.
+pub fn chosen(wanted: &[String]) -> Result<Vec<Topology>, RunError> {
+    if wanted.is_empty() {
+        return Ok(all());
+    }
+    for name in wanted {
+        if by_name(name).is_none() {
+            return Err(ConfigError::new(
+                "--topologies",
+                format!("no topology is called {name:?}; there are: {}", names()),
+            )
+            .into());
+        }
+    }
+    // In the catalogue's order and each once, however they were named.
+    Ok(all().into_iter().filter(|topology| wanted.iter().any(|name| **topology.name() == **name)).collect())
+}
+
+fn names() -> String {
+    all().iter().map(|topology| topology.name().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_refused_and_known_ones_kept_once() {
+        assert!(matches!(chosen(&["coupons".to_owned()]), Err(RunError::Config(_))));
+        assert_eq!(chosen(&["coupon".to_owned(), "coupon".to_owned()]).unwrap().len(), 1);
+        assert_eq!(chosen(&[]).unwrap().len(), all().len());
+    }
+}

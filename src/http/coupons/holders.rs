@@ -1,0 +1,129 @@
+//! Coupons in somebody's hands.
+
+use super::{Carried, Identity, both, carry_out, id};
+use crate::http::error::{ApiError, Refused, answer};
+use crate::http::extract::{self, Params};
+use crate::http::intake::{Asked, Owner};
+use crate::http::{Api, idempotency, openapi};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use holdfast_topologies::coupon::command_outcome::CommandRefusal;
+use holdfast_topologies::coupon::coupon_id::CouponId;
+use holdfast_topologies::coupon::message::{Command, UseCoupon};
+use holdfast_topologies::coupon::view::{self, CouponView};
+use holdfast_topologies::coupon::{NAME, inbox_key};
+use holdfast_topologies::wire;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UseBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    order_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+/// Coupons as they are, ours and those of peers.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Held {
+    user_id: String,
+    coupons: Vec<Box<RawValue>>,
+}
+
+/// The coupons of a user, from all places.
+#[utoipa::path(get, path = "/api/coupons/users/{userId}", tag = "coupons",
+    params(("userId" = String, Path)),
+    responses(
+        (status = 200, description = "His coupons; none is an empty list", body = openapi::HeldCoupons),
+        (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn coupons_of_user(
+    State(api): State<Api>,
+    Params(user_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let mut coupons = Vec::new();
+    let mut peers = BTreeMap::new();
+    for place in 0..api.settings.places {
+        match api.owner(NAME, place, &asked) {
+            Ok(Owner::Here(view)) => {
+                for coupon in view::coupons_of_user(&view, &user_id)? {
+                    coupons.push(raw(&coupon)?);
+                }
+            }
+            Ok(Owner::There(endpoint)) => {
+                peers.insert(endpoint, place);
+            }
+            // A peer that asks wants only what is here.
+            Err(ApiError::PlaceUnavailable { .. }) if asked.is_forwarded() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for (endpoint, place) in peers {
+        let body = api.peers.read(&endpoint, place, asked.uri.path()).await?;
+        let theirs: Held = serde_json::from_slice(&body).map_err(|_| ApiError::PlaceUnavailable { place })?;
+        coupons.extend(theirs.coupons);
+    }
+    Ok((answer::OK, axum::Json(Held { user_id, coupons })).into_response())
+}
+
+/// Uses a coupon, once. The same order may ask again.
+#[utoipa::path(post, path = "/api/coupons/{couponId}/use", tag = "coupons",
+    params(("couponId" = String, Path, description = "The issued coupon"), openapi::IdempotencyKey),
+    request_body = openapi::UseBody,
+    responses(
+        (status = 200, description = "The coupon, used", body = openapi::Coupon),
+        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 404, description = "No such coupon of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Used for another order", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn use_coupon(
+    State(api): State<Api>,
+    Params(coupon_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: UseBody = extract::json(&asked.headers, &asked.body)?;
+    let (user_id, order_id) = both(id("userId", body.user_id), id("orderId", body.order_id))?;
+    let unknown = CommandRefusal::UnknownCoupon;
+    let not_found =
+        ApiError::Refused { kind: Refused::NotFound, code: unknown.code(), detail: unknown.reason(), request_id: None };
+    let Some(parsed) = CouponId::parse(&coupon_id).filter(|parsed| parsed.place < api.settings.places) else {
+        return Err(not_found);
+    };
+    let view = match api.owner(NAME, parsed.place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, parsed.place, asked).await,
+    };
+    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
+    let identity = Identity { principal: &user_id, route: "POST /api/coupons/{couponId}/use", key };
+    let wanted = UseCoupon {
+        event_id: None,
+        request_id: None,
+        coupon_id: coupon_id.clone(),
+        user_id: user_id.clone(),
+        order_id,
+    };
+    let make = |id| Command::UseCoupon(UseCoupon { request_id: Some(id), ..wanted });
+    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(parsed.policy_id), &identity, make).await?;
+    let Carried::Done { replayed } = carried else {
+        return Ok((answer::ACCEPTED, axum::Json(super::Undecided { status: view::PENDING, request_id: &command_id }))
+            .into_response());
+    };
+    let coupon = view::coupon(&view, &coupon_id)?.ok_or(not_found)?;
+    let mut response = (answer::OK, axum::Json(coupon)).into_response();
+    if replayed {
+        response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
+    }
+    Ok(response)
+}
+
+fn raw(coupon: &CouponView) -> Result<Box<RawValue>, ApiError> {
+    to_raw_value(coupon).map_err(|_| ApiError::Internal)
+}

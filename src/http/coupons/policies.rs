@@ -1,0 +1,180 @@
+//! Coupon policies: created and adjusted by admins through the same log, shown to everybody.
+
+use super::requests::read_after;
+use super::{Carried, Identity, carry_out, id, place_of_policy};
+use crate::http::admin::Admin;
+use crate::http::error::{ApiError, Refused, answer};
+use crate::http::extract::{self, Params, Query};
+use crate::http::intake::{Asked, Owner};
+use crate::http::{Api, idempotency, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::coupon::message::{AdjustStock, Command, CreatePolicy};
+use holdfast_topologies::coupon::outcome::Refusal;
+use holdfast_topologies::coupon::view::{self, PolicyView};
+use holdfast_topologies::coupon::{NAME, inbox_key};
+use holdfast_topologies::wire;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+/// Who commands, for the scope of idempotency keys: there is one admin.
+const ADMIN: &str = "admin";
+
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct AfterQuery {
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    after: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AdjustBody {
+    by: Option<i64>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    policies: Vec<PolicyView>,
+}
+
+/// Creates a policy. The same command again changes nothing; another policy under the same id is refused.
+#[utoipa::path(post, path = "/api/coupons/policies", tag = "coupons", security(("admin" = [])),
+    params(openapi::IdempotencyKey),
+    request_body = openapi::PolicyBody,
+    responses(
+        (status = 201, description = "The policy", body = openapi::Policy),
+        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the listener is public", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another policy has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Terms that make no sense", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
+    let mut wanted: CreatePolicy = extract::json(&asked.headers, &asked.body)?;
+    let policy_id = id("policyId", Some(wanted.policy_id.clone()))?;
+    let view = match here(&api, &policy_id, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
+    };
+    let own_key = wanted.request_id.take();
+    wanted.event_id = None;
+    let key = idempotency::key(&asked.headers, own_key.as_deref())?;
+    let identity = Identity { principal: ADMIN, route: "POST /api/coupons/policies", key };
+    let make = |id| Command::CreatePolicy(CreatePolicy { request_id: Some(id), ..wanted });
+    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(&policy_id), &identity, make).await?;
+    let mut response = shown(&view, &policy_id, &command_id, &carried, answer::CREATED)?;
+    // An id may hold anything; what cannot stand in a header is left out.
+    if let Ok(location) = HeaderValue::try_from(format!("/api/coupons/policies/{policy_id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Adds coupons to a policy, or takes back what has not been issued.
+#[utoipa::path(post, path = "/api/coupons/policies/{policyId}/stock", tag = "coupons", security(("admin" = [])),
+    params(("policyId" = String, Path), openapi::IdempotencyKey),
+    request_body = openapi::AdjustBody,
+    responses(
+        (status = 200, description = "The policy", body = openapi::Policy),
+        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Less than what has been issued", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn adjust(
+    State(api): State<Api>,
+    _admin: Admin,
+    Params(policy_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: AdjustBody = extract::json(&asked.headers, &asked.body)?;
+    let policy_id = id("policyId", Some(policy_id))?;
+    let by = body.by.ok_or_else(|| ApiError::field("by", "필수 값입니다."))?;
+    let view = match here(&api, &policy_id, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
+    };
+    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
+    let identity = Identity { principal: ADMIN, route: "POST /api/coupons/policies/{policyId}/stock", key };
+    let make = |id| {
+        Command::AdjustStock(AdjustStock { event_id: None, request_id: Some(id), policy_id: policy_id.clone(), by })
+    };
+    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(&policy_id), &identity, make).await?;
+    shown(&view, &policy_id, &command_id, &carried, answer::OK)
+}
+
+/// A policy and its stock.
+#[utoipa::path(get, path = "/api/coupons/policies/{policyId}", tag = "coupons",
+    params(("policyId" = String, Path), AfterQuery),
+    responses(
+        (status = 200, description = "The policy", body = openapi::Policy),
+        (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Params(policy_id): Params<String>,
+    Query(query): Query<AfterQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let view = match here(&api, &policy_id, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
+    };
+    read_after(&api, &view, query.after.as_deref()).await?;
+    match view::policy(&view, &policy_id)? {
+        Some(policy) => Ok((answer::OK, axum::Json(policy)).into_response()),
+        None => Err(super::refused(Refusal::UnknownPolicy)),
+    }
+}
+
+/// The policies in the places of this replica.
+#[utoipa::path(get, path = "/api/coupons/policies", tag = "coupons",
+    responses((status = 200, description = "The policies whose places this replica owns", body = openapi::Policies)))]
+pub(crate) async fn list(State(api): State<Api>) -> Result<Response, ApiError> {
+    let mut policies = Vec::new();
+    for view in api.queries.tasks(NAME) {
+        policies.extend(view::policies(&view)?);
+    }
+    Ok((answer::OK, axum::Json(Listed { policies })).into_response())
+}
+
+fn here(api: &Api, policy_id: &str, asked: &Asked) -> Result<Owner, ApiError> {
+    api.owner(NAME, place_of_policy(api, policy_id), asked)
+}
+
+fn shown(
+    view: &TaskView,
+    policy_id: &str,
+    command_id: &str,
+    carried: &Carried,
+    done: StatusCode,
+) -> Result<Response, ApiError> {
+    let replayed = match carried {
+        Carried::Undecided => {
+            return Ok((
+                answer::ACCEPTED,
+                axum::Json(super::Undecided { status: view::PENDING, request_id: command_id }),
+            )
+                .into_response());
+        }
+        Carried::Done { replayed } => *replayed,
+    };
+    let policy = view::policy(view, policy_id)?.ok_or(ApiError::Refused {
+        kind: Refused::NotFound,
+        code: Refusal::UnknownPolicy.code(),
+        detail: Refusal::UnknownPolicy.reason(),
+        request_id: None,
+    })?;
+    let mut response = (done, axum::Json(policy)).into_response();
+    if replayed {
+        response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
+    }
+    Ok(response)
+}

@@ -1,0 +1,364 @@
+//! The one error table: every refusal of the API, with its status, its stable code and what a customer reads. Status codes stand here and nowhere
+//! else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was, since an error does not know.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::ToSchema;
+
+/// One field that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Which field, as it is called in the request; empty when the reason names it.
+    pub field: Cow<'static, str>,
+    /// Why.
+    pub reason: Cow<'static, str>,
+}
+
+/// Why a request was not answered as it wished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The body or the query is no JSON, no UTF-8, not escaped right.
+    Malformed(String),
+    /// It can be read and makes no sense.
+    Invalid(Vec<FieldError>),
+    /// `Idempotency-Key` that is none.
+    BadIdempotencyKey,
+    /// The body is not `application/json`.
+    UnsupportedMediaType,
+    /// More than the body limit.
+    TooLarge,
+    /// The body did not arrive.
+    BodyBroken,
+    /// No such route.
+    NoSuchRoute,
+    /// The route knows other methods.
+    MethodNotAllowed,
+    /// Admin route without a token, or with another.
+    Unauthorized,
+    /// Admin route on a public listener while no token is set.
+    AdminOnLoopbackOnly,
+    /// An id that nothing was ever accepted under.
+    RequestNotFound,
+    /// The shop says no: the code and the text are the shop's.
+    Refused {
+        /// What kind of no.
+        kind: Refused,
+        /// The shop's code.
+        code: &'static str,
+        /// What the customer reads.
+        detail: &'static str,
+        /// Whose outcome it is, if a request was accepted.
+        request_id: Option<String>,
+    },
+    /// The key was used for another request.
+    IdempotencyKeyReused,
+    /// Nobody answers for this place now.
+    PlaceUnavailable {
+        /// Which.
+        place: u32,
+    },
+    /// Nothing can be accepted that is not in the log.
+    LogUnavailable,
+    /// It may have been accepted or not; never called a failure.
+    OutcomeUnknown {
+        /// Under which it can be asked about.
+        request_id: Option<String>,
+    },
+    /// This replica does not serve that.
+    NotServedHere,
+    /// A mistake of ours.
+    Internal,
+}
+
+/// What kind of no it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// What was asked makes no sense.
+    Invalid,
+    /// What was asked for does not exist.
+    NotFound,
+    /// What was asked for is in no state for it.
+    Conflict,
+    /// It could not be processed.
+    Fault,
+}
+
+/// What of an [`ApiError`] is the same for every request.
+struct Row {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    retry_after_ms: Option<u64>,
+}
+
+const RETRY_PLACE_MS: u64 = 1_000;
+const RETRY_LOG_MS: u64 = 2_000;
+
+impl ApiError {
+    /// One field that cannot be taken.
+    #[must_use]
+    pub fn field(field: &'static str, reason: &'static str) -> Self {
+        Self::Invalid(vec![FieldError { field: field.into(), reason: reason.into() }])
+    }
+
+    fn row(&self) -> Row {
+        let row = |status, code: &'static str, title, detail: &'static str| Row {
+            status,
+            code: code.into(),
+            title,
+            detail: detail.into(),
+            retry_after_ms: None,
+        };
+        match self {
+            Self::Malformed(why) => Row {
+                detail: format!("요청 본문 또는 매개변수를 읽을 수 없습니다: {why}").into(),
+                ..row(StatusCode::BAD_REQUEST, "MALFORMED_REQUEST", "잘못된 형식", "")
+            },
+            Self::Invalid(_) => {
+                row(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", "잘못된 값", "요청 값이 올바르지 않습니다.")
+            }
+            Self::BadIdempotencyKey => row(
+                StatusCode::BAD_REQUEST,
+                "INVALID_IDEMPOTENCY_KEY",
+                "잘못된 멱등성 키",
+                "Idempotency-Key는 1자 이상 255자 이하의 출력 가능한 ASCII 문자여야 합니다.",
+            ),
+            Self::UnsupportedMediaType => row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "지원하지 않는 본문 형식",
+                "요청 본문은 application/json 형식이어야 합니다.",
+            ),
+            Self::TooLarge => row(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                "너무 큰 본문",
+                "요청 본문은 1 MiB를 넘을 수 없습니다.",
+            ),
+            Self::BodyBroken => {
+                row(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", "끊긴 본문", "요청 본문을 끝까지 받지 못했습니다.")
+            }
+            Self::NoSuchRoute => {
+                row(StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND", "없는 경로", "요청하신 경로를 찾을 수 없습니다.")
+            }
+            Self::MethodNotAllowed => row(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "허용되지 않는 메서드",
+                "이 경로에서 지원하지 않는 메서드입니다.",
+            ),
+            Self::Unauthorized => {
+                row(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "인증 필요", "관리자 토큰이 필요합니다.")
+            }
+            Self::AdminOnLoopbackOnly => row(
+                StatusCode::FORBIDDEN,
+                "ADMIN_FORBIDDEN",
+                "관리자 전용",
+                "관리자 토큰이 설정되지 않아 로컬 주소에서만 사용할 수 있습니다.",
+            ),
+            Self::RequestNotFound => {
+                row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")
+            }
+            Self::Refused { kind, code, detail, .. } => match kind {
+                Refused::Invalid => row(StatusCode::UNPROCESSABLE_ENTITY, code, "잘못된 값", detail),
+                Refused::NotFound => row(StatusCode::NOT_FOUND, code, "없는 대상", detail),
+                Refused::Conflict => row(StatusCode::CONFLICT, code, "처리할 수 없는 상태", detail),
+                Refused::Fault => row(StatusCode::INTERNAL_SERVER_ERROR, code, "서버 오류", detail),
+            },
+            Self::IdempotencyKeyReused => row(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "IDEMPOTENCY_KEY_REUSED",
+                "재사용된 멱등성 키",
+                "같은 Idempotency-Key가 다른 내용의 요청에 이미 사용되었습니다.",
+            ),
+            Self::PlaceUnavailable { place } => Row {
+                detail: format!("담당 파티션({place})을 준비하고 있습니다. 잠시 후 다시 시도해주세요.").into(),
+                retry_after_ms: Some(RETRY_PLACE_MS),
+                ..row(StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE", "준비 중", "")
+            },
+            Self::LogUnavailable => Row {
+                retry_after_ms: Some(RETRY_LOG_MS),
+                ..row(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "LOG_UNAVAILABLE",
+                    "접수 불가",
+                    "지금은 요청을 접수할 수 없습니다. 접수된 것은 없으니 잠시 후 다시 시도해주세요.",
+                )
+            },
+            Self::OutcomeUnknown { .. } => Row {
+                retry_after_ms: Some(RETRY_LOG_MS),
+                ..row(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "OUTCOME_UNKNOWN",
+                    "접수 여부 확인 필요",
+                    "요청이 접수되었는지 아직 알 수 없습니다. 같은 요청 번호로 결과를 확인해주세요.",
+                )
+            },
+            Self::NotServedHere => row(
+                StatusCode::NOT_IMPLEMENTED,
+                "NOT_SERVED_HERE",
+                "다른 서버에서 처리",
+                "이 서버는 해당 요청을 처리하지 않도록 설정되어 있습니다.",
+            ),
+            Self::Internal => {
+                row(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "서버 오류", "서버에서 오류가 발생했습니다.")
+            }
+        }
+    }
+
+    fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::OutcomeUnknown { request_id } | Self::Refused { request_id, .. } => request_id.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// An RFC 9457 problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem<'a> {
+    /// Stable name of this kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:holdfast:problem:policy-not-found")]
+    pub kind: String,
+    /// Short name of this kind of problem, in Korean.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, in Korean.
+    pub detail: Cow<'a, str>,
+    /// The path that was asked for.
+    pub instance: Cow<'a, str>,
+    /// Stable code for programs.
+    #[schema(example = "POLICY_NOT_FOUND")]
+    pub code: Cow<'a, str>,
+    /// The request it is about: of the shop where there is one, of HTTP otherwise (`X-Request-Id`).
+    pub request_id: Cow<'a, str>,
+    /// The fields that cannot be taken.
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    pub errors: &'a [FieldError],
+    /// When to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// The error travels in the response until somebody who knows the request writes the problem down.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.row().status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Whether an answer is a fault of this side, for metrics and logs.
+#[must_use]
+pub fn is_server_fault(status: StatusCode) -> bool {
+    status.is_server_error()
+}
+
+/// Writes the problem down, for the request at `instance`.
+#[must_use]
+pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Response {
+    let row = error.row();
+    let problem = Problem {
+        kind: format!("urn:holdfast:problem:{}", row.code.to_lowercase().replace('_', "-")),
+        title: row.title,
+        status: row.status.as_u16(),
+        detail: row.detail,
+        instance: instance.into(),
+        code: row.code,
+        request_id: error.request_id().unwrap_or(http_request_id).into(),
+        errors: match error {
+            ApiError::Invalid(errors) => errors,
+            _ => &[],
+        },
+        retry_after_ms: row.retry_after_ms,
+    };
+    // Texts and numbers always encode.
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = (row.status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("ko"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(ms) = row.retry_after_ms {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    if row.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"holdfast\""));
+    }
+    response
+}
+
+/// 201, 202, 200 and 503 of answers that are no errors.
+pub mod answer {
+    use axum::http::StatusCode;
+
+    /// Something was made.
+    pub const CREATED: StatusCode = StatusCode::CREATED;
+    /// Taken in, not decided.
+    pub const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
+    /// Answered.
+    pub const OK: StatusCode = StatusCode::OK;
+    /// Cannot serve now, in words.
+    pub const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+    /// What a peer has answered.
+    #[must_use]
+    pub fn of_peer(status: u16) -> StatusCode {
+        StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shown(error: ApiError) -> (Response, serde_json::Value) {
+        let mut response = problem(&error, "/api/x", "http-1");
+        let body = axum::body::to_bytes(std::mem::take(response.body_mut()), 1 << 20).await.unwrap();
+        let json = serde_json::from_slice(&body).unwrap();
+        (response, json)
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_the_members_of_rfc_9457_and_ours() {
+        let (response, json) = shown(ApiError::Refused {
+            kind: Refused::NotFound,
+            code: "POLICY_NOT_FOUND",
+            detail: "쿠폰 정책을 찾을 수 없습니다",
+            request_id: None,
+        })
+        .await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["content-language"], "ko");
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "type": "urn:holdfast:problem:policy-not-found", "title": "없는 대상", "status": 404,
+                "detail": "쿠폰 정책을 찾을 수 없습니다", "instance": "/api/x", "code": "POLICY_NOT_FOUND", "requestId": "http-1",
+            })
+        );
+    }
+
+    #[tokio::test]
+    async fn what_may_be_tried_again_says_when() {
+        let (response, json) = shown(ApiError::LogUnavailable).await;
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(json["retryAfterMs"], 2000);
+        let (_, json) = shown(ApiError::OutcomeUnknown { request_id: Some("req_0_x".to_owned()) }).await;
+        assert_eq!((json["code"].as_str(), json["requestId"].as_str()), (Some("OUTCOME_UNKNOWN"), Some("req_0_x")));
+    }
+
+    #[tokio::test]
+    async fn fields_are_named() {
+        let (_, json) = shown(ApiError::field("userId", "필수 값입니다.")).await;
+        assert_eq!(json["status"], 422);
+        assert_eq!(json["errors"], serde_json::json!([{ "field": "userId", "reason": "필수 값입니다." }]));
+    }
+}

@@ -1,0 +1,229 @@
+//! HTTP: thin. A route takes what it needs from the request, asks one question or appends one record, and shows the answer. Every refusal stands in
+//! [`error`]'s table; every decision stands in a topology.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`server`] | listening, and the way out |
+//! | [`finish`], [`error`], [`extract`], [`admin`] | what all routes share: metrics, problems, reading requests, who may administer |
+//! | [`intake`], [`accepted`], [`idempotency`] | appending for a request and waiting for its decision |
+//! | [`peer`] | asking the replica that owns the place |
+//! | [`coupons`] | the coupon routes |
+//! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
+
+pub mod accepted;
+pub mod admin;
+pub mod coupons;
+pub mod dashboard;
+pub mod error;
+pub mod extract;
+mod finish;
+pub mod health;
+pub mod idempotency;
+pub mod intake;
+pub mod lag;
+pub mod metrics;
+pub mod openapi;
+pub mod peer;
+pub mod places;
+pub mod server;
+#[cfg(test)]
+mod tests;
+
+use crate::config::Secret;
+use crate::worker::Role;
+use accepted::Accepted;
+use axum::routing::get;
+use axum::{Router, middleware};
+use error::ApiError;
+use holdfast_engine::Topology;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{Appender, Health, Log};
+use holdfast_engine::queries::Queries;
+use holdfast_engine::status::{Snapshot, Status};
+use lag::LagBoard;
+use metrics::HttpMetrics;
+use parking_lot::RwLock;
+use prometheus::Registry;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::watch;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Largest body that is read.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Settings of the API.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// The app.
+    pub app: String,
+    /// Number of places.
+    pub places: u32,
+    /// How peers reach this replica: what its claims say.
+    pub endpoint: String,
+    /// Bearer token of admin routes.
+    pub admin_token: Option<Secret>,
+    /// What this process takes part in.
+    pub role: Role,
+}
+
+/// Claims of places as a worker without a stream thread has read them: the endpoint of each owner. Elsewhere it stays empty.
+#[derive(Debug, Clone, Default)]
+pub struct Claims(Arc<RwLock<Vec<Option<String>>>>);
+
+impl Claims {
+    /// Notes who claims `place`.
+    pub fn set(&self, place: usize, endpoint: Option<String>) {
+        let mut claims = self.0.write();
+        if claims.len() <= place {
+            claims.resize(place + 1, None);
+        }
+        if let Some(claim) = claims.get_mut(place) {
+            *claim = endpoint;
+        }
+    }
+
+    fn of(&self, place: u32) -> Option<String> {
+        self.0.read().get(place as usize).cloned().flatten()
+    }
+}
+
+/// What the API is made of.
+pub struct Parts {
+    /// Its settings.
+    pub settings: ApiSettings,
+    /// What runs here.
+    pub topologies: Vec<Topology>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The log, for its health.
+    pub log: Arc<dyn Log>,
+    /// The way into it.
+    pub appender: Arc<dyn Appender>,
+    /// The committed views.
+    pub queries: Arc<Queries>,
+    /// What the stream thread is doing.
+    pub status: Status,
+    /// Who owns what, when there is no stream thread that knows.
+    pub claims: Claims,
+    /// How far behind it is.
+    pub lag: LagBoard,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// What the API itself counts.
+    pub metrics: HttpMetrics,
+    /// Whether everything is there that the command line asked to be there before the worker is ready.
+    pub loaded: Arc<AtomicBool>,
+    /// Turns true when the worker is asked to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// The API as its handlers see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    shared: Arc<Shared>,
+    /// Whether requests come in through a loopback address.
+    pub loopback: bool,
+}
+
+/// What all listeners share.
+pub struct Shared {
+    parts: Parts,
+    /// Accepted, perhaps undecided requests.
+    pub accepted: Accepted,
+    peers: peer::Peers,
+    openapi: String,
+}
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Deref for Shared {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Api {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let shared = Shared {
+            parts,
+            accepted: Accepted::default(),
+            peers: peer::Peers::default(),
+            openapi: openapi::document(),
+        };
+        Self { shared: Arc::new(shared), loopback: false }
+    }
+
+    /// The same API behind the listener at `local`.
+    #[must_use]
+    pub fn listening_on(&self, local: SocketAddr) -> Self {
+        Self { shared: self.shared.clone(), loopback: local.ip().is_loopback() }
+    }
+
+    /// Whether every place of the app has an owner, and those that are ours run and have been looked at.
+    #[must_use]
+    pub fn every_place_runs(&self) -> bool {
+        let snapshot = self.status.snapshot();
+        let owned = (0..self.settings.places).all(|place| self.has_owner(&snapshot, place));
+        let ours = self.settings.role == Role::Api || snapshot.is_ready() && self.lag.has_seen(&snapshot);
+        owned && ours
+    }
+
+    fn has_owner(&self, snapshot: &Snapshot, place: u32) -> bool {
+        snapshot.places.contains(&place) || self.claimed(snapshot, place).is_some()
+    }
+
+    /// Where the owner of `place` listens.
+    fn claimed(&self, snapshot: &Snapshot, place: u32) -> Option<String> {
+        let known = snapshot.owners.get(place as usize).and_then(Option::as_ref);
+        known.map(|owner| owner.endpoint.clone()).or_else(|| self.claims.of(place))
+    }
+
+    /// Whether the worker is asked to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Acquire)
+    }
+
+    fn log_is_up(&self) -> bool {
+        self.log.health() == Health::Up
+    }
+}
+
+/// All routes.
+pub fn router(api: Api) -> Router {
+    Router::new()
+        .route("/", get(dashboard::dashboard))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/api/lag", get(lag::lag))
+        .route("/api/places", get(places::places))
+        .merge(coupons::router())
+        .fallback(async || ApiError::NoSuchRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(|_| {
+            use axum::response::IntoResponse;
+            tracing::error!("a handler has panicked");
+            ApiError::Internal.into_response()
+        }))
+        .layer(middleware::from_fn_with_state(api.clone(), finish::finish))
+        .with_state(api)
+}

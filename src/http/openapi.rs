@@ -1,0 +1,280 @@
+//! `/openapi.json`: made of the routes themselves. The types below are shapes of bodies, for the document only: what is sent is made where it is
+//! decided.
+#![expect(dead_code, reason = "fields are read by the derive, for the document")]
+
+use super::coupons::{holders, issue, policies, requests};
+use super::error::FieldError;
+use super::{Api, dashboard, health, lag, metrics, places};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+
+/// Header of every POST.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct IdempotencyKey {
+    /// Names the request, so that a retry is not a second one: 1 to 255 printable ASCII characters, quoted or not. Its scope is user (or admin), method
+    /// and route. Valid for as long as outcomes are kept, at least 24 h from acceptance. The same key with another body is refused with 422; an answer
+    /// to a repetition says `Idempotent-Replayed: true`. `requestId` in the body does the same.
+    #[param(rename = "Idempotency-Key", required = false)]
+    idempotency_key: Option<String>,
+}
+
+/// An RFC 9457 problem.
+#[derive(ToSchema)]
+#[schema(as = Problem, rename_all = "camelCase")]
+pub(crate) struct ProblemBody {
+    /// Stable name of this kind of problem.
+    #[schema(rename = "type", example = "urn:holdfast:problem:policy-not-found")]
+    kind: String,
+    /// Short name of this kind of problem, in Korean.
+    title: String,
+    status: u16,
+    /// What happened, in Korean.
+    detail: String,
+    /// The path that was asked for.
+    instance: String,
+    /// Stable code for programs.
+    #[schema(example = "POLICY_NOT_FOUND")]
+    code: String,
+    /// The request it is about: the shop's, or `X-Request-Id`.
+    request_id: String,
+    errors: Option<Vec<FieldError>>,
+    retry_after_ms: Option<u64>,
+}
+
+/// A wish for a coupon. Ids may be numbers.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct IssueBody {
+    #[schema(example = "1")]
+    policy_id: String,
+    #[schema(example = "1001")]
+    user_id: String,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<String>,
+}
+
+/// Taken in, not decided.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct IssuePending {
+    #[schema(example = "PENDING")]
+    status: String,
+    #[schema(example = "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.")]
+    message: String,
+    policy_id: String,
+    user_id: String,
+    request_id: String,
+}
+
+/// Taken in, not decided.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct IssueReceived {
+    success: bool,
+    #[schema(example = "쿠폰 발급 요청이 정상적으로 접수되었습니다. 잠시 후 쿠폰이 발급됩니다.")]
+    message: String,
+    request_id: String,
+}
+
+/// A request and what became of it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Request {
+    request_id: String,
+    policy_id: Option<String>,
+    user_id: Option<String>,
+    status: RequestStatus,
+    coupon_id: Option<String>,
+    /// Why it got no coupon, in Korean.
+    reason: Option<String>,
+    /// Why it got no coupon, for programs.
+    code: Option<String>,
+    decided_at: Option<String>,
+    /// While pending: 1 is the next to be decided in its partition.
+    queue_position: Option<u64>,
+}
+
+/// What became of a request.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum RequestStatus {
+    Pending,
+    Success,
+    ValidationFailed,
+    DuplicateRequest,
+    OutOfStock,
+    BusinessError,
+    SystemError,
+}
+
+/// A coupon policy.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Policy {
+    policy_id: String,
+    title: String,
+    description: Option<String>,
+    total_quantity: u64,
+    issued: u64,
+    remaining: u64,
+    start_time: Option<String>,
+    end_time: Option<String>,
+    discount_type: Option<DiscountType>,
+    discount_value: Option<u64>,
+    minimum_order_amount: Option<u64>,
+    maximum_discount_amount: Option<u64>,
+    created_at: Option<String>,
+}
+
+/// Policies.
+#[derive(ToSchema)]
+pub(crate) struct Policies {
+    policies: Vec<Policy>,
+}
+
+/// Kind of a discount.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum DiscountType {
+    FixedAmount,
+    Percentage,
+}
+
+/// A policy to be created.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct PolicyBody {
+    #[schema(example = "1")]
+    policy_id: String,
+    #[schema(example = "첫 구매 쿠폰")]
+    title: String,
+    description: Option<String>,
+    #[schema(example = 100)]
+    total_quantity: u64,
+    /// RFC 3339 or epoch ms; missing = at once.
+    start_time: Option<String>,
+    /// RFC 3339 or epoch ms, exclusive; missing = never.
+    end_time: Option<String>,
+    discount_type: Option<DiscountType>,
+    discount_value: Option<u64>,
+    minimum_order_amount: Option<u64>,
+    maximum_discount_amount: Option<u64>,
+}
+
+/// More coupons, or fewer.
+#[derive(ToSchema)]
+pub(crate) struct AdjustBody {
+    /// How many more; negative = fewer, never below what has been issued.
+    #[schema(example = 10)]
+    by: i64,
+}
+
+/// A coupon.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Coupon {
+    #[schema(example = "cpn_0_1_57")]
+    coupon_id: String,
+    policy_id: String,
+    user_id: String,
+    /// `ISSUED` or `USED`.
+    status: String,
+    issued_at: String,
+    used_at: Option<String>,
+    order_id: Option<String>,
+}
+
+/// The coupons of a user.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct HeldCoupons {
+    user_id: String,
+    coupons: Vec<Coupon>,
+}
+
+/// The use of a coupon.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct UseBody {
+    user_id: String,
+    order_id: String,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Holdfast",
+        description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code` and a Korean `detail`."
+    ),
+    paths(
+        issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
+        holders::coupons_of_user, holders::use_coupon,
+        health::live, health::ready, lag::lag, places::places, metrics::metrics, dashboard::dashboard, openapi,
+    ),
+    components(schemas(ProblemBody)),
+    modifiers(&AdminToken),
+    tags((name = "coupons", description = "First-come coupons"), (name = "operations", description = "For operators and programs")),
+)]
+struct Document;
+
+struct AdminToken;
+
+impl Modify for AdminToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("ADMIN_TOKEN; while it is unset, admin routes answer on loopback listeners without it"))
+            .build();
+        if let Some(components) = &mut document.components {
+            components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+        }
+    }
+}
+
+/// The document as JSON.
+#[must_use]
+pub fn document() -> String {
+    // It is made of texts: it always encodes.
+    Document::openapi().to_json().unwrap_or_default()
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/json")))]
+pub(super) async fn openapi(State(api): State<Api>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], api.openapi.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_openapi_3_1_and_names_every_route() {
+        let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+        for path in [
+            "/",
+            "/health/live",
+            "/health/ready",
+            "/metrics",
+            "/openapi.json",
+            "/api/lag",
+            "/api/places",
+            "/api/coupons/policies",
+            "/api/coupons/policies/{policyId}",
+            "/api/coupons/policies/{policyId}/stock",
+            "/api/coupons/issue",
+            "/api/coupons/{couponId}/issue",
+            "/api/coupons/requests/{requestId}",
+            "/api/coupons/users/{userId}",
+            "/api/coupons/{couponId}/use",
+        ] {
+            assert!(document["paths"][path].is_object(), "{path}");
+        }
+        assert!(document["components"]["schemas"]["Problem"]["properties"]["retryAfterMs"].is_object());
+    }
+}

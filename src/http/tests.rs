@@ -1,0 +1,332 @@
+//! The routes on a real embedded log and a real stream thread, without a socket.
+
+use super::error::answer;
+use super::*;
+use crate::clock::SystemClock;
+use crate::worker::effects::ToTheLog;
+use crate::worker::{observer, sample, stream};
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode};
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::stream_thread;
+use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+use holdfast_state::{RocksStores, StateConfig};
+use serde_json::Value;
+use std::time::Duration;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+const PLACES: u32 = 3;
+
+struct Worker {
+    api: Api,
+    stream: Option<stream::Running>,
+    observer: Option<observer::Observer>,
+    stop: watch::Sender<bool>,
+    _dir: TempDir,
+}
+
+/// A worker whose places do not run.
+fn idle(admin_token: Option<&str>) -> Worker {
+    let dir = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let log: Arc<dyn Log> = EmbeddedLog::open(EmbeddedConfig::new(dir.path().join("log"), clock.clone())).unwrap();
+    let registry = Registry::new();
+    let (stop, stopping) = watch::channel(false);
+    let settings = ApiSettings {
+        app: "test".to_owned(),
+        places: PLACES,
+        endpoint: "http://here".to_owned(),
+        admin_token: admin_token.map(Secret::new),
+        role: Role::All,
+    };
+    let api = Api::new(Parts {
+        settings,
+        topologies: holdfast_topologies::all(),
+        clock,
+        appender: log.appender().unwrap(),
+        log,
+        queries: Arc::new(Queries::default()),
+        status: Status::default(),
+        claims: Claims::default(),
+        lag: LagBoard::register(&registry).unwrap(),
+        metrics: HttpMetrics::register(&registry).unwrap(),
+        registry,
+        loaded: Arc::new(AtomicBool::new(true)),
+        stopping,
+    });
+    Worker { api: api.listening_on("127.0.0.1:1".parse().unwrap()), stream: None, observer: None, stop, _dir: dir }
+}
+
+/// A worker that runs, with the sample policy.
+async fn running() -> Worker {
+    let mut worker = idle(None);
+    let api = &worker.api;
+    let member = Member { app: "test".to_owned(), worker: None, places: PLACES };
+    let owner = Owner { endpoint: "http://here".to_owned(), writer: "test-0".to_owned() };
+    let wanted = api.topologies.iter().flat_map(|t| t.topics("test", PLACES, None)).collect();
+    let parts = stream_thread::Parts {
+        config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
+        topologies: api.topologies.clone(),
+        log: api.log.clone(),
+        stores: Arc::new(RocksStores::open(StateConfig::new(worker._dir.path().join("state"))).unwrap()),
+        clock: api.clock.clone(),
+        queries: api.queries.clone(),
+        status: api.status.clone(),
+        metrics: EngineMetrics::register(&Registry::new()).unwrap(),
+        performer: Box::new(ToTheLog),
+    };
+    worker.stream = Some(stream::spawn(parts, wanted, PLACES).unwrap());
+    worker.observer = Some(
+        observer::spawn(
+            api.log.clone(),
+            api.clock.clone(),
+            api.status.clone(),
+            api.topologies.clone(),
+            api.lag.clone(),
+        )
+        .unwrap(),
+    );
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    while !api.every_place_runs() {
+        look.tick().await;
+    }
+    sample::load(api).await.unwrap();
+    worker
+}
+
+impl Worker {
+    async fn ask(&self, request: Request<Body>) -> (Response<Body>, Value) {
+        let mut response = router(self.api.clone()).oneshot(request).await.unwrap();
+        let body = to_bytes(std::mem::take(response.body_mut()), 10 << 20).await.unwrap();
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        (response, json)
+    }
+
+    async fn get(&self, uri: &str) -> (Response<Body>, Value) {
+        self.ask(Request::get(uri).body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, uri: &str, headers: &[(&str, &str)], body: &str) -> (Response<Body>, Value) {
+        let mut request = Request::post(uri).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.ask(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    async fn stop(mut self) {
+        if let Some(observer) = self.observer.take() {
+            observer.stop();
+        }
+        if let Some(stream) = self.stream.take() {
+            stream.stop(Duration::from_secs(10)).await.unwrap();
+        }
+    }
+}
+
+fn is_problem(response: &Response<Body>, json: &Value, status: StatusCode, code: &str) {
+    assert_eq!((response.status(), json["code"].as_str()), (status, Some(code)), "{json}");
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(json["status"], status.as_u16());
+    for member in ["type", "title", "detail", "instance", "requestId"] {
+        assert!(json[member].as_str().is_some_and(|text| !text.is_empty()), "{member} in {json}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_a_problem() {
+    let worker = idle(None);
+    let issue = "/api/coupons/issue";
+    for (headers, body, status, code) in [
+        (vec![], "{", StatusCode::BAD_REQUEST, "MALFORMED_REQUEST"),
+        (vec![], "[]", StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+        (vec![], r#"{"policyId":"1"}"#, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+        (vec![], r#"{"policyId":"1","userId":""}"#, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+        (vec![], r#"{"policyId":1.5,"userId":"1"}"#, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED"),
+    ] {
+        let (response, json) = worker.post(issue, &headers, body).await;
+        is_problem(&response, &json, status, code);
+        assert_eq!(json["instance"], issue);
+    }
+    let form = Request::post(issue)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("policyId=1"))
+        .unwrap();
+    let (response, json) = worker.ask(form).await;
+    is_problem(&response, &json, StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE");
+    let (response, json) = worker.post(issue, &[], &"x".repeat(BODY_BYTES_MAX + 1)).await;
+    is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
+    let (response, json) = worker.post("/api/coupons/issue?strategy=v4", &[], r#"{"policyId":"1","userId":"1"}"#).await;
+    is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_problems() {
+    let worker = idle(None);
+    let (response, json) = worker.get("/nowhere").await;
+    is_problem(&response, &json, StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND");
+    let (response, json) = worker.get("/api/coupons/issue").await;
+    is_problem(&response, &json, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
+    assert_eq!(response.headers()["allow"], "POST");
+    let given = Request::get("/nowhere").header("x-request-id", "mine").body(Body::empty()).unwrap();
+    assert_eq!(worker.ask(given).await.1["requestId"], "mine");
+}
+
+#[tokio::test]
+async fn while_no_place_runs_nothing_is_accepted() {
+    let worker = idle(None);
+    let (response, json) = worker.post("/api/coupons/issue", &[], r#"{"policyId":"1","userId":"1"}"#).await;
+    is_problem(&response, &json, StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE");
+    assert_eq!((&response.headers()["retry-after"], &json["retryAfterMs"]), (&"1".parse().unwrap(), &1000.into()));
+    let (response, json) = worker.get("/health/ready").await;
+    assert_eq!(
+        (response.status(), json["reasons"].as_array().is_some_and(|r| !r.is_empty())),
+        (answer::NOT_READY, true),
+        "{json}"
+    );
+    assert_eq!(worker.get("/health/live").await.0.status(), StatusCode::OK);
+    assert_eq!(worker.get("/").await.0.status(), StatusCode::OK);
+    assert_eq!(worker.get("/openapi.json").await.0.status(), StatusCode::OK);
+    assert_eq!(worker.get("/metrics").await.0.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn admin_routes_want_the_token_or_the_loopback() {
+    let (open, guarded) = (idle(None), idle(Some("secret")));
+    let uri = "/api/coupons/policies";
+    let mut public = idle(None);
+    public.api.loopback = false;
+    let (response, json) = public.post(uri, &[], "{}").await;
+    is_problem(&response, &json, StatusCode::FORBIDDEN, "ADMIN_FORBIDDEN");
+    for headers in [vec![], vec![("authorization", "Bearer wrong")], vec![("authorization", "secret")]] {
+        let (response, json) = guarded.post(uri, &headers, "{}").await;
+        is_problem(&response, &json, StatusCode::UNAUTHORIZED, "UNAUTHORIZED");
+        assert!(response.headers().contains_key("www-authenticate"));
+    }
+    assert_eq!(
+        guarded.post(uri, &[("authorization", "Bearer secret")], "{}").await.0.status(),
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(open.post(uri, &[], "{}").await.0.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_accepted_and_then_decided() {
+    let worker = running().await;
+    let (response, json) =
+        worker.post("/api/coupons/issue?strategy=v3", &[], r#"{"policyId":"1","userId":"1001"}"#).await;
+    assert_eq!(response.status(), answer::ACCEPTED);
+    let id = json["requestId"].as_str().unwrap().to_owned();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "status": "PENDING", "message": "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.", "policyId": "1", "userId": "1001", "requestId": id
+        })
+    );
+    assert_eq!(response.headers()["location"], format!("/api/coupons/requests/{id}"));
+    let (_, json) = worker.get(&format!("/api/coupons/requests/{id}?waitMs=5000")).await;
+    assert_eq!((json["status"].as_str(), json["couponId"].as_str()), (Some("SUCCESS"), Some("cpn_0_1_1")), "{json}");
+
+    let (response, json) = worker.post("/api/coupons/1/issue?userId=16", &[], "").await;
+    assert_eq!((response.status(), &json["success"]), (answer::ACCEPTED, &true.into()));
+    assert_eq!(json["message"], "쿠폰 발급 요청이 정상적으로 접수되었습니다. 잠시 후 쿠폰이 발급됩니다.");
+    let (_, json) =
+        worker.get(&format!("/api/coupons/requests/{}?waitMs=5000", json["requestId"].as_str().unwrap())).await;
+    assert_eq!(json["status"], "SUCCESS");
+
+    let (response, json) = worker.post("/api/coupons/1/issue?userId=16", &[], "").await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "DUPLICATE_REQUEST");
+    assert_eq!(json["detail"], "이미 발급받은 쿠폰입니다");
+    let (response, json) = worker.post("/api/coupons/9/issue?userId=16", &[], "").await;
+    is_problem(&response, &json, StatusCode::NOT_FOUND, "POLICY_NOT_FOUND");
+    let (_, json) = worker.get("/api/coupons/policies/1").await;
+    assert_eq!((&json["issued"], &json["remaining"]), (&2.into(), &98.into()));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_synchronous_forms_answer_with_the_outcome_and_a_retry_with_the_same() {
+    let worker = running().await;
+    let (uri, body) = ("/api/coupons/issue?strategy=v1", r#"{"policyId":1,"userId":7}"#);
+    let (response, first) = worker.post(uri, &[("idempotency-key", "\"k\"")], body).await;
+    assert_eq!(
+        (response.status(), first["status"].as_str(), first["userId"].as_str()),
+        (answer::OK, Some("SUCCESS"), Some("7")),
+        "{first}"
+    );
+    assert!(!response.headers().contains_key("idempotent-replayed"));
+    let (response, again) = worker.post(uri, &[("idempotency-key", "k")], body).await;
+    assert_eq!(
+        (response.status(), &response.headers()["idempotent-replayed"], again),
+        (answer::OK, &"true".parse().unwrap(), first)
+    );
+    for other in [r#"{"policyId":"2","userId":"7"}"#, r#"{"policyId":"other","userId":"7"}"#] {
+        let (response, json) = worker.post(uri, &[("idempotency-key", "k")], other).await;
+        is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED");
+    }
+    let (response, json) = worker.post(uri, &[("idempotency-key", "l")], body).await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "DUPLICATE_REQUEST");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unknown_requests_are_not_found_and_a_stop_ends_a_long_poll() {
+    let worker = running().await;
+    for id in ["req_0_never", "req_2_never", "req_9_x", "nonsense", "req__", "%20"] {
+        let (response, json) = worker.get(&format!("/api/coupons/requests/{id}")).await;
+        is_problem(&response, &json, StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND");
+    }
+    // The client says that it was accepted there: it is pending for as long as that is not decided.
+    let far = "/api/coupons/requests/req_0_never?after=0-1000000&waitMs=30000";
+    let polled = worker.get(far);
+    let stopped = async {
+        tokio::task::yield_now().await;
+        worker.stop.send(true).unwrap();
+    };
+    let ((response, json), ()) =
+        tokio::time::timeout(Duration::from_secs(5), async { tokio::join!(polled, stopped) }).await.unwrap();
+    assert_eq!((response.status(), json["status"].as_str()), (answer::OK, Some("PENDING")), "{json}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coupon_is_used_once() {
+    let worker = running().await;
+    let (_, json) = worker.post("/api/coupons/issue?strategy=v2", &[], r#"{"policyId":"1","userId":"u"}"#).await;
+    let uri = format!("/api/coupons/{}/use", json["couponId"].as_str().unwrap());
+    let (response, json) = worker.post(&uri, &[], r#"{"userId":"u","orderId":"o"}"#).await;
+    assert_eq!((response.status(), json["status"].as_str()), (answer::OK, Some("USED")), "{json}");
+    let (response, json) = worker.post(&uri, &[], r#"{"userId":"u","orderId":"p"}"#).await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "COUPON_NOT_USABLE");
+    assert_eq!(json["detail"], "사용 가능한 쿠폰이 아닙니다");
+    let (response, json) = worker.post("/api/coupons/nothing/use", &[], r#"{"userId":"u","orderId":"p"}"#).await;
+    is_problem(&response, &json, StatusCode::NOT_FOUND, "COUPON_NOT_FOUND");
+    let (_, json) = worker.get("/api/coupons/users/u").await;
+    assert_eq!(json["coupons"].as_array().map(Vec::len), Some(1));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_are_created_and_adjusted() {
+    let worker = running().await;
+    let uri = "/api/coupons/policies";
+    let body = r#"{"policyId":"p","title":"봄","totalQuantity":1,"startTime":"2020-01-01T00:00:00+09:00","endTime":"2020-01-02T00:00:00+09:00"}"#;
+    let (response, json) = worker.post(uri, &[("idempotency-key", "c")], body).await;
+    assert_eq!((response.status(), &json["remaining"]), (answer::CREATED, &1.into()), "{json}");
+    assert_eq!(response.headers()["location"], "/api/coupons/policies/p");
+    let (response, _) = worker.post(uri, &[("idempotency-key", "c")], body).await;
+    assert_eq!((response.status(), response.headers().contains_key("idempotent-replayed")), (answer::CREATED, true));
+    let (response, json) = worker.post(uri, &[], r#"{"policyId":"p","title":"봄","totalQuantity":2}"#).await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "POLICY_ALREADY_EXISTS");
+    let (response, json) = worker.post("/api/coupons/policies/p/stock", &[], r#"{"by":4}"#).await;
+    assert_eq!((response.status(), &json["totalQuantity"]), (answer::OK, &5.into()), "{json}");
+    let (response, json) = worker.post("/api/coupons/policies/p/stock", &[], r#"{"by":-6}"#).await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "STOCK_BELOW_ISSUED");
+    let (response, json) = worker.post("/api/coupons/p/issue?userId=1", &[], "").await;
+    is_problem(&response, &json, StatusCode::CONFLICT, "OUTSIDE_ISSUE_WINDOW");
+    assert_eq!(json["detail"], "쿠폰 발급 가능 시간이 아닙니다");
+    worker.stop().await;
+}

@@ -1,0 +1,20 @@
+//! Holdfast's worker: wires the engine, the state, one log and the shop's topologies together, and shows them over HTTP.
+//!
+//! It is not where anything is decided: decisions stand in `topologies/*/decide.rs`, and what the log holds is true.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`], [`commands`] | what can be said on the command line, and the operator's verbs |
+//! | [`config`] | settings: defaults < holdfast.toml < environment < flags |
+//! | [`worker`] | the wiring, the threads, start and stop |
+//! | [`http`] | the API |
+//! | [`telemetry`], [`clock`], [`unique`] | log lines; the one real clock; new names |
+
+pub mod cli;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod http;
+pub mod telemetry;
+pub mod unique;
+pub mod worker;

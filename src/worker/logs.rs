@@ -1,0 +1,69 @@
+//! Opening the log that the settings name.
+
+use super::RunError;
+use crate::config::{ConfigError, Kafka, Settings};
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{Log, LogError};
+use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+use holdfast_log_kafka::{KafkaConfig, KafkaLog, Security};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Appends give up before HTTP stops waiting for them, so that a refusal says what is known.
+const APPEND_TIMEOUT_MS: u32 = 4_500;
+
+/// Directory of the app: `<data>/<app>/<topology>/<place>` is state, [`embedded_dir`] the log. Together, so that they are only ever deleted together.
+#[must_use]
+pub fn app_dir(settings: &Settings) -> PathBuf {
+    settings.data_dir.join(&settings.app_id)
+}
+
+/// Directory of the embedded log.
+#[must_use]
+pub fn embedded_dir(settings: &Settings) -> PathBuf {
+    app_dir(settings).join("log")
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nobody answers now: try again.
+    #[error("{0}")]
+    Retry(String),
+    /// It makes no sense to try again.
+    #[error(transparent)]
+    Never(#[from] RunError),
+}
+
+/// Opens the log.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Log>, OpenError> {
+    let opened = match &settings.kafka {
+        None => EmbeddedLog::open(EmbeddedConfig::new(embedded_dir(settings), clock)).map(|log| log as Arc<dyn Log>),
+        Some(kafka) => KafkaLog::connect(kafka_config(kafka, clock)).map(|log| log as Arc<dyn Log>),
+    };
+    opened.map_err(|error| match error {
+        LogError::Retry(why) => OpenError::Retry(why),
+        LogError::Fatal(why) if settings.kafka.is_some() => {
+            OpenError::Never(ConfigError::new("kafka_brokers", why).into())
+        }
+        other => OpenError::Never(RunError::Failed(other.to_string())),
+    })
+}
+
+fn kafka_config(kafka: &Kafka, clock: Arc<dyn Clock>) -> KafkaConfig {
+    let security = Security {
+        protocol: Some(kafka.security.protocol.clone()),
+        mechanism: kafka.security.mechanism.clone(),
+        username: kafka.security.username.clone(),
+        password: kafka.security.password.as_ref().map(|p| p.reveal().to_owned()),
+        ca: kafka.security.ca.clone(),
+    };
+    KafkaConfig {
+        security,
+        append_timeout_ms: APPEND_TIMEOUT_MS,
+        ..KafkaConfig::new(&*kafka.brokers, &*kafka.client_id, clock)
+    }
+}

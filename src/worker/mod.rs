@@ -1,0 +1,335 @@
+//! The wiring: one log, the stores, one stream thread, one observer, HTTP. It contains no decision.
+//!
+//! ```text
+//!   start:  listen ─► answer HTTP (not ready) ─► topics ─► join, claim, restore ─► sample data ─► the ready line
+//!   stop:   not ready ─► stop accepting, answer what is under way ─► finish, commit, release ─► exit
+//! ```
+//! | module | holds |
+//! |---|---|
+//! | [`logs`] | opening the log that the settings name |
+//! | [`topics`] | what the log must hold before anything runs |
+//! | [`stream`] | the thread that steps |
+//! | [`claims`] | who owns what, for a worker without that thread |
+//! | [`observer`] | once a second: mirrored positions, lag |
+//! | [`effects`] | who performs what topologies want done outside |
+//! | [`sample`] | the sample data |
+
+pub mod claims;
+pub mod effects;
+pub mod logs;
+pub mod observer;
+pub mod sample;
+pub mod stream;
+pub mod topics;
+
+use crate::clock::SystemClock;
+use crate::config::{ConfigError, Settings};
+use crate::http::lag::LagBoard;
+use crate::http::metrics::HttpMetrics;
+use crate::http::{self, Api, ApiSettings, Claims};
+use crate::telemetry;
+use crate::unique;
+use holdfast_engine::Topology;
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::Log;
+use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::queries::Queries;
+use holdfast_engine::status::Status;
+use holdfast_engine::stream_thread::Parts;
+use holdfast_state::{RocksStores, StateConfig};
+use holdfast_topologies::coupon;
+use logs::OpenError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What this process takes part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Decides and answers.
+    All,
+    /// Answers HTTP only; decides nothing.
+    Api,
+    /// Decides; of HTTP it serves health, metrics, and the shop only to peers.
+    Processor,
+}
+
+/// What is chosen on the command line, beside the settings.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Load the sample data.
+    pub sample: bool,
+    /// What to run.
+    pub topologies: Vec<Topology>,
+    /// What to take part in.
+    pub role: Role,
+}
+
+/// Why the worker ended otherwise than asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Settings that cannot be worked with: exit code 2.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Anything else: exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl RunError {
+    fn failed(what: &str) -> impl FnOnce(&dyn std::fmt::Display) -> Self {
+        move |why| Self::Failed(format!("{what}: {why}"))
+    }
+}
+
+/// How long the end of the runtime may take.
+const RUNTIME_STOP_MAX: Duration = Duration::from_secs(1);
+/// How long requests that are under way may still take after a stop was asked for.
+const HTTP_STOP_MAX: Duration = Duration::from_secs(3);
+/// How long the stream thread may take to finish, commit and release.
+const STREAM_STOP_MAX: Duration = Duration::from_secs(5);
+/// How often a log that does not answer at the start is asked again.
+const LOG_RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the worker has become ready.
+const READY_LOOK: Duration = Duration::from_millis(20);
+
+/// Runs until a signal asks to stop.
+///
+/// # Errors
+/// [`RunError`], when it could not start or could not go on.
+pub fn run(settings: &Settings, options: Options) -> Result<(), RunError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("http")
+        .build()
+        .map_err(|e| RunError::failed("runtime")(&e))?;
+    let outcome = runtime.block_on(serve(settings, options));
+    // Waited for, because its threads may hold the log and the stores to the last, and RocksDB aborts a process that ends under it; but not for
+    // long: whoever waits for us has been told 10 s.
+    runtime.shutdown_timeout(RUNTIME_STOP_MAX);
+    outcome
+}
+
+async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError> {
+    if options.role == Role::Api && settings.kafka.is_none() {
+        return Err(ConfigError::new(
+            "kafka_brokers",
+            "--role api needs a log that others can reach: set it, or use --role all",
+        )
+        .into());
+    }
+    for topology in &mut options.topologies {
+        if **topology.name() == *coupon::NAME {
+            *topology = topology.shown_as(&settings.kafka_group_id);
+        }
+    }
+    // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
+    let mut listeners = Vec::new();
+    for address in &settings.http_addr {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|e| RunError::Failed(format!("HTTP_ADDR: cannot listen on {address}: {e}")))?;
+        let local = listener.local_addr().map_err(|e| RunError::failed("HTTP_ADDR")(&e))?;
+        listeners.push((listener, local));
+    }
+    // With port 0 the address is known only now.
+    let endpoint = match listeners.first() {
+        Some((_, local)) if settings.http_addr.first().is_some_and(|a| a.port() == 0) => format!("http://{local}"),
+        _ => settings.http_advertised.clone(),
+    };
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    // One for the whole life: a signal that comes while nobody listens would be lost.
+    let mut signals = Signals::listen()?;
+    let reached = tokio::select! {
+        () = signals.asked_to_stop() => return Ok(()),
+        reached = reach_log(settings, &clock) => reached,
+    };
+    let log = reached?;
+    let (stop, stopping) = watch::channel(false);
+    let registry = prometheus::Registry::new();
+    let metric = RunError::failed("metrics");
+    let (engine_metrics, http_metrics) = EngineMetrics::register(&registry)
+        .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?)))
+        .map_err(|e| metric(&e))?;
+    let (queries, status) = (Arc::new(Queries::default()), Status::default());
+    let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
+    let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
+    let claims = Claims::default();
+    let loaded = Arc::new(AtomicBool::new(!options.sample));
+    let api = Api::new(http::Parts {
+        settings: ApiSettings {
+            app: settings.app_id.clone(),
+            places: settings.partitions,
+            endpoint: endpoint.clone(),
+            admin_token: settings.admin_token.clone(),
+            role: options.role,
+        },
+        topologies: options.topologies.clone(),
+        clock: clock.clone(),
+        log: log.clone(),
+        appender,
+        queries: queries.clone(),
+        status: status.clone(),
+        claims: claims.clone(),
+        lag: lag.clone(),
+        registry,
+        metrics: http_metrics,
+        loaded: loaded.clone(),
+        stopping: stopping.clone(),
+    });
+
+    let shown = listeners.iter().map(|(_, local)| local.to_string()).collect::<Vec<_>>().join(",");
+    let mut servers = JoinSet::new();
+    for (listener, local) in listeners {
+        servers.spawn(http::server::serve(listener, api.listening_on(local), stopping.clone()));
+    }
+    tracing::info!(http = shown, log = log.kind(), app = settings.app_id, "listening, not yet ready");
+
+    let (mut stream, mut following) = (None, None);
+    if options.role == Role::Api {
+        let follow = claims::follow(log.clone(), &settings.app_id, settings.partitions, claims);
+        following = Some(follow.map_err(|e| RunError::failed("claims thread")(&e))?);
+    } else {
+        let stores = RocksStores::open(StateConfig::new(logs::app_dir(settings)))
+            .map_err(|e| RunError::Failed(format!("DATA_DIR: {e}")))?;
+        let parts = Parts {
+            config: stream_config(settings, &endpoint, &*clock),
+            topologies: options.topologies.clone(),
+            log: log.clone(),
+            stores: Arc::new(stores),
+            clock: clock.clone(),
+            queries,
+            status: status.clone(),
+            metrics: engine_metrics,
+            performer: Box::new(effects::ToTheLog),
+        };
+        let wanted = topics::wanted(settings, &options.topologies);
+        stream =
+            Some(stream::spawn(parts, wanted, settings.partitions).map_err(|e| RunError::failed("stream thread")(&e))?);
+    }
+    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag)
+        .map_err(|e| RunError::failed("observer thread")(&e))?;
+
+    let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);
+    let becoming_ready = become_ready(api.clone(), options.sample, loaded);
+    let outcome = tokio::select! {
+        outcome = until_stopped(&mut signals, &mut stream) => outcome,
+        outcome = async {
+            becoming_ready.await?;
+            telemetry::ready(settings.log_format, &ready_line);
+            std::future::pending().await
+        } => outcome,
+    };
+
+    // Nothing can go wrong with the receivers gone: they are the ones who would stop.
+    let _ = stop.send(true);
+    tracing::info!("stopping: no new requests");
+    let wind_up = async {
+        let drained = tokio::time::timeout(HTTP_STOP_MAX, async { while servers.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("requests under way are cut off");
+            servers.abort_all();
+        }
+        match stream {
+            Some(stream) => stream.stop(STREAM_STOP_MAX).await,
+            None => Ok(()),
+        }
+    };
+    let closed = tokio::select! {
+        closed = wind_up => closed,
+        () = signals.asked_to_stop() => Err(RunError::Failed("asked twice to stop: stopped before everything was finished".to_owned())),
+    };
+    observer.stop();
+    drop(following);
+    drop(log);
+    outcome.and(closed)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the log, for as long as it takes.
+async fn reach_log(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Log>, RunError> {
+    let mut again = tokio::time::interval(LOG_RETRY);
+    loop {
+        again.tick().await;
+        let (settings, clock) = (settings.clone(), clock.clone());
+        let opening = tokio::task::spawn_blocking(move || logs::open(&settings, clock));
+        match opening.await.map_err(|e| RunError::failed("opening the log")(&e))? {
+            Ok(log) => return Ok(log),
+            Err(OpenError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
+            Err(OpenError::Never(error)) => return Err(error),
+        }
+    }
+}
+
+/// The signals that ask to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, RunError> {
+        let listen = |kind| signal(kind).map_err(|e| RunError::failed("signals")(&e));
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn asked_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT"),
+        }
+    }
+}
+
+/// Ends with a signal, or with the stream thread.
+async fn until_stopped(signals: &mut Signals, stream: &mut Option<stream::Running>) -> Result<(), RunError> {
+    match stream {
+        None => signals.asked_to_stop().await,
+        Some(stream) => tokio::select! {
+            () = signals.asked_to_stop() => {}
+            outcome = stream.ended() => return outcome,
+        },
+    }
+    Ok(())
+}
+
+async fn become_ready(api: Api, with_sample: bool, loaded: Arc<AtomicBool>) -> Result<(), RunError> {
+    let mut look = tokio::time::interval(READY_LOOK);
+    while !api.every_place_runs() {
+        look.tick().await;
+    }
+    if with_sample {
+        sample::load(&api).await?;
+        loaded.store(true, Ordering::Release);
+    }
+    Ok(())
+}
+
+fn stream_config(settings: &Settings, endpoint: &str, clock: &dyn Clock) -> StreamConfig {
+    // Without a stable name each run is another writer; a successor fences the dead one by the name in its claim.
+    let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(clock));
+    let member =
+        Member { app: settings.app_id.clone(), worker: settings.worker_id.clone(), places: settings.partitions };
+    let owner = Owner { endpoint: endpoint.to_owned(), writer: format!("{}-{worker}-0", settings.app_id) };
+    let commit = if settings.kafka.is_some() { CommitConfig::KAFKA } else { CommitConfig::EMBEDDED };
+    StreamConfig::new(member, owner, commit)
+}
+
+/// The log as commands use it, without a worker.
+///
+/// # Errors
+/// When it cannot be opened now.
+pub fn open_log(settings: &Settings) -> Result<Arc<dyn Log>, RunError> {
+    logs::open(settings, Arc::new(SystemClock::new())).map_err(|error| match error {
+        OpenError::Retry(why) => RunError::Failed(format!("log: {why}")),
+        OpenError::Never(error) => error,
+    })
+}

@@ -1,0 +1,109 @@
+//! The thread that steps. Everything the engine does happens here; when it ends, the process ends.
+
+use super::{RunError, topics};
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{Log, LogError, TopicSpec};
+use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How often a log that cannot be reached is tried again at the start.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A stream thread that has been started.
+#[derive(Debug)]
+pub struct Running {
+    stop: mpsc::Sender<()>,
+    ended: Option<oneshot::Receiver<Result<(), RunError>>>,
+}
+
+impl Running {
+    /// Waits until the thread has ended by itself: always an error.
+    ///
+    /// # Errors
+    /// Why it has ended.
+    pub async fn ended(&mut self) -> Result<(), RunError> {
+        let Some(ended) = &mut self.ended else { return Ok(()) };
+        let outcome =
+            ended.await.unwrap_or_else(|_| Err(RunError::Failed("the stream thread has panicked".to_owned())));
+        self.ended = None;
+        outcome.and_then(|()| Err(RunError::Failed("the stream thread has ended".to_owned())))
+    }
+
+    /// Asks it to finish, commit and release, and waits for it.
+    ///
+    /// # Errors
+    /// When it could not, or not in time.
+    pub async fn stop(mut self, at_most: Duration) -> Result<(), RunError> {
+        let Some(ended) = self.ended.take() else { return Ok(()) };
+        // It may have ended just now.
+        let _ = self.stop.send(());
+        match tokio::time::timeout(at_most, ended).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(RunError::Failed("the stream thread has panicked".to_owned())),
+            Err(_) => Err(RunError::Failed(format!("the stream thread did not finish within {} s", at_most.as_secs()))),
+        }
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn spawn(parts: Parts, wanted: Vec<TopicSpec>, partitions: u32) -> std::io::Result<Running> {
+    let (stop, stopped) = mpsc::channel();
+    let (end, ended) = oneshot::channel();
+    thread::Builder::new().name("stream".to_owned()).spawn(move || {
+        // A panic drops `end`: whoever waits sees it.
+        let outcome = run(parts, &wanted, partitions, &stopped);
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "stream thread ended");
+        }
+        let _ = end.send(outcome);
+    })?;
+    Ok(Running { stop, ended: Some(ended) })
+}
+
+fn run(parts: Parts, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Receiver<()>) -> Result<(), RunError> {
+    if !reach(&*parts.log, wanted, partitions, stopped)? {
+        return Ok(());
+    }
+    announce(&parts);
+    let clock: Arc<dyn Clock> = parts.clock.clone();
+    let mut stream = StreamThread::join(parts).map_err(|e| RunError::Failed(e.to_string()))?;
+    while stopped.try_recv().is_err() {
+        match stream.step(clock.now_ms()).map_err(|e| RunError::Failed(e.to_string()))? {
+            Next::Now => {}
+            Next::Wait(at_most) => stream.wait(at_most),
+        }
+    }
+    stream.close().map_err(|e| RunError::Failed(format!("not finished: {e}")))
+}
+
+/// Waits until the log can be reached and holds every topic. False when asked to stop before.
+fn reach(log: &dyn Log, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Receiver<()>) -> Result<bool, RunError> {
+    loop {
+        match topics::prepare(log, wanted, partitions) {
+            Ok(verdict) => return verdict.map(|()| true),
+            Err(LogError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
+            Err(error) => return Err(RunError::Failed(format!("topics: {error}"))),
+        }
+        if !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout)) {
+            return Ok(false);
+        }
+    }
+}
+
+/// The lines that operators of the seeds know.
+fn announce(parts: &Parts) {
+    tracing::info!(log = parts.log.kind(), "Kafka Producer connected successfully");
+    for topology in &parts.topologies {
+        tracing::info!(topology = %topology.name(), "Kafka Consumer connected (group: {})", topology.group());
+        for source in topology.sources() {
+            tracing::info!(topology = %topology.name(), "Subscribed to topic: {source}");
+        }
+    }
+}
