@@ -1,0 +1,231 @@
+//! The shared, idempotent producer behind HTTP, and the thread that polls it.
+
+use crate::config::KafkaConfig;
+use crate::ffi::{Client, Code, Delivery, Events, Topic};
+use crate::health::Pulse;
+use crate::pending::{Done, Pending};
+use crate::reaction;
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{AppendError, Appender, LogError};
+use holdfast_ports::record::{Appended, NewRecord};
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// How long the thread waits for a report before it looks whether it should stop.
+const TURN_MS: i32 = 50;
+/// How long a broker may take to say that it is there.
+const PROBE_MS: i32 = 1_000;
+/// How long appends that are under way are waited for when the appender is closed.
+const LAST_FLUSH_MS: i32 = 500;
+
+pub(crate) struct KafkaAppender {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    config: KafkaConfig,
+    pulse: Arc<Pulse>,
+    line: RwLock<Arc<Line>>,
+    stop: AtomicBool,
+}
+
+/// One producer and what belongs to it. Replaced as a whole when librdkafka declares the producer dead.
+struct Line {
+    topics: RwLock<FxHashMap<Box<str>, Arc<Topic>>>,
+    client: Arc<Client>,
+    reports: Arc<Reports>,
+}
+
+/// What the producer tells.
+struct Reports {
+    pending: Pending,
+    pulse: Arc<Pulse>,
+    clock: Arc<dyn Clock>,
+    dead: AtomicBool,
+    /// The last error that no retry will help.
+    hopeless: Mutex<Option<String>>,
+}
+
+impl Events for Reports {
+    fn delivered(&self, delivery: &Delivery) {
+        let Some(done) = self.pending.take(delivery.tag) else { return };
+        match delivery.error {
+            None => done(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms })),
+            Some(code) => {
+                let error = reaction::of_append(code, delivery.persisted);
+                if !matches!(error, AppendError::Refused(_)) {
+                    self.pulse.down(&format!("an append failed: {code}"), self.clock.monotonic_us());
+                }
+                done(Err(error));
+            }
+        }
+    }
+
+    fn trouble(&self, code: Code, reason: &str) {
+        match code {
+            Code::AllBrokersDown => self.pulse.doubt(reason),
+            Code::Authentication | Code::SSL => {
+                *self.hopeless.lock() = Some(reason.to_owned());
+                self.pulse.doubt(reason);
+            }
+            Code::Fail => tracing::debug!(reason, "appender"),
+            fatal => {
+                tracing::warn!(%fatal, reason, "the appender's producer is dead and will be replaced");
+                self.dead.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl Line {
+    fn open(config: &KafkaConfig, pulse: &Arc<Pulse>) -> Result<Arc<Self>, LogError> {
+        let reports = Arc::new(Reports {
+            pending: Pending::default(),
+            pulse: Arc::clone(pulse),
+            clock: Arc::clone(&config.clock),
+            dead: AtomicBool::new(false),
+            hopeless: Mutex::new(None),
+        });
+        let client =
+            Client::producer(&config.appender(), Arc::clone(&reports) as Arc<dyn Events>).map_err(LogError::Fatal)?;
+        Ok(Arc::new(Self { topics: RwLock::default(), client, reports }))
+    }
+
+    fn topic(&self, name: &str) -> Result<Arc<Topic>, Code> {
+        if let Some(topic) = self.topics.read().get(name) {
+            return Ok(Arc::clone(topic));
+        }
+        let topic = Arc::new(Topic::new(&self.client, name)?);
+        Ok(Arc::clone(self.topics.write().entry(name.into()).or_insert(topic)))
+    }
+
+    fn append(&self, record: &NewRecord<'_>, done: Done) {
+        let tag = self.reports.pending.insert(done);
+        let queued = self.topic(record.topic).and_then(|topic| {
+            let partition = i32::try_from(record.partition).map_err(|_| Code::UnknownPartition)?;
+            self.client.produce(&topic, partition, record.key, record.value, record.headers, tag)
+        });
+        if let Err(code) = queued
+            && let Some(done) = self.reports.pending.take(tag)
+        {
+            done(Err(match code {
+                code if reaction::refuses(code) => {
+                    AppendError::Refused(format!("{}-{}: {code}", record.topic, record.partition))
+                }
+                Code::Fatal => AppendError::Unavailable("the producer is being replaced".to_owned()),
+                code => AppendError::Unavailable(code.to_string()),
+            }));
+        }
+    }
+}
+
+impl KafkaAppender {
+    /// Opens the producer and waits until a broker answers, so that wrong settings are noticed at start.
+    pub(crate) fn open(config: &KafkaConfig, pulse: &Arc<Pulse>) -> Result<Self, LogError> {
+        let line = Line::open(config, pulse)?;
+        let asked = line.client.metadata(None, crate::config::ASK_MS);
+        line.client.poll(0);
+        if let Err(code) = asked {
+            let hopeless = line.reports.hopeless.lock().take();
+            return Err(match hopeless {
+                Some(why) => LogError::Fatal(format!("{}: {why}", config.brokers)),
+                None => reaction::of_question(format_args!("no broker of {} answers", config.brokers), code),
+            });
+        }
+        let shared = Arc::new(Shared {
+            config: config.clone(),
+            pulse: Arc::clone(pulse),
+            line: RwLock::new(line),
+            stop: AtomicBool::new(false),
+        });
+        let served = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("kafka-append".to_owned())
+            .spawn(move || served.serve())
+            .map_err(|error| LogError::Fatal(format!("no thread for the appender: {error}")))?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Makes topics known that have just been created: a producer that has heard of their absence would believe it for a while.
+    pub(crate) fn learn(&self, topics: &[&str]) {
+        let line = Arc::clone(&self.shared.line.read());
+        for name in topics {
+            if let Ok(topic) = line.topic(name)
+                && let Err(code) = line.client.metadata(Some(&topic), crate::config::ASK_MS)
+            {
+                tracing::debug!(topic = name, %code, "metadata of a new topic");
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            let line = Arc::clone(&self.line.read());
+            line.client.poll(TURN_MS);
+            if line.reports.dead.load(Ordering::Acquire) {
+                self.replace(&line);
+            }
+            if let Some(why) = self.pulse.question(self.config.clock.monotonic_us()) {
+                let answer = line.client.metadata(None, PROBE_MS);
+                self.pulse.answer(answer.is_ok(), &why);
+            }
+        }
+        let line = Arc::clone(&self.line.read());
+        line.client.flush(LAST_FLUSH_MS);
+    }
+
+    /// Puts a new producer in the place of one that is dead.
+    fn replace(&self, dead: &Line) {
+        match Line::open(&self.config, &self.pulse) {
+            Ok(line) => {
+                *self.line.write() = line;
+                // librdkafka has purged the dead one: its reports are ready.
+                dead.client.poll(0);
+                dead.reports.pending.give_up("the producer died");
+            }
+            Err(error) => tracing::error!(%error, "no new producer for the appender"),
+        }
+    }
+}
+
+impl Appender for KafkaAppender {
+    fn append(&self, record: NewRecord<'_>, done: Done) {
+        let bytes = record_bytes(&record);
+        let bytes_max = self.shared.config.record_bytes_max;
+        if bytes > bytes_max {
+            done(Err(AppendError::Refused(too_large(&record, bytes, bytes_max))));
+            return;
+        }
+        let line = Arc::clone(&self.shared.line.read());
+        line.append(&record, done);
+    }
+}
+
+impl Drop for KafkaAppender {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the appender's thread panicked");
+        }
+    }
+}
+
+/// Bytes of key, value and headers.
+pub(crate) fn record_bytes(record: &NewRecord<'_>) -> usize {
+    let part = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    part(record.key)
+        + part(record.value)
+        + record.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+}
+
+pub(crate) fn too_large(record: &NewRecord<'_>, bytes: usize, bytes_max: usize) -> String {
+    format!("{}-{}: a record of {bytes} bytes; at most {bytes_max} are taken", record.topic, record.partition)
+}

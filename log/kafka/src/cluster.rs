@@ -1,0 +1,84 @@
+//! Questions to the cluster: which topics there are, where a partition ends.
+
+use crate::config::{ASK_MS, KafkaConfig};
+use crate::ffi::{Client, Code, Metadata, Topic};
+use crate::reaction;
+use holdfast_ports::log::LogError;
+use holdfast_ports::record::TopicPartition;
+use std::sync::Arc;
+
+const MISSING_TRIES: u32 = 10;
+const MISSING_PAUSE_MS: i32 = 100;
+
+/// A client for questions. It reads uncommitted, so the end it sees is the high watermark.
+pub(crate) struct Cluster {
+    client: Arc<Client>,
+}
+
+impl Cluster {
+    pub(crate) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
+        Ok(Self { client: Client::consumer(&config.control()).map_err(LogError::Fatal)? })
+    }
+
+    /// Everything a broker knows.
+    pub(crate) fn metadata(&self) -> Result<Metadata, LogError> {
+        self.client.metadata(None, ASK_MS).map_err(|code| reaction::of_question("metadata", code))
+    }
+
+    pub(crate) fn partitions(&self, topic: &str) -> Result<Option<u32>, LogError> {
+        partitions(&self.client, topic)
+    }
+
+    /// First offset and high watermark.
+    pub(crate) fn watermarks(&self, source: &TopicPartition) -> Result<(i64, i64), LogError> {
+        watermarks(&self.client, source)
+    }
+
+    /// Waits a moment without a clock: this client has no callbacks, so its poll does nothing but wait.
+    pub(crate) fn pause(&self, ms: i32) {
+        self.client.poll(ms);
+    }
+}
+
+/// Number of partitions of `topic`, `None` when it does not exist. A round trip.
+pub(crate) fn partitions(client: &Arc<Client>, topic: &str) -> Result<Option<u32>, LogError> {
+    let ask = |code| reaction::of_question(format_args!("metadata of {topic}"), code);
+    let handle = Topic::new(client, topic).map_err(ask)?;
+    let metadata = client.metadata(Some(&handle), ASK_MS).map_err(ask)?;
+    match metadata.topics.into_iter().find(|found| found.name == topic) {
+        None => Ok(None),
+        Some(found) => match found.error {
+            None => Ok(Some(u32::try_from(found.leaders.len()).unwrap_or(u32::MAX))),
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => Ok(None),
+            // A partition without a leader does not make the topic unknown.
+            Some(Code::LeaderNotAvailable) if !found.leaders.is_empty() => {
+                Ok(Some(u32::try_from(found.leaders.len()).unwrap_or(u32::MAX)))
+            }
+            Some(code) => Err(ask(code)),
+        },
+    }
+}
+
+/// The same for a topic that ought to be there: brokers hear of a new topic one after the other, so a missing one is asked for again for a while.
+pub(crate) fn partitions_expected(client: &Arc<Client>, topic: &str) -> Result<Option<u32>, LogError> {
+    for _ in 0..MISSING_TRIES {
+        if let Some(partitions) = partitions(client, topic)? {
+            return Ok(Some(partitions));
+        }
+        client.poll(MISSING_PAUSE_MS);
+    }
+    Ok(None)
+}
+
+/// First offset and the end as `client` sees it. A round trip.
+pub(crate) fn watermarks(client: &Client, source: &TopicPartition) -> Result<(i64, i64), LogError> {
+    let partition = partition_number(source.partition)?;
+    client
+        .watermarks(&source.topic, partition, ASK_MS)
+        .map_err(|code| reaction::of_question(format_args!("offsets of {source}"), code))
+}
+
+/// librdkafka counts partitions in i32.
+pub(crate) fn partition_number(partition: u32) -> Result<i32, LogError> {
+    i32::try_from(partition).map_err(|_| LogError::Fatal(format!("there is no partition {partition}")))
+}

@@ -1,0 +1,50 @@
+//! The log on Kafka brokers, through librdkafka.
+//!
+//! It is not a Kafka client for others: it does what [`holdfast_ports::log`] asks for, and nothing else. It knows no topology and reads no clock
+//! but the one it is given.
+//!
+//! ```no_run
+//! use holdfast_log_kafka::{KafkaConfig, KafkaLog};
+//! use holdfast_ports::log::Log;
+//! # fn clock() -> std::sync::Arc<dyn holdfast_ports::clock::Clock> { unimplemented!() }
+//! let log = KafkaLog::connect(KafkaConfig::new("localhost:9092", "stream-worker", clock()))?;
+//! println!("{:?} partitions", log.partitions("payment.requests")?);
+//! # Ok::<(), holdfast_ports::log::LogError>(())
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `kafka_log`, `config` | the log as the worker holds it, and its settings |
+//! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
+//! | `fetcher` | reading by manual assignment, in batches |
+//! | `writer`, `courier` | transactions, and how positions get into them |
+//! | `outstanding` | why a writer must sometimes be replaced although it committed |
+//! | `appender`, `pending` | the shared producer behind HTTP, and who waits for it |
+//! | `membership`, `group`, `claims` | who owns which place |
+//! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
+//! | `reaction` | from Kafka's error codes to the reactions the ports name |
+//! | `context`, `ready` | glue to rust-rdkafka |
+#![warn(missing_docs)]
+
+mod appender;
+mod claims;
+mod cluster;
+mod config;
+mod context;
+mod courier;
+mod fetcher;
+mod ffi;
+mod group;
+mod health;
+mod kafka_log;
+mod membership;
+mod mirror;
+mod outstanding;
+mod pending;
+mod reaction;
+mod ready;
+mod topics;
+mod writer;
+
+pub use config::{KafkaConfig, Security};
+pub use kafka_log::KafkaLog;

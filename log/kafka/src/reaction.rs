@@ -1,0 +1,218 @@
+//! From librdkafka's error codes to the reactions that the ports name.
+
+use crate::ffi::{Code, Fault, Persisted};
+use holdfast_ports::log::{AppendError, LogError, WriteError};
+use rdkafka::error::KafkaError;
+use std::fmt;
+
+/// Another writer, member or generation is the owner.
+pub(crate) fn fences(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Fenced
+            | Code::ProducerFenced
+            | Code::InvalidProducerEpoch
+            | Code::InvalidProducerIdMapping
+            | Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::FencedInstanceId
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+            | Code::UnreleasedInstanceId
+    )
+}
+
+/// Missing rights or wrong settings.
+pub(crate) fn forbids(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::Authentication
+            | Code::InvalidTransactionTimeout
+            | Code::SecurityDisabled
+            | Code::UnsupportedFeature
+            | Code::UnsupportedVersion
+    )
+}
+
+/// The record itself cannot be taken.
+pub(crate) fn refuses(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::InvalidTopic
+            | Code::UnknownTopic
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+            | Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+    )
+}
+
+/// Nobody knows what became of the request.
+fn indefinite(code: Code) -> bool {
+    matches!(
+        code,
+        Code::OperationTimedOut
+            | Code::TimedOutQueue
+            | Code::RequestTimedOut
+            | Code::BrokerTransportFailure
+            | Code::NetworkException
+            | Code::AllBrokersDown
+            | Code::WaitingForCoordinator
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::CoordinatorLoadInProgress
+    )
+}
+
+/// A step of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begin,
+    Send,
+    Positions,
+    Commit,
+    Abort,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Begin => "begin",
+            Self::Send => "send",
+            Self::Positions => "positions",
+            Self::Commit => "commit",
+            Self::Abort => "abort",
+        })
+    }
+}
+
+/// The reaction to a failed step of a transaction. `failure` is the first failed delivery of the transaction, which says more than the step that
+/// stumbled over it.
+pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -> WriteError {
+    let text = match failure {
+        Some(failure) => format!("{step}: {fault}; first failed record: {failure}"),
+        None => format!("{step}: {fault}"),
+    };
+    let codes = [Some(fault.code), failure];
+    let any = |test: fn(Code) -> bool| codes.into_iter().flatten().any(test);
+    // Before the coordinator was asked to end it, a transaction that can be aborted has not been committed. After that an error that says no more
+    // than "abort it" proves nothing (brokers answer EndTxn with "unknown server error" while another producer takes the id over).
+    let undecided = step == Step::Commit && failure.is_none() && fault.code != Code::Inconsistent;
+    if any(fences) {
+        WriteError::Fenced(text)
+    } else if failure.is_some_and(refuses) {
+        WriteError::Refused(text)
+    } else if forbids(fault.code) {
+        WriteError::Fatal(text)
+    } else if fault.abortable && !fault.fatal && !undecided && !indefinite(fault.code) && step != Step::Abort {
+        WriteError::Retry(text)
+    } else {
+        // A producer that does not know, and one with a fatal error: both are replaced, and the new one ends what this one left open.
+        WriteError::Unknown(text)
+    }
+}
+
+/// The reaction to an append that was not acknowledged.
+pub(crate) fn of_append(code: Code, persisted: Persisted) -> AppendError {
+    let text = code.to_string();
+    if refuses(code) || forbids(code) {
+        AppendError::Refused(text)
+    } else if persisted == Persisted::No {
+        AppendError::Unavailable(text)
+    } else {
+        AppendError::Unknown(text)
+    }
+}
+
+/// The reaction to a question that was not answered.
+pub(crate) fn of_question(what: impl fmt::Display, code: Code) -> LogError {
+    let text = format!("{what}: {code}");
+    if forbids(code) {
+        LogError::Fatal(text)
+    } else if fences(code) {
+        LogError::Fenced(text)
+    } else {
+        match code {
+            Code::InvalidTopic | Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => {
+                LogError::Fatal(text)
+            }
+            Code::BadMessage | Code::BadCompression | Code::InvalidMessage => LogError::Corrupt(text),
+            _ => LogError::Retry(text),
+        }
+    }
+}
+
+/// The same for errors that come through rust-rdkafka.
+pub(crate) fn of_client(what: impl fmt::Display, error: &KafkaError) -> LogError {
+    match error {
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_) => LogError::Fatal(format!("{what}: {error}")),
+        KafkaError::AdminOp(code) => of_question(what, *code),
+        _ => match error.rdkafka_error_code() {
+            Some(code) => of_question(what, code),
+            None => LogError::Retry(format!("{what}: {error}")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(code: Code, abortable: bool, fatal: bool) -> Fault {
+        Fault { code, text: "x".to_owned(), abortable, fatal }
+    }
+
+    #[test]
+    fn a_transaction_reacts_as_the_engine_needs_it() {
+        let of = |fault: Fault, failure| of_transaction(Step::Positions, &fault, failure);
+        assert!(matches!(of(fault(Code::Fenced, false, true), None), WriteError::Fenced(_)));
+        assert!(matches!(of(fault(Code::IllegalGeneration, true, false), None), WriteError::Fenced(_)));
+        assert!(matches!(of(fault(Code::UnknownMemberId, true, false), None), WriteError::Fenced(_)));
+        assert!(matches!(of(fault(Code::OperationTimedOut, false, false), None), WriteError::Unknown(_)));
+        assert!(matches!(of(fault(Code::OperationTimedOut, true, false), None), WriteError::Unknown(_)));
+        assert!(matches!(of(fault(Code::OutOfOrderSequenceNumber, false, true), None), WriteError::Unknown(_)));
+        assert!(matches!(
+            of(fault(Code::Inconsistent, true, false), Some(Code::MessageTimedOut)),
+            WriteError::Retry(_)
+        ));
+        assert!(matches!(
+            of(fault(Code::Inconsistent, true, false), Some(Code::MessageSizeTooLarge)),
+            WriteError::Refused(_)
+        ));
+        assert!(matches!(
+            of(fault(Code::Inconsistent, true, false), Some(Code::InvalidProducerEpoch)),
+            WriteError::Fenced(_)
+        ));
+        assert!(matches!(of(fault(Code::GroupAuthorizationFailed, true, false), None), WriteError::Fatal(_)));
+    }
+
+    #[test]
+    fn an_end_that_is_not_answered_clearly_is_unknown() {
+        let of = |step, fault: Fault, failure| of_transaction(step, &fault, failure);
+        assert!(matches!(of(Step::Commit, fault(Code::Unknown, true, false), None), WriteError::Unknown(_)));
+        assert!(matches!(of(Step::Abort, fault(Code::Unknown, true, false), None), WriteError::Unknown(_)));
+        assert!(matches!(of(Step::Positions, fault(Code::Unknown, true, false), None), WriteError::Retry(_)));
+        let undelivered = of(Step::Commit, fault(Code::Inconsistent, true, false), Some(Code::MessageTimedOut));
+        assert!(matches!(undelivered, WriteError::Retry(_)));
+    }
+
+    #[test]
+    fn an_append_says_what_the_caller_may_say() {
+        assert!(matches!(of_append(Code::MessageTimedOut, Persisted::No), AppendError::Unavailable(_)));
+        assert!(matches!(of_append(Code::MessageTimedOut, Persisted::Possibly), AppendError::Unknown(_)));
+        assert!(matches!(of_append(Code::UnknownTopic, Persisted::No), AppendError::Refused(_)));
+        assert!(matches!(of_append(Code::MessageSizeTooLarge, Persisted::No), AppendError::Refused(_)));
+    }
+}
