@@ -2,6 +2,8 @@
 //!
 //! Every test has its own worker on a free port, its own directory and, on Kafka, its own broker (topic names are fixed), all gone at its end.
 
+#![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
+
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/coupon_flow.rs"]

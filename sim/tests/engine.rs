@@ -1,5 +1,7 @@
 //! The engine's promises, on the real step.
 
+#![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
+
 #[path = "engine/commits.rs"]
 mod commits;
 #[path = "engine/crashes.rs"]
