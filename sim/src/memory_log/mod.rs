@@ -1,18 +1,20 @@
 //! A log in memory that behaves like Kafka where it matters: open transactions hold readers up, markers occupy offsets, a new writer of a name
 //! ends what the old one left open, and an answer to a commit can be lost.
 
+mod fetcher;
+mod membership;
+
+use fetcher::MemoryFetcher;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
-    AppendError, Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, TopicState,
-    WriteError, Writer,
+    AppendError, Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, WriteError, Writer,
 };
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
-use holdfast_ports::record::{Appended, NewRecord, Record, TopicPartition};
+use holdfast_ports::membership::{Generation, Member, Membership, Owner};
+use holdfast_ports::record::{Appended, NewRecord, TopicPartition};
+use membership::MemoryMembership;
 use parking_lot::{Condvar, Mutex};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Largest record taken, in bytes of key and value.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
@@ -230,7 +232,7 @@ impl Log for MemoryLog {
     }
 
     fn fetcher(&self) -> Result<Box<dyn Fetcher>, LogError> {
-        Ok(Box::new(MemoryFetcher { log: self.clone(), reading: BTreeMap::new(), last_slot: 0, turn: 0 }))
+        Ok(Box::new(MemoryFetcher::new(self)))
     }
 
     fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
@@ -244,7 +246,7 @@ impl Log for MemoryLog {
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(MemoryMembership { log: self.clone(), member: member.clone(), told: false }))
+        Ok(Box::new(MemoryMembership::new(self, member)))
     }
 
     fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {
@@ -286,123 +288,6 @@ impl Appender for MemoryAppender {
         };
         self.0.0.grown.notify_all();
         done(result);
-    }
-}
-
-struct MemoryFetcher {
-    log: MemoryLog,
-    reading: BTreeMap<Slot, (TopicPartition, i64)>,
-    last_slot: u32,
-    /// Whose turn it is: no partition starves another.
-    turn: u32,
-}
-
-impl MemoryFetcher {
-    fn has_more(&self, state: &State) -> bool {
-        self.reading.values().any(|(source, next)| {
-            state
-                .topics
-                .get(&*source.topic)
-                .and_then(|(_, ps)| ps.get(source.partition as usize))
-                .is_some_and(|p| offset(p.stable_end()) > *next)
-        })
-    }
-}
-
-impl Fetcher for MemoryFetcher {
-    fn assign(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
-        if self.log.0.state.lock().partition(&source.topic, source.partition).is_none() {
-            return Err(LogError::Fatal(format!("no partition {source}")));
-        }
-        self.last_slot += 1;
-        let slot = Slot(self.last_slot);
-        let next = match start {
-            Start::Earliest => 0,
-            Start::At(offset) => offset,
-        };
-        self.reading.insert(slot, (source.clone(), next));
-        Ok(slot)
-    }
-
-    fn unassign(&mut self, slot: Slot) {
-        self.reading.remove(&slot);
-    }
-
-    fn fetch(
-        &mut self,
-        records_max: usize,
-        each: &mut dyn FnMut(Slot, &Record<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, LogError> {
-        let mut fetched = 0;
-        self.turn = self.turn.wrapping_add(1);
-        let mut slots: Vec<Slot> = self.reading.keys().copied().collect();
-        if !slots.is_empty() {
-            let first = self.turn as usize % slots.len();
-            slots.rotate_left(first);
-        }
-        for slot in slots {
-            let Some((source, next)) = self.reading.get_mut(&slot) else { continue };
-            // Copied out, so that whoever takes a record may use the log meanwhile.
-            let (batch, end) = {
-                let mut state = self.log.0.state.lock();
-                let Some(partition) = state.partition(&source.topic, source.partition) else { continue };
-                let latest = offset(partition.entries.len());
-                if *next > latest || *next < 0 {
-                    return Err(LogError::OutOfRange { slot, earliest: 0, latest });
-                }
-                let stable = partition.stable_end();
-                let visible = partition.entries.iter().enumerate().take(stable).skip(index(*next));
-                let batch: Vec<(i64, Stored)> = visible
-                    .filter(|(_, e)| e.visibility == Visibility::Committed)
-                    .take(records_max - fetched)
-                    .map(|(i, e)| (offset(i), e.record.clone()))
-                    .collect();
-                let end = if batch.len() < records_max - fetched { offset(stable) } else { *next };
-                (batch, end)
-            };
-            for (at, record) in &batch {
-                *next = at + 1;
-                fetched += 1;
-                let handed = Record {
-                    offset: *at,
-                    append_ms: record.append_ms,
-                    key: record.key.as_deref(),
-                    value: record.value.as_deref(),
-                    headers: &record.headers,
-                };
-                if each(slot, &handed).is_break() {
-                    return Ok(fetched);
-                }
-            }
-            *next = (*next).max(end);
-            if fetched >= records_max {
-                break;
-            }
-        }
-        Ok(fetched)
-    }
-
-    fn wait(&mut self, timeout: Duration) -> Result<(), LogError> {
-        let mut state = self.log.0.state.lock();
-        if !self.has_more(&state) {
-            self.log.0.grown.wait_for(&mut state, timeout);
-        }
-        Ok(())
-    }
-
-    fn position(&self, slot: Slot) -> i64 {
-        self.reading.get(&slot).map_or(0, |(_, next)| *next)
-    }
-
-    fn end(&mut self, source: &TopicPartition, end: End) -> Result<i64, LogError> {
-        let mut state = self.log.0.state.lock();
-        let partition = state
-            .partition(&source.topic, source.partition)
-            .ok_or_else(|| LogError::Fatal(format!("no partition {source}")))?;
-        Ok(match end {
-            End::Stable => offset(partition.stable_end()),
-            End::Written => offset(partition.entries.len()),
-        })
     }
 }
 
@@ -473,45 +358,6 @@ impl Writer for MemoryWriter {
         self.check(&state)?;
         state.end(&self.id, false, self.log.0.clock.now_ms());
         self.log.0.grown.notify_all();
-        Ok(())
-    }
-}
-
-struct MemoryMembership {
-    log: MemoryLog,
-    member: Member,
-    told: bool,
-}
-
-impl Membership for MemoryMembership {
-    fn poll(&mut self) -> Result<Vec<Change>, LogError> {
-        if std::mem::replace(&mut self.told, true) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Change::Assigned((0..self.member.places).collect())])
-    }
-
-    fn generation(&self) -> Generation {
-        Generation(Arc::new(()))
-    }
-
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
-        self.log.0.state.lock().claims.insert((self.member.app.clone(), place), owner.clone());
-        Ok(())
-    }
-
-    fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
-        let gone: BTreeSet<(String, u32)> = places.iter().map(|place| (self.member.app.clone(), *place)).collect();
-        self.log.0.state.lock().claims.retain(|key, _| !gone.contains(key));
-        Ok(())
-    }
-
-    fn owners(&self) -> Vec<Option<Owner>> {
-        let state = self.log.0.state.lock();
-        (0..self.member.places).map(|place| state.claims.get(&(self.member.app.clone(), place)).cloned()).collect()
-    }
-
-    fn leave(&mut self) -> Result<(), LogError> {
         Ok(())
     }
 }
