@@ -12,6 +12,7 @@ impl StreamThread {
         self.metrics.setbacks.with_label_values(&[setback.reaction()]).inc();
         tracing::warn!(reaction = setback.reaction(), %setback, "setback");
         self.status.update(|s| s.trouble = Some(setback.to_string()));
+        let fenced = matches!(setback, Setback::Fenced(_));
         let recovered = match setback {
             Setback::Fatal(why) => {
                 self.abort();
@@ -47,7 +48,9 @@ impl StreamThread {
             }
         };
         self.backoff_us = (self.backoff_us * 2).clamp(BACKOFF_MIN_US, BACKOFF_MAX_US);
-        self.paused_until_us = self.clock.monotonic_us() + self.backoff_us;
+        // Who has been fenced may be a zombie that does not know it yet: the group gets the time to say so before anything is claimed again.
+        let pause_us = if fenced { BACKOFF_MAX_US } else { self.backoff_us };
+        self.paused_until_us = self.clock.monotonic_us() + pause_us;
         match recovered {
             Ok(()) => Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US)))),
             Err(Setback::Fatal(why)) => Err(self.end(why)),
