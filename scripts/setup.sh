@@ -21,11 +21,18 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 has_library() { has pkg-config && pkg-config --exists "$1"; }
 
-# bindgen looks where llvm-config and LIBCLANG_PATH point, then in the usual places.
+any_file() {
+  local pattern
+  for pattern; do compgen -G "$pattern" >/dev/null && return; done
+  return 1
+}
+
+# bindgen needs the library itself (libclang-cpp, which llvm brings along, is another one) and clang's own headers.
 has_libclang() {
   [ -n "${LIBCLANG_PATH:-}" ] && return
-  compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib/*/libclang*.so*' >/dev/null ||
-    compgen -G '/usr/lib/libclang*.so*' >/dev/null || compgen -G '/usr/lib64/libclang*.so*' >/dev/null
+  any_file '/usr/lib/llvm-*/lib/libclang.so*' '/usr/lib/llvm-*/lib/libclang-[0-9]*.so*' '/usr/lib/*/libclang.so*' '/usr/lib/*/libclang-[0-9]*.so*' \
+    '/usr/lib/libclang.so*' '/usr/lib64/libclang.so*' &&
+    any_file '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' '/usr/lib/clang/*/include/stddef.h' '/usr/lib64/clang/*/include/stddef.h'
 }
 
 java_is_17() {
