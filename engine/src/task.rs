@@ -10,7 +10,7 @@ use crate::queries::Shown;
 use crate::restore::Restore;
 use crate::topology::Topology;
 use crate::{changelog, codec};
-use holdfast_ports::log::Slot;
+use holdfast_ports::log::{Fetcher, Slot};
 use holdfast_ports::record::{Record, Topic, TopicPartition};
 use holdfast_ports::store::{Store, StoreError, TaskId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -152,6 +152,14 @@ impl Task {
         };
         task.load()?;
         Ok(task)
+    }
+
+    /// Gives up whatever is being read for it: its sources and its restore.
+    pub(crate) fn stop_reading(&mut self, fetcher: &mut dyn Fetcher) {
+        let sources = self.sources.iter_mut().filter_map(|source| source.slot.take());
+        for slot in sources.chain(self.restore.take().map(|restore| restore.slot)) {
+            fetcher.unassign(slot);
+        }
     }
 
     /// Moves on in life.

@@ -83,9 +83,7 @@ impl StreamThread {
             std::mem::take(&mut self.tasks).into_iter().partition(|task| places.contains(&task.id.place));
         self.tasks = staying;
         for mut task in closing {
-            for slot in task.sources.iter().filter_map(|s| s.slot).chain(task.restore.as_ref().map(|r| r.slot)) {
-                self.fetcher.unassign(slot);
-            }
+            task.stop_reading(&mut *self.fetcher);
             if let Some(shown) = task.shown.take() {
                 self.queries.hide(&shown);
             }

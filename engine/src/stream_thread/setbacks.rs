@@ -87,14 +87,7 @@ impl StreamThread {
         for task in &mut self.tasks {
             task.store.rollback();
             task.dirty = false;
-            for source in &mut task.sources {
-                if let Some(slot) = source.slot.take() {
-                    self.fetcher.unassign(slot);
-                }
-            }
-            if let Some(restore) = task.restore.take() {
-                self.fetcher.unassign(restore.slot);
-            }
+            task.stop_reading(&mut *self.fetcher);
             if task.state == State::Running {
                 task.become_state(State::Restoring);
             }
@@ -136,10 +129,8 @@ impl StreamThread {
             self.unclaimed.push(place);
             return Ok(());
         };
-        let task = self.tasks.remove(index);
-        for slot in task.sources.iter().filter_map(|s| s.slot).chain(task.restore.as_ref().map(|r| r.slot)) {
-            self.fetcher.unassign(slot);
-        }
+        let mut task = self.tasks.remove(index);
+        task.stop_reading(&mut *self.fetcher);
         if let Some(shown) = &task.shown {
             self.queries.hide(shown);
         }
