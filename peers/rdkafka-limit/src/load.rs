@@ -88,8 +88,11 @@ pub(crate) fn produce(topic: &str, count: u64, shape: &Shape) -> anyhow::Result<
         if shape.rate > 0 {
             // Open loop: when a request is due does not depend on how the last one fared.
             let due = Duration::from_secs(1) * u32::try_from(nth)? / shape.rate;
-            while began.elapsed() < due {
-                producer.poll(Duration::from_millis(1));
+            producer.poll(Duration::ZERO);
+            // Not `poll(rest)`: rust-rdkafka cuts what is left of a timeout down to whole ms, and a wait of 0 ms would spin on a core that the
+            // contenders need.
+            while let Some(rest) = due.checked_sub(began.elapsed()) {
+                std::thread::sleep(rest);
             }
         } else if nth % 1000 == 0 {
             producer.poll(Duration::ZERO);
