@@ -1,0 +1,101 @@
+# Sourced by scripts/bench.sh: what every part of the benchmark uses.
+# Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side (processes to end), ready (their line).
+# shellcheck shell=bash disable=SC2034
+
+contender=""
+side=""
+
+# CPU seconds that process $1 has used. Its name stands in brackets and may hold blanks, so the fields are counted after it.
+cpu_s() { sed 's/.*) //' "/proc/$1/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f", ($12 + $13) / hz }'; }
+# Memory of process $1 in MB: VmRSS = now, VmHWM = at most.
+memory_mb() { awk -v what="^$2" '$0 ~ what { printf "%.0f", $2 / 1024 }' "/proc/$1/status"; }
+now_s() { date +%s.%N; }
+minus() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a - b }'; }
+per_million() { awk -v s="$1" -v n="$2" 'BEGIN { printf "%.1f", s * 1e6 / n }'; }
+# A rate to three digits: the fourth is noise.
+round_rate() { awk -v x="$1" 'BEGIN { p = 10 ^ (length(int(x)) - 3); if (p < 1) p = 1; printf "%d", int(x / p + 0.5) * p }'; }
+
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+  done
+}
+
+# Waits until a line like $2 stands in file $1, while process $3 lives.
+wait_for() {
+  local deadline=$((SECONDS + 300))
+  until grep -q "$2" "$1" 2>/dev/null; do
+    kill -0 "$3" 2>/dev/null || { tail -20 "$1" >&2; return 1; }
+    [ "$SECONDS" -lt "$deadline" ] || { echo "bench: no '$2' in $1 after 300 s" >&2; return 1; }
+    sleep 0.02
+  done
+}
+
+broker_up() {
+  kafka/kafka.sh up 1
+  BOOTSTRAP=$(kafka/kafka.sh brokers)
+  export BOOTSTRAP
+  broker=$(cat "$KAFKA_HOME_DIR/1.pid")
+  http=$(free_port)
+  local topic making=()
+  for topic in coupon-issue-requests coupon-issue-success coupon-issue-failures coupon-issue-dlq notification.request "$@"; do
+    kafka/kafka.sh topics --create --topic "$topic" --partitions "$PARTITIONS" --config message.timestamp.type=LogAppendTime >/dev/null &
+    making+=($!)
+  done
+  wait "${making[@]}"
+}
+
+# launch WHO [on the log kafka|embedded]: starts a contender in the background.
+launch() {
+  case "$1" in
+    kafka-streams*)
+      local commit=()
+      [ "$1" = kafka-streams ] || commit=(-Dcommit=10)
+      java -Xmx1g -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dbootstrap="$BOOTSTRAP" -Dapp=$APP -Dstate="$work/$1.state" \
+        -Dthreads=2 -Dstock=$STOCK "${commit[@]}" -cp 'peers/kafka-streams/target/classes:peers/kafka-streams/target/dependency/*' \
+        holdfast.peer.Coupon >"$work/$1.log" 2>&1 &
+      ready='peer RUNNING' ;;
+    holdfast)
+      local brokers=()
+      [ "${2:-kafka}" = embedded ] || brokers=("KAFKA_BROKERS=$BOOTSTRAP")
+      env "${brokers[@]}" PARTITIONS=$PARTITIONS APP_ID=$APP WORKER_ID=bench DATA_DIR="$work/$1.state" HTTP_ADDR=127.0.0.1:"$http" \
+        "$worker" run >"$work/$1.log" 2>&1 &
+      ready='stream-worker ready' ;;
+    *) echo "bench: who is $1?" >&2; return 1 ;;
+  esac
+  contender=$!
+}
+
+stop_contender() {
+  kill "-$1" "$contender" 2>/dev/null || true
+  wait "$contender" 2>/dev/null || true
+  contender=""
+}
+
+# restarted WHO SIGNAL [LOG]: ends the contender, starts it again, prints the seconds until it says that it runs.
+restarted() {
+  stop_contender "$2"
+  mv "$work/$1.log" "$work/$1.log.before"
+  local began
+  began=$(now_s)
+  launch "$1" "${3:-kafka}"
+  wait_for "$work/$1.log" "$ready" "$contender"
+  seconds=$(minus "$(now_s)" "$began")
+}
+
+# decided_rate N: waits until the worker has decided N records and sets `rate` to how many a second, from the first that is seen to the last.
+decided_rate() {
+  local n now first="" first_at="" deadline=$((SECONDS + 600))
+  while :; do
+    n=$(curl -sf "http://127.0.0.1:$http/metrics" | awk '/^holdfast_records_total/ { sum += $2 } END { printf "%d", sum }') || n=0
+    now=$(now_s)
+    if [ "${n:-0}" -gt 0 ] && [ -z "$first" ]; then first=$n first_at=$now; fi
+    [ "${n:-0}" -ge "$1" ] && break
+    kill -0 "$contender" || return 1
+    [ "$SECONDS" -lt "$deadline" ] || { echo "bench: $n of $1 decided after 600 s" >&2; return 1; }
+    sleep 0.05
+  done
+  rate=$(round_rate "$(awk -v n="$((n - first))" -v s="$(minus "$now" "$first_at")" 'BEGIN { print n / (s > 0 ? s : 0.001) }')")
+}
