@@ -118,7 +118,7 @@ enum Verb {
         #[command(subcommand)]
         verb: StateVerb,
     },
-    /// Generate load against a running worker
+    /// Generate load: requests over HTTP, or a backlog in the log
     Load {
         #[command(subcommand)]
         shape: Shape,
@@ -179,7 +179,9 @@ enum StateVerb {
 #[derive(Debug, Subcommand)]
 enum Shape {
     /// Many users want one coupon at once
-    CouponRush(load::CouponRush),
+    CouponRush(load::coupon_rush::CouponRush),
+    /// Requests that already wait in the log when the worker starts
+    CouponBacklog(load::coupon_backlog::CouponBacklog),
 }
 
 /// Runs the command line and says how it ended.
@@ -219,7 +221,9 @@ fn execute(cli: Cli) -> Result<String, RunError> {
     // These need no settings: they must work where there are none, or wrong ones.
     let verb = match cli.verb {
         Verb::Lag { url } => return lag::show(&url),
-        Verb::Load { shape: Shape::CouponRush(rush) } => return load::coupon_rush(&rush, &mut print),
+        Verb::Load { shape: Shape::CouponRush(rush) } => {
+            return load::coupon_rush::coupon_rush(&rush, &mut print);
+        }
         verb => verb,
     };
     let settings = config::load(&cli.settings.sources())?;
@@ -233,6 +237,9 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Topics { verb: TopicsVerb::Check } => topics::check(&settings, &mut print),
         Verb::State { verb: StateVerb::Inspect(inspect) } => state::inspect(&settings, &inspect),
         Verb::Reset { .. } => reset::reset(&settings),
+        Verb::Load { shape: Shape::CouponBacklog(backlog) } => {
+            load::coupon_backlog::coupon_backlog(&backlog, &settings)
+        }
         Verb::Lag { .. } | Verb::Load { .. } => Ok(String::new()),
     }
 }
@@ -267,6 +274,7 @@ mod tests {
             "topics check --kafka-brokers a:1",
             "state inspect --topology coupon --place 0 --store policies --limit 5",
             "load coupon-rush --users 10 --policy 1 --rate 100 --url http://x --seed 1 --duplicates 0.2",
+            "load coupon-backlog --requests 10 --policies 1 --stock 5 --users 7 --seed 1",
             "lag --url http://x",
             "reset --sample",
         ] {

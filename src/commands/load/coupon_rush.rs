@@ -4,8 +4,9 @@
 //! makes every request behind the stall late, instead of being spared them (coordinated omission). Accepted is not decided: both are counted, and each
 //! accepted request is asked for its outcome.
 
-use super::table::table;
+use super::random::Random;
 use crate::clock::SystemClock;
+use crate::commands::table::table;
 use crate::worker::RunError;
 use clap::Args;
 use hdrhistogram::Histogram;
@@ -88,29 +89,6 @@ struct Answered {
     kind: String,
     accepted: Option<String>,
     outcome: Option<(String, Option<i64>)>,
-}
-
-/// SplitMix64: a stream of numbers that is the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// In (0, 1].
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
-    }
 }
 
 /// Who asks when, fixed in advance: everybody once and some twice, in random order, at exponential distances (`rate`) or all at once.
