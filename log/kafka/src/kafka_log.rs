@@ -1,5 +1,6 @@
 //! The log as the worker holds it.
 
+use crate::alternating::AlternatingWriter;
 use crate::appender::KafkaAppender;
 use crate::cluster::Cluster;
 use crate::config::{KafkaConfig, Pace};
@@ -8,7 +9,6 @@ use crate::health::Pulse;
 use crate::membership::KafkaMembership;
 use crate::mirror::Mirrors;
 use crate::topics;
-use crate::writer::KafkaWriter;
 use holdfast_ports::log::{Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, Writer};
 use holdfast_ports::membership::{Member, Membership};
 use holdfast_ports::record::TopicPartition;
@@ -62,7 +62,7 @@ impl Log for KafkaLog {
     }
 
     fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
-        Ok(Box::new(KafkaWriter::open(&self.config, id)?))
+        Ok(Box::new(AlternatingWriter::open(&self.config, id)?))
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {

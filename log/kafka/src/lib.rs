@@ -17,7 +17,7 @@
 //! | `kafka_log`, `config` | the log as the worker holds it, and its settings |
 //! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
 //! | `fetcher` | reading by manual assignment, in batches |
-//! | `writer`, `courier` | transactions, and how positions get into them |
+//! | `alternating`, `writer`, `courier` | two producers in turn, their transactions, and how positions get into them |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP, and who waits for it |
 //! | `membership`, `group`, `claims` | who owns which place |
@@ -26,6 +26,7 @@
 //! | `context`, `ready` | glue to rust-rdkafka |
 #![warn(missing_docs)]
 
+mod alternating;
 mod appender;
 mod claims;
 mod cluster;

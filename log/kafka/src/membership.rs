@@ -5,7 +5,7 @@ use crate::claims::{CLAIM_KEY, Claim, Claims, Seen};
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
 use crate::group::Group;
-use crate::{topics, writer};
+use crate::{alternating, topics};
 use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
 use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
 use holdfast_ports::record::NewRecord;
@@ -106,7 +106,7 @@ impl KafkaMembership {
         // so they need no other.
         let covered = self.claims.of_writer(&writer);
         tracing::info!(place, writer, "fencing the last owner");
-        writer::fence(&self.config, &writer)?;
+        alternating::fence(&self.config, &writer)?;
         self.fenced.extend(covered);
         Ok(())
     }

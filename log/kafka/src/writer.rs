@@ -162,6 +162,17 @@ impl KafkaWriter {
         Ok(())
     }
 
+    /// No transaction is open, and the next one may begin.
+    pub(crate) fn at_rest(&self) -> Result<(), WriteError> {
+        match &self.state {
+            State::Idle => Ok(()),
+            State::Dead(death) => Err(death.error()),
+            State::Open | State::Spoilt => {
+                Err(WriteError::Fatal("begin in a transaction: a mistake of the caller".to_owned()))
+            }
+        }
+    }
+
     fn may(&self, what: &str) -> Result<(), WriteError> {
         match &self.state {
             State::Open => Ok(()),
@@ -276,13 +287,7 @@ impl Death {
 
 impl Writer for KafkaWriter {
     fn begin(&mut self) -> Result<(), WriteError> {
-        match &self.state {
-            State::Idle => {}
-            State::Dead(death) => return Err(death.error()),
-            State::Open | State::Spoilt => {
-                return Err(WriteError::Fatal("begin in a transaction: a mistake of the caller".to_owned()));
-            }
-        }
+        self.at_rest()?;
         {
             let mut sums = self.ledger.sums.lock();
             sums.ends.fill(0);
