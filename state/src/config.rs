@@ -7,12 +7,12 @@ use std::path::PathBuf;
 pub struct StateConfig {
     /// The app's directory: `<data>/<app>`. Created when it is missing.
     pub dir: PathBuf,
-    /// Bytes for blocks, indexes and filters read from disk. Default 128 MiB.
+    /// Bytes for blocks, indexes and filters read from disk. Default 96 MiB.
     pub block_cache_bytes: usize,
     /// Bytes of committed writes that may wait in memory before they are written to disk. A crash of the process loses at most these, and the
-    /// changelog brings them back. Default 256 MiB.
+    /// changelog brings them back: half a million rows, a second or two of restore. Default 64 MiB.
     pub write_buffer_bytes: usize,
-    /// Bytes at which one store's memory table is written to disk even if the budget above is not used up. Default 32 MiB.
+    /// Bytes at which one store's memory table is written to disk even if the budget above is not used up. Default 16 MiB.
     pub memtable_bytes: usize,
     /// Files that one task may hold open. Default 512.
     pub open_files_max: i32,
@@ -25,9 +25,9 @@ impl StateConfig {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            block_cache_bytes: 128 << 20,
-            write_buffer_bytes: 256 << 20,
-            memtable_bytes: 32 << 20,
+            block_cache_bytes: 96 << 20,
+            write_buffer_bytes: 64 << 20,
+            memtable_bytes: 16 << 20,
             open_files_max: 512,
             compaction_threads: 2,
         }
