@@ -18,9 +18,10 @@ use crate::task::{State, Task};
 use crate::topology::Topology;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
-use holdfast_ports::membership::{Generation, Membership};
+use holdfast_ports::membership::{Change, Generation, Membership};
 use holdfast_ports::store::Stores;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct StreamThread {
 
     membership: Box<dyn Membership>,
     generation: Generation,
+    /// What the group gave and took and is not done yet, in order.
+    pending: VecDeque<Change>,
     /// Places that are ours but not yet claimed.
     unclaimed: Vec<u32>,
     places: Vec<u32>,
@@ -136,6 +139,7 @@ impl StreamThread {
             status: parts.status,
             metrics: parts.metrics,
             performer: parts.performer,
+            pending: VecDeque::new(),
             unclaimed: Vec::new(),
             places: Vec::new(),
             writer: None,
@@ -220,7 +224,7 @@ impl StreamThread {
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
-        if now_us >= self.membership_due_us {
+        if now_us >= self.membership_due_us || !self.pending.is_empty() {
             self.membership_due_us = now_us + self.config.membership_interval_us;
             self.follow_group()?;
         }
