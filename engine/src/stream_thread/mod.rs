@@ -109,6 +109,8 @@ pub struct StreamThread {
     changed: ChangedKeys,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
+    /// A generation that was refused, and until when another one is waited for.
+    regrouping: Option<(Generation, u64)>,
     membership_due_us: u64,
     status_due_us: u64,
     fresh_due_us: u64,
@@ -149,6 +151,7 @@ impl StreamThread {
             outbox: Outbox::default(),
             changed: ChangedKeys::default(),
             unconfirmed: false,
+            regrouping: None,
             membership_due_us: 0,
             status_due_us: 0,
             fresh_due_us: 0,
@@ -227,6 +230,9 @@ impl StreamThread {
         if now_us >= self.membership_due_us || !self.pending.is_empty() {
             self.membership_due_us = now_us + self.config.membership_interval_us;
             self.follow_group()?;
+        }
+        if self.is_regrouping(now_us) {
+            return Ok(Next::Wait(Duration::from_micros(self.config.membership_interval_us)));
         }
         self.prepare(now_ms)?;
         let fetched = self.fetch()?;

@@ -76,7 +76,7 @@ impl Log for LedLog {
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(LedMember { member: self.log.membership(member)?, lead: self.lead.clone(), shown: 0 }))
+        Ok(Box::new(LedMember { member: self.log.membership(member)?, lead: self.lead.clone(), shown: Arc::default() }))
     }
 
     fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {
@@ -112,7 +112,7 @@ impl Writer for LedWriter {
         generation: &Generation,
     ) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
         if generation.0.downcast_ref::<u64>() != Some(&self.lead.lock().generation) {
-            return Err(WriteError::Fenced("the generation is over".to_owned()));
+            return Err(WriteError::Stale("the generation is over".to_owned()));
         }
         self.writer.commit(positions, generation)
     }
@@ -126,7 +126,8 @@ struct LedMember {
     /// Keeps the claims.
     member: Box<dyn Membership>,
     lead: Arc<Mutex<Lead>>,
-    shown: u64,
+    /// What was heard of last.
+    shown: Arc<u64>,
 }
 
 impl Membership for LedMember {
@@ -135,12 +136,14 @@ impl Membership for LedMember {
         if lead.is_late {
             return Ok(Vec::new());
         }
-        self.shown = lead.generation;
+        if *self.shown != lead.generation {
+            self.shown = Arc::new(lead.generation);
+        }
         Ok(std::mem::take(&mut lead.changes))
     }
 
     fn generation(&self) -> Generation {
-        Generation(Arc::new(self.shown))
+        Generation(self.shown.clone())
     }
 
     fn confirm(&mut self) -> Result<(), LogError> {
@@ -222,6 +225,21 @@ impl Led {
         self.log.lead.lock().is_late = late;
     }
 
+    /// What the group says when it is asked next whether the member's generation counts; yes after that.
+    pub(crate) fn will_confirm(&self, answers: impl IntoIterator<Item = Result<(), LogError>>) {
+        self.log.lead.lock().confirmations.extend(answers);
+    }
+
+    /// Places claimed, each time they were.
+    pub(crate) fn claimed(&self) -> Vec<u32> {
+        self.log.lead.lock().claimed.clone()
+    }
+
+    /// Answers that the group will still give.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.log.lead.lock().confirmations.len()
+    }
+
     pub(crate) fn log(&self) -> &MemoryLog {
         &self.log.log
     }
@@ -257,7 +275,7 @@ impl Led {
             value: Some(value.as_bytes()),
             headers: &[],
         };
-        self.log().appender().unwrap().append(record, Box::new(|done| drop(done.unwrap())));
+        self.log().appender().unwrap().append(record, Box::new(|done| assert!(done.is_ok())));
     }
 
     /// A word that lives in `place`.
