@@ -107,7 +107,7 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
     let wait_ms = wait_ms(&parts.uri);
     let at_most_ms = wait_ms.unwrap_or(0).clamp(HANDOVER_MAX_MS, WAIT_MS_MAX);
     let mut resumed: Option<Resumed> = parts.headers.get(RESUMED).and_then(Resumed::of);
-    let mut pause = PAUSE_MIN;
+    let (mut pause, mut stopping) = (PAUSE_MIN, api.stopping.clone());
     loop {
         let request = Request::from_parts(again(&parts, wait_ms, waited_ms()), body.0.clone().into());
         let run = async {
@@ -131,7 +131,9 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             _ => return response,
         };
         let passed_on = forwarded && !api.status.owns(place);
-        if passed_on || api.is_stopping() || waited_ms() >= at_most_ms {
+        // A stop ends the pause, and the waiting.
+        let stopped = !passed_on && tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok();
+        if passed_on || stopped || waited_ms() >= at_most_ms {
             let token = resumed.as_ref().and_then(Resumed::header);
             if let Some(record) = resumed {
                 response = ApiError::Moved { place, resumed: Some(record) }.into_response();
@@ -142,7 +144,6 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             }
             return response;
         }
-        tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }

@@ -101,8 +101,7 @@ impl Client {
         for lane in self.lanes {
             lane.join().unwrap();
         }
-        let promised = self.tally.promised.lock().unwrap().clone();
-        promised
+        std::mem::take(&mut *self.tally.promised.lock().unwrap())
     }
 }
 

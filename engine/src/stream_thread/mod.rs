@@ -217,7 +217,11 @@ impl StreamThread {
             s.tasks.clear();
             s.ended = Some("stopped".to_owned());
         });
-        outcome.map_err(|setback| StepError(setback.to_string()))?;
+        match outcome {
+            // Two stop at the same time: whoever comes next decides what was open.
+            Err(Setback::Stale(why)) => tracing::info!(why, "the group has moved on during the stop"),
+            outcome => outcome.map_err(|setback| StepError(setback.to_string()))?,
+        }
         released.map_err(|error| StepError(error.to_string()))
     }
 

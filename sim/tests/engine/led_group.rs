@@ -289,6 +289,13 @@ impl Led {
         }
     }
 
+    /// Stops as on SIGTERM. Returns what is committed then.
+    pub(crate) fn stop(self) -> Vec<String> {
+        let Self { thread, log, places, .. } = self;
+        thread.close().unwrap();
+        out(&log.log, places)
+    }
+
     /// Time passes, and nothing else.
     pub(crate) fn pass_ms(&self, ms: u64) {
         self.clock.advance_us(ms * 1_000);
@@ -307,12 +314,14 @@ impl Led {
 
     /// Committed values of the tally's output, sorted.
     pub(crate) fn out(&self) -> Vec<String> {
-        let of = |place| self.log().committed(crate::tally::OUT, place);
-        let mut values: Vec<String> = (0..self.places)
-            .flat_map(of)
-            .map(|(_, stored)| String::from_utf8(stored.value.unwrap()).unwrap())
-            .collect();
-        values.sort();
-        values
+        out(self.log(), self.places)
     }
+}
+
+fn out(log: &MemoryLog, places: u32) -> Vec<String> {
+    let of = |place| log.committed(crate::tally::OUT, place);
+    let mut values: Vec<String> =
+        (0..places).flat_map(of).map(|(_, stored)| String::from_utf8(stored.value.unwrap()).unwrap()).collect();
+    values.sort();
+    values
 }

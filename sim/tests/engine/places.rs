@@ -128,3 +128,13 @@ fn who_owns_nothing_is_ready_once_the_group_has_taken_him_in() {
     led.until("joined", |led| led.status().is_ready());
     assert!(led.places().is_empty());
 }
+
+#[test]
+fn a_stop_while_the_group_moves_on_is_a_clean_one() {
+    let (led, words) = in_the_middle();
+    assert_eq!(led.stop(), once(&words));
+    let (led, _) = in_the_middle();
+    led.news_are_late(true);
+    led.tell([]);
+    assert!(led.stop().is_empty(), "left to whoever comes next");
+}
