@@ -12,6 +12,8 @@ mod coupon_flow;
 mod crash_audit;
 #[path = "e2e/kafka.rs"]
 mod kafka;
+#[path = "e2e/replicas.rs"]
+mod replicas;
 #[path = "e2e/seeds.rs"]
 mod seeds;
 #[path = "e2e/settings.rs"]

@@ -10,6 +10,8 @@ pub(crate) enum Setback {
     Retry(String),
     /// Drop the writer, make a new one, restore the tails: nobody knows what was committed.
     Unknown(String),
+    /// The group has moved on and we have not heard: abort, roll the tasks back, go on with the same writer once we have.
+    Stale(String),
     /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
     Fenced(String),
     /// The log refuses an output of this record: roll back, and bury the record when it comes again.
@@ -26,6 +28,7 @@ impl Setback {
         match self {
             Self::Retry(_) => "retry",
             Self::Unknown(_) => "unknown",
+            Self::Stale(_) => "stale",
             Self::Fenced(_) => "fenced",
             Self::Refused { .. } => "refused",
             Self::Store(..) => "store",
@@ -39,6 +42,7 @@ impl std::fmt::Display for Setback {
         match self {
             Self::Retry(why) => write!(f, "transaction is tried again: {why}"),
             Self::Unknown(why) => write!(f, "outcome of the transaction is unknown, restoring: {why}"),
+            Self::Stale(why) => write!(f, "the group has moved on, waiting to hear of it: {why}"),
             Self::Fenced(why) => write!(f, "another worker may own our places, asking the group: {why}"),
             Self::Refused { offset, why, .. } => {
                 write!(f, "an output of the record at offset {offset} is refused by the log: {why}")
@@ -53,6 +57,7 @@ impl From<WriteError> for Setback {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::Retry(why) => Self::Retry(why),
+            WriteError::Stale(why) => Self::Stale(why),
             WriteError::Fenced(why) => Self::Fenced(why),
             WriteError::Unknown(why) => Self::Unknown(why),
             // Who sent it is known where records are sent; here nobody is.

@@ -17,8 +17,14 @@ pub struct Snapshot {
     pub places_total: u32,
     /// Each task.
     pub tasks: BTreeMap<TaskId, TaskStatus>,
+    /// Whether the group has taken this worker in, be it without any place.
+    pub joined: bool,
+    /// Places given to this worker that it has not claimed yet.
+    pub unclaimed: Vec<u32>,
     /// The claim of each place, `None` where nobody claims it. Index = place.
     pub owners: Vec<Option<Owner>>,
+    /// Commits wait for news of a generation that the group has moved on to.
+    pub regrouping: bool,
     /// Why the thread is not making progress, if it is not: the last error it rides out.
     pub trouble: Option<String>,
     /// Set when the thread has ended for good.
@@ -26,13 +32,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// True when every place of the app that this worker owns is running, it owns at least one, and nothing is in its way.
+    /// True when this worker is a member of the group and all that it was given runs. That may be nothing: then it has others to ask.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ended.is_none()
-            && !self.places.is_empty()
+            && self.joined
+            && self.unclaimed.is_empty()
             && self.tasks.values().all(|task| task.state == State::Running)
-            && !self.tasks.is_empty()
     }
 }
 
@@ -100,6 +106,19 @@ impl Status {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.0.read().is_ready()
+    }
+
+    /// Whether this worker owns `place`, running or not. Cheaper than a copy.
+    #[must_use]
+    pub fn owns(&self, place: u32) -> bool {
+        let snapshot = self.0.read();
+        snapshot.places.contains(&place) || snapshot.unclaimed.contains(&place)
+    }
+
+    /// Who claims `place`. Cheaper than a copy.
+    #[must_use]
+    pub fn owner_of(&self, place: u32) -> Option<Owner> {
+        self.0.read().owners.get(place as usize).cloned().flatten()
     }
 
     pub(crate) fn update(&self, change: impl FnOnce(&mut Snapshot)) {

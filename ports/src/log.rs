@@ -189,7 +189,11 @@ pub enum WriteError {
     /// Nothing was committed: abort, roll the tasks back, do it again with the same writer.
     #[error("transaction must be retried: {0}")]
     Retry(String),
-    /// Another writer or generation owns what this one wrote to: roll back, drop the writer, ask the membership what is still ours.
+    /// The group has moved on to a generation that the membership has not told of yet: abort, roll the tasks back, follow the membership, do it again
+    /// with the same writer.
+    #[error("generation is over: {0}")]
+    Stale(String),
+    /// Another writer owns what this one wrote to: roll back, drop the writer, ask the membership what is still ours.
     #[error("fenced: {0}")]
     Fenced(String),
     /// Nobody knows whether it was committed: drop this writer, make a new one of the same name, restore the tail of the changelogs.

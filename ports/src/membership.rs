@@ -40,6 +40,14 @@ pub enum Change {
 #[derive(Clone)]
 pub struct Generation(pub Arc<dyn Any + Send + Sync>);
 
+impl Generation {
+    /// Whether both are the same proof, not only equal ones.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.0), Arc::as_ptr(&other.0))
+    }
+}
+
 impl fmt::Debug for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Generation")
@@ -51,17 +59,22 @@ pub trait Membership: Send {
     /// What changed since the last call; never blocks.
     fn poll(&mut self) -> Result<Vec<Change>, LogError>;
 
-    /// The proof that goes with the changes seen so far: taken by the log when it handed them over, never fresher.
+    /// The proof that goes with the changes seen so far: taken by the log when it handed them over, never fresher. The same one each time until it
+    /// is renewed.
     fn generation(&self) -> Generation;
+
+    /// Whether the group has taken this replica in, be it without any place. True once it has, for good.
+    fn has_joined(&self) -> bool {
+        true
+    }
 
     /// Asks the group (a round trip) whether [`Membership::generation`] still counts. A writer that has been fenced asks this before it claims
     /// anything again: a zombie must not fence its successor.
     ///
     /// # Errors
-    /// [`LogError::Fenced`] when it does not; the changes will come through [`Membership::poll`].
-    fn confirm(&mut self) -> Result<(), LogError> {
-        Ok(())
-    }
+    /// [`LogError::Fenced`] when it does not; the changes will come through [`Membership::poll`]. [`LogError::Retry`] when nobody answers within a few
+    /// seconds, or the group is just moving on.
+    fn confirm(&mut self) -> Result<(), LogError>;
 
     /// Claims an assigned place: fences the writer of the previous claim, if it was not released and is not ours, then writes our claim. The place
     /// may be worked on once this returns.

@@ -192,7 +192,8 @@ impl TestDriver {
                 Next::Now => quiet = 0,
                 // Pauses and commit spacing pass, deadlines of delayed messages do not come nearer by it than a few ms.
                 Next::Wait(at_most) => {
-                    let settled = self.status.is_ready() && self.status.snapshot().trouble.is_none();
+                    let snapshot = self.status.snapshot();
+                    let settled = snapshot.is_ready() && !snapshot.regrouping && snapshot.trouble.is_none();
                     quiet = if settled { quiet + 1 } else { 0 };
                     if quiet > 2 {
                         return Ok(());

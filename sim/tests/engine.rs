@@ -12,6 +12,10 @@ mod dead_letters;
 mod delayed;
 #[path = "engine/effects.rs"]
 mod effects;
+#[path = "engine/led_group.rs"]
+mod led_group;
+#[path = "engine/places.rs"]
+mod places;
 #[path = "engine/queries.rs"]
 mod queries;
 #[path = "engine/tally.rs"]

@@ -1,6 +1,7 @@
 //! The one error table: every refusal of the API, with its status, its stable code and what a customer reads. Status codes stand here and nowhere
 //! else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was, since an error does not know.
 
+use super::handover::Resumed;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -58,6 +59,13 @@ pub enum ApiError {
     PlaceUnavailable {
         /// Which.
         place: u32,
+    },
+    /// The place has moved away while its decision was waited for.
+    Moved {
+        /// Which.
+        place: u32,
+        /// What it was waited for, if it is in the log.
+        resumed: Option<Resumed>,
     },
     /// Nothing can be accepted that is not in the log.
     LogUnavailable,
@@ -174,7 +182,7 @@ impl ApiError {
                 "재사용된 멱등성 키",
                 "같은 Idempotency-Key가 다른 내용의 요청에 이미 사용되었습니다.",
             ),
-            Self::PlaceUnavailable { place } => Row {
+            Self::PlaceUnavailable { place } | Self::Moved { place, resumed: None } => Row {
                 detail: format!("담당 파티션({place})을 준비하고 있습니다. 잠시 후 다시 시도해주세요.").into(),
                 retry_after_ms: Some(RETRY_PLACE_MS),
                 ..row(StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE", "준비 중", "")
@@ -188,7 +196,7 @@ impl ApiError {
                     "지금은 요청을 접수할 수 없습니다. 접수된 것은 없으니 잠시 후 다시 시도해주세요.",
                 )
             },
-            Self::OutcomeUnknown { .. } => Row {
+            Self::OutcomeUnknown { .. } | Self::Moved { resumed: Some(_), .. } => Row {
                 retry_after_ms: Some(RETRY_LOG_MS),
                 ..row(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -212,6 +220,7 @@ impl ApiError {
     fn request_id(&self) -> Option<&str> {
         match self {
             Self::OutcomeUnknown { request_id } | Self::Refused { request_id, .. } => request_id.as_deref(),
+            Self::Moved { resumed, .. } => resumed.as_ref().map(|record| record.id.as_str()),
             _ => None,
         }
     }
@@ -307,6 +316,12 @@ pub mod answer {
     pub const OK: StatusCode = StatusCode::OK;
     /// Cannot serve now, in words.
     pub const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+    /// Whether a peer says that it has no such thing.
+    #[must_use]
+    pub fn is_nothing(status: StatusCode) -> bool {
+        status == StatusCode::NOT_FOUND
+    }
 
     /// What a peer has answered.
     #[must_use]

@@ -40,7 +40,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 }
 
 /// A body of at most [`BODY_BYTES_MAX`], as bytes. Optional content: whoever needs JSON calls [`json`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Body(pub Bytes);
 
 /// As much of a body that is too large is read and thrown away. A client that is cut off while it sends may never read the answer that tells it why.

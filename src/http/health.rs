@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::ports::log::Health;
 use holdfast_engine::status::{RestoreProgress, Snapshot};
 use holdfast_engine::task::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Answer of `/health/live`.
@@ -56,7 +56,7 @@ pub(crate) struct TaskHealth {
     restore: Option<RestoreHealth>,
 }
 
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RestoreHealth {
     /// Changelog records applied.
@@ -154,10 +154,8 @@ fn reasons(api: &Api, snapshot: &Snapshot, health: &Health) -> Vec<String> {
         for (task, seen) in snapshot.tasks.iter().filter(|(_, seen)| seen.state != State::Running) {
             reasons.push(format!("task {task} is {:?}", seen.state));
         }
-        let orphans = (0..api.settings.places)
-            .filter(|p| !api.has_owner(snapshot, *p))
-            .map(|p| p.to_string())
-            .collect::<Vec<_>>();
+        let orphans =
+            (0..api.settings.places).filter(|p| !api.has_owner(*p)).map(|p| p.to_string()).collect::<Vec<_>>();
         if !orphans.is_empty() {
             reasons.push(format!("places without an owner: {}", orphans.join(", ")));
         }

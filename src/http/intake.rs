@@ -3,6 +3,7 @@
 use super::Api;
 use super::error::ApiError;
 use super::extract::Body;
+use super::handover::{self, RESUMED, Resumed};
 use super::peer::FORWARDED;
 use crate::worker::Role;
 use axum::body::Bytes;
@@ -58,6 +59,12 @@ impl Asked {
     #[must_use]
     pub fn is_forwarded(&self) -> bool {
         self.headers.contains_key(FORWARDED)
+    }
+
+    /// What this request has become already, if it is only to be waited for.
+    #[must_use]
+    pub fn resumed(&self) -> Option<Resumed> {
+        self.headers.get(RESUMED).and_then(Resumed::of)
     }
 
     fn traceparent(&self) -> Option<&[u8]> {
@@ -147,7 +154,7 @@ impl Api {
 
     /// The peer that claims `place`.
     fn elsewhere(&self, place: u32, asked: &Asked) -> Result<String, ApiError> {
-        match self.claimed(&self.status.snapshot(), place) {
+        match self.owners.endpoint_of(place) {
             Some(endpoint) if endpoint != self.settings.endpoint && !asked.is_forwarded() => Ok(endpoint),
             // Places are lost with the log; who wants something written should hear of the cause.
             _ if asked.method != Method::GET && !self.log_is_up() => Err(ApiError::LogUnavailable),
@@ -173,6 +180,7 @@ impl Api {
             time_ms: self.clock.now_ms(),
             traceparent: asked.traceparent(),
         };
+        handover::note_append();
         envelope.with_headers(|headers| {
             let record = NewRecord {
                 topic: command.topic,
@@ -213,7 +221,7 @@ impl Api {
     /// Waits until the inbox record at `offset` is decided and committed, for `at_most`.
     ///
     /// # Errors
-    /// 503 when the place has moved away meanwhile.
+    /// [`ApiError::Moved`] when the place has moved away meanwhile.
     pub async fn wait_position(&self, view: &TaskView, offset: i64, at_most: Duration) -> Result<Waited, ApiError> {
         if view.next_offset() > offset {
             return Ok(Waited::Committed);
@@ -241,7 +249,7 @@ impl Api {
     ) -> Result<Waited, ApiError> {
         match tokio::time::timeout(at_most, woken).await {
             Ok(Ok(Wake::Committed)) => Ok(Waited::Committed),
-            Ok(Ok(Wake::Moved) | Err(_)) => Err(ApiError::PlaceUnavailable { place }),
+            Ok(Ok(Wake::Moved) | Err(_)) => Err(ApiError::Moved { place, resumed: None }),
             Err(_) => Ok(Waited::Late),
         }
     }
@@ -260,6 +268,20 @@ impl Api {
         tokio::select! {
             waited = self.wait(place, woken, at_most) => waited,
             _ = stopping.wait_for(|stop| *stop) => Ok(Waited::Late),
+        }
+    }
+}
+
+impl ApiError {
+    /// The same, of a request that is in the log: what a move of its place interrupts is taken up where the place goes.
+    #[must_use]
+    pub fn after_append(self, id: &str, place: u32, offset: i64) -> Self {
+        match self {
+            Self::PlaceUnavailable { place: gone } | Self::Moved { place: gone, .. } if gone == place => {
+                let record = Resumed { position: PositionToken { place, offset }, id: id.to_owned() };
+                Self::Moved { place, resumed: Some(record) }
+            }
+            other => other,
         }
     }
 }

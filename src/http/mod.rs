@@ -6,7 +6,7 @@
 //! | [`server`] | listening, and the way out |
 //! | [`finish`], [`error`], [`extract`], [`admin`] | what all routes share: metrics, problems, reading requests, who may administer |
 //! | [`intake`], [`accepted`], [`idempotency`] | appending for a request and waiting for its decision |
-//! | [`peer`] | asking the replica that owns the place |
+//! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`coupons`] | the coupon routes |
 //! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
@@ -17,6 +17,7 @@ pub mod dashboard;
 pub mod error;
 pub mod extract;
 mod finish;
+pub mod handover;
 pub mod health;
 pub mod idempotency;
 pub mod intake;
@@ -25,6 +26,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod peer;
 pub mod places;
+pub mod scatter;
 pub mod server;
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,9 @@ use error::ApiError;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{Appender, Health, Log};
+use holdfast_engine::ports::membership::Owner;
 use holdfast_engine::queries::Queries;
-use holdfast_engine::status::{Snapshot, Status};
+use holdfast_engine::status::Status;
 use lag::LagBoard;
 use metrics::HttpMetrics;
 use parking_lot::RwLock;
@@ -69,24 +72,45 @@ pub struct ApiSettings {
     pub role: Role,
 }
 
-/// Claims of places as a worker without a stream thread has read them: the endpoint of each owner. Elsewhere it stays empty.
+/// Claims of places as a worker without a stream thread has read them. Elsewhere it stays empty.
 #[derive(Debug, Clone, Default)]
-pub struct Claims(Arc<RwLock<Vec<Option<String>>>>);
+pub struct Claims(Arc<RwLock<Vec<Option<Owner>>>>);
 
 impl Claims {
     /// Notes who claims `place`.
-    pub fn set(&self, place: usize, endpoint: Option<String>) {
+    pub fn set(&self, place: usize, owner: Option<Owner>) {
         let mut claims = self.0.write();
         if claims.len() <= place {
             claims.resize(place + 1, None);
         }
         if let Some(claim) = claims.get_mut(place) {
-            *claim = endpoint;
+            *claim = owner;
         }
     }
 
-    fn of(&self, place: u32) -> Option<String> {
+    fn of(&self, place: u32) -> Option<Owner> {
         self.0.read().get(place as usize).cloned().flatten()
+    }
+}
+
+/// Who claims which place, whoever in this worker knows it.
+#[derive(Debug, Clone)]
+pub struct Owners {
+    status: Status,
+    claims: Claims,
+}
+
+impl Owners {
+    /// The last claim of `place`, unless it is released.
+    #[must_use]
+    pub fn of(&self, place: u32) -> Option<Owner> {
+        self.status.owner_of(place).or_else(|| self.claims.of(place))
+    }
+
+    /// Where the owner of `place` listens.
+    #[must_use]
+    pub fn endpoint_of(&self, place: u32) -> Option<String> {
+        self.of(place).map(|owner| owner.endpoint)
     }
 }
 
@@ -133,6 +157,8 @@ pub struct Shared {
     parts: Parts,
     /// Accepted, perhaps undecided requests.
     pub accepted: Accepted,
+    /// Who claims what.
+    pub owners: Owners,
     peers: peer::Peers,
     openapi: String,
 }
@@ -157,10 +183,12 @@ impl Api {
     /// Puts it together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
         let shared = Shared {
             parts,
             accepted: Accepted::default(),
-            peers: peer::Peers::default(),
+            peers: peer::Peers::new(owners.clone()),
+            owners,
             openapi: openapi::document(),
         };
         Self { shared: Arc::new(shared), loopback: false }
@@ -176,19 +204,13 @@ impl Api {
     #[must_use]
     pub fn every_place_runs(&self) -> bool {
         let snapshot = self.status.snapshot();
-        let owned = (0..self.settings.places).all(|place| self.has_owner(&snapshot, place));
+        let owned = (0..self.settings.places).all(|place| self.has_owner(place));
         let ours = self.settings.role == Role::Api || snapshot.is_ready() && self.lag.has_seen(&snapshot);
         owned && ours
     }
 
-    fn has_owner(&self, snapshot: &Snapshot, place: u32) -> bool {
-        snapshot.places.contains(&place) || self.claimed(snapshot, place).is_some()
-    }
-
-    /// Where the owner of `place` listens.
-    fn claimed(&self, snapshot: &Snapshot, place: u32) -> Option<String> {
-        let known = snapshot.owners.get(place as usize).and_then(Option::as_ref);
-        known.map(|owner| owner.endpoint.clone()).or_else(|| self.claims.of(place))
+    fn has_owner(&self, place: u32) -> bool {
+        self.status.owns(place) || self.owners.of(place).is_some()
     }
 
     /// Whether the worker is asked to stop.
@@ -219,6 +241,8 @@ pub fn router(api: Api) -> Router {
         .merge(coupons::router())
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        // Inside the routes: each turn is one for its handler, and `finish` sees the last one.
+        .route_layer(middleware::from_fn_with_state(api.clone(), handover::through))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
             tracing::error!("a handler has panicked");

@@ -1,18 +1,25 @@
-//! Asking the replica that owns the place: the request as it came, once. A peer that is not the owner either says 503, so nothing goes round.
+//! Asking the replica that owns the place: the request as it came, once. A peer that is not the owner either says so, so nothing goes round.
 
+use super::Owners;
 use super::error::{ApiError, answer};
+use super::handover::{NOT_OWNER, RESUMED, Resumed};
 use super::intake::Asked;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Marks a request that comes from a peer.
 pub const FORWARDED: HeaderName = HeaderName::from_static("holdfast-forwarded");
+/// Of which places a peer wants to hear, of a question that concerns several: `0,2`.
+pub const PLACES: HeaderName = HeaderName::from_static("holdfast-places");
 
 /// Longer than the longest long poll.
 const ANSWER_MAX: Duration = Duration::from_secs(35);
 const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// How often it is looked whether the peer is still the one to ask: one that sleeps never says.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Headers that belong to a connection and not to a message (RFC 9110, 7.6.1), and those that the client sets itself.
 const HOP: [HeaderName; 6] =
@@ -20,24 +27,28 @@ const HOP: [HeaderName; 6] =
 
 /// Connections to peers.
 #[derive(Debug, Clone)]
-pub struct Peers(Option<reqwest::Client>);
-
-impl Default for Peers {
-    fn default() -> Self {
-        let client =
-            reqwest::Client::builder().connect_timeout(CONNECT_MAX).timeout(ANSWER_MAX).tcp_nodelay(true).build();
-        Self(client.inspect_err(|error| tracing::error!(%error, "peers cannot be asked")).ok())
-    }
+pub struct Peers {
+    client: Option<reqwest::Client>,
+    owners: Owners,
 }
 
 impl Peers {
+    /// Connections to the peers that `owners` names.
+    #[must_use]
+    pub fn new(owners: Owners) -> Self {
+        let client =
+            reqwest::Client::builder().connect_timeout(CONNECT_MAX).timeout(ANSWER_MAX).tcp_nodelay(true).build();
+        Self { client: client.inspect_err(|error| tracing::error!(%error, "peers cannot be asked")).ok(), owners }
+    }
+
     /// Asks the peer at `endpoint`.
     ///
     /// # Errors
-    /// 503 when it cannot be reached; "outcome unknown" when it was reached and did not answer a request that may have changed something.
+    /// [`ApiError::PlaceUnavailable`] when it cannot be reached or is not the owner: nothing was done. [`ApiError::Moved`] when the place has left it.
+    /// "Outcome unknown" when it was reached and did not answer a request that may have changed something.
     pub async fn ask(&self, endpoint: &str, place: u32, asked: Asked) -> Result<Response, ApiError> {
         let unavailable = ApiError::PlaceUnavailable { place };
-        let Some(client) = &self.0 else { return Err(unavailable) };
+        let Some(client) = &self.client else { return Err(unavailable) };
         let path = asked.uri.path_and_query().map_or("/", |p| p.as_str());
         let reads = asked.method == Method::GET;
         let mut headers = asked.headers;
@@ -45,19 +56,24 @@ impl Peers {
             headers.remove(name);
         }
         headers.insert(FORWARDED, HeaderValue::from_static("1"));
-        let sent =
-            client.request(asked.method, format!("{endpoint}{path}")).headers(headers).body(asked.body.0).send().await;
-        let failed = |error: reqwest::Error| {
-            tracing::warn!(endpoint, place, %error, "peer");
-            if reads || error.is_connect() {
-                unavailable.clone()
-            } else {
-                ApiError::OutcomeUnknown { request_id: None }
-            }
+        let failed = |error: &dyn std::fmt::Display, nothing_done: bool| {
+            tracing::debug!(endpoint, place, %error, "peer");
+            if reads || nothing_done { unavailable.clone() } else { ApiError::OutcomeUnknown { request_id: None } }
         };
-        let answered = sent.map_err(failed)?;
-        let (status, mut headers) = (answered.status(), answered.headers().clone());
-        let body = answered.bytes().await.map_err(failed)?;
+        let request = client.request(asked.method, format!("{endpoint}{path}")).headers(headers).body(asked.body.0);
+        let exchange = async {
+            let answered = request.send().await?;
+            let (status, headers) = (answered.status(), answered.headers().clone());
+            Ok::<_, reqwest::Error>((status, headers, answered.bytes().await?))
+        };
+        let answered = tokio::select! {
+            answered = exchange => answered.map_err(|error| failed(&error, error.is_connect()))?,
+            () = self.until_moved(endpoint, place) => return Err(failed(&"the place has left it", false)),
+        };
+        let (status, mut headers, body) = answered;
+        if headers.contains_key(NOT_OWNER) {
+            return Err(not_owner(place, &headers));
+        }
         for name in &HOP {
             headers.remove(name);
         }
@@ -66,15 +82,47 @@ impl Peers {
         Ok(response)
     }
 
-    /// The body of the peer's answer to a GET of the same path, if it was a success.
+    /// The body of the peer's answer to a GET of `path` about `places`; `None` when it has no such thing.
     ///
     /// # Errors
-    /// 503 when it was none.
-    pub async fn read(&self, endpoint: &str, place: u32, path: &str) -> Result<Vec<u8>, ApiError> {
-        let unavailable = |_| ApiError::PlaceUnavailable { place };
-        let Some(client) = &self.0 else { return Err(ApiError::PlaceUnavailable { place }) };
-        let sent = client.get(format!("{endpoint}{path}")).header(FORWARDED, "1").send().await;
-        let answered = sent.and_then(reqwest::Response::error_for_status).map_err(unavailable)?;
-        Ok(answered.bytes().await.map_err(unavailable)?.to_vec())
+    /// [`ApiError::PlaceUnavailable`] when it did not answer for all of them.
+    pub async fn read(&self, endpoint: &str, places: &[u32], path: &str) -> Result<Option<Bytes>, ApiError> {
+        let Some(place) = places.first().copied() else { return Ok(None) };
+        let unavailable = ApiError::PlaceUnavailable { place };
+        let Some(client) = &self.client else { return Err(unavailable) };
+        let list = places.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        let request = client.get(format!("{endpoint}{path}")).header(FORWARDED, "1").header(PLACES, list);
+        let exchange = async {
+            let answered = request.send().await?;
+            if answer::is_nothing(answered.status()) {
+                return Ok(None);
+            }
+            answered.error_for_status()?.bytes().await.map(Some)
+        };
+        tokio::select! {
+            answered = exchange => answered.map_err(|error: reqwest::Error| {
+                tracing::debug!(endpoint, ?places, %error, "peer");
+                unavailable
+            }),
+            () = self.until_moved(endpoint, place) => Err(unavailable.clone()),
+        }
+    }
+
+    /// Ends when another peer claims the place.
+    async fn until_moved(&self, endpoint: &str, place: u32) {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            look.tick().await;
+            if self.owners.endpoint_of(place).is_some_and(|now| now != endpoint) {
+                return;
+            }
+        }
+    }
+}
+
+fn not_owner(place: u32, headers: &HeaderMap) -> ApiError {
+    match headers.get(RESUMED).and_then(Resumed::of) {
+        Some(record) => ApiError::Moved { place, resumed: Some(record) },
+        None => ApiError::PlaceUnavailable { place },
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::http::Claims;
 use holdfast_engine::ports::log::{Fetcher, Log, LogError, Slot, Start};
+use holdfast_engine::ports::membership::Owner;
 use holdfast_engine::ports::record::{Record, TopicPartition};
 use serde::Deserialize;
 use std::ops::ControlFlow;
@@ -25,6 +26,7 @@ const RETRY: Duration = Duration::from_secs(1);
 #[derive(Deserialize)]
 struct Claim {
     endpoint: String,
+    writer: String,
     #[serde(default)]
     released: bool,
 }
@@ -72,16 +74,16 @@ fn take_in(fetcher: &mut dyn Fetcher, slots: &[Slot], claims: &Claims) -> Result
         if let Some(place) = slots.iter().position(|known| *known == slot)
             && record.key == Some(KEY)
         {
-            claims.set(place, endpoint(record));
+            claims.set(place, owner(record));
         }
         ControlFlow::Continue(())
     })?;
     Ok(())
 }
 
-fn endpoint(record: &Record<'_>) -> Option<String> {
+fn owner(record: &Record<'_>) -> Option<Owner> {
     let claim: Claim = serde_json::from_slice(record.value?).ok()?;
-    (!claim.released).then_some(claim.endpoint)
+    (!claim.released).then_some(Owner { endpoint: claim.endpoint, writer: claim.writer })
 }
 
 #[cfg(test)]
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn a_released_claim_is_none() {
         let at = |value: &'static str| {
-            endpoint(&Record {
+            owner(&Record {
                 offset: 0,
                 append_ms: 0,
                 key: Some(KEY),
@@ -100,7 +102,7 @@ mod tests {
                 headers: &NoHeaders,
             })
         };
-        assert_eq!(at(r#"{"endpoint":"http://a","writer":"w"}"#).as_deref(), Some("http://a"));
+        assert_eq!(at(r#"{"endpoint":"http://a","writer":"w"}"#).unwrap().endpoint, "http://a");
         assert_eq!(at(r#"{"endpoint":"http://a","writer":"w","released":true}"#), None);
         assert_eq!(at("x"), None);
     }

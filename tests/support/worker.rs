@@ -82,6 +82,12 @@ impl Worker {
         self.output.lock().unwrap().join("\n")
     }
 
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
     pub(crate) fn kill9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -115,6 +121,13 @@ impl Worker {
     /// A POST with an idempotency key that may find nobody there.
     pub(crate) fn try_post(&self, path: &str, key: &str, body: &Value) -> Option<Response> {
         self.client.post(format!("{}{path}", self.url)).header("idempotency-key", key).json(body).send().ok()
+    }
+
+    /// A counter of `/metrics`, 0 while it has never counted.
+    pub(crate) fn metric(&self, name_and_labels: &str) -> u64 {
+        let text = self.get("/metrics").text().unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' ')?.parse().ok());
+        line.unwrap_or(0)
     }
 
     pub(crate) fn create_policy(&self, id: &str, total: u64) {

@@ -18,9 +18,10 @@ use crate::task::{State, Task};
 use crate::topology::Topology;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
-use holdfast_ports::membership::{Generation, Membership};
+use holdfast_ports::membership::{Change, Generation, Membership};
 use holdfast_ports::store::Stores;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct StreamThread {
 
     membership: Box<dyn Membership>,
     generation: Generation,
+    /// What the group gave and took and is not done yet, in order.
+    pending: VecDeque<Change>,
     /// Places that are ours but not yet claimed.
     unclaimed: Vec<u32>,
     places: Vec<u32>,
@@ -106,6 +109,8 @@ pub struct StreamThread {
     changed: ChangedKeys,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
+    /// A generation that was refused, and until when another one is waited for.
+    regrouping: Option<(Generation, u64)>,
     membership_due_us: u64,
     status_due_us: u64,
     fresh_due_us: u64,
@@ -136,6 +141,7 @@ impl StreamThread {
             status: parts.status,
             metrics: parts.metrics,
             performer: parts.performer,
+            pending: VecDeque::new(),
             unclaimed: Vec::new(),
             places: Vec::new(),
             writer: None,
@@ -145,6 +151,7 @@ impl StreamThread {
             outbox: Outbox::default(),
             changed: ChangedKeys::default(),
             unconfirmed: false,
+            regrouping: None,
             membership_due_us: 0,
             status_due_us: 0,
             fresh_due_us: 0,
@@ -210,7 +217,11 @@ impl StreamThread {
             s.tasks.clear();
             s.ended = Some("stopped".to_owned());
         });
-        outcome.map_err(|setback| StepError(setback.to_string()))?;
+        match outcome {
+            // Two stop at the same time: whoever comes next decides what was open.
+            Err(Setback::Stale(why)) => tracing::info!(why, "the group has moved on during the stop"),
+            outcome => outcome.map_err(|setback| StepError(setback.to_string()))?,
+        }
         released.map_err(|error| StepError(error.to_string()))
     }
 
@@ -220,9 +231,12 @@ impl StreamThread {
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
-        if now_us >= self.membership_due_us {
+        if now_us >= self.membership_due_us || !self.pending.is_empty() {
             self.membership_due_us = now_us + self.config.membership_interval_us;
             self.follow_group()?;
+        }
+        if self.is_regrouping(now_us) {
+            return Ok(Next::Wait(Duration::from_micros(self.config.membership_interval_us)));
         }
         self.prepare(now_ms)?;
         let fetched = self.fetch()?;

@@ -8,28 +8,54 @@ use holdfast_ports::store::TaskId;
 
 impl StreamThread {
     pub(super) fn follow_group(&mut self) -> Result<(), Setback> {
-        for change in self.membership.poll()? {
-            tracing::info!(?change, "places");
-            match change {
-                Change::Assigned(places) => self.unclaimed.extend(places),
-                Change::Revoked(places) => {
-                    if self.transaction.is_open() {
-                        self.commit()?;
-                    }
-                    self.close_tasks(&places, true);
-                    self.membership.release(&places)?;
+        let polled = self.membership.poll().map(|changes| {
+            for change in &changes {
+                tracing::info!(?change, "places");
+            }
+            self.pending.extend(changes);
+        });
+        while let Some(change) = self.pending.front().cloned() {
+            self.take_generation();
+            // It stays in front until it is done: a setback on the way must lose neither it nor those behind it.
+            self.follow(&change)?;
+            self.pending.pop_front();
+        }
+        self.take_generation();
+        Ok(polled?)
+    }
+
+    /// Once for each change, and again after a setback on the way.
+    fn follow(&mut self, change: &Change) -> Result<(), Setback> {
+        match change {
+            Change::Assigned(places) => {
+                let news = places.iter().filter(|place| !self.unclaimed.contains(place)).copied();
+                self.unclaimed.extend(news.collect::<Vec<_>>());
+                self.show_places();
+            }
+            Change::Revoked(places) => {
+                if self.transaction.is_open() {
+                    self.commit()?;
                 }
-                Change::Lost(places) => {
-                    if self.transaction.is_open() {
-                        self.abort();
-                        self.roll_back()?;
-                    }
-                    self.close_tasks(&places, false);
+                self.close_tasks(places, true);
+                self.membership.release(places)?;
+            }
+            Change::Lost(places) => {
+                if self.transaction.is_open() {
+                    self.abort();
+                    self.roll_back()?;
                 }
+                self.close_tasks(places, false);
             }
         }
-        self.generation = self.membership.generation();
         Ok(())
+    }
+
+    /// The group holds commits against its latest generation as soon as that exists, the last commit before a place is given back among them: the place
+    /// is ours until then. With something lost still at work here it would be a lie.
+    fn take_generation(&mut self) {
+        if !self.pending.iter().any(|change| matches!(change, Change::Lost(_))) {
+            self.generation = self.membership.generation();
+        }
     }
 
     /// A writer, claims, tasks, restores: whatever is missing before records can be decided.

@@ -10,6 +10,9 @@ use std::time::Duration;
 impl StreamThread {
     pub(super) fn react(&mut self, setback: Setback) -> Result<Next, StepError> {
         self.metrics.setbacks.with_label_values(&[setback.reaction()]).inc();
+        if let Setback::Stale(why) = &setback {
+            return self.regroup(why);
+        }
         tracing::warn!(reaction = setback.reaction(), %setback, "setback");
         self.status.update(|s| s.trouble = Some(setback.to_string()));
         let fenced = matches!(setback, Setback::Fenced(_));
@@ -30,7 +33,7 @@ impl StreamThread {
                 }
                 rolled_back
             }
-            Setback::Unknown(_) => {
+            Setback::Unknown(_) | Setback::Stale(_) => {
                 self.drop_writer();
                 Ok(())
             }
@@ -61,6 +64,29 @@ impl StreamThread {
                 Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US))))
             }
         }
+    }
+
+    /// A rebalance that others have caused is no trouble: what is open is done again in the generation to come, by the same writer.
+    fn regroup(&mut self, why: &str) -> Result<Next, StepError> {
+        tracing::info!(why, "the group has moved on, waiting to hear of it");
+        self.abort();
+        if let Err(setback) = self.roll_back() {
+            return self.react(setback);
+        }
+        self.regrouping = Some((self.generation.clone(), self.clock.monotonic_us() + BACKOFF_MAX_US));
+        self.membership_due_us = 0;
+        self.status.update(|s| s.regrouping = true);
+        Ok(Next::Wait(Duration::from_micros(self.config.membership_interval_us)))
+    }
+
+    /// Whether the generation that was refused is still the one we know. Not for ever: should the refusal have been a mistake, trying again shows it.
+    pub(super) fn is_regrouping(&mut self, now_us: u64) -> bool {
+        let waits =
+            matches!(&self.regrouping, Some((refused, until_us)) if refused.is(&self.generation) && now_us < *until_us);
+        if !waits && self.regrouping.take().is_some() {
+            self.status.update(|s| s.regrouping = false);
+        }
+        waits
     }
 
     pub(super) fn end(&self, why: String) -> StepError {

@@ -25,10 +25,12 @@ impl StreamThread {
         self.status_due_us = now_us + STATUS_INTERVAL_US;
         let tasks = self.tasks.iter().map(|task| (task.id.clone(), self.status_of(task, now_us))).collect();
         let owners = self.membership.owners();
-        let places = self.places.clone();
+        let (places, unclaimed) = (self.places.clone(), self.unclaimed.clone());
+        let (joined, regrouping) = (self.membership.has_joined(), self.regrouping.is_some());
         let places_total = self.config.member.places;
         self.status.update(|s| {
-            *s = Snapshot { places, places_total, tasks, owners, trouble: s.trouble.take(), ended: None };
+            let trouble = s.trouble.take();
+            *s = Snapshot { places, places_total, tasks, joined, unclaimed, owners, regrouping, trouble, ended: None };
         });
         if now_us >= self.fresh_due_us {
             self.fresh_due_us = now_us + FRESH_INTERVAL_US;

@@ -40,7 +40,7 @@
 //! | L-27 | What a writer left open when it was dropped is over once a new writer of its name exists, and is never seen. |
 //! | L-28 | Once a writer was fenced, a reader at `End::Written` taken after that has seen all that the fenced writer ever committed. |
 //! | L-29 | Positions are committed with the transaction under the app's group, or not at all. |
-//! | L-30 | A generation that is over is refused as Fenced and nothing of that transaction is seen; the generation that followed it is good. |
+//! | L-30 | A generation that is over is refused as Stale and nothing of that transaction is seen; after an abort the same writer goes on, and the generation that followed is good. |
 //! | L-31 | The only member of an app is given every place, once. |
 //! | L-32 | A second member either shares the places with the first or takes them all, as the log's [`crate::Ways`] say; no place has two owners. |
 //! | L-33 | A claim is what `owners` shows for its place, until it is released. |
@@ -54,6 +54,7 @@
 //! | L-41 | Topics, acknowledged appends and committed transactions outlive the log that took them, at their offsets; the next record comes after them. |
 //! | L-42 | Committed positions, mirrors and claims outlive it. |
 //! | L-43 | What was open when the log went is not there when it comes back and a new writer of that name exists. |
+//! | L-44 | The group confirms a member whose generation counts, again and again, and no other. |
 //!
 //! Where logs may differ and still keep the contract stands in [`Ways`].
 #![warn(missing_docs)]
@@ -116,6 +117,7 @@ macro_rules! contract_tests {
             l41_records_outlive_a_restart
             l42_positions_and_claims_outlive_a_restart
             l43_an_open_transaction_does_not_outlive_a_restart
+            l44_the_group_confirms_its_members
         }
     };
     (@each ($harness:expr) $($promise:ident)*) => {

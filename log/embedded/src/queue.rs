@@ -107,7 +107,7 @@ impl Queue {
             return Err(WriteError::Fenced("a newer writer of this name exists".to_owned()));
         }
         if member.has_ended() {
-            return Err(WriteError::Fenced("the generation is over".to_owned()));
+            return Err(WriteError::Stale("the generation is over".to_owned()));
         }
         state.group.bytes += transaction.bytes;
         state.group.transactions.push(transaction);

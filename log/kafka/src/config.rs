@@ -70,6 +70,9 @@ impl fmt::Debug for KafkaConfig {
 /// How long a question to the cluster may take.
 pub(crate) const ASK_MS: i32 = 5_000;
 
+/// How often a member says that it lives and asks what is new, in ms.
+const HEARTBEAT_MS: u32 = 200;
+
 /// Head of a batch, lengths and offsets, generously.
 const BATCH_OVERHEAD: usize = 8_000;
 
@@ -224,7 +227,8 @@ impl KafkaConfig {
                 ("group.id", app),
                 ("partition.assignment.strategy", "cooperative-sticky"),
                 ("session.timeout.ms", &self.session_timeout_ms.to_string()),
-                ("heartbeat.interval.ms", &(self.session_timeout_ms / 4).to_string()),
+                // How soon a member hears that others come and go: a place that is handed over is nobody's for about this long.
+                ("heartbeat.interval.ms", &HEARTBEAT_MS.min(self.session_timeout_ms / 4).to_string()),
                 // A place is given back when it is committed and closed, which may take as long as a restore.
                 ("max.poll.interval.ms", "300000"),
                 ("enable.auto.commit", "false"),

@@ -10,21 +10,25 @@ use holdfast_ports::membership::{Change, Generation, Member};
 use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 use std::time::Duration;
 
 /// Events served in one poll. A rebalance is one or two; the rest are log lines.
 const TURNS: usize = 4;
+/// How long the group's word is waited for.
+const CONFIRM_MAX: Duration = Duration::from_secs(3);
 
 /// The consumer that is a member. It reads nothing: its partitions are paused, and stand for places.
 pub(crate) struct Group {
-    consumer: BaseConsumer<Watch>,
+    consumer: Arc<BaseConsumer<Watch>>,
     watch: Arc<Book>,
     topic: Arc<str>,
 }
@@ -120,7 +124,7 @@ impl Group {
             .create_with_context(watch)
             .map_err(ask)?;
         consumer.subscribe(&[&topic]).map_err(ask)?;
-        Ok(Self { consumer, watch: book, topic })
+        Ok(Self { consumer: Arc::new(consumer), watch: book, topic })
     }
 
     /// Serves what has happened and hands the changes over.
@@ -158,6 +162,37 @@ impl Group {
             }
             code if reaction::forbids(code) => Some(LogError::Fatal(format!("{}: {error}", self.topic))),
             _ => None,
+        }
+    }
+
+    /// Asks the coordinator whether `proof` counts. It holds a commit of offsets against its list of members, so that is the question: a commit of an
+    /// offset that nobody reads by.
+    pub(crate) fn confirm(&self, proof: &Generation) -> Result<(), LogError> {
+        let shown = proof.0.downcast_ref::<Held>().and_then(Option::as_ref).map(GroupMetadata::generation_id);
+        let known = GroupMetadata::of(&self.consumer).map(|held| held.generation_id()).filter(|id| *id >= 0);
+        match (shown, known) {
+            (Some(shown), Some(known)) if shown == known => {}
+            (Some(_), Some(_)) => {
+                return Err(LogError::Retry("the group has moved on to another generation".to_owned()));
+            }
+            _ => return Err(LogError::Fenced("not a member of the group".to_owned())),
+        }
+        let what = "asking the group whether we belong to it";
+        let mut list = TopicPartitionList::with_capacity(1);
+        let listed = list.add_partition_offset(&self.topic, 0, Offset::Offset(0));
+        listed.map_err(|error| reaction::of_client(what, &error))?;
+        // The call has no limit of its own while the coordinator is away, so it is made beside us; its thread ends with it.
+        let (consumer, (tell, told)) = (Arc::clone(&self.consumer), sync_channel(1));
+        let asking = thread::Builder::new().name("kafka-confirm".to_owned()).spawn(move || {
+            let answer = consumer.commit(&list, CommitMode::Sync);
+            drop(consumer);
+            // Nobody waits any more.
+            drop(tell.try_send(answer));
+        });
+        asking.map_err(|error| LogError::Retry(format!("{what}: no thread: {error}")))?;
+        match told.recv_timeout(CONFIRM_MAX) {
+            Ok(answer) => answer.map_err(|error| reaction::of_client(what, &error)),
+            Err(_) => Err(LogError::Retry(format!("{what}: no answer within {} s", CONFIRM_MAX.as_secs()))),
         }
     }
 

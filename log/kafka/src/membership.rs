@@ -4,6 +4,7 @@ use crate::appender::KafkaAppender;
 use crate::claims::{CLAIM_KEY, Claim, Claims, Seen};
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
+use crate::courier::Held;
 use crate::group::Group;
 use crate::{alternating, topics};
 use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
@@ -102,6 +103,8 @@ impl KafkaMembership {
             return Ok(());
         }
         let writer = last.claim.writer.clone();
+        // Who was asleep since the place was given may be the zombie itself.
+        self.confirm()?;
         // A dead replica leaves many claims of one writer, and fencing takes up to a second: all those read by now were written before the fence,
         // so they need no other.
         let covered = self.claims.of_writer(&writer);
@@ -134,6 +137,17 @@ impl Membership for KafkaMembership {
 
     fn generation(&self) -> Generation {
         self.generation.clone()
+    }
+
+    fn has_joined(&self) -> bool {
+        self.generation.0.downcast_ref::<Held>().is_some_and(Option::is_some)
+    }
+
+    fn confirm(&mut self) -> Result<(), LogError> {
+        match &self.group {
+            Some(group) => group.confirm(&self.generation),
+            None => Err(LogError::Fenced("this member has left the group".to_owned())),
+        }
     }
 
     fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {

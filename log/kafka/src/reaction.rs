@@ -22,6 +22,11 @@ pub(crate) fn fences(code: Code) -> bool {
     )
 }
 
+/// The group does not know the generation or the member that was shown; whoever shows a newer one is welcome.
+fn outdates(code: Code) -> bool {
+    matches!(code, Code::IllegalGeneration | Code::UnknownMemberId | Code::StaleMemberEpoch)
+}
+
 /// Missing rights or wrong settings.
 pub(crate) fn forbids(code: Code) -> bool {
     matches!(
@@ -110,7 +115,10 @@ pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -
     // Before the coordinator was asked to end it, a transaction that can be aborted has not been committed. After that an error that says no more
     // than "abort it" proves nothing (brokers answer EndTxn with "unknown server error" while another producer takes the id over).
     let undecided = step == Step::Commit && failure.is_none() && fault.code != Code::Inconsistent;
-    if any(fences) {
+    let only_outdated = fault.abortable && !fault.fatal && !failure.is_some_and(fences) && outdates(fault.code);
+    if step == Step::Positions && only_outdated {
+        WriteError::Stale(text)
+    } else if any(fences) {
         WriteError::Fenced(text)
     } else if failure.is_some_and(refuses) {
         WriteError::Refused(text)
@@ -178,8 +186,12 @@ mod tests {
     fn a_transaction_reacts_as_the_engine_needs_it() {
         let of = |fault: Fault, failure| of_transaction(Step::Positions, &fault, failure);
         assert!(matches!(of(fault(Code::Fenced, false, true), None), WriteError::Fenced(_)));
-        assert!(matches!(of(fault(Code::IllegalGeneration, true, false), None), WriteError::Fenced(_)));
-        assert!(matches!(of(fault(Code::UnknownMemberId, true, false), None), WriteError::Fenced(_)));
+        assert!(matches!(of(fault(Code::IllegalGeneration, true, false), None), WriteError::Stale(_)));
+        assert!(matches!(of(fault(Code::UnknownMemberId, true, false), None), WriteError::Stale(_)));
+        assert!(matches!(of(fault(Code::IllegalGeneration, false, true), None), WriteError::Fenced(_)));
+        assert!(matches!(of(fault(Code::FencedInstanceId, true, false), None), WriteError::Fenced(_)));
+        let fenced_as_well = of(fault(Code::IllegalGeneration, true, false), Some(Code::InvalidProducerEpoch));
+        assert!(matches!(fenced_as_well, WriteError::Fenced(_)));
         assert!(matches!(of(fault(Code::OperationTimedOut, false, false), None), WriteError::Unknown(_)));
         assert!(matches!(of(fault(Code::OperationTimedOut, true, false), None), WriteError::Unknown(_)));
         assert!(matches!(of(fault(Code::OutOfOrderSequenceNumber, false, true), None), WriteError::Unknown(_)));

@@ -187,7 +187,7 @@ impl KafkaWriter {
         self.state = match &error {
             WriteError::Fenced(why) => State::Dead(Death::Fenced(why.clone())),
             WriteError::Unknown(why) | WriteError::Fatal(why) => State::Dead(Death::Unknown(why.clone())),
-            WriteError::Retry(_) | WriteError::Refused(_) => State::Spoilt,
+            WriteError::Retry(_) | WriteError::Stale(_) | WriteError::Refused(_) => State::Spoilt,
         };
         Err(error)
     }

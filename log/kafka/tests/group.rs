@@ -87,24 +87,24 @@ fn a_generation_is_renewed_by_a_rebalance_that_moves_nothing() {
         writer.begin()?;
         let committed = writer.commit(&[(TopicPartition::new(topic.as_str(), 0), 1)], generation);
         if committed.is_err() {
-            writer = log.writer(&brokers().fresh("writer")).expect("a writer");
+            writer.abort().expect("aborted: the writer is as good as before");
         }
         committed.map(drop)
     };
-    let mut fenced = |generation: &Generation| match commit(generation) {
+    let mut stale = |generation: &Generation| match commit(generation) {
         Ok(()) => false,
-        Err(WriteError::Fenced(_)) => true,
+        Err(WriteError::Stale(_)) => true,
         Err(other) => panic!("{other}"),
     };
     until("the old generation to be over", || {
         serve(&mut *first, &mut of_first);
         serve(&mut *second, &mut of_second);
-        fenced(&old)
+        stale(&old)
     });
     until("the new one to be good", || {
         serve(&mut *first, &mut of_first);
         serve(&mut *second, &mut of_second);
         // Whoever has the place; the assignor need not leave it where it was.
-        !fenced(&if of_first.is_empty() { second.generation() } else { first.generation() })
+        !stale(&if of_first.is_empty() { second.generation() } else { first.generation() })
     });
 }

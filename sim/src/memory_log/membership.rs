@@ -10,11 +10,12 @@ pub(super) struct MemoryMembership {
     log: MemoryLog,
     member: Member,
     told: bool,
+    generation: Generation,
 }
 
 impl MemoryMembership {
     pub(super) fn new(log: &MemoryLog, member: &Member) -> Self {
-        Self { log: log.clone(), member: member.clone(), told: false }
+        Self { log: log.clone(), member: member.clone(), told: false, generation: Generation(Arc::new(())) }
     }
 }
 
@@ -27,7 +28,11 @@ impl Membership for MemoryMembership {
     }
 
     fn generation(&self) -> Generation {
-        Generation(Arc::new(()))
+        self.generation.clone()
+    }
+
+    fn confirm(&mut self) -> Result<(), LogError> {
+        Ok(())
     }
 
     fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {

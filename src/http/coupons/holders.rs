@@ -15,7 +15,6 @@ use holdfast_topologies::coupon::{NAME, inbox_key};
 use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use std::collections::BTreeMap;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,25 +48,14 @@ pub(crate) async fn coupons_of_user(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let mut coupons = Vec::new();
-    let mut peers = BTreeMap::new();
-    for place in 0..api.settings.places {
-        match api.owner(NAME, place, &asked) {
-            Ok(Owner::Here(view)) => {
-                for coupon in view::coupons_of_user(&view, &user_id)? {
-                    coupons.push(raw(&coupon)?);
-                }
-            }
-            Ok(Owner::There(endpoint)) => {
-                peers.insert(endpoint, place);
-            }
-            // A peer that asks wants only what is here.
-            Err(ApiError::PlaceUnavailable { .. }) if asked.is_forwarded() => {}
-            Err(error) => return Err(error),
+    let of_peers = api.scatter(NAME, &asked, |view| {
+        for coupon in view::coupons_of_user(view, &user_id)? {
+            coupons.push(raw(&coupon)?);
         }
-    }
-    for (endpoint, place) in peers {
-        let body = api.peers.read(&endpoint, place, asked.uri.path()).await?;
-        let theirs: Held = serde_json::from_slice(&body).map_err(|_| ApiError::PlaceUnavailable { place })?;
+        Ok(())
+    });
+    for body in of_peers.await? {
+        let theirs: Held = serde_json::from_slice(&body).map_err(|_| ApiError::Internal)?;
         coupons.extend(theirs.coupons);
     }
     Ok((answer::OK, axum::Json(Held { user_id, coupons })).into_response())

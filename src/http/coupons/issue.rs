@@ -137,6 +137,9 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
+    if let Some(resumed) = asked.resumed() {
+        return answer_to(api, &view, &wish, &resumed.id, Some(resumed.position.offset), false).await;
+    }
     let key = idempotency::key(&asked.headers, wish.request_id.as_deref())?;
     let request_id = match key {
         Some(key) => request_id(place, &idempotency::derive(&wish.user_id, wish.route, key)),
@@ -212,19 +215,10 @@ async fn answer_to(
     replayed: bool,
 ) -> Result<Response, ApiError> {
     let mut response = match (wish.answer, offset) {
-        (Answer::Outcome, offset) => {
-            let waited = match offset {
-                Some(offset) => api.wait_position(view, offset, DECISION_MAX).await?,
-                None => Waited::Committed,
-            };
-            match waited {
-                Waited::Committed => match view::request(view, request_id)? {
-                    Some(outcome) => outcome_of(&outcome, wish)?,
-                    None => return Err(ApiError::Internal),
-                },
-                Waited::Late => accepted(wish, request_id),
-            }
-        }
+        (Answer::Outcome, Some(offset)) => decided(api, view, wish, request_id, offset)
+            .await
+            .map_err(|error| error.after_append(request_id, view.place(), offset))?,
+        (Answer::Outcome, None) => outcome(view, wish, request_id)?,
         _ => accepted(wish, request_id),
     };
     if let Some(position) =
@@ -236,6 +230,18 @@ async fn answer_to(
         response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
     }
     Ok(response)
+}
+
+/// The outcome of the request at `offset`, if it comes in time.
+async fn decided(api: &Api, view: &TaskView, wish: &Wish, request_id: &str, offset: i64) -> Result<Response, ApiError> {
+    match api.wait_position(view, offset, DECISION_MAX).await? {
+        Waited::Committed => outcome(view, wish, request_id),
+        Waited::Late => Ok(accepted(wish, request_id)),
+    }
+}
+
+fn outcome(view: &TaskView, wish: &Wish, request_id: &str) -> Result<Response, ApiError> {
+    view::request(view, request_id)?.map_or(Err(ApiError::Internal), |outcome| outcome_of(&outcome, wish))
 }
 
 fn outcome_of(outcome: &RequestView, wish: &Wish) -> Result<Response, ApiError> {

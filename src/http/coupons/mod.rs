@@ -117,9 +117,11 @@ async fn carry_out(
     identity: &Identity<'_>,
     make: impl FnOnce(String) -> CouponCommand,
 ) -> Result<(String, Carried), ApiError> {
-    let id = match identity.key {
-        Some(key) => format!("cmd_{}", idempotency::derive(identity.principal, identity.route, key)),
-        None => format!("cmd_{}", unique::name(&*api.clock)),
+    let resumed = asked.resumed();
+    let id = match (&resumed, identity.key) {
+        (Some(resumed), _) => resumed.id.clone(),
+        (None, Some(key)) => format!("cmd_{}", idempotency::derive(identity.principal, identity.route, key)),
+        (None, None) => format!("cmd_{}", unique::name(&*api.clock)),
     };
     let command = make(id.clone());
     let outcome = |replayed| -> Result<Option<Carried>, ApiError> {
@@ -133,6 +135,7 @@ async fn carry_out(
         }
     };
     if identity.key.is_some()
+        && resumed.is_none()
         && let Some(known) = outcome(true)?
     {
         return Ok((id, known));
@@ -140,14 +143,20 @@ async fn carry_out(
     let value = command.to_json();
     let record =
         Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id: &id, kind: "coupon.command" };
-    let appended = api.append(&record, asked).await?;
-    match api.wait_position(view, appended.offset, DECISION_MAX).await? {
-        Waited::Late => Ok((id, Carried::Undecided)),
-        // A record without a row is one that could not be read; we wrote it, so that is ours.
-        Waited::Committed => match outcome(false)? {
-            Some(carried) => Ok((id, carried)),
-            None => Err(ApiError::Internal),
-        },
+    let offset = match &resumed {
+        Some(resumed) => resumed.position.offset,
+        None => api.append(&record, asked).await?.offset,
+    };
+    let settled = async {
+        match api.wait_position(view, offset, DECISION_MAX).await? {
+            Waited::Late => Ok(Carried::Undecided),
+            // A record without a row is one that could not be read; we wrote it, so that is ours.
+            Waited::Committed => outcome(false)?.ok_or(ApiError::Internal),
+        }
+    };
+    match settled.await {
+        Ok(carried) => Ok((id, carried)),
+        Err(error) => Err(error.after_append(&id, view.place(), offset)),
     }
 }
 

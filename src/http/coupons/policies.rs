@@ -13,10 +13,11 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::message::{AdjustStock, Command, CreatePolicy};
 use holdfast_topologies::coupon::outcome::Refusal;
-use holdfast_topologies::coupon::view::{self, PolicyView};
+use holdfast_topologies::coupon::view;
 use holdfast_topologies::coupon::{NAME, inbox_key};
 use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use utoipa::IntoParams;
 
 /// Who commands, for the scope of idempotency keys: there is one admin.
@@ -36,9 +37,9 @@ pub(crate) struct AdjustBody {
     request_id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Listed {
-    policies: Vec<PolicyView>,
+    policies: Vec<Box<RawValue>>,
 }
 
 /// Creates a policy. The same command again changes nothing; another policy under the same id is refused.
@@ -134,13 +135,23 @@ pub(crate) async fn show(
     }
 }
 
-/// The policies in the places of this replica.
+/// All policies, from all places.
 #[utoipa::path(get, path = "/api/coupons/policies", tag = "coupons",
-    responses((status = 200, description = "The policies whose places this replica owns", body = openapi::Policies)))]
-pub(crate) async fn list(State(api): State<Api>) -> Result<Response, ApiError> {
+    responses(
+        (status = 200, description = "The policies", body = openapi::Policies),
+        (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
     let mut policies = Vec::new();
-    for view in api.queries.tasks(NAME) {
-        policies.extend(view::policies(&view)?);
+    let of_peers = api.scatter(NAME, &asked, |view| {
+        for policy in view::policies(view)? {
+            policies.push(to_raw_value(&policy).map_err(|_| ApiError::Internal)?);
+        }
+        Ok(())
+    });
+    for body in of_peers.await? {
+        let theirs: Listed = serde_json::from_slice(&body).map_err(|_| ApiError::Internal)?;
+        policies.extend(theirs.policies);
     }
     Ok((answer::OK, axum::Json(Listed { policies })).into_response())
 }

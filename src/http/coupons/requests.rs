@@ -3,7 +3,7 @@
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
 use crate::http::intake::{AFTER_MAX, Asked, Owner, PositionToken, Waited};
-use crate::http::{Api, openapi};
+use crate::http::{Api, handover, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -57,11 +57,13 @@ pub(crate) async fn show(
     let place = match request_place(&request_id) {
         Some(place) if place < api.settings.places => place,
         // Records that others append may bring any id; it is nobody's secret where they were decided, only not written in the id.
-        _ => return foreign(&api, &request_id),
+        _ => return foreign(&api, &request_id, &asked).await,
     };
     let view = match api.owner(NAME, place, &asked)? {
         Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+        Owner::There(endpoint) => {
+            return api.peers.ask(&endpoint, place, with_position(&api, &request_id, place, asked)).await;
+        }
     };
     let after = after.filter(|token| token.place == place).map(|token| token.offset);
     status(&api, &view, request_id, after, wait).await.map(|shown| shown.into_response())
@@ -118,13 +120,28 @@ fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Res
     })
 }
 
-fn foreign(api: &Api, request_id: &str) -> Result<Response, ApiError> {
-    for view in api.queries.tasks(NAME) {
-        if let Some(request) = view::request(&view, request_id)? {
-            return Ok(Shown { request, queue_position: None }.into_response());
-        }
+/// What this replica has appended, a new owner may not have looked at yet: it is told where the request lies.
+fn with_position(api: &Api, request_id: &str, place: u32, mut asked: Asked) -> Asked {
+    if let Some(entry) = api.accepted.get(request_id).filter(|entry| entry.place == place) {
+        let token = PositionToken { place, offset: entry.offset };
+        asked.uri = handover::with_query(&asked.uri, "after", &token.to_string()).unwrap_or(asked.uri);
     }
-    Err(ApiError::RequestNotFound)
+    asked
+}
+
+/// A request under an id that names no place may have been decided in any.
+async fn foreign(api: &Api, request_id: &str, asked: &Asked) -> Result<Response, ApiError> {
+    let mut found = None;
+    let of_peers = api.scatter(NAME, asked, |view| {
+        found = found.take().or(view::request(view, request_id)?);
+        Ok(())
+    });
+    let of_peers = of_peers.await?;
+    match (found, of_peers.into_iter().next()) {
+        (Some(request), _) => Ok(Shown { request, queue_position: None }.into_response()),
+        (None, Some(body)) => Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response()),
+        (None, None) => Err(ApiError::RequestNotFound),
+    }
 }
 
 impl IntoResponse for Shown {

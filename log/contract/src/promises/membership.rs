@@ -2,7 +2,7 @@
 
 use crate::harness::{Harness, SecondMember};
 use crate::world::{World, record};
-use holdfast_ports::log::{End, Start, WriteError};
+use holdfast_ports::log::{End, LogError, Start, WriteError};
 use holdfast_ports::membership::{Change, Membership, Owner};
 use holdfast_ports::record::TopicPartition;
 use std::collections::BTreeSet;
@@ -39,7 +39,8 @@ pub fn l29_positions_are_committed_with_the_transaction(log: &dyn Harness) {
     assert_eq!(world.log.mirrored(&app, &sources).expect("asked")[0], Some(8));
 }
 
-/// L-30: a generation that is over is refused as Fenced and nothing of that transaction is seen; the generation that followed it is good.
+/// L-30: a generation that is over is refused as Stale and nothing of that transaction is seen; after an abort the same writer goes on, and the
+/// generation that followed is good.
 pub fn l30_a_stale_generation_is_refused(log: &dyn Harness) {
     let world = World::new(log);
     let topic = world.topic("l30");
@@ -54,10 +55,9 @@ pub fn l30_a_stale_generation_is_refused(log: &dyn Harness) {
     writer.begin().expect("begun");
     writer.send(&record(&topic, 0, b"of a zombie")).expect("sent");
     let answer = writer.commit(&[(source.clone(), 1)], &stale);
-    assert!(matches!(answer, Err(WriteError::Fenced(_))), "{answer:?}");
-    drop(writer);
+    assert!(matches!(answer, Err(WriteError::Stale(_))), "{answer:?}");
+    writer.abort().expect("aborted");
 
-    let mut writer = world.any_writer();
     writer.begin().expect("begun");
     writer.send(&record(&topic, 0, b"of the living")).expect("sent");
     writer.commit(&[(source.clone(), 2)], &second.generation()).expect("committed");
@@ -216,8 +216,32 @@ pub fn l36_leaving_makes_room(log: &dyn Harness) {
     writer.begin().expect("begun");
     writer.send(&record(&topic, 0, b"x")).expect("sent");
     let answer = writer.commit(&[(TopicPartition::new(topic.clone(), 0), 1)], &over);
-    assert!(matches!(answer, Err(WriteError::Fenced(_))), "{answer:?}");
-    let mut writer = world.any_writer();
+    assert!(matches!(answer, Err(WriteError::Stale(_))), "{answer:?}");
+    writer.abort().expect("aborted");
     writer.begin().expect("begun");
     writer.commit(&[(TopicPartition::new(topic, 0), 1)], &second.generation()).expect("committed");
+}
+
+/// L-44: the group confirms a member whose generation counts, again and again, and no other.
+pub fn l44_the_group_confirms_its_members(log: &dyn Harness) {
+    let world = World::new(log);
+    let app = world.app();
+    let mut first = world.join_alone(&app);
+    assert!(first.has_joined());
+    first.confirm().expect("confirmed");
+    let mut second = world.join(&app);
+    let places = take_some(&world, &mut *first, &mut *second);
+    world.until("the group has settled", || {
+        let _ = (first.poll().expect("poll"), second.poll().expect("poll"));
+        second.confirm().is_ok()
+    });
+    if !places[0].is_empty() {
+        world.until("the first, too", || {
+            let _ = (first.poll().expect("poll"), second.poll().expect("poll"));
+            first.confirm().is_ok()
+        });
+    }
+    second.leave().expect("left");
+    let answer = second.confirm();
+    assert!(matches!(answer, Err(LogError::Fenced(_))), "{answer:?}");
 }

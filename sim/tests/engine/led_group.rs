@@ -1,0 +1,327 @@
+//! A worker whose group is led by the test: it gives and takes places and moves on to other generations when the test says so.
+
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::effect::{Effect, Performer};
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{
+    Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer,
+};
+use holdfast_engine::ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_engine::ports::place::place_of;
+use holdfast_engine::ports::record::{NewRecord, TopicPartition};
+use holdfast_engine::queries::Queries;
+use holdfast_engine::status::Status;
+use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use holdfast_sim::clock::SimClock;
+use holdfast_sim::memory_log::MemoryLog;
+use holdfast_state::{RocksStores, StateConfig};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+const APP: &str = "led";
+const STEPS_MAX: usize = 20_000;
+
+/// What the test knows and says.
+#[derive(Default)]
+struct Lead {
+    /// Told at the next poll.
+    changes: Vec<Change>,
+    /// The generation that commits are held against.
+    generation: u64,
+    /// The news of the last generation has not reached the member.
+    is_late: bool,
+    /// Answers to the next questions whether the generation counts.
+    confirmations: VecDeque<Result<(), LogError>>,
+    released: Vec<u32>,
+    claimed: Vec<u32>,
+    writers_made: usize,
+}
+
+#[derive(Clone)]
+struct LedLog {
+    log: MemoryLog,
+    lead: Arc<Mutex<Lead>>,
+}
+
+impl Log for LedLog {
+    fn kind(&self) -> &'static str {
+        self.log.kind()
+    }
+
+    fn create_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {
+        self.log.create_topics(specs)
+    }
+
+    fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {
+        self.log.check_topics(specs)
+    }
+
+    fn partitions(&self, topic: &str) -> Result<Option<u32>, LogError> {
+        self.log.partitions(topic)
+    }
+
+    fn appender(&self) -> Result<Arc<dyn Appender>, LogError> {
+        self.log.appender()
+    }
+
+    fn fetcher(&self) -> Result<Box<dyn Fetcher>, LogError> {
+        self.log.fetcher()
+    }
+
+    fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
+        self.lead.lock().writers_made += 1;
+        Ok(Box::new(LedWriter { writer: self.log.writer(id)?, lead: self.lead.clone() }))
+    }
+
+    fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
+        Ok(Box::new(LedMember { member: self.log.membership(member)?, lead: self.lead.clone(), shown: Arc::default() }))
+    }
+
+    fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {
+        self.log.mirror(group, positions)
+    }
+
+    fn mirrored(&self, group: &str, sources: &[TopicPartition]) -> Result<Vec<Option<i64>>, LogError> {
+        self.log.mirrored(group, sources)
+    }
+
+    fn health(&self) -> Health {
+        self.log.health()
+    }
+}
+
+struct LedWriter {
+    writer: Box<dyn Writer>,
+    lead: Arc<Mutex<Lead>>,
+}
+
+impl Writer for LedWriter {
+    fn begin(&mut self) -> Result<(), WriteError> {
+        self.writer.begin()
+    }
+
+    fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
+        self.writer.send(record)
+    }
+
+    fn commit(
+        &mut self,
+        positions: &[(TopicPartition, i64)],
+        generation: &Generation,
+    ) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
+        if generation.0.downcast_ref::<u64>() != Some(&self.lead.lock().generation) {
+            return Err(WriteError::Stale("the generation is over".to_owned()));
+        }
+        self.writer.commit(positions, generation)
+    }
+
+    fn abort(&mut self) -> Result<(), WriteError> {
+        self.writer.abort()
+    }
+}
+
+struct LedMember {
+    /// Keeps the claims.
+    member: Box<dyn Membership>,
+    lead: Arc<Mutex<Lead>>,
+    /// What was heard of last.
+    shown: Arc<u64>,
+}
+
+impl Membership for LedMember {
+    fn poll(&mut self) -> Result<Vec<Change>, LogError> {
+        let mut lead = self.lead.lock();
+        if lead.is_late {
+            return Ok(Vec::new());
+        }
+        if *self.shown != lead.generation {
+            self.shown = Arc::new(lead.generation);
+        }
+        Ok(std::mem::take(&mut lead.changes))
+    }
+
+    fn generation(&self) -> Generation {
+        Generation(self.shown.clone())
+    }
+
+    fn confirm(&mut self) -> Result<(), LogError> {
+        self.lead.lock().confirmations.pop_front().unwrap_or(Ok(()))
+    }
+
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+        self.lead.lock().claimed.push(place);
+        self.member.claim(place, owner)
+    }
+
+    fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
+        self.lead.lock().released.extend(places);
+        self.member.release(places)
+    }
+
+    fn owners(&self) -> Vec<Option<Owner>> {
+        self.member.owners()
+    }
+
+    fn leave(&mut self) -> Result<(), LogError> {
+        self.member.leave()
+    }
+}
+
+struct Nobody;
+
+impl Performer for Nobody {
+    fn perform(&self, _: Effect) {}
+}
+
+/// One worker, and the test in the lead of its group.
+pub(crate) struct Led {
+    thread: StreamThread,
+    log: LedLog,
+    clock: SimClock,
+    places: u32,
+    status: Status,
+    metrics: Arc<EngineMetrics>,
+    _disk: tempfile::TempDir,
+}
+
+impl Led {
+    /// A worker that has joined and owns nothing yet.
+    pub(crate) fn joined(places: u32) -> Self {
+        let clock = SimClock::default();
+        let memory = MemoryLog::new(Arc::new(clock.clone()));
+        let topology = crate::tally::topology();
+        memory.create_topics(&topology.topics(APP, places, None)).unwrap();
+        let log = LedLog { log: memory, lead: Arc::default() };
+        let disk = tempfile::tempdir().unwrap();
+        let (status, metrics) = (Status::default(), EngineMetrics::register(&prometheus::Registry::new()).unwrap());
+        let member = Member { app: APP.to_owned(), worker: None, places };
+        let owner = Owner { endpoint: "led:0".to_owned(), writer: "led-0".to_owned() };
+        let parts = Parts {
+            config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
+            topologies: vec![topology],
+            log: Arc::new(log.clone()),
+            stores: Arc::new(RocksStores::open(StateConfig::new(disk.path().join(APP))).unwrap()),
+            clock: Arc::new(clock.clone()),
+            queries: Arc::new(Queries::default()),
+            status: status.clone(),
+            metrics: metrics.clone(),
+            performer: Box::new(Nobody),
+        };
+        let thread = StreamThread::join(parts).unwrap();
+        Self { thread, log, clock, places, status, metrics, _disk: disk }
+    }
+
+    /// The group moves on to its next generation with these changes; the member hears of both at its next poll.
+    pub(crate) fn tell(&self, changes: impl IntoIterator<Item = Change>) {
+        let mut lead = self.log.lead.lock();
+        lead.generation += 1;
+        lead.changes.extend(changes);
+    }
+
+    /// Whether news of the group reach the member later than they count for commits.
+    pub(crate) fn news_are_late(&self, late: bool) {
+        self.log.lead.lock().is_late = late;
+    }
+
+    /// What the group says when it is asked next whether the member's generation counts; yes after that.
+    pub(crate) fn will_confirm(&self, answers: impl IntoIterator<Item = Result<(), LogError>>) {
+        self.log.lead.lock().confirmations.extend(answers);
+    }
+
+    /// Places claimed, each time they were.
+    pub(crate) fn claimed(&self) -> Vec<u32> {
+        self.log.lead.lock().claimed.clone()
+    }
+
+    /// Answers that the group will still give.
+    pub(crate) fn unconfirmed(&self) -> usize {
+        self.log.lead.lock().confirmations.len()
+    }
+
+    pub(crate) fn log(&self) -> &MemoryLog {
+        &self.log.log
+    }
+
+    pub(crate) fn released(&self) -> Vec<u32> {
+        self.log.lead.lock().released.clone()
+    }
+
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Places at work, as the worker says.
+    pub(crate) fn places(&self) -> Vec<u32> {
+        self.status.snapshot().places
+    }
+
+    pub(crate) fn writers_made(&self) -> usize {
+        self.log.lead.lock().writers_made
+    }
+
+    pub(crate) fn setbacks(&self, reaction: &str) -> u64 {
+        self.metrics.setbacks.with_label_values(&[reaction]).get()
+    }
+
+    /// Appends `count WORD` where the word lives.
+    pub(crate) fn count(&self, word: &str) {
+        let value = format!("count {word}");
+        let record = NewRecord {
+            topic: crate::tally::IN,
+            partition: place_of(word.as_bytes(), self.places),
+            key: Some(word.as_bytes()),
+            value: Some(value.as_bytes()),
+            headers: &[],
+        };
+        self.log().appender().unwrap().append(record, Box::new(|done| assert!(done.is_ok())));
+    }
+
+    /// A word that lives in `place`.
+    pub(crate) fn word_of(&self, place: u32) -> String {
+        (0..).map(|n| format!("w{n}")).find(|word| place_of(word.as_bytes(), self.places) == place).unwrap()
+    }
+
+    pub(crate) fn step(&mut self) {
+        if let Next::Wait(at_most) = self.thread.step(self.clock.now_ms()).unwrap() {
+            self.clock.advance_us(u64::try_from(at_most.as_micros()).unwrap());
+        }
+    }
+
+    /// Stops as on SIGTERM. Returns what is committed then.
+    pub(crate) fn stop(self) -> Vec<String> {
+        let Self { thread, log, places, .. } = self;
+        thread.close().unwrap();
+        out(&log.log, places)
+    }
+
+    /// Time passes, and nothing else.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        self.clock.advance_us(ms * 1_000);
+    }
+
+    /// Steps until `done`.
+    pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        for _ in 0..STEPS_MAX {
+            if done(self) {
+                return;
+            }
+            self.step();
+        }
+        panic!("not within {STEPS_MAX} steps: {what}: {:?}", self.status.snapshot());
+    }
+
+    /// Committed values of the tally's output, sorted.
+    pub(crate) fn out(&self) -> Vec<String> {
+        out(self.log(), self.places)
+    }
+}
+
+fn out(log: &MemoryLog, places: u32) -> Vec<String> {
+    let of = |place| log.committed(crate::tally::OUT, place);
+    let mut values: Vec<String> =
+        (0..places).flat_map(of).map(|(_, stored)| String::from_utf8(stored.value.unwrap()).unwrap()).collect();
+    values.sort();
+    values
+}

@@ -1,0 +1,223 @@
+//! Requests go through the move of a place. Who finds nobody in charge has done nothing yet: it is asked again until somebody is, here or elsewhere.
+//! Who waits for a decision when the place moves away goes on waiting where it went.
+//!
+//! ```text
+//!   handler ──► answer                                          to the client
+//!           ├─► PlaceUnavailable: nothing was done              again, in a moment
+//!           ├─► Moved, a read                                   again, with what is left of waitMs
+//!           └─► Moved, and it is in the log under this id       again, to wait only: Holdfast-Resumed
+//! ```
+//! A peer that is asked for a place that is not its own says so at once ([`NOT_OWNER`]), and the replica that asked it looks again.
+
+use super::Api;
+use super::error::ApiError;
+use super::extract::Body;
+use super::intake::PositionToken;
+use super::peer::FORWARDED;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// Says of a 503 of a peer that it does not own the place.
+pub const NOT_OWNER: HeaderName = HeaderName::from_static("holdfast-not-owner");
+/// Says which record a request has become already. Only believed from peers.
+pub const RESUMED: HeaderName = HeaderName::from_static("holdfast-resumed");
+const YES: HeaderValue = HeaderValue::from_static("1");
+
+/// How long a place that nobody answers for is waited for. A graceful hand-over takes less; a dead owner is missed by the group only after 6 s.
+const HANDOVER_MAX_MS: u64 = 2_000;
+/// Longest `waitMs`.
+const WAIT_MS_MAX: u64 = 30_000;
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_millis(100);
+
+/// A request that is in the log already: only its decision is waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    /// Where it lies.
+    pub position: PositionToken,
+    /// Its identity.
+    pub id: String,
+}
+
+impl Resumed {
+    fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!("{}-{}", self.position, self.id)).ok()
+    }
+
+    /// Reads what [`RESUMED`] says.
+    #[must_use]
+    pub fn of(value: &HeaderValue) -> Option<Self> {
+        let text = value.to_str().ok()?;
+        let (at, _) = text.match_indices('-').nth(1)?;
+        let (position, id) = (text.get(..at)?, text.get(at + 1..)?);
+        Some(Self { position: PositionToken::parse(position).ok()?, id: id.to_owned() })
+    }
+}
+
+tokio::task_local! {
+    /// Whether the request in hand has been put into the log: then it is not simply done again.
+    static APPENDED: Cell<bool>;
+}
+
+/// Notes that the request in hand is about to become a record.
+pub(super) fn note_append() {
+    // Outside a request, as when sample data is loaded, nobody asks.
+    let _ = APPENDED.try_with(|appended| appended.set(true));
+}
+
+/// What to do about an answer.
+enum Again {
+    No,
+    Afresh,
+    Resume(Resumed),
+    /// It is in the log, and its handler cannot say under which id.
+    Unknown,
+}
+
+fn judge(response: &Response, method: &Method, appended: bool) -> Again {
+    let reads = *method == Method::GET || *method == Method::HEAD;
+    match response.extensions().get::<ApiError>() {
+        Some(ApiError::Moved { resumed: Some(resumed), .. }) => Again::Resume(resumed.clone()),
+        Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) if reads || !appended => Again::Afresh,
+        Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) => Again::Unknown,
+        _ => Again::No,
+    }
+}
+
+pub(super) async fn through(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let forwarded = parts.headers.contains_key(FORWARDED);
+    if !forwarded {
+        parts.headers.remove(RESUMED);
+    }
+    let body = match parts.method {
+        Method::GET | Method::HEAD => Body::default(),
+        _ => match Body::from_request(Request::new(body), &()).await {
+            Ok(body) => body,
+            Err(error) => return error.into_response(),
+        },
+    };
+    let begun_us = api.clock.monotonic_us();
+    let waited_ms = || api.clock.monotonic_us().saturating_sub(begun_us) / 1_000;
+    let wait_ms = wait_ms(&parts.uri);
+    let at_most_ms = wait_ms.unwrap_or(0).clamp(HANDOVER_MAX_MS, WAIT_MS_MAX);
+    let mut resumed: Option<Resumed> = parts.headers.get(RESUMED).and_then(Resumed::of);
+    let (mut pause, mut stopping) = (PAUSE_MIN, api.stopping.clone());
+    loop {
+        let request = Request::from_parts(again(&parts, wait_ms, waited_ms()), body.0.clone().into());
+        let run = async {
+            let response = next.clone().run(request).await;
+            (response, APPENDED.with(Cell::get))
+        };
+        let (mut response, appended) = APPENDED.scope(Cell::new(false), run).await;
+        match judge(&response, &parts.method, appended) {
+            Again::No => return response,
+            Again::Unknown => return ApiError::OutcomeUnknown { request_id: None }.into_response(),
+            Again::Afresh => {}
+            Again::Resume(record) => {
+                if let Some(value) = record.header() {
+                    parts.headers.insert(RESUMED, value);
+                }
+                resumed = Some(record);
+            }
+        }
+        let place = match response.extensions().get::<ApiError>() {
+            Some(ApiError::PlaceUnavailable { place } | ApiError::Moved { place, .. }) => *place,
+            _ => return response,
+        };
+        let passed_on = forwarded && !api.status.owns(place);
+        // A stop ends the pause, and the waiting.
+        let stopped = !passed_on && tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok();
+        if passed_on || stopped || waited_ms() >= at_most_ms {
+            let token = resumed.as_ref().and_then(Resumed::header);
+            if let Some(record) = resumed {
+                response = ApiError::Moved { place, resumed: Some(record) }.into_response();
+            }
+            if passed_on {
+                response.headers_mut().insert(NOT_OWNER, YES);
+                token.map(|token| response.headers_mut().insert(RESUMED, token));
+            }
+            return response;
+        }
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// The request once more, asking to wait only for what is left.
+fn again(parts: &Parts, wait_ms: Option<u64>, waited_ms: u64) -> Parts {
+    let mut parts = parts.clone();
+    if let Some(wait_ms) = wait_ms.filter(|_| waited_ms > 0)
+        && let Some(uri) = with_query(&parts.uri, WAIT_MS, &wait_ms.saturating_sub(waited_ms).to_string())
+    {
+        parts.uri = uri;
+    }
+    parts
+}
+
+const WAIT_MS: &str = "waitMs";
+
+fn wait_ms(uri: &Uri) -> Option<u64> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(name, _)| *name == WAIT_MS).find_map(|(_, value)| value.parse().ok())
+}
+
+/// `uri` with this query parameter instead of those of its name. Name and value need no escape.
+pub(super) fn with_query(uri: &Uri, name: &str, value: &str) -> Option<Uri> {
+    let others = uri.query().unwrap_or_default().split('&').filter(|pair| {
+        let its_name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+        !pair.is_empty() && its_name != name
+    });
+    let mut query: String = others.flat_map(|pair| [pair, "&"]).collect();
+    query.push_str(name);
+    query.push('=');
+    query.push_str(value);
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{}?{query}", uri.path()).parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_log_is_told_as_it_is_read() {
+        let resumed = Resumed { position: PositionToken { place: 2, offset: 17 }, id: "req_2_a-b-c".to_owned() };
+        assert_eq!(Resumed::of(&resumed.header().unwrap()), Some(resumed));
+        for bad in ["", "2", "2-17", "x-1-id", "2--1-id"] {
+            assert_eq!(Resumed::of(&HeaderValue::from_static(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_parameter_is_replaced_and_the_others_stay() {
+        let uri: Uri = "/a/%20b?after=0-1&waitMs=30000&x".parse().unwrap();
+        assert_eq!(wait_ms(&uri), Some(30_000));
+        assert_eq!(with_query(&uri, WAIT_MS, "7").unwrap(), "/a/%20b?after=0-1&x&waitMs=7");
+        assert_eq!(with_query(&"/a".parse().unwrap(), "after", "0-1").unwrap(), "/a?after=0-1");
+        for none in ["/a", "/a?waitMs", "/a?waitMs=x", "/a?wait=1"] {
+            assert_eq!(wait_ms(&none.parse().unwrap()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_done_is_done_again() {
+        let of = |error: ApiError, method: Method, appended| judge(&error.into_response(), &method, appended);
+        let unavailable = || ApiError::PlaceUnavailable { place: 0 };
+        assert!(matches!(of(unavailable(), Method::POST, false), Again::Afresh));
+        assert!(matches!(of(unavailable(), Method::POST, true), Again::Unknown));
+        assert!(matches!(of(unavailable(), Method::GET, true), Again::Afresh));
+        let moved = |resumed| ApiError::Moved { place: 0, resumed };
+        assert!(matches!(of(moved(None), Method::GET, false), Again::Afresh));
+        assert!(matches!(of(moved(None), Method::POST, true), Again::Unknown));
+        let record = Resumed { position: PositionToken { place: 0, offset: 1 }, id: "r".to_owned() };
+        assert!(matches!(of(moved(Some(record)), Method::POST, true), Again::Resume(_)));
+        assert!(matches!(of(ApiError::LogUnavailable, Method::POST, false), Again::No));
+        assert!(matches!(of(ApiError::OutcomeUnknown { request_id: None }, Method::GET, false), Again::No));
+    }
+}
