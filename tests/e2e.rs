@@ -17,4 +17,5 @@ mod seeds;
 #[path = "e2e/settings.rs"]
 mod settings;
 #[path = "support/mod.rs"]
+#[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;
