@@ -229,6 +229,12 @@ impl Api {
         self.wait(view.place(), woken, at_most).await
     }
 
+    /// Waits for the decision of a record that this request has appended. Never fails: the record is in the log, and if its place moves away meanwhile
+    /// somebody else decides it. "Not now" would make the client ask a second time.
+    pub async fn wait_decision(&self, view: &TaskView, offset: i64, at_most: Duration) -> Waited {
+        self.wait_position(view, offset, at_most).await.unwrap_or(Waited::Late)
+    }
+
     /// Waits for a ticket's callback.
     ///
     /// # Errors

@@ -214,7 +214,7 @@ async fn answer_to(
     let mut response = match (wish.answer, offset) {
         (Answer::Outcome, offset) => {
             let waited = match offset {
-                Some(offset) => api.wait_position(view, offset, DECISION_MAX).await?,
+                Some(offset) => api.wait_decision(view, offset, DECISION_MAX).await,
                 None => Waited::Committed,
             };
             match waited {

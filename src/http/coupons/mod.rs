@@ -141,7 +141,7 @@ async fn carry_out(
     let record =
         Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id: &id, kind: "coupon.command" };
     let appended = api.append(&record, asked).await?;
-    match api.wait_position(view, appended.offset, DECISION_MAX).await? {
+    match api.wait_decision(view, appended.offset, DECISION_MAX).await {
         Waited::Late => Ok((id, Carried::Undecided)),
         // A record without a row is one that could not be read; we wrote it, so that is ours.
         Waited::Committed => match outcome(false)? {
