@@ -13,7 +13,7 @@ fn each_of_two_replicas_is_killed_in_turn() {
     scene.open("named", Some("named"));
     scene.load().during(|| {
         scene.join("nameless", None);
-        for _ in 0..2 * rounds() {
+        for _ in 0..rounds() {
             scene.load().wait_for_answers(30 + usize::try_from(dice.below(100)).unwrap());
             scene.kill9("named");
             scene.launch("named");

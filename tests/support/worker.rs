@@ -167,7 +167,10 @@ impl Worker {
     pub(crate) fn create_policy(&self, id: &str, total: u64) {
         let body = serde_json::json!({"policyId": id, "title": format!("쿠폰 {id}"), "totalQuantity": total});
         let answer = self.post("/api/coupons/policies", &body);
-        assert_eq!(answer.status(), 201, "{}", answer.text().unwrap());
+        let status = answer.status();
+        assert!(status == 201 || status == 202, "{status}: {}", answer.text().unwrap());
+        // 202: it takes longer than an answer may.
+        wait::until("the policy is there", || self.get(&format!("/api/coupons/policies/{id}")).status() == 200);
     }
 
     pub(crate) fn policy(&self, id: &str) -> Value {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Longer than a worker waits for a decision; whoever is silent longer has stopped.
-const ANSWER_MAX: Duration = Duration::from_secs(6);
+const ANSWER_MAX: Duration = Duration::from_secs(4);
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -41,26 +41,41 @@ impl<'a> Client<'a> {
     }
 
     pub(super) fn run(mut self, done: &AtomicBool) {
-        let sale = self.load.sale;
         let mut n = 0_u64;
         while !done.load(Ordering::SeqCst) {
             n += 1;
-            let nth = self.dice.below(sale.policies.len() as u64);
-            let policy = &sale.policies[usize::try_from(nth).unwrap()].0;
-            // Most answer at once, some wait for the decision.
-            let strategy = if self.dice.one_in(8) { "v1" } else { "v3" };
-            if self.dice.one_in(10) {
-                self.once(policy, &format!("once-{}-{n}", self.lane), strategy);
+            if self.dice.one_in(6) {
+                self.pass_by(n);
             } else {
-                let user = format!("u{}", self.dice.below(sale.users));
-                let key = format!("lane-{}-{n}", self.lane);
-                let accepted = self.buy(policy, &user, &key, strategy, &|| done.load(Ordering::SeqCst));
-                if let Some(id) = accepted.filter(|_| self.dice.one_in(5)) {
-                    self.ask(&id);
-                }
+                self.come_again(n, done);
             }
             wait::pass(self.load.pause);
         }
+    }
+
+    fn any_policy(&mut self) -> &'a str {
+        let policies = &self.load.sale.policies;
+        &policies[usize::try_from(self.dice.below(policies.len() as u64)).unwrap()].0
+    }
+
+    /// Somebody who may have been here before, and who tries until he is answered.
+    fn come_again(&mut self, n: u64, done: &AtomicBool) {
+        let policy = self.any_policy();
+        // Most are answered at once, some wait for the decision.
+        let strategy = if self.dice.one_in(8) { "v1" } else { "v3" };
+        let user = format!("u{}", self.dice.below(self.load.sale.users));
+        let key = format!("lane-{}-{n}", self.lane);
+        let accepted = self.buy(policy, &user, &key, strategy, &|| done.load(Ordering::SeqCst));
+        if let Some(id) = accepted.filter(|_| self.dice.one_in(5)) {
+            self.ask(&id);
+        }
+    }
+
+    /// Somebody who comes once.
+    pub(super) fn pass_by(&mut self, n: u64) {
+        let policy = self.any_policy();
+        let strategy = if self.dice.one_in(3) { "v1" } else { "v3" };
+        self.once(policy, &format!("once-{}-{n}", self.lane), strategy);
     }
 
     /// A request that waits for its decision, until it has it.

@@ -106,6 +106,16 @@ impl Load<'_> {
         wait::until("more answers", || self.ledger.answered() >= wanted);
     }
 
+    /// Requests of users who come once each and do not ask twice, one after the other. Returns how many were told that nothing was accepted.
+    pub(crate) fn passers_by(&self, lane: u64, count: u64) -> usize {
+        let refused = || self.ledger.refused.lock().unwrap().len();
+        let (before, mut client) = (refused(), Client::new(self, lane));
+        for n in 0..count {
+            client.pass_by(n);
+        }
+        refused() - before
+    }
+
     /// Returns when everything that is in the log is decided: a last request in each place has its outcome, and since records that came to the
     /// wrong place go on to the right one, another after that.
     pub(crate) fn settle(&self) {
