@@ -5,13 +5,17 @@
 #   kafka.sh down             stop them and delete their data
 #   kafka.sh kill N           kill -9 broker N (1 to 3); its data stays
 #   kafka.sh start N          start broker N again on its data; returns when it serves
+#   kafka.sh pause N          stop broker N where it stands (SIGSTOP): connections stay open, nothing is answered
+#   kafka.sh resume N         let it go on (SIGCONT)
 #   kafka.sh brokers          print the bootstrap servers
 #   kafka.sh topics ARGS      kafka-topics              kafka.sh groups ARGS    kafka-consumer-groups
 #   kafka.sh consume ARGS     kafka-console-consumer    kafka.sh produce ARGS   kafka-console-producer
 #
 # KAFKA_HOME_DIR   settings, data and logs of one cluster; another directory is another cluster   (./.kafka)
 # KAFKA_PORT_BASE  first of six ports: brokers on the first three, controllers on the rest;
-#                  `auto` takes six free ones                                                    (9092)
+#                  `auto` takes free ones                                                        (9092)
+# KAFKA_DETOURS    ports of 127.0.0.1, comma-separated, one for each broker: it listens a second time, six ports above its own, and tells
+#                  clients who come that way to come back through the n-th of these, where a proxy of yours is (none)
 # KAFKA_HEAP       heap of a broker                                                               (512m)
 # KAFKA_JVM_OPTS   more options for a broker's JVM                                                (none)
 # KAFKA_BROKERS    bootstrap servers for the tools                                                (this cluster's)
@@ -83,31 +87,37 @@ ids() {
 
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-six_are_free() {
+# Brokers, controllers, detours: three each.
+all_are_free() {
   local port
-  for port in $(seq "$1" $(($1 + 5))); do port_is_free "$port" || return 1; done
+  for port in $(seq "$1" $(($1 + 8))); do port_is_free "$port" || return 1; done
 }
 
 # Below 32768, where Linux takes the ports of outgoing connections from. Random, so that two callers rarely meet; `up` tries again if they do.
 free_base() {
   local base
   for _ in $(seq 100); do
-    base=$((20000 + (RANDOM % 2000) * 6))
-    six_are_free "$base" && echo "$base" && return
+    base=$((20000 + (RANDOM % 1400) * 9))
+    all_are_free "$base" && echo "$base" && return
   done
-  die "no six free ports found"
+  die "no nine free ports found"
 }
 
 # A killed broker may register again only after its session has ended, hence the short session.
 configure() {
-  local n=$1 count=$2 base=$3 voters="" i
+  local n=$1 count=$2 base=$3 voters="" listen="" advertise="" i
+  if [ -n "${KAFKA_DETOURS:-}" ]; then
+    listen=",DETOUR://127.0.0.1:$((base + 5 + n))"
+    advertise=",DETOUR://127.0.0.1:$(cut -d, -f"$n" <<<"$KAFKA_DETOURS")"
+  fi
   for i in $(seq "$count"); do voters="$voters${voters:+,}$i@localhost:$((base + 2 + i))"; done
   cat >"$home/$n.properties" <<P
 process.roles=broker,controller
 node.id=$n
 controller.quorum.voters=$voters
-listeners=PLAINTEXT://localhost:$((base - 1 + n)),CONTROLLER://localhost:$((base + 2 + n))
-advertised.listeners=PLAINTEXT://localhost:$((base - 1 + n))
+listeners=PLAINTEXT://localhost:$((base - 1 + n)),CONTROLLER://localhost:$((base + 2 + n))$listen
+advertised.listeners=PLAINTEXT://localhost:$((base - 1 + n))$advertise
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$home/data$n
@@ -212,6 +222,12 @@ up() {
   die "five times somebody else was faster to take the free ports"
 }
 
+signal_broker() {
+  local pid
+  pid=$(pid_of "$2") || die "broker $2 does not run"
+  kill "$1" "$pid"
+}
+
 known() { [ -f "$home/${1:-none}.properties" ] || die "there is no broker '${1:-}' in $home"; }
 
 restart() {
@@ -226,6 +242,8 @@ case "${1:-}" in
   down) down ;;
   kill) known "${2:-}" && kill_broker "$2" ;;
   start) restart "${2:-}" ;;
+  pause) known "${2:-}" && signal_broker -STOP "$2" ;;
+  resume) known "${2:-}" && signal_broker -CONT "$2" ;;
   brokers) brokers ;;
   topics) shift && tool org.apache.kafka.tools.TopicCommand "$@" ;;
   groups) shift && tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand "$@" ;;

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
 
+#[path = "e2e/auditor.rs"]
+mod auditor;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/coupon_flow.rs"]
@@ -19,4 +21,5 @@ mod seeds;
 #[path = "e2e/settings.rs"]
 mod settings;
 #[path = "support/mod.rs"]
+#[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;

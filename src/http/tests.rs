@@ -9,10 +9,13 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::ports::record::{Appended, NewRecord};
 use holdfast_engine::stream_thread;
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_state::{RocksStores, StateConfig};
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -20,8 +23,24 @@ use tower::ServiceExt;
 
 const PLACES: u32 = 3;
 
+/// An appender before whose next append something happens.
+struct Eventful {
+    inner: Arc<dyn Appender>,
+    before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Appender for Eventful {
+    fn append(&self, record: NewRecord<'_>, done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>) {
+        if let Some(before) = self.before.lock().take() {
+            before();
+        }
+        self.inner.append(record, done);
+    }
+}
+
 struct Worker {
     api: Api,
+    appender: Arc<Eventful>,
     stream: Option<stream::Running>,
     observer: Option<observer::Observer>,
     stop: watch::Sender<bool>,
@@ -33,6 +52,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
     let dir = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let log: Arc<dyn Log> = EmbeddedLog::open(EmbeddedConfig::new(dir.path().join("log"), clock.clone())).unwrap();
+    let appender = Arc::new(Eventful { inner: log.appender().unwrap(), before: Mutex::default() });
     let registry = Registry::new();
     let (stop, stopping) = watch::channel(false);
     let settings = ApiSettings {
@@ -46,7 +66,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
         settings,
         topologies: holdfast_topologies::all(),
         clock,
-        appender: log.appender().unwrap(),
+        appender: appender.clone(),
         log,
         queries: Arc::new(Queries::default()),
         status: Status::default(),
@@ -57,7 +77,8 @@ fn idle(admin_token: Option<&str>) -> Worker {
         loaded: Arc::new(AtomicBool::new(true)),
         stopping,
     });
-    Worker { api: api.listening_on("127.0.0.1:1".parse().unwrap()), stream: None, observer: None, stop, _dir: dir }
+    let api = api.listening_on("127.0.0.1:1".parse().unwrap());
+    Worker { api, appender, stream: None, observer: None, stop, _dir: dir }
 }
 
 /// A worker that runs, with the sample policy.
@@ -270,6 +291,28 @@ async fn the_synchronous_forms_answer_with_the_outcome_and_a_retry_with_the_same
     let (response, json) = worker.post(uri, &[("idempotency-key", "l")], body).await;
     is_problem(&response, &json, StatusCode::CONFLICT, "DUPLICATE_REQUEST");
     worker.stop().await;
+}
+
+/// What is in the log will be decided, if not here: no client may be told "not now" about it, and ask a second time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_whose_place_moves_away_after_the_append_is_not_refused() {
+    for (uri, body) in [
+        ("/api/coupons/issue?strategy=v1", r#"{"policyId":1,"userId":7}"#),
+        ("/api/coupons/policies", r#"{"policyId":"2","title":"t","totalQuantity":1}"#),
+    ] {
+        let mut worker = running().await;
+        let (stream, runtime) = (worker.stream.take().unwrap(), tokio::runtime::Handle::current());
+        *worker.appender.before.lock() = Some(Box::new(move || {
+            let stop = move || runtime.block_on(stream.stop(Duration::from_secs(10)));
+            std::thread::spawn(stop).join().unwrap().unwrap();
+        }));
+        let (response, json) = worker.post(uri, &[], body).await;
+        is_problem(&response, &json, StatusCode::SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN");
+        assert!(json["requestId"].is_string(), "it can be asked for: {json}");
+        let (response, json) = worker.post(uri, &[], body).await;
+        is_problem(&response, &json, StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE");
+        worker.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

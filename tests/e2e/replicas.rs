@@ -50,8 +50,8 @@ fn running_at(worker: &Worker, owner: &str) -> usize {
 }
 
 /// Setbacks that cost a writer.
-fn writers_lost(worker: &Worker) -> u64 {
-    let count = |reaction: &str| worker.metric(&format!("holdfast_setbacks_total{{reaction=\"{reaction}\"}}"));
+fn writers_lost(worker: &Worker) -> f64 {
+    let count = |reaction: &str| worker.metric("holdfast_setbacks_total", &format!("reaction=\"{reaction}\""));
     count("fenced") + count("unknown")
 }
 
@@ -199,13 +199,13 @@ fn places_are_shared_handed_over_and_taken_over() {
     client.sees_progress();
     client.felt("a second worker comes");
     everybody_knows_everything([&stays, &comes]);
-    assert_eq!(writers_lost(&stays), 0, "{}", stays.said());
+    assert!(writers_lost(&stays) < 1.0, "{}", stays.said());
 
     assert!(comes.terminate().success());
     client.sees_progress();
     client.felt("it stops");
     wait::until("all at the first", || running_at(&stays, &stays.url) == PARTITIONS as usize);
-    assert_eq!(writers_lost(&stays), 0, "{}", stays.said());
+    assert!(writers_lost(&stays) < 1.0, "{}", stays.said());
 
     let comes = Worker::start(&second);
     wait::until("places at both again", || running_at(&stays, &comes.url) > 0);
@@ -218,7 +218,7 @@ fn places_are_shared_handed_over_and_taken_over() {
     client.sees_progress();
     println!("kill -9 without WORKER_ID: taken over after {taken_ms} ms");
     client.felt("it is killed");
-    assert_eq!(writers_lost(&stays), 0, "{}", stays.said());
+    assert!(writers_lost(&stays) < 1.0, "{}", stays.said());
 
     let promised = client.stop();
     let lag = std::process::Command::new(env!("CARGO_BIN_EXE_stream-worker"))
@@ -254,7 +254,7 @@ fn a_named_worker_comes_back_to_its_places_and_a_sleeper_does_no_harm() {
     println!("kill -9 with WORKER_ID: at work again after {} ms", (clock.monotonic_us() - killed_us) / 1_000);
     client.sees_progress();
     client.felt("it is killed and started again");
-    assert_eq!(writers_lost(&one), 0, "the other is left alone: {}", one.said());
+    assert!(writers_lost(&one) < 1.0, "the other is left alone: {}", one.said());
 
     two.signal("STOP");
     wait::until("the other has taken over", || running_at(&one, &one.url) == PARTITIONS as usize);

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 pub(crate) struct Cluster {
     home: tempfile::TempDir,
     pub(crate) brokers: String,
+    /// Ports of proxies, comma-separated, one for each broker; empty without.
+    detours: String,
 }
 
 fn script() -> PathBuf {
@@ -15,12 +17,34 @@ fn script() -> PathBuf {
 
 impl Cluster {
     pub(crate) fn start(count: u32) -> Self {
+        Self::begin(count, String::new())
+    }
+
+    /// One whose brokers are also reached through proxies on these ports, one for each broker. A proxy finds its broker by [`Cluster::detour`].
+    pub(crate) fn start_behind(proxies: &[u16]) -> Self {
+        let detours: Vec<String> = proxies.iter().map(u16::to_string).collect();
+        Self::begin(u32::try_from(proxies.len()).unwrap(), detours.join(","))
+    }
+
+    fn begin(count: u32, detours: String) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut cluster = Self { home, brokers: String::new() };
+        let mut cluster = Self { home, brokers: String::new(), detours };
         let up = cluster.run(&["up", &count.to_string()]);
         assert!(up.status.success(), "kafka.sh up: {}{}", text(&up.stdout), text(&up.stderr));
         cluster.brokers = text(&cluster.run(&["brokers"]).stdout).trim().to_owned();
         cluster
+    }
+
+    /// Port on which broker `nth` (from 0) expects what comes through its proxy: six above its own.
+    pub(crate) fn detour(&self, nth: usize) -> u16 {
+        let address = self.brokers.split(',').nth(nth).unwrap();
+        address.rsplit(':').next().unwrap().parse::<u16>().unwrap() + 6
+    }
+
+    /// `kill`, `start`, `pause` or `resume` of broker `n`, from 1.
+    pub(crate) fn to_broker(&self, verb: &str, n: u32) {
+        let done = self.run(&[verb, &n.to_string()]);
+        assert!(done.status.success(), "kafka.sh {verb} {n}: {}{}", text(&done.stdout), text(&done.stderr));
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
@@ -30,6 +54,7 @@ impl Cluster {
             .env("KAFKA_HOME_DIR", self.home.path())
             .env("KAFKA_PORT_BASE", "auto")
             .env("KAFKA_HEAP", "384m")
+            .env("KAFKA_DETOURS", &self.detours)
             .output()
             .unwrap()
     }

@@ -1,6 +1,21 @@
-//! What the tests from outside need: a broker, a worker, a way to read topics.
+//! What the tests from outside need: brokers, workers, a crowd, things that break, an auditor.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `broker`, `worker` | processes of ours, gone when dropped |
+//! | `proxy` | between a worker and a broker: requests that are late, lost, or answered to nobody |
+//! | `load`, `ledger` | clients and a producer that never give up, and what they were told |
+//! | `audit` | what must be true afterwards, whatever happened |
+//! | `topics` | reading and writing topics beside the worker |
+//! | `dice`, `rounds`, `wait` | chance that can be repeated, how long to go on, waiting for a condition |
 
+pub(crate) mod audit;
 pub(crate) mod broker;
+pub(crate) mod dice;
+pub(crate) mod ledger;
+pub(crate) mod load;
+pub(crate) mod proxy;
+pub(crate) mod rounds;
 pub(crate) mod topics;
 pub(crate) mod wait;
 pub(crate) mod worker;

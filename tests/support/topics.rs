@@ -13,6 +13,8 @@ use std::time::Duration;
 use stream_worker::clock::SystemClock;
 
 pub(crate) const PARTITIONS: u32 = 3;
+/// Where requests for coupons come in.
+pub(crate) const INBOX: &str = "coupon-issue-requests";
 
 /// A record of a topic, copied.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,3 +12,12 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
+
+/// Lets `duration` pass: for outages that last so long, and for load that is to be modest; never for something to happen.
+#[expect(clippy::disallowed_methods, reason = "a test waits by the real clock")]
+pub(crate) fn pass(duration: Duration) {
+    let end = Instant::now() + duration;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
+    }
+}

@@ -35,6 +35,19 @@ impl Setup {
         setup
     }
 
+    /// One of several replicas on these brokers: it has a disk of its own below `data`, and joins the group as `member` if that is set.
+    pub(crate) fn replica(data: &Path, brokers: &str, name: &str, member: Option<&str>) -> Self {
+        let own = data.join(name);
+        std::fs::create_dir_all(&own).unwrap();
+        let mut setup = Self::kafka(&own, brokers);
+        setup.args = vec!["run".to_owned()];
+        setup.env.remove("WORKER_ID");
+        if let Some(member) = member {
+            setup.env.insert("WORKER_ID".to_owned(), member.to_owned());
+        }
+        setup
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-worker"));
         command.args(&self.args).env_clear().envs(&self.env).current_dir(&self.data).stdin(Stdio::null());
@@ -44,7 +57,7 @@ impl Setup {
 
 /// A running worker; killed when dropped.
 pub(crate) struct Worker {
-    child: Child,
+    child: Mutex<Child>,
     pub(crate) url: String,
     output: Arc<Mutex<Vec<String>>>,
     client: Client,
@@ -53,28 +66,36 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts one and waits for its ready line.
     pub(crate) fn start(setup: &Setup) -> Self {
+        let worker = Self::launch(setup);
+        worker.wait_for_line("ready line", |line| line.starts_with("stream-worker ready ").then_some(()));
+        worker
+    }
+
+    /// Starts one and waits until it listens. It is not ready then, and owns nothing.
+    pub(crate) fn launch(setup: &Setup) -> Self {
         let mut child = setup.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);
         let client = Client::builder().timeout(Duration::from_secs(40)).build().unwrap();
-        let mut worker = Self { child, url: String::new(), output, client };
-        wait::until("ready line", || {
-            let ended = worker.child.try_wait().unwrap();
-            assert!(ended.is_none(), "worker ended with {ended:?}:\n{}", worker.said());
-            match worker.ready_line() {
-                Some(line) => {
-                    worker.url = format!("http://{}", line.split_once("http=").unwrap().1.split(' ').next().unwrap());
-                    true
-                }
-                None => false,
-            }
+        let mut worker = Self { child: Mutex::new(child), url: String::new(), output, client };
+        let address = worker.wait_for_line("address", |line| {
+            Some(line.split_once("listening, not yet ready")?.1.split_once("http=\"")?.1.split('"').next()?.to_owned())
         });
+        worker.url = format!("http://{address}");
         worker
     }
 
-    fn ready_line(&self) -> Option<String> {
-        self.output.lock().unwrap().iter().find(|line| line.starts_with("stream-worker ready ")).cloned()
+    /// What `find` finds in a line of its output, once there is one.
+    fn wait_for_line<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        let mut found = None;
+        wait::until(what, || {
+            found = self.output.lock().unwrap().iter().find_map(|line| find(line));
+            let ended = self.child.lock().unwrap().try_wait().unwrap();
+            assert!(found.is_some() || ended.is_none(), "worker ended with {ended:?}:\n{}", self.said());
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     /// All it has written.
@@ -82,24 +103,24 @@ impl Worker {
         self.output.lock().unwrap().join("\n")
     }
 
-    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn kill9(self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Sends it a signal, `STOP` say.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.child.lock().unwrap().id().to_string();
         assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
     }
 
-    pub(crate) fn kill9(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     /// SIGTERM, and how it ended.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    pub(crate) fn terminate(self) -> ExitStatus {
+        self.signal("TERM");
         let mut status = None;
         wait::until("worker stops on SIGTERM", || {
-            status = self.child.try_wait().unwrap();
+            status = self.child.lock().unwrap().try_wait().unwrap();
             status.is_some()
         });
         status.unwrap()
@@ -123,17 +144,33 @@ impl Worker {
         self.client.post(format!("{}{path}", self.url)).header("idempotency-key", key).json(body).send().ok()
     }
 
-    /// A counter of `/metrics`, 0 while it has never counted.
-    pub(crate) fn metric(&self, name_and_labels: &str) -> u64 {
+    /// The places it owns, as it says itself; none when it does not answer.
+    pub(crate) fn places(&self) -> Vec<u32> {
+        let Ok(answer) = self.client.get(format!("{}/health/ready", self.url)).send() else { return Vec::new() };
+        let Ok(health) = answer.json::<Value>() else { return Vec::new() };
+        let runs = |task: &&Value| task["state"] == "Running";
+        let tasks = health["tasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut places: Vec<u32> =
+            tasks.iter().filter(runs).map(|task| u32::try_from(task["place"].as_u64().unwrap()).unwrap()).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// The sum of a metric over all series whose labels contain `label`.
+    pub(crate) fn metric(&self, name: &str, label: &str) -> f64 {
         let text = self.get("/metrics").text().unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix(name_and_labels)?.strip_prefix(' ')?.parse().ok());
-        line.unwrap_or(0)
+        let series = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        series.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
     }
 
     pub(crate) fn create_policy(&self, id: &str, total: u64) {
         let body = serde_json::json!({"policyId": id, "title": format!("쿠폰 {id}"), "totalQuantity": total});
         let answer = self.post("/api/coupons/policies", &body);
-        assert_eq!(answer.status(), 201, "{}", answer.text().unwrap());
+        let status = answer.status();
+        assert!(status == 201 || status == 202, "{status}: {}", answer.text().unwrap());
+        // 202: it takes longer than an answer may.
+        wait::until("the policy is there", || self.get(&format!("/api/coupons/policies/{id}")).status() == 200);
     }
 
     pub(crate) fn policy(&self, id: &str) -> Value {
@@ -156,8 +193,9 @@ impl Drop for Worker {
         if std::thread::panicking() {
             eprintln!("---- worker said:\n{}", self.said());
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

@@ -146,6 +146,14 @@ impl Group {
             self.answer(&asked)?;
             notes = self.watch.notes.lock();
         }
+        if self.death().is_some() {
+            // What it still holds counts for nobody, its proof least of all.
+            let all: Vec<u32> = notes.owned.iter().copied().collect();
+            notes.lose(&all);
+            notes.wanted.clear();
+            notes.proof = None;
+            return Ok(std::mem::take(&mut notes.changes));
+        }
         let changes = std::mem::take(&mut notes.changes);
         match trouble {
             Some(error) if changes.is_empty() => Err(error),
@@ -153,11 +161,16 @@ impl Group {
         }
     }
 
+    /// Why this consumer will never be a member again. For librdkafka that is final; whoever still wants to be one makes another.
+    pub(crate) fn death(&self) -> Option<String> {
+        self.consumer.client().fatal_error().map(|(_, why)| why)
+    }
+
     /// Only what cannot be ridden out is an error of the membership.
     fn judge(&self, error: &KafkaError) -> Option<LogError> {
         let code = error.rdkafka_error_code()?;
         match code {
-            Code::Fatal | Code::FencedInstanceId | Code::UnreleasedInstanceId => {
+            Code::FencedInstanceId | Code::UnreleasedInstanceId => {
                 Some(LogError::Fenced(format!("another process is the same member of the group: {error}")))
             }
             code if reaction::forbids(code) => Some(LogError::Fatal(format!("{}: {error}", self.topic))),

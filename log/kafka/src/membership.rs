@@ -17,14 +17,21 @@ use std::time::Duration;
 
 /// How long tombstones of claims stay readable. (None are written.)
 const TOMBSTONES_MS: i64 = 7 * 24 * 3_600 * 1_000;
+/// Sessions from one new member to the next, of those that were thrown out for good: two processes under one name are to take turns, not to fight.
+const REJOIN_SESSIONS: u64 = 2;
 /// An append fails by itself before this.
 const APPEND_WAIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct KafkaMembership {
     config: KafkaConfig,
     appender: Arc<KafkaAppender>,
+    member: Member,
+    /// The placement topic.
+    topic: String,
     /// `None` after leaving.
     group: Option<Group>,
+    /// When it may be joined again after it has thrown us out for good.
+    rejoin_from_us: u64,
     generation: Generation,
     claims: Claims,
     /// As whom we have claimed each place.
@@ -60,12 +67,38 @@ impl KafkaMembership {
         Ok(Self {
             config: config.clone(),
             appender: Arc::clone(appender),
+            member: member.clone(),
+            topic,
+            rejoin_from_us: 0,
             generation: group.generation(),
             group: Some(group),
             claims,
             ours: vec![None; member.places as usize],
             fenced: BTreeSet::new(),
         })
+    }
+
+    /// A member that the group has thrown out for good is replaced by a new one.
+    ///
+    /// It happens without anybody's fault: while the coordinator is away, librdkafka takes the session for lost, forgets its member id and joins
+    /// again under its static name, and of two such attempts the later one fences the earlier, which librdkafka calls fatal
+    /// (librdkafka issue 3437). A worker that left it at that would sell nothing any more, alive and well.
+    fn join_again(&mut self) -> Result<(), LogError> {
+        let Some(why) = self.group.as_ref().and_then(Group::death) else { return Ok(()) };
+        let now_us = self.config.clock.monotonic_us();
+        if now_us < self.rejoin_from_us {
+            return Ok(());
+        }
+        self.rejoin_from_us = now_us + REJOIN_SESSIONS * u64::from(self.config.session_timeout_ms) * 1_000;
+        tracing::warn!(
+            why,
+            worker = self.member.worker,
+            "thrown out of the group, joining again: is the worker's name its own?"
+        );
+        // The old one goes first: they have the same name.
+        self.group = None;
+        self.group = Some(Group::join(&self.config, &self.member, &self.topic)?);
+        Ok(())
     }
 
     /// Writes a claim, durably, and returns when it is there.
@@ -132,6 +165,7 @@ impl Membership for KafkaMembership {
                 }
             }
         }
+        self.join_again()?;
         Ok(changes)
     }
 

@@ -64,6 +64,33 @@ fn a_static_member_that_restarts_has_its_places_back_and_disturbs_nobody() {
     });
 }
 
+/// For librdkafka a member whose name another has taken is dead for good; a worker is not: when the name is free again, it has its places.
+#[test]
+fn a_member_whose_name_was_taken_joins_again() {
+    let log = brokers().connect();
+    let app = brokers().fresh("app");
+    let (mut of_robbed, mut of_robber) = (BTreeSet::new(), BTreeSet::new());
+    let mut robbed = log.membership(&member(&app, Some("name"), 4)).expect("joined");
+    until("all places", || {
+        serve(&mut *robbed, &mut of_robbed);
+        of_robbed.len() == 4
+    });
+    let mut robber = log.membership(&member(&app, Some("name"), 4)).expect("joined");
+    until("the robber has them", || {
+        serve(&mut *robber, &mut of_robber);
+        of_robber.len() == 4
+    });
+    until("the robbed hears of it", || {
+        serve(&mut *robbed, &mut of_robbed);
+        of_robbed.is_empty()
+    });
+    robber.leave().expect("left");
+    until("they are back", || {
+        serve(&mut *robbed, &mut of_robbed);
+        of_robbed.len() == 4
+    });
+}
+
 #[test]
 fn a_generation_is_renewed_by_a_rebalance_that_moves_nothing() {
     let log = brokers().connect();

@@ -1,0 +1,40 @@
+//! Requests of a transaction are late, lost, answered to nobody, and late after they were sent again.
+
+use crate::scene::Scene;
+use crate::support::dice::Dice;
+use crate::support::proxy::{Api, Fault, Proxies};
+use crate::support::rounds::rounds;
+use crate::support::wait;
+
+#[test]
+fn requests_of_transactions_are_lost_late_and_unanswered() {
+    let proxies = Proxies::new(1);
+    let scene = Scene::behind(&proxies.ports(), proxies.brokers());
+    proxies.0[0].lead_to(scene.cluster.detour(0));
+    scene.open("a", Some("a"));
+    let mut dice = Dice::new(26);
+    scene.load().during(|| {
+        for _ in 0..rounds() {
+            let mut faults = Vec::new();
+            for api in [Api::Produce, Api::AddOffsetsToTxn, Api::EndTxn, Api::TxnOffsetCommit] {
+                let ms = 50 + dice.below(1_000);
+                faults.extend([Fault::Delay(ms), Fault::Lost, Fault::Unanswered, Fault::Late(ms)].map(|f| (api, f)));
+            }
+            // The end of a transaction is where it matters whether it was done.
+            let ms = 50 + dice.below(1_000);
+            faults.extend([Fault::Unanswered, Fault::Late(ms), Fault::Lost].map(|f| (Api::EndTxn, f)));
+            dice.shuffle(&mut faults);
+            for (api, fault) in faults {
+                scene.load().wait_for_answers(5 + usize::try_from(dice.below(30)).unwrap());
+                proxies.arm(api, fault);
+                wait::until("the fault strikes", || proxies.has_struck());
+                println!("{api:?} {fault:?}; unknown so far: {}", scene.setbacks("unknown"));
+            }
+        }
+        scene.load().wait_for_answers(50);
+    });
+    // Only an EndTxn that was lost or answered to nobody needs this, but those do.
+    let unknown = scene.setbacks("unknown");
+    assert!(unknown >= 3 * rounds(), "{unknown} times a writer was replaced because nobody knew");
+    scene.audit();
+}

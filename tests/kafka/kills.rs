@@ -1,0 +1,31 @@
+//! Replicas die.
+
+use crate::scene::Scene;
+use crate::support::dice::Dice;
+use crate::support::rounds::rounds;
+use crate::support::wait;
+
+/// One comes back under its name before the group has noticed; the places of the other, which has none, are taken over first.
+#[test]
+fn each_of_two_replicas_is_killed_in_turn() {
+    let scene = Scene::with_brokers(1);
+    let mut dice = Dice::new(7);
+    scene.open("named", Some("named"));
+    scene.load().during(|| {
+        scene.join("nameless", None);
+        for _ in 0..rounds() {
+            scene.load().wait_for_answers(30 + usize::try_from(dice.below(100)).unwrap());
+            scene.kill9("named");
+            scene.launch("named");
+            scene.settle_places();
+
+            scene.load().wait_for_answers(30 + usize::try_from(dice.below(100)).unwrap());
+            scene.kill9("nameless");
+            wait::until("its places are taken over", || scene.places("named").len() == 3);
+            scene.launch("nameless");
+            wait::until("it has places again", || !scene.places("nameless").is_empty());
+            scene.settle_places();
+        }
+    });
+    scene.audit();
+}

@@ -1,0 +1,60 @@
+//! No broker answers for half a minute: the workers say so, accept nothing, and go on when it is over.
+
+use crate::scene::Scene;
+use crate::support::rounds::rounds;
+use crate::support::wait;
+use crate::support::worker::Worker;
+use serde_json::Value;
+use std::time::Duration;
+
+const OUTAGE: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_broker_is_killed_and_comes_back() {
+    let scene = Scene::with_brokers(1);
+    outage(&scene, "kill", "start");
+    scene.audit();
+}
+
+/// Worse than dead: connections stay open and nobody answers.
+#[test]
+fn the_broker_stands_still_and_goes_on() {
+    let scene = Scene::with_brokers(1);
+    outage(&scene, "pause", "resume");
+    scene.audit();
+}
+
+fn outage(scene: &Scene, begin: &str, end: &str) {
+    scene.open("a", Some("a"));
+    scene.load().during(|| {
+        scene.join("b", None);
+        for round in 0..rounds() as u64 {
+            scene.load().wait_for_answers(100);
+            scene.cluster.to_broker(begin, 1);
+            for name in ["a", "b"] {
+                wait::until("health shows the trouble", || scene.on(name, shows_the_log_down));
+                assert_eq!(scene.on(name, |worker| worker.get("/health/live").status()), 200);
+            }
+            // Whoever comes now is told at once that nothing was accepted, and the audit looks whether that was true.
+            assert_eq!(scene.load().passers_by(2_000 + round, 20), 20);
+            wait::pass(OUTAGE);
+            assert_eq!(scene.load().passers_by(3_000 + round, 20), 20);
+            scene.cluster.to_broker(end, 1);
+            scene.settle_places();
+            for name in ["a", "b"] {
+                wait::until("health is well again", || {
+                    scene.on(name, |worker| worker.get("/health/ready").status() == 200)
+                });
+            }
+        }
+        scene.load().wait_for_answers(100);
+    });
+}
+
+/// Not ready, and the log is named.
+fn shows_the_log_down(worker: &Worker) -> bool {
+    let answer = worker.get("/health/ready");
+    let status = answer.status();
+    let health: Value = answer.json().unwrap();
+    status == 503 && health["log"]["status"] == "DOWN"
+}
