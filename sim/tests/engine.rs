@@ -14,5 +14,7 @@ mod delayed;
 mod effects;
 #[path = "engine/queries.rs"]
 mod queries;
+#[path = "engine/shadow.rs"]
+mod shadow;
 #[path = "engine/tally.rs"]
 mod tally;
