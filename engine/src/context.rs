@@ -5,6 +5,7 @@ use crate::delayed::{self, DelayedId};
 use crate::effect::{self, EffectId};
 use crate::key::{Key, prefix_end};
 use crate::misplaced;
+use crate::origin::Origin;
 use crate::position::Position;
 use crate::processor::ProcessError;
 use crate::table::Table;
@@ -299,13 +300,10 @@ impl Context<'_> {
         place_of(key, self.places)
     }
 
-    /// Where the record in hand first entered the log, before it was forwarded: its identity when it brings none.
+    /// Where the record in hand first entered the log, before it was forwarded or redriven: its identity when it brings none.
     #[must_use]
     pub fn origin(&self, record: &Record<'_>) -> String {
-        match record.header(misplaced::ORIGIN) {
-            Some(origin) => String::from_utf8_lossy(origin).into_owned(),
-            None => format!("{}-{}-{}", self.source, self.place, self.offset),
-        }
+        Origin::of(record).identity((self.source, self.place, self.offset))
     }
 
     /// Forwards a record that landed in a foreign place (a producer that set no key) to the place of `key`, inside this transaction, with its value

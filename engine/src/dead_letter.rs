@@ -20,6 +20,12 @@ pub mod header {
     pub const TIMESTAMP: &str = "X-Failed-Timestamp";
     /// Attempts made.
     pub const ATTEMPTS: &str = "X-Attempts";
+    /// Of a redriven record: the dead letter it was, as `<topic>-<partition>-<offset>`.
+    pub const REDRIVEN_FROM: &str = "X-Redriven-From";
+    /// Of a redriven record: how many times that dead letter has been put back, this time included.
+    pub const REDRIVE: &str = "X-Redrive-Attempt";
+    /// Of a redriven record: where it first entered the log. Unlike the others it outlives another burial, and with it the record's identity.
+    pub const ENTERED: &str = "x-entered";
 }
 
 /// Longest message kept, in bytes: an error may quote the input.

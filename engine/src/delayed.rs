@@ -8,7 +8,7 @@
 
 use crate::context::{Outbox, Output};
 use crate::key;
-use holdfast_ports::record::Topic;
+use holdfast_ports::record::{NewRecord, Topic};
 use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -63,6 +63,16 @@ pub(crate) fn encode(topic: &str, partition: u32, output: &Output<'_>, out: &mut
 
 fn decode(bytes: &[u8]) -> Result<Row<'_>, StoreError> {
     crate::codec::decode_borrowed(bytes).map_err(|e| StoreError::Corrupt(format!("delayed message: {e}")))
+}
+
+/// Shows the message that a row of the store holds to `each`.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for bytes of another shape.
+pub fn message(row: &[u8], each: &mut dyn FnMut(&NewRecord<'_>)) -> Result<(), StoreError> {
+    let Row { topic, partition, key, value, headers } = decode(row)?;
+    each(&NewRecord { topic, partition, key, value, headers: &headers });
+    Ok(())
 }
 
 /// What a task remembers of its delayed messages.

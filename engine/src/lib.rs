@@ -12,7 +12,8 @@
 //! | [`processor`], [`context`] | what a topology's author writes, and the verbs he has |
 //! | [`table`], [`key`], [`codec`] | typed stores: order-preserving keys, versioned rows |
 //! | [`stream_thread`], [`task`], [`commit`], [`restore`] | the heartbeat, a task's life, the transaction, the way back |
-//! | [`delayed`], [`effect`], [`dead_letter`], [`misplaced`] | what a task keeps for later, for outside, and what it cannot take |
+//! | [`delayed`], [`effect`], [`dead_letter`], [`misplaced`], [`origin`] | what a task keeps for later, for outside, what it cannot take, and where that came from |
+//! | [`shadow`] | a task that decides an inbox again, to compare |
 //! | [`queries`], [`status`], [`metrics`] | the committed view, for others |
 #![warn(missing_docs)]
 
@@ -28,11 +29,13 @@ pub mod effect;
 pub mod key;
 pub mod metrics;
 pub mod misplaced;
+pub mod origin;
 pub mod position;
 pub mod processor;
 pub mod queries;
 pub mod restore;
 mod setback;
+pub mod shadow;
 pub mod status;
 pub mod stream_thread;
 pub mod table;

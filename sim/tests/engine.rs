@@ -18,5 +18,7 @@ mod led_group;
 mod places;
 #[path = "engine/queries.rs"]
 mod queries;
+#[path = "engine/shadow.rs"]
+mod shadow;
 #[path = "engine/tally.rs"]
 mod tally;

@@ -6,6 +6,7 @@
 //! | `proxy` | between a worker and a broker: requests that are late, lost, or answered to nobody |
 //! | `load`, `ledger` | clients and a producer that never give up, and what they were told |
 //! | `audit` | what must be true afterwards, whatever happened |
+//! | `command` | the worker's other verbs, and what they printed |
 //! | `topics` | reading and writing topics beside the worker |
 //! | `dice`, `rounds`, `wait` | chance that can be repeated, how long to go on, waiting for a condition |
 
@@ -16,6 +17,7 @@ pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod rounds;
+pub(crate) mod command;
 pub(crate) mod topics;
 pub(crate) mod wait;
 pub(crate) mod worker;

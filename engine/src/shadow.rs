@@ -1,0 +1,163 @@
+//! A shadow task: the code of a live one, on a store of its own, that decides an inbox again from its beginning. What it makes is shown to whoever
+//! compares, and goes nowhere: nothing is sent, no delayed message falls due (those that did lie in the inbox as records), no effect is performed.
+//!
+//! The log's own refusals are the one thing that a decision depends on and the inbox does not tell: the dead letters do ([`Shadow::refused`]).
+//!
+//! [`Rebuild`] makes the other half of the comparison: what the changelog says.
+
+use crate::codec;
+use crate::context::Outbox;
+use crate::delayed;
+use crate::position::{self, Position};
+use crate::restore::Restore;
+use crate::task::Task;
+use crate::topology::Topology;
+use holdfast_ports::log::Slot;
+use holdfast_ports::record::{NewRecord, Record};
+use holdfast_ports::store::{Store, StoreError, TaskId};
+
+/// Records decided between two batches into the store: bounds what is kept in memory.
+const BATCH_RECORDS_MAX: usize = 5_000;
+
+/// What a shadow would have put into the log.
+#[derive(Debug, Clone, Copy)]
+pub enum Made<'a> {
+    /// With the commit of the decision.
+    Now(&'a NewRecord<'a>),
+    /// When a deadline has come, unless it is taken back before.
+    Later(&'a NewRecord<'a>),
+}
+
+/// The shadow of one task.
+pub struct Shadow {
+    task: Task,
+    outbox: Outbox,
+    undrained: usize,
+    batches: i64,
+}
+
+impl Shadow {
+    /// The shadow of `id`, which keeps its state in `store`.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] when the store is not empty, or the topology has sources whose order between each other nobody knows; else as the store.
+    pub fn new(
+        id: TaskId,
+        topology: &Topology,
+        store: Box<dyn Store>,
+        app: &str,
+        places: u32,
+    ) -> Result<Self, StoreError> {
+        if store.changelog_next().is_some() {
+            return Err(StoreError::Fatal(format!("the shadow of {id} needs an empty store")));
+        }
+        if !topology.is_deciding() {
+            return Err(StoreError::Fatal(format!(
+                "{} has no inbox: nobody knows in which order its sources were read",
+                topology.name()
+            )));
+        }
+        Ok(Self {
+            task: Task::new(id, topology, store, app, places)?,
+            outbox: Outbox::default(),
+            undrained: 0,
+            batches: 0,
+        })
+    }
+
+    /// The log has refused an output of the next record, so that it was buried: `times` over, for the reason `why`.
+    pub fn refused(&mut self, offset: i64, times: u32, why: &str) {
+        for _ in 0..times {
+            self.task.condemn(0, offset, why.to_owned());
+        }
+    }
+
+    /// Decides one record of the inbox, and shows what it made, in order.
+    ///
+    /// # Errors
+    /// When the shadow's own store gives up.
+    pub fn decide(&mut self, record: &Record<'_>, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
+        let sequence = self.task.position.sequence;
+        self.task.decide(0, record, &mut self.outbox)?;
+        let drained: Result<u64, std::convert::Infallible> = self.outbox.drain(|output| {
+            each(Made::Now(output));
+            Ok(())
+        });
+        debug_assert!(drained.is_ok());
+        self.undrained += 1;
+        let made_later = self.task.position.sequence != sequence;
+        if made_later {
+            self.show_later(each)?;
+        }
+        // A delayed message is shown once, and before it can be taken back: so its record is the last of its batch.
+        if made_later || self.undrained >= BATCH_RECORDS_MAX { self.keep() } else { Ok(()) }
+    }
+
+    fn show_later(&self, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        self.task.store.changes(&mut |write| {
+            if write.store == delayed::STORE.id
+                && let Some(row) = write.value
+                && outcome.is_ok()
+            {
+                outcome = delayed::message(row, &mut |message| each(Made::Later(message)));
+            }
+        });
+        outcome
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn position(&self) -> &Position {
+        &self.task.position
+    }
+
+    /// The state it has come to.
+    ///
+    /// # Errors
+    /// When the store gives up.
+    pub fn finish(mut self) -> Result<Box<dyn Store>, StoreError> {
+        self.task.write_position()?;
+        self.keep()?;
+        Ok(self.task.store)
+    }
+
+    fn keep(&mut self) -> Result<(), StoreError> {
+        self.undrained = 0;
+        // There is no changelog behind it; the number only has to grow.
+        self.batches += 1;
+        self.task.store.commit(self.batches)
+    }
+}
+
+/// Brings an empty store to what its changelog says.
+#[derive(Debug)]
+pub struct Rebuild(Restore);
+
+impl Default for Rebuild {
+    fn default() -> Self {
+        // Slot, end and time serve the progress of a live restore; here the caller reads.
+        Self(Restore::new(Slot(0), 0, 0))
+    }
+}
+
+impl Rebuild {
+    /// Takes one changelog record.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a record that no worker wrote; else as the store.
+    pub fn take(&mut self, record: &Record<'_>, store: &mut dyn Store) -> Result<(), StoreError> {
+        self.0.take(record, store)
+    }
+
+    /// Applies the rest, and says where the task stood.
+    ///
+    /// # Errors
+    /// As the store, and [`StoreError::Corrupt`] for a position that cannot be read.
+    pub fn finish(mut self, store: &mut dyn Store) -> Result<Position, StoreError> {
+        self.0.apply(store)?;
+        let mut row = Ok(Position::default());
+        store.get(position::STORE.id, position::KEY, &mut |bytes| row = codec::decode(bytes))?;
+        row.map_err(|e| StoreError::Corrupt(format!("position: {e}")))
+    }
+}
