@@ -619,10 +619,10 @@ impl Model {
     fn hear(&mut self, event: &Event) {
         match *event {
             Event::Charge { user, id, amount } => {
-                if self.is_new(home(&name(user)), format!("c-{id}"), user, amount) && amount >= 1_000 {
-                    *self.balances.entry(user).or_default() += amount;
-                    self.charged += amount;
-                }
+                let is_new = self.is_new(home(&name(user)), format!("c-{id}"), user, amount);
+                let taken = if is_new && amount >= 1_000 { amount } else { 0 };
+                *self.balances.entry(user).or_default() += taken;
+                self.charged += taken;
             }
             Event::Pay { user, id, price } => {
                 let place = home(&name(user));
