@@ -35,7 +35,7 @@ use holdfast_engine::Topology;
 /// Every topology of the shop, in the order of the catalogue.
 #[must_use]
 pub fn all() -> Vec<Topology> {
-    vec![coupon::topology(), payment::topology(payment::Settings::default())]
+    vec![coupon::topology(), payment::topology(&payment::Settings::default())]
 }
 
 /// The topology called `name`.

@@ -62,7 +62,7 @@ fn refund<'a>(payment_id: &'a str, user_id: &'a str, amount: i64, fee: i64) -> R
 
 impl Bank {
     fn open() -> Self {
-        let mut bank = Self { driver: TestDriver::new(&payment::topology(Settings::default()), PLACES) };
+        let mut bank = Self { driver: TestDriver::new(&payment::topology(&Settings::default()), PLACES) };
         bank.driver.settle();
         bank
     }
@@ -205,7 +205,7 @@ fn a_payment_reads_as_promised() {
     let expected = json!({
         "eventId": "pay_2_9.completed", "eventType": "payment.completed", "eventTime": decided_at,
         "payload": {
-            "paymentId": "pay_2_9", "userId": "user_123", "reservationId": "res_2_5", "seatId": "7", "amount": 45000,
+            "paymentId": "pay_2_9", "userId": "user_123", "reservationId": "res_2_5", "seatId": "seat_schedule_456_7", "amount": 45000,
             "concertScheduleId": "schedule_456"
         }
     });

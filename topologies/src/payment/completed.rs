@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"eventId":"…","eventType":"payment.completed","eventTime":"2026-03-15T11:00:00.000Z",
-//!  "payload":{"paymentId":"…","userId":"…","reservationId":"…","seatId":"7","amount":50000,"concertScheduleId":"…"}}
+//!  "payload":{"paymentId":"…","userId":"…","reservationId":"…","seatId":"seat_schedule_456_7","amount":50000,"concertScheduleId":"…"}}
 //! ```
 
 use crate::json::Object;
@@ -24,12 +24,20 @@ pub struct Completed<'a> {
     pub user_id: &'a str,
     /// For which reservation.
     pub reservation_id: &'a str,
-    /// Which seat of the schedule.
+    /// Which seat, as [`write_seat_id`] names it.
     pub seat_id: &'a str,
     /// What was paid, in KRW.
     pub amount: i64,
     /// Of which schedule.
     pub schedule_id: &'a str,
+}
+
+/// Sets `seat_id` to how events name a seat: `seat_{scheduleId}_{seatNo}`, in every topic the same.
+pub fn write_seat_id(seat_id: &mut String, schedule_id: &str, seat_no: &str) {
+    seat_id.clear();
+    for part in ["seat_", schedule_id, "_", seat_no] {
+        seat_id.push_str(part);
+    }
 }
 
 impl Completed<'_> {
@@ -58,13 +66,15 @@ mod tests {
 
     #[test]
     fn it_has_the_seeds_envelope() {
+        let mut seat_id = "another".to_owned();
+        write_seat_id(&mut seat_id, "schedule_456", "7");
         let completed = Completed {
             event_id: "pay_2_1.completed",
             time_ms: 0,
             payment_id: "pay_2_1",
             user_id: "user_123",
             reservation_id: "res_2_1",
-            seat_id: "7",
+            seat_id: &seat_id,
             amount: 50_000,
             schedule_id: "schedule_456",
         };
@@ -74,8 +84,8 @@ mod tests {
             String::from_utf8(out).unwrap(),
             concat!(
                 r#"{"eventId":"pay_2_1.completed","eventType":"payment.completed","eventTime":"1970-01-01T00:00:00.000Z","#,
-                r#""payload":{"paymentId":"pay_2_1","userId":"user_123","reservationId":"res_2_1","seatId":"7","amount":50000,"#,
-                r#""concertScheduleId":"schedule_456"}}"#
+                r#""payload":{"paymentId":"pay_2_1","userId":"user_123","reservationId":"res_2_1","seatId":"seat_schedule_456_7","#,
+                r#""amount":50000,"concertScheduleId":"schedule_456"}}"#
             )
         );
     }

@@ -95,7 +95,8 @@ impl Default for Settings {
 /// # Panics
 /// Never: the sentence is constant, and a test builds it.
 #[must_use]
-pub fn topology(settings: Settings) -> Topology {
+pub fn topology(settings: &Settings) -> Topology {
+    let settings = *settings;
     Topology::named(NAME)
         .group(GROUP)
         .inbox(INBOX)
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_sentence_can_be_built() {
-        let topology = topology(Settings::default());
+        let topology = topology(&Settings::default());
         assert!(topology.is_deciding());
         assert_eq!((&**topology.name(), topology.group(), &**topology.inbox()), (NAME, GROUP, INBOX));
     }

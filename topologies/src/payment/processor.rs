@@ -48,6 +48,7 @@ pub(super) struct PaymentProcessor {
     /// The wallet in hand, and its next line.
     line_key: LineKey,
     event_id: String,
+    seat_id: String,
     value: Vec<u8>,
     /// `ce_source` of all it sends: the same for the life of the task.
     source: String,
@@ -97,6 +98,7 @@ impl PaymentProcessor {
             id: String::new(),
             line_key: LineKey::default(),
             event_id: String::new(),
+            seat_id: String::new(),
             value: Vec::new(),
             source: String::new(),
         }
@@ -273,6 +275,7 @@ impl PaymentProcessor {
         origin: &Origin<'_>,
     ) -> Result<(), ProcessError> {
         self.name_event(".completed");
+        completed::write_seat_id(&mut self.seat_id, &debit.schedule_id, &debit.seat_no);
         self.value.clear();
         Completed {
             event_id: &self.event_id,
@@ -280,7 +283,7 @@ impl PaymentProcessor {
             payment_id: &debit.payment_id,
             user_id: &debit.user_id,
             reservation_id: &debit.reservation_id,
-            seat_id: &debit.seat_no,
+            seat_id: &self.seat_id,
             amount: debit.amount,
             schedule_id: &debit.schedule_id,
         }
