@@ -65,6 +65,14 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A number field that may be negative: an amount of money.
+    #[must_use]
+    pub fn integer(mut self, name: &str, number: i64) -> Self {
+        self.name(name);
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        self
+    }
+
     /// A field whose value is JSON already.
     #[must_use]
     pub fn raw_if(mut self, name: &str, json: Option<&str>) -> Self {
@@ -139,12 +147,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back(text: String, number: u64) {
+        fn any_text_comes_back(text: String, number: u64, integer: i64) {
             let mut out = Vec::new();
-            Object::begin(&mut out).text("a", &text).object("o", |o| o.number("n", number)).end();
+            Object::begin(&mut out).text("a", &text).object("o", |o| o.number("n", number).integer("i", integer)).end();
             let back: serde_json::Value = serde_json::from_slice(&out).unwrap();
             prop_assert_eq!(&back["a"], &serde_json::Value::from(text));
             prop_assert_eq!(&back["o"]["n"], &serde_json::Value::from(number));
+            prop_assert_eq!(&back["o"]["i"], &serde_json::Value::from(integer));
         }
     }
 

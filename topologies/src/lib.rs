@@ -5,13 +5,14 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon"]);
+//! assert_eq!(names, ["coupon", "payment"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`coupon`] | first-come coupons: one inbox, six outcomes |
+//! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`place_id`] | ids that route themselves |
 //! | [`envelope`] | CloudEvents headers of what goes out |
@@ -24,6 +25,7 @@ pub mod envelope;
 pub mod json;
 pub mod notification;
 pub mod origin;
+pub mod payment;
 pub mod place_id;
 pub mod rfc3339;
 pub mod wire;
@@ -33,7 +35,7 @@ use holdfast_engine::Topology;
 /// Every topology of the shop, in the order of the catalogue.
 #[must_use]
 pub fn all() -> Vec<Topology> {
-    vec![coupon::topology()]
+    vec![coupon::topology(), payment::topology(&payment::Settings::default())]
 }
 
 /// The topology called `name`.
