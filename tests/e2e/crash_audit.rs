@@ -302,7 +302,8 @@ fn audit(log: &dyn Log, accepted: &Accepted) {
     assert_eq!((letters.len(), origins.len()), (accepted.garbage, accepted.garbage), "each bad record is buried once");
 }
 
-type Rows = BTreeMap<(u32, String, Vec<u8>), Vec<u8>>;
+/// By topology, place, store and key.
+type Rows = BTreeMap<(String, u32, String, Vec<u8>), Vec<u8>>;
 
 /// Every row of every store, with the worker stopped.
 fn dump(data: &Path) -> Rows {
@@ -312,7 +313,7 @@ fn dump(data: &Path) -> Rows {
         for store in &task.stores {
             let id = TaskId { topology: task.task.topology.clone(), place: task.task.place };
             holdfast_state::inspect::scan(&dir, &id, &store.name, &[], None, &mut |key, row| {
-                rows.insert((id.place, store.name.clone(), key.to_vec()), row.to_vec());
+                rows.insert((id.topology.to_string(), id.place, store.name.clone(), key.to_vec()), row.to_vec());
                 ControlFlow::Continue(())
             })
             .unwrap();
