@@ -2,6 +2,7 @@
 //! by the test.
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report")]
 
+use holdfast_engine::Topology;
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
@@ -35,8 +36,11 @@ impl Shop {
     }
 
     fn with(settings: &Settings) -> Self {
-        let topologies = [reservation::topology(settings), expiration::topology()];
-        let mut shop = Self { driver: TestDriver::of(&topologies, PLACES), asked: 0 };
+        Self::of(&[reservation::topology(settings), expiration::topology()])
+    }
+
+    fn of(topologies: &[Topology]) -> Self {
+        let mut shop = Self { driver: TestDriver::of(topologies, PLACES), asked: 0 };
         shop.driver.settle();
         for (key, message) in sample::commands() {
             shop.append(place_of(key.as_bytes(), PLACES), &message.to_json());
@@ -302,6 +306,40 @@ fn an_early_expire_ends_nothing() {
     shop.driver.advance_ms(150);
     assert_eq!(shop.status(&id), "EXPIRED");
     assert_eq!(shop.notices("RESERVATION_EXPIRED").len(), 1);
+    shop.check();
+}
+
+#[test]
+fn a_ms_before_the_deadline_nothing_is_over() {
+    let mut shop = Shop::open();
+    let id = shop.hold("u", 1);
+    // Both in the log in the last ms, the deadline's command first.
+    shop.driver.crash();
+    shop.clock_to(shop_expires(&shop.driver) - 1);
+    shop.send(expire(&id));
+    let request = shop.send(pay(&id, 50_000));
+    shop.driver.start();
+    shop.driver.settle();
+    assert_eq!((shop.outcome(&request).code, shop.status(&id)), (None, "PAYING"));
+    shop.check();
+}
+
+#[test]
+fn a_deadline_that_came_too_early_comes_again() {
+    // Without the topology that keeps deadlines: there is nothing but the early command, as a clock that is ahead sends it.
+    let mut shop = Shop::of(&[reservation::topology(&Settings::default())]);
+    let id = shop.hold("u", 1);
+    let expires_ms = shop.expires_ms(&id);
+    shop.clock_to(expires_ms - 2_000);
+    shop.send(expire(&id));
+    shop.driver.settle();
+    shop.driver.restart();
+    shop.clock_to(expires_ms + 1_000);
+    shop.driver.settle();
+    assert_eq!(shop.status(&id), "HELD");
+    // As late as it was early: by a clock that is so much ahead this is the deadline.
+    shop.driver.advance_ms(1_050);
+    assert_eq!(shop.status(&id), "EXPIRED");
     shop.check();
 }
 
