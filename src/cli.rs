@@ -275,7 +275,7 @@ fn execute(cli: Cli) -> Result<String, RunError> {
 }
 
 fn run(settings: &Settings, sample: bool, names: &[String], role: Role) -> Result<String, RunError> {
-    let topologies = topologies::chosen(names)?;
+    let topologies = topologies::chosen(settings, names)?;
     telemetry::start(settings.log_format, &settings.log_level)
         .map_err(|why| config::ConfigError::new("log_level", why))?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "settings: {settings}");

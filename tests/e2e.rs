@@ -16,10 +16,10 @@ mod crash_audit;
 mod dlq;
 #[path = "e2e/kafka.rs"]
 mod kafka;
-#[path = "e2e/replicas.rs"]
-mod replicas;
 #[path = "e2e/replay.rs"]
 mod replay;
+#[path = "e2e/replicas.rs"]
+mod replicas;
 #[path = "e2e/seeds.rs"]
 mod seeds;
 #[path = "e2e/settings.rs"]

@@ -312,7 +312,15 @@ impl Context<'_> {
     /// # Errors
     /// [`ProcessError::Refuse`] when it has been forwarded before: two programs disagree about places, and it must not go round for ever.
     pub fn forward(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), ProcessError> {
-        misplaced::forward(self, record, key)
+        misplaced::forward(self, record, None, Some(key))
+    }
+
+    /// [`Context::forward`] for a record whose place is known and not the one of its key: an id in it names the place.
+    ///
+    /// # Errors
+    /// As [`Context::forward`].
+    pub fn forward_to(&mut self, record: &Record<'_>, place: u32) -> Result<(), ProcessError> {
+        misplaced::forward(self, record, Some(place), record.key)
     }
 
     fn partition_of(&self, output: &Output<'_>) -> u32 {

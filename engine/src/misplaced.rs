@@ -7,7 +7,13 @@ use holdfast_ports::record::Record;
 /// Header of a forwarded record: topic, partition and offset at which it entered the log. Keeps its identity, and marks it as forwarded once.
 pub const ORIGIN: &str = "x-origin";
 
-pub(crate) fn forward(ctx: &mut Context<'_>, record: &Record<'_>, key: &[u8]) -> Result<(), ProcessError> {
+/// Forwards to `place`, or to where `key` lives.
+pub(crate) fn forward(
+    ctx: &mut Context<'_>,
+    record: &Record<'_>,
+    place: Option<u32>,
+    key: Option<&[u8]>,
+) -> Result<(), ProcessError> {
     if let Some(origin) = record.header(ORIGIN) {
         let origin = String::from_utf8_lossy(origin);
         return Err(ProcessError::refuse("Misplaced", format!("forwarded from {origin} and still not in its place")));
@@ -17,5 +23,5 @@ pub(crate) fn forward(ctx: &mut Context<'_>, record: &Record<'_>, key: &[u8]) ->
     record.headers.each(&mut |name, value| headers.push((name, value.unwrap_or_default())));
     headers.push((ORIGIN, origin.as_bytes()));
     let inbox = ctx.source.clone();
-    ctx.send_output(&Output { topic: &inbox, place: None, key: Some(key), value: record.value, headers: &headers })
+    ctx.send_output(&Output { topic: &inbox, place, key, value: record.value, headers: &headers })
 }

@@ -73,7 +73,7 @@ fn memory_disk() -> tempfile::TempDir {
 pub struct TestDriver {
     /// First, so that it is dropped before its disk is.
     thread: Option<StreamThread>,
-    topology: Topology,
+    topologies: Vec<Topology>,
     places: u32,
     commit: CommitConfig,
     clock: SimClock,
@@ -91,12 +91,23 @@ impl TestDriver {
     /// When the temporary directory cannot be made.
     #[must_use]
     pub fn new(topology: &Topology, places: u32) -> Self {
+        Self::of(std::slice::from_ref(topology), places)
+    }
+
+    /// [`TestDriver::new`] with several topologies that talk to each other.
+    ///
+    /// # Panics
+    /// When the temporary directory cannot be made.
+    #[must_use]
+    pub fn of(topologies: &[Topology], places: u32) -> Self {
         let clock = SimClock::default();
         let log = MemoryLog::new(Arc::new(clock.clone()));
-        log.create_topics(&topology.topics(APP, places, None)).expect("the simulated log takes any topic");
+        for topology in topologies {
+            log.create_topics(&topology.topics(APP, places, None)).expect("the simulated log takes any topic");
+        }
         let disk = memory_disk();
         let mut driver = Self {
-            topology: topology.clone(),
+            topologies: topologies.to_vec(),
             places,
             commit: CommitConfig::EMBEDDED,
             clock,
@@ -274,7 +285,7 @@ impl TestDriver {
             EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
         let parts = Parts {
             config: StreamConfig::new(member, owner, self.commit),
-            topologies: vec![self.topology.clone()],
+            topologies: self.topologies.clone(),
             log: Arc::new(self.log.clone()),
             stores: Arc::new(stores),
             clock: Arc::new(self.clock.clone()),

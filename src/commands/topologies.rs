@@ -5,7 +5,7 @@ use crate::cli::Format;
 use crate::config::{ConfigError, Settings};
 use crate::worker::RunError;
 use holdfast_engine::{Topology, describe};
-use holdfast_topologies::{all, by_name};
+use holdfast_topologies::{all, all_with, by_name, reservation};
 
 /// Each topology in a line.
 #[must_use]
@@ -49,13 +49,14 @@ pub fn describe(settings: &Settings, name: &str, format: Format) -> Result<Strin
     })
 }
 
-/// The topologies called `wanted`; none called = all.
+/// The topologies called `wanted`, with what `settings` say of the shop; none called = all.
 ///
 /// # Errors
 /// Exit code 2 for a name that nobody has.
-pub fn chosen(wanted: &[String]) -> Result<Vec<Topology>, RunError> {
+pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, RunError> {
+    let all = all_with(&shop_settings(settings));
     if wanted.is_empty() {
-        return Ok(all());
+        return Ok(all);
     }
     for name in wanted {
         if by_name(name).is_none() {
@@ -67,7 +68,13 @@ pub fn chosen(wanted: &[String]) -> Result<Vec<Topology>, RunError> {
         }
     }
     // In the catalogue's order and each once, however they were named.
-    Ok(all().into_iter().filter(|topology| wanted.iter().any(|name| **topology.name() == **name)).collect())
+    Ok(all.into_iter().filter(|topology| wanted.iter().any(|name| **topology.name() == **name)).collect())
+}
+
+fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
+    // The reader bounds it, far below what an i64 holds.
+    let hold_ms = settings.hold_ms.cast_signed();
+    holdfast_topologies::Settings { reservation: reservation::Settings { hold_ms, ..Default::default() } }
 }
 
 fn names() -> String {
@@ -80,8 +87,13 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_and_known_ones_kept_once() {
-        assert!(matches!(chosen(&["coupons".to_owned()]), Err(RunError::Config(_))));
-        assert_eq!(chosen(&["coupon".to_owned(), "coupon".to_owned()]).unwrap().len(), 1);
+        let settings = crate::config::load(&crate::config::Sources::default()).unwrap();
+        let chosen = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            super::chosen(&settings, &names)
+        };
+        assert!(matches!(chosen(&["coupons"]), Err(RunError::Config(_))));
+        assert_eq!(chosen(&["coupon", "coupon"]).unwrap().len(), 1);
         assert_eq!(chosen(&[]).unwrap().len(), all().len());
     }
 }

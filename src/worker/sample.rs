@@ -5,8 +5,8 @@ use crate::http::Api;
 use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
-use holdfast_topologies::coupon::message::Command;
-use holdfast_topologies::coupon::{COMMANDS, INBOX, NAME, inbox_key, sample};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::{coupon, reservation};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -15,39 +15,81 @@ const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 const APPEND_MAX: Duration = Duration::from_secs(5);
 
+/// One command of the sample.
+struct Item {
+    topology: &'static str,
+    inbox: &'static str,
+    key: String,
+    id: String,
+    value: Vec<u8>,
+    /// Whether the command of this id is decided.
+    is_there: fn(&TaskView, &String) -> bool,
+}
+
+fn items() -> Vec<Item> {
+    let policy = coupon::sample::policy();
+    let mut items = vec![Item {
+        topology: coupon::NAME,
+        inbox: coupon::INBOX,
+        key: coupon::inbox_key(&policy.policy_id),
+        id: policy.request_id.clone().unwrap_or_default(),
+        value: coupon::message::Command::CreatePolicy(policy).to_json(),
+        is_there: |view, id| view.get(&coupon::COMMANDS, id).is_ok_and(|row| row.is_some()),
+    }];
+    for (key, message) in reservation::sample::commands() {
+        items.push(Item {
+            topology: reservation::NAME,
+            inbox: reservation::INBOX,
+            key,
+            id: message.request_id.clone().unwrap_or_default(),
+            value: message.to_json(),
+            is_there: |view, id| view.get(&reservation::COMMANDS, id).is_ok_and(|row| row.is_some()),
+        });
+    }
+    items
+}
+
 /// Loads what the topologies that run here can take, unless it is there, and waits until it is in view.
 ///
 /// # Errors
 /// When it could not be loaded.
 pub async fn load(api: &Api) -> Result<(), RunError> {
-    if !api.topologies.iter().any(|topology| **topology.name() == *NAME) {
-        return Ok(());
+    for item in items() {
+        if api.topologies.iter().any(|topology| **topology.name() == *item.topology) {
+            load_one(api, &item).await?;
+        }
     }
-    let policy = sample::policy();
-    let (key, id) = (inbox_key(&policy.policy_id), policy.request_id.clone().unwrap_or_default());
-    let place = place_of(key.as_bytes(), api.settings.places);
-    let value = Command::CreatePolicy(policy).to_json();
+    Ok(())
+}
+
+async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
+    let (id, place) = (&item.id, place_of(item.key.as_bytes(), api.settings.places));
     let mut pause = tokio::time::interval(PAUSE);
     let mut appended_once = false;
     for _ in 0..TRIES {
         if !std::mem::take(&mut appended_once) {
             pause.tick().await;
         }
-        let Ok(view) = api.queries.task(NAME, place) else {
+        let Ok(view) = api.queries.task(item.topology, place) else {
             // A peer owns it, and has it or will be asked for it by its own operator.
             if !api.status.snapshot().places.contains(&place) {
-                tracing::info!(place, "sample policy belongs to a peer");
+                tracing::info!(id, place, "sample data belongs to a peer");
                 return Ok(());
             }
             continue;
         };
-        if view.get(&COMMANDS, &id).is_ok_and(|row| row.is_some()) {
-            tracing::info!("sample data is there");
+        if (item.is_there)(&view, id) {
+            tracing::info!(id, "sample data is there");
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
-        let record =
-            NewRecord { topic: INBOX, partition: place, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
+        let record = NewRecord {
+            topic: item.inbox,
+            partition: place,
+            key: Some(item.key.as_bytes()),
+            value: Some(&item.value),
+            headers: &[],
+        };
         api.appender.append(
             record,
             Box::new(move |outcome| {
@@ -58,7 +100,7 @@ pub async fn load(api: &Api) -> Result<(), RunError> {
         match tokio::time::timeout(APPEND_MAX, told).await {
             Ok(Ok(Ok(appended))) => {
                 let waited = api.wait_position(&view, appended.offset, APPEND_MAX).await;
-                tracing::info!(place, offset = appended.offset, ?waited, "sample policy appended");
+                tracing::info!(id, place, offset = appended.offset, ?waited, "sample data appended");
                 appended_once = waited.is_ok();
             }
             Ok(Ok(Err(AppendError::Refused(why)))) => return Err(RunError::Failed(format!("sample data: {why}"))),

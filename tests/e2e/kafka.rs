@@ -35,6 +35,11 @@ fn console(cluster: &Cluster) {
         "coupon-issue-failures",
         "coupon-issue-dlq",
         "notification.request",
+        "reservation.requests",
+        "reservation.expiration",
+        "payment.requests",
+        "reservation.confirmed",
+        "seats.expired",
     ] {
         assert!(listed.contains(topic), "{topic} is not in\n{listed}");
     }

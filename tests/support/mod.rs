@@ -12,12 +12,12 @@
 
 pub(crate) mod audit;
 pub(crate) mod broker;
+pub(crate) mod command;
 pub(crate) mod dice;
 pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod rounds;
-pub(crate) mod command;
 pub(crate) mod topics;
 pub(crate) mod wait;
 pub(crate) mod worker;

@@ -5,13 +5,15 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon", "payment"]);
+//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`coupon`] | first-come coupons: one inbox, six outcomes |
+//! | [`reservation`] | seats: held, paid, expired, given back |
+//! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`place_id`] | ids that route themselves |
@@ -22,20 +24,42 @@
 
 pub mod coupon;
 pub mod envelope;
+pub mod expiration;
 pub mod json;
 pub mod notification;
 pub mod origin;
 pub mod payment;
 pub mod place_id;
+pub mod reservation;
 pub mod rfc3339;
 pub mod wire;
 
 use holdfast_engine::Topology;
 
-/// Every topology of the shop, in the order of the catalogue.
+/// What a shop may want otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Of seats.
+    pub reservation: reservation::Settings,
+    /// Of wallets.
+    pub payment: payment::Settings,
+}
+
+/// Every topology of the shop as it usually is, in the order of the catalogue.
 #[must_use]
 pub fn all() -> Vec<Topology> {
-    vec![coupon::topology(), payment::topology(&payment::Settings::default())]
+    all_with(&Settings::default())
+}
+
+/// Every topology of a shop with these settings, in the order of the catalogue.
+#[must_use]
+pub fn all_with(settings: &Settings) -> Vec<Topology> {
+    vec![
+        coupon::topology(),
+        reservation::topology(&settings.reservation),
+        expiration::topology(),
+        payment::topology(&settings.payment),
+    ]
 }
 
 /// The topology called `name`.

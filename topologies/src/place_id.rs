@@ -3,6 +3,8 @@
 //! ```text
 //! req_0_0198c1f2…     a request         kind _ place _ the rest, unique within the place
 //! cpn_2_1_57          coupon 57 of policy 1
+//! res_2_1234          the reservation made by record 1234 of its place
+//! pay_2_1240          a payment for a reservation of place 2
 //! ```
 //! The number of places is part of the data format, so a place in an id stays right.
 
@@ -13,6 +15,10 @@ pub enum Kind {
     Request,
     /// `cpn`: a coupon.
     Coupon,
+    /// `res`: a reservation.
+    Reservation,
+    /// `pay`: a payment, in the place of its reservation.
+    Payment,
 }
 
 impl Kind {
@@ -20,6 +26,8 @@ impl Kind {
         match self {
             Self::Request => "req",
             Self::Coupon => "cpn",
+            Self::Reservation => "res",
+            Self::Payment => "pay",
         }
     }
 }

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-type Rows = BTreeMap<(u32, String, Vec<u8>), Vec<u8>>;
+/// By topology, place, store and key.
+type Rows = BTreeMap<(String, u32, String, Vec<u8>), Vec<u8>>;
 
 /// Deletes the stores below `data`, not the embedded log.
 pub(crate) fn wipe(data: &Path) {
@@ -25,7 +26,7 @@ fn dump(data: &Path, of: &[u32]) -> Rows {
         for store in &task.stores {
             let id = TaskId { topology: task.task.topology.clone(), place: task.task.place };
             holdfast_state::inspect::scan(&dir, &id, &store.name, &[], None, &mut |key, row| {
-                rows.insert((id.place, store.name.clone(), key.to_vec()), row.to_vec());
+                rows.insert((id.topology.to_string(), id.place, store.name.clone(), key.to_vec()), row.to_vec());
                 ControlFlow::Continue(())
             })
             .unwrap();

@@ -41,6 +41,7 @@ pub mod settled;
 pub mod view;
 
 use crate::place_id::{self, Kind};
+use crate::reservation;
 use holdfast_engine::{Table, Topology};
 use keys::LineKey;
 use ledger::LedgerRow;
@@ -53,7 +54,7 @@ pub const GROUP: &str = "payment-service-group";
 /// Where charges, debits and refunds come in.
 pub const INBOX: &str = "payment.requests";
 /// Where debits and refunds are answered: the inbox of who asks for them.
-pub const REPLIES: &str = "reservation.requests";
+pub const REPLIES: &str = reservation::INBOX;
 /// The fact that a payment has been debited.
 pub const COMPLETED: &str = "payment.completed";
 /// Records that cannot be read.

@@ -1,0 +1,219 @@
+//! Payment against deadline, and what the wallet's answer comes to.
+
+use crate::reservation::ids;
+use crate::reservation::message::{Pay, Settled};
+use crate::reservation::refusal::Refusal;
+use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow};
+use crate::reservation::state::State;
+
+/// A pay command that is not refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payment {
+    /// The wallet is asked, for so many KRW.
+    New {
+        /// Under this id.
+        payment_id: String,
+        /// KRW.
+        amount: u64,
+    },
+    /// It has been asked before under this id: whatever came of it stands.
+    Same {
+        /// The id.
+        payment_id: String,
+    },
+}
+
+/// Decides whether the wallet is asked. `reservation`: the one of the command's id, its serial before it; `before`: the payment that has the command's payment
+/// id; `unique`: what the payment is called after if the command does not say, as every record is another payment.
+///
+/// Only the time of the record counts: appended before the deadline it is in time, however late it is read.
+///
+/// # Errors
+/// The reason why not.
+pub fn pay(
+    command: &Pay,
+    reservation: Option<(u64, &ReservationRow)>,
+    before: Option<&PaymentRow>,
+    is_cancelled: bool,
+    place: u32,
+    unique: &str,
+    now_ms: i64,
+) -> Result<Payment, Refusal> {
+    let (serial, row) = reservation
+        .filter(|(_, row)| command.user_id.as_ref().is_none_or(|user_id| *user_id == row.user_id))
+        .ok_or(Refusal::UnknownReservation)?;
+    if command.coupon_id.is_some() {
+        return Err(Refusal::CouponNotSupported);
+    }
+    let payment_id = match &command.payment_id {
+        None => ids::payment(place, unique),
+        Some(id) if ids::payment_place(id) == Some(place) => id.clone(),
+        Some(_) => return Err(Refusal::BadPaymentId),
+    };
+    let amount = u64::try_from(command.amount).ok();
+    if let Some(before) = before {
+        // One debit for each id, for ever: the wallet would not answer a second time.
+        let is_same = before.serial == serial && Some(before.amount) == amount;
+        return if is_same { Ok(Payment::Same { payment_id }) } else { Err(Refusal::PaymentConflict) };
+    }
+    match row.state {
+        State::Paying | State::Confirmed => Err(Refusal::PaymentConflict),
+        State::Expired => Err(Refusal::ReservationExpired),
+        State::Cancelled | State::Refunded => Err(Refusal::ReservationCancelled),
+        State::Held if now_ms >= row.expires_ms => Err(Refusal::ReservationExpired),
+        State::Held if is_cancelled => Err(Refusal::ScheduleCancelled),
+        State::Held => match amount {
+            Some(amount) if amount == row.price => Ok(Payment::New { payment_id, amount }),
+            _ => Err(Refusal::AmountMismatch),
+        },
+    }
+}
+
+/// What the wallet's answer comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The reservation goes to this state, the payment to that.
+    Moves(State, PaymentState),
+    /// Paid, and there is nothing left to be paid for: the money goes back.
+    GivesBack(Refund),
+    /// Not paid, and the reservation is over anyway.
+    Ends(PaymentState),
+    /// It was here before.
+    Known,
+}
+
+/// Decides what the wallet's answer comes to.
+///
+/// # Errors
+/// What is wrong with an answer that is none: to a question that nobody asked, or about another amount.
+pub fn settle(
+    settled: &Settled,
+    payment: Option<&PaymentRow>,
+    row: Option<&ReservationRow>,
+    now_ms: i64,
+) -> Result<Answer, &'static str> {
+    let (Some(payment), Some(row)) = (payment, row) else { return Err("nobody asked for this payment") };
+    if payment.state != PaymentState::Pending {
+        return Ok(Answer::Known);
+    }
+    let is_current = row.state == State::Paying && row.payment_id.as_deref() == Some(&*settled.payment_id);
+    if settled.result == "DEBITED" {
+        if u64::try_from(settled.amount) != Ok(payment.amount) {
+            return Err("another amount was debited than was asked for");
+        }
+        return Ok(if is_current {
+            Answer::Moves(State::Confirmed, PaymentState::Paid)
+        } else {
+            Answer::GivesBack(Refund { amount: payment.amount, fee: 0 })
+        });
+    }
+    let refused = PaymentState::Refused(settled.result.clone());
+    Ok(match is_current {
+        false => Answer::Ends(refused),
+        // Back to the deadline it always had, which may have come meanwhile.
+        true if now_ms >= row.expires_ms => Answer::Moves(State::Expired, refused),
+        true => Answer::Moves(State::Held, refused),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::holding::tests::reservation;
+    use super::*;
+
+    fn offer(amount: i64) -> Pay {
+        Pay { reservation_id: "res_2_7".to_owned(), amount, ..Pay::default() }
+    }
+
+    fn payment(state: PaymentState) -> PaymentRow {
+        PaymentRow { serial: 7, amount: 50_000, asked_ms: 200, state, changed_ms: 200 }
+    }
+
+    fn decided(command: &Pay, state: State, now_ms: i64) -> Result<Payment, Refusal> {
+        pay(command, Some((7, &reservation(state))), None, false, 2, "9", now_ms)
+    }
+
+    #[test]
+    fn the_race_is_decided_by_the_time_of_the_record() {
+        let granted = Payment::New { payment_id: "pay_2_9".to_owned(), amount: 50_000 };
+        assert_eq!(decided(&offer(50_000), State::Held, 399), Ok(granted));
+        assert_eq!(decided(&offer(50_000), State::Held, 400), Err(Refusal::ReservationExpired));
+        assert_eq!(decided(&offer(50_000), State::Held, 401), Err(Refusal::ReservationExpired));
+        for (state, expected) in [
+            (State::Paying, Refusal::PaymentConflict),
+            (State::Confirmed, Refusal::PaymentConflict),
+            (State::Expired, Refusal::ReservationExpired),
+            (State::Cancelled, Refusal::ReservationCancelled),
+            (State::Refunded, Refusal::ReservationCancelled),
+        ] {
+            assert_eq!(decided(&offer(50_000), state, 200), Err(expected), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_owed_is_what_is_paid() {
+        for amount in [49_999, 50_001, 0, 1, -50_000, i64::MIN, i64::MAX] {
+            assert_eq!(decided(&offer(amount), State::Held, 200), Err(Refusal::AmountMismatch), "{amount}");
+        }
+        let with = |change: fn(&mut Pay)| {
+            let mut command = offer(50_000);
+            change(&mut command);
+            decided(&command, State::Held, 200)
+        };
+        assert_eq!(with(|c| c.user_id = Some("v".to_owned())), Err(Refusal::UnknownReservation));
+        assert_eq!(with(|c| c.coupon_id = Some("cpn_0_1_1".to_owned())), Err(Refusal::CouponNotSupported));
+        for id in ["pay_123", "pay_1_9", "res_2_7", ""] {
+            let command = Pay { payment_id: Some(id.to_owned()), ..offer(50_000) };
+            assert_eq!(decided(&command, State::Held, 200), Err(Refusal::BadPaymentId), "{id}");
+        }
+        assert!(with(|c| (c.user_id, c.payment_id) = (Some("u".to_owned()), Some("pay_2_x".to_owned()))).is_ok());
+        assert_eq!(pay(&offer(50_000), None, None, false, 2, "9", 200), Err(Refusal::UnknownReservation));
+        let held = reservation(State::Held);
+        assert_eq!(pay(&offer(50_000), Some((7, &held)), None, true, 2, "9", 200), Err(Refusal::ScheduleCancelled));
+    }
+
+    #[test]
+    fn a_payment_id_is_asked_for_once() {
+        let command = |amount| Pay { payment_id: Some("pay_2_x".to_owned()), ..offer(amount) };
+        let again = |serial, amount, state| {
+            let row = reservation(State::Held);
+            pay(&command(amount), Some((serial, &row)), Some(&payment(state)), false, 2, "9", 200)
+        };
+        let same = Payment::Same { payment_id: "pay_2_x".to_owned() };
+        for state in [PaymentState::Pending, PaymentState::Paid, PaymentState::Refused(String::new())] {
+            assert_eq!(again(7, 50_000, state), Ok(same.clone()));
+        }
+        assert_eq!(again(8, 50_000, PaymentState::Pending), Err(Refusal::PaymentConflict));
+        assert_eq!(again(7, 49_000, PaymentState::Pending), Err(Refusal::PaymentConflict));
+    }
+
+    #[test]
+    fn each_answer_has_one_meaning() {
+        let debited =
+            Settled { payment_id: "p".to_owned(), result: "DEBITED".to_owned(), amount: 50_000, ..Settled::default() };
+        let refused = Settled { result: "INSUFFICIENT_POINTS".to_owned(), ..debited.clone() };
+        let why = PaymentState::Refused("INSUFFICIENT_POINTS".to_owned());
+        let back = Refund { amount: 50_000, fee: 0 };
+        let answer = |settled: &Settled, state, payment_id: &str, now_ms| {
+            let row = ReservationRow { payment_id: Some(payment_id.to_owned()), ..reservation(state) };
+            settle(settled, Some(&payment(PaymentState::Pending)), Some(&row), now_ms).unwrap()
+        };
+        assert_eq!(answer(&debited, State::Paying, "p", 399), Answer::Moves(State::Confirmed, PaymentState::Paid));
+        // In time when it was asked for, so in time now.
+        assert_eq!(answer(&debited, State::Paying, "p", 4_000), Answer::Moves(State::Confirmed, PaymentState::Paid));
+        assert_eq!(answer(&refused, State::Paying, "p", 399), Answer::Moves(State::Held, why.clone()));
+        assert_eq!(answer(&refused, State::Paying, "p", 400), Answer::Moves(State::Expired, why.clone()));
+        for state in State::ALL.into_iter().filter(|state| *state != State::Paying) {
+            assert_eq!(answer(&debited, state, "p", 200), Answer::GivesBack(back), "{state:?}");
+            assert_eq!(answer(&refused, state, "p", 200), Answer::Ends(why.clone()), "{state:?}");
+        }
+        assert_eq!(answer(&debited, State::Paying, "other", 200), Answer::GivesBack(back));
+        let row = reservation(State::Confirmed);
+        for state in [PaymentState::Paid, why, PaymentState::Refunding(back), PaymentState::Refunded(back)] {
+            assert_eq!(settle(&debited, Some(&payment(state)), Some(&row), 200), Ok(Answer::Known));
+        }
+        assert!(settle(&debited, None, Some(&row), 200).is_err());
+        let other = Settled { amount: 49_999, ..debited };
+        assert!(settle(&other, Some(&payment(PaymentState::Pending)), Some(&row), 200).is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! Keys of the stores, one file per kind. Concerts, schedules, payments and commands are keyed by their id alone, reservations by their serial.
+
+mod buyer_key;
+mod seat_key;
+
+pub use buyer_key::BuyerKey;
+pub use seat_key::SeatKey;

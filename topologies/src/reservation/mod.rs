@@ -1,0 +1,142 @@
+//! Seats for a show: a fold over `reservation.requests`. The partition's order is who came first, and whether payment or deadline did.
+//!
+//! ```text
+//!  a reservation                                                                          its seat
+//!                                  refused, before the deadline
+//!                            ┌──────────────────────────────────────┐
+//!   hold ──►  HELD ── pay ───┼──►  PAYING ── DEBITED ──►  CONFIRMED │                     HELD, PAYING         TEMPORARY_RESERVED
+//!              │ ▲           │        │                      │      │                     CONFIRMED            RESERVED
+//!              │ └───────────┼────────┼──────────────────────┼──────┘                     all others           AVAILABLE
+//!              │             │        │ refused, at the      │ cancel,
+//!      expire, │    release, │        │ deadline or later    │ cancel-schedule
+//!      at the  │    cancel,  │        ▼                      ▼
+//!      deadline│    cancel-  │     EXPIRED               CANCELLED ── refunded ──►  REFUNDED
+//!              ▼    schedule ▼                               ▲
+//!           EXPIRED      CANCELLED          PAYING ── cancel-schedule: what the wallet may still pay comes back
+//! ```
+//! Every other move is illegal: [`state::State::may_become`] is the table, its test the list. `expiresAt` is the append time of the hold plus
+//! `hold_ms`, and the hold is over *at* it. A payment appended before wins, however late it is read; one appended at it or later loses, even if nothing has freed the
+//! seat yet. State and seat move in one transaction, so nobody hears of a free seat before it is free. A seat that nobody has is no row at
+//! all, so a house of 50,000 costs what has been sold of it.
+//!
+//! Money moves elsewhere: a granted payment becomes `debit` in the payer's place, whose answer `settled` comes back here. While the wallet decides,
+//! the seat stays with the payer. Money that comes too late for its reservation goes back, once.
+//!
+//! A command has exactly one outcome, kept under its identity (`requestId`, else `eventId`, else where the record entered the log): who asks again gets
+//! the first one, and nothing is sent again. Answers and deadlines need no identity: the state tells whether they have been here.
+//!
+//! | topic | key | what |
+//! |---|---|---|
+//! | [`INBOX`] | scheduleId (concertId to create a concert); what brings a reservation's id may bring any key, its place is in the id | commands, answers, deadlines |
+//! | [`EXPIRATIONS`] | reservationId, in the place of its schedule | one deadline for each hold |
+//! | [`PAYMENTS`] | userId | `debit` and `refund` |
+//! | [`CONFIRMED`] | reservationId | one for each reservation that is paid |
+//! | [`SEATS_EXPIRED`] | scheduleId | one for each hold that was not paid in time |
+//! | [`RANKING`] | scheduleId | each sale and each return |
+//! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded |
+//! | [`DEAD_LETTERS`] | as it came | what cannot be read, and answers to what nobody asked |
+
+pub mod decide;
+pub mod facts;
+pub mod ids;
+pub mod invariants;
+pub mod keys;
+pub mod message;
+mod processor;
+pub mod refusal;
+pub mod row;
+pub mod sample;
+pub mod settings;
+pub mod state;
+pub mod view;
+
+pub use settings::Settings;
+
+use crate::{notification, payment};
+use holdfast_engine::{Table, Topology};
+use keys::{BuyerKey, SeatKey};
+use row::{BuyerRow, CommandRow, ConcertRow, PaymentRow, ReservationRow, ScheduleRow, TakenRow};
+
+/// Name of the topology.
+pub const NAME: &str = "reservation";
+/// Group under which its positions are shown.
+pub const GROUP: &str = "reservation-service-group";
+/// Where commands, answers and deadlines come in.
+pub const INBOX: &str = "reservation.requests";
+/// Deadlines of holds.
+pub const EXPIRATIONS: &str = "reservation.expiration";
+/// What the wallets shall do.
+pub const PAYMENTS: &str = payment::INBOX;
+/// Reservations that are paid.
+pub const CONFIRMED: &str = "reservation.confirmed";
+/// Holds that were not paid in time.
+pub const SEATS_EXPIRED: &str = "seats.expired";
+/// What rankings count.
+pub const RANKING: &str = "ranking.events";
+/// Records that cannot be read.
+pub const DEAD_LETTERS: &str = "reservation.requests.dlq";
+/// Where notifications are asked for.
+pub const NOTIFICATIONS: &str = notification::REQUESTS;
+
+/// How long deadlines stay in their topic, in ms: a day, as the seeds say. They are in the state as well.
+pub const EXPIRATIONS_RETENTION_MS: i64 = 86_400_000;
+
+/// Concerts, by id.
+pub const CONCERTS: Table<String, ConcertRow> = Table::new(16, "concerts");
+/// Schedules with their counts, by id. Read and written for each move, so it is small.
+pub const SCHEDULES: Table<String, ScheduleRow> = Table::new(17, "schedules");
+/// Price in KRW of each seat, where seats have prices of their own.
+pub const PRICES: Table<SeatKey, u64> = Table::new(18, "prices");
+/// Seats that somebody has.
+pub const TAKEN: Table<SeatKey, TakenRow> = Table::new(19, "taken");
+/// What each user has of a schedule.
+pub const BUYERS: Table<BuyerKey, BuyerRow> = Table::new(20, "buyers");
+/// Reservations, by serial: the offset of the record that made them.
+pub const RESERVATIONS: Table<u64, ReservationRow> = Table::new(21, "reservations");
+/// Payments, by id.
+pub const PAYMENT_STATES: Table<String, PaymentRow> = Table::new(22, "payments");
+/// The outcome of each command, by command id.
+pub const COMMANDS: Table<String, CommandRow> = Table::new(23, "commands");
+
+/// The topology.
+///
+/// # Panics
+/// Never: the sentence is constant, and a test builds it.
+#[must_use]
+pub fn topology(settings: &Settings) -> Topology {
+    let settings = settings.clone();
+    Topology::named(NAME)
+        .group(GROUP)
+        .inbox(INBOX)
+        .store(CONCERTS.spec())
+        .store(SCHEDULES.spec())
+        .store(PRICES.spec())
+        .store(TAKEN.spec())
+        .store(BUYERS.spec())
+        .store(RESERVATIONS.spec())
+        .store(PAYMENT_STATES.spec())
+        .store(COMMANDS.spec())
+        .sink(EXPIRATIONS)
+        .sink(PAYMENTS)
+        .sink(CONFIRMED)
+        .sink(SEATS_EXPIRED)
+        .sink(RANKING)
+        .sink(NOTIFICATIONS)
+        .dead_letters(DEAD_LETTERS)
+        .retention(EXPIRATIONS, EXPIRATIONS_RETENTION_MS)
+        .processor(move || Box::new(processor::ReservationProcessor::new(settings.clone())))
+        .build()
+        .expect("the sentence is constant, and a test builds it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_can_be_built() {
+        let topology = topology(&Settings::default());
+        assert!(topology.is_deciding());
+        assert_eq!((&**topology.name(), topology.group(), &**topology.inbox()), (NAME, GROUP, INBOX));
+    }
+}

@@ -1,0 +1,277 @@
+//! Commands of customers and of the shop.
+
+use super::Outcome;
+use super::desk::Desk;
+use super::outbound::Cause;
+use crate::reservation::decide::{self, Cancellation, Granted, Payment};
+use crate::reservation::keys::{BuyerKey, SeatKey};
+use crate::reservation::message::{
+    Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Pay, Release,
+};
+use crate::reservation::refusal::Refusal;
+use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
+use crate::reservation::state::State;
+use crate::reservation::{BUYERS, CONCERTS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
+use holdfast_engine::ProcessError;
+use serde_json::Value;
+use std::ops::ControlFlow;
+
+impl Desk<'_, '_> {
+    pub(super) fn create_concert(&mut self, command: &CreateConcert) -> Result<Outcome, ProcessError> {
+        let existing = self.ctx.get(&CONCERTS, &command.concert_id)?;
+        match decide::create_concert(command, existing.as_ref(), self.ctx.now_ms()) {
+            Ok(Some(row)) => self.ctx.put(&CONCERTS, &command.concert_id, &row)?,
+            Ok(None) => {}
+            Err(refusal) => return Ok(Outcome::refused(refusal)),
+        }
+        Ok(Outcome::default())
+    }
+
+    pub(super) fn create_schedule(
+        &mut self,
+        command: &CreateSchedule,
+        fingerprint: u64,
+    ) -> Result<Outcome, ProcessError> {
+        let existing = self.ctx.get(&SCHEDULES, &command.schedule_id)?;
+        let new = match decide::create_schedule(command, fingerprint, existing.as_ref(), self.ctx.now_ms()) {
+            Ok(Some(new)) => new,
+            Ok(None) => return Ok(Outcome::default()),
+            Err(refusal) => return Ok(Outcome::refused(refusal)),
+        };
+        self.ctx.put(&SCHEDULES, &command.schedule_id, &new.row)?;
+        let mut key = SeatKey { schedule_id: command.schedule_id.clone(), seat_no: 0 };
+        for (seat_no, price) in new.prices {
+            key.seat_no = seat_no;
+            self.ctx.put(&PRICES, &key, &price)?;
+        }
+        Ok(Outcome::default())
+    }
+
+    pub(super) fn hold(&mut self, command: &Hold) -> Result<Outcome, ProcessError> {
+        let schedule = self.schedule(&command.schedule_id)?;
+        let key = SeatKey { schedule_id: command.schedule_id.clone(), seat_no: command.seat().unwrap_or_default() };
+        let price = match &schedule {
+            Some(schedule) if command.seat().is_some() => self.price(schedule, &key)?,
+            _ => None,
+        };
+        let taken = match self.ctx.get(&TAKEN, &key)? {
+            Some(taken) => self.ctx.get(&RESERVATIONS, &taken.serial)?.map(|row| (taken.serial, row)),
+            None => None,
+        };
+        let buyer_key = BuyerKey { schedule_id: command.schedule_id.clone(), user_id: command.user_id.clone() };
+        let buyer = self.ctx.get(&BUYERS, &buyer_key)?.unwrap_or_default();
+        let taken = taken.as_ref().map(|(serial, row)| (*serial, row));
+        let now_ms = self.ctx.now_ms();
+        match decide::hold(command, schedule.as_ref(), price, taken, buyer, self.settings, now_ms) {
+            Err(refusal) => Ok(Outcome::refused(refusal)),
+            Ok(Granted::Same { serial }) => Ok(Outcome::of(serial)),
+            Ok(Granted::New { expires_ms, price }) => {
+                // Offsets are never negative.
+                let serial = self.ctx.offset().unsigned_abs();
+                let row = ReservationRow {
+                    schedule_id: key.schedule_id,
+                    user_id: buyer_key.user_id,
+                    seat_no: key.seat_no,
+                    price,
+                    held_ms: now_ms,
+                    expires_ms,
+                    extensions: 0,
+                    state: State::Held,
+                    changed_ms: now_ms,
+                    payment_id: None,
+                };
+                self.open(serial, &row)?;
+                self.send_deadline(serial, &row)?;
+                Ok(Outcome::of(serial))
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, command: &Release) -> Result<Outcome, ProcessError> {
+        let found = self.reservation(&command.reservation_id)?;
+        let decided = decide::release(found.as_ref().map(|(_, row)| row), &command.user_id, self.ctx.now_ms());
+        self.give_back(found, decided)
+    }
+
+    pub(super) fn cancel(&mut self, command: &Cancel) -> Result<Outcome, ProcessError> {
+        let found = self.reservation(&command.reservation_id)?;
+        let schedule = match &found {
+            Some((_, row)) => self.schedule(&row.schedule_id)?,
+            None => None,
+        };
+        let row = found.as_ref().map(|(_, row)| row);
+        let (fees, now_ms) = (&self.settings.fees, self.ctx.now_ms());
+        let decided = decide::cancel(row, schedule.as_ref(), &command.user_id, fees, now_ms);
+        self.give_back(found, decided)
+    }
+
+    fn give_back(
+        &mut self,
+        found: Option<(u64, ReservationRow)>,
+        decided: Result<Cancellation, Refusal>,
+    ) -> Result<Outcome, ProcessError> {
+        match (decided, found) {
+            (Err(refusal), _) => Ok(Outcome::refused(refusal)),
+            (Ok(_), None) => Ok(Outcome::refused(Refusal::UnknownReservation)),
+            (Ok(Cancellation::Unchanged), Some((serial, _))) => Ok(Outcome::of(serial)),
+            (Ok(Cancellation::Released), Some((serial, row))) => {
+                self.end(serial, row, None, Cause::Customer)?;
+                Ok(Outcome::of(serial))
+            }
+            (Ok(Cancellation::GivesBack(refund)), Some((serial, row))) => {
+                let payment_id = row.payment_id.clone();
+                self.end(serial, row, Some(refund), Cause::Customer)?;
+                Ok(Outcome { refused: None, serial: Some(serial), payment_id })
+            }
+        }
+    }
+
+    /// Cancels a reservation; with a refund, its money goes back.
+    fn end(
+        &mut self,
+        serial: u64,
+        mut row: ReservationRow,
+        refund: Option<Refund>,
+        cause: Cause,
+    ) -> Result<(), ProcessError> {
+        let schedule = self.shift(serial, &mut row, State::Cancelled)?;
+        if let (Some(refund), Some(payment_id)) = (refund, row.payment_id.clone()) {
+            let payment = self.ctx.get(&PAYMENT_STATES, &payment_id)?.ok_or_else(|| {
+                ProcessError::fail("NoPayment", format!("reservation {serial} is confirmed by {payment_id:?}"))
+            })?;
+            self.give_money_back(&payment_id, payment, refund, &row, cause)?;
+            self.send_ranking(serial, &row, &payment_id, &schedule, false)?;
+        }
+        if cause == Cause::Schedule {
+            self.notify_cancelled(serial, &row, &schedule)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a payment's money back: once, since its row says so from now on.
+    pub(super) fn give_money_back(
+        &mut self,
+        payment_id: &str,
+        mut payment: PaymentRow,
+        refund: Refund,
+        row: &ReservationRow,
+        cause: Cause,
+    ) -> Result<(), ProcessError> {
+        payment.state = PaymentState::Refunding(refund);
+        payment.changed_ms = self.ctx.now_ms();
+        self.ctx.put(&PAYMENT_STATES, &payment_id.to_owned(), &payment)?;
+        self.send_refund(payment.serial, payment_id, row, refund, cause)
+    }
+
+    pub(super) fn pay(&mut self, command: &Pay, requested_at: Option<&Value>) -> Result<Outcome, ProcessError> {
+        let found = self.reservation(&command.reservation_id)?;
+        // A derived id is looked up, too: somebody may have chosen it for another payment.
+        let unique = self.ctx.offset().to_string();
+        let payment_id = command.payment_id.clone().unwrap_or_else(|| ids::payment(self.ctx.place(), &unique));
+        let before = self.ctx.get(&PAYMENT_STATES, &payment_id)?;
+        let schedule = match &found {
+            Some((_, row)) => self.schedule(&row.schedule_id)?,
+            None => None,
+        };
+        let is_cancelled = schedule.as_ref().is_some_and(|schedule| schedule.cancelling.is_some());
+        let now_ms = self.ctx.now_ms();
+        let decided = decide::pay(
+            command,
+            found.as_ref().map(|(serial, row)| (*serial, row)),
+            before.as_ref(),
+            is_cancelled,
+            self.ctx.place(),
+            &unique,
+            now_ms,
+        );
+        match (decided, found) {
+            (Err(refusal), found) => {
+                // Who comes second is told which payment came first; who may not know the reservation is told nothing.
+                let (serial, payment_id) = match (refusal, found) {
+                    (Refusal::UnknownReservation, _) | (_, None) => (None, None),
+                    (_, Some((serial, row))) => (Some(serial), row.payment_id),
+                };
+                Ok(Outcome { refused: Some(refusal), serial, payment_id })
+            }
+            (Ok(_), None) => Ok(Outcome::refused(Refusal::UnknownReservation)),
+            (Ok(Payment::Same { payment_id }), Some((serial, _))) => {
+                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+            }
+            (Ok(Payment::New { payment_id, amount }), Some((serial, mut row))) => {
+                row.payment_id = Some(payment_id.clone());
+                let schedule = self.shift(serial, &mut row, State::Paying)?;
+                let payment =
+                    PaymentRow { serial, amount, asked_ms: now_ms, state: PaymentState::Pending, changed_ms: now_ms };
+                self.ctx.put(&PAYMENT_STATES, &payment_id, &payment)?;
+                self.send_debit(serial, &row, &payment_id, amount, &schedule, requested_at)?;
+                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+            }
+        }
+    }
+
+    pub(super) fn extend(&mut self, command: &Extend) -> Result<Outcome, ProcessError> {
+        let found = self.reservation(&command.reservation_id)?;
+        let Some((serial, mut row)) = found.filter(|(_, row)| row.user_id == command.user_id) else {
+            return Ok(Outcome::refused(Refusal::UnknownReservation));
+        };
+        match decide::extend(&row, self.settings, self.ctx.now_ms()) {
+            Err(refusal) => Ok(Outcome::refused(refusal)),
+            Ok(expires_ms) => {
+                row.expires_ms = expires_ms;
+                row.extensions += 1;
+                self.ctx.put(&RESERVATIONS, &serial, &row)?;
+                self.send_deadline(serial, &row)?;
+                Ok(Outcome::of(serial))
+            }
+        }
+    }
+
+    pub(super) fn cancel_schedule(&mut self, command: &CancelSchedule) -> Result<Outcome, ProcessError> {
+        let Some(mut schedule) = self.schedule(&command.schedule_id)? else {
+            return Ok(Outcome::refused(Refusal::UnknownSchedule));
+        };
+        if schedule.cancelling.is_none() {
+            schedule.cancelling = Some(0);
+            self.ctx.put(&SCHEDULES, &command.schedule_id, &schedule)?;
+            self.cancel_next(&CancelNext { schedule_id: command.schedule_id.clone(), step: 0 })?;
+        }
+        Ok(Outcome::default())
+    }
+
+    /// One step of a cancelled schedule: the next few of those who have seats. There is always one step due and no more, and any other is known.
+    pub(super) fn cancel_next(&mut self, command: &CancelNext) -> Result<(), ProcessError> {
+        let schedule = self.schedule(&command.schedule_id)?;
+        let Some(ScheduleRow { cancelling: Some(due), .. }) = schedule else { return Ok(()) };
+        if due != command.step {
+            return Ok(());
+        }
+        let (mut serials, batch_max) = (Vec::new(), self.settings.cancel_batch_max.max(1));
+        let prefix = SeatKey::prefix_of_schedule(&command.schedule_id);
+        self.ctx.scan(&TAKEN, &prefix, &mut |_, taken| {
+            serials.push(taken.serial);
+            if serials.len() < batch_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        for serial in &serials {
+            let Some(row) = self.ctx.get(&RESERVATIONS, serial)? else { continue };
+            match decide::step(&row) {
+                Some(Cancellation::GivesBack(refund)) => self.end(*serial, row, Some(refund), Cause::Schedule)?,
+                Some(Cancellation::Released) => self.end(*serial, row, None, Cause::Schedule)?,
+                Some(Cancellation::Unchanged) | None => {}
+            }
+        }
+        // Nobody can come after: a cancelled schedule gives no holds.
+        if serials.len() < batch_max {
+            return Ok(());
+        }
+        if let Some(mut schedule) = self.schedule(&command.schedule_id)? {
+            schedule.cancelling = Some(due + 1);
+            self.ctx.put(&SCHEDULES, &command.schedule_id, &schedule)?;
+        }
+        self.send_next_step(&command.schedule_id, due + 1)
+    }
+
+    /// The id of the reservation `serial` of this place.
+    pub(super) fn reservation_id(&self, serial: u64) -> String {
+        ids::reservation(self.ctx.place(), serial)
+    }
+}

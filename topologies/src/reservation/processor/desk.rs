@@ -1,0 +1,100 @@
+use crate::origin::Origin;
+use crate::reservation::decide;
+use crate::reservation::invariants;
+use crate::reservation::keys::{BuyerKey, SeatKey};
+use crate::reservation::row::{House, ReservationRow, ScheduleRow, TakenRow};
+use crate::reservation::settings::Settings;
+use crate::reservation::state::{SeatState, State};
+use crate::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
+use holdfast_engine::{Context, ProcessError};
+
+/// Where one record is worked on: its context, and what all decisions need.
+pub(super) struct Desk<'a, 'c> {
+    pub(super) ctx: &'a mut Context<'c>,
+    pub(super) settings: &'a Settings,
+    pub(super) origin: &'a Origin<'a>,
+    pub(super) source: &'a str,
+    pub(super) value: &'a mut Vec<u8>,
+}
+
+impl Desk<'_, '_> {
+    /// A schedule, its counts checked.
+    pub(super) fn schedule(&mut self, schedule_id: &str) -> Result<Option<ScheduleRow>, ProcessError> {
+        let row = self.ctx.get(&SCHEDULES, &schedule_id.to_owned())?;
+        if let Some(row) = &row {
+            invariants::schedule(schedule_id, row)
+                .map_err(|broken| ProcessError::fail("BrokenSchedule", broken.to_string()))?;
+        }
+        Ok(row)
+    }
+
+    /// The reservation that `id` names, with its serial, if there is one in this place.
+    pub(super) fn reservation(&mut self, id: &str) -> Result<Option<(u64, ReservationRow)>, ProcessError> {
+        match ids::parse_reservation(id) {
+            Some((place, serial)) if place == self.ctx.place() => {
+                Ok(self.ctx.get(&RESERVATIONS, &serial)?.map(|row| (serial, row)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a seat costs, if the schedule has it.
+    pub(super) fn price(&mut self, schedule: &ScheduleRow, key: &SeatKey) -> Result<Option<u64>, ProcessError> {
+        match schedule.house {
+            House::OnePrice(price) => Ok((1..=schedule.capacity).contains(&key.seat_no).then_some(price)),
+            House::Priced => self.ctx.get(&PRICES, key),
+        }
+    }
+
+    /// Makes the reservation `serial`, which nobody has yet.
+    pub(super) fn open(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
+        self.count(None, row)?;
+        self.ctx.put(&TAKEN, &seat_key(row), &TakenRow { serial })?;
+        self.ctx.put(&RESERVATIONS, &serial, row)
+    }
+
+    /// Moves a reservation, its seat and all counts: one transition. Returns its schedule as it is then.
+    pub(super) fn shift(
+        &mut self,
+        serial: u64,
+        row: &mut ReservationRow,
+        to: State,
+    ) -> Result<ScheduleRow, ProcessError> {
+        if !row.state.may_become(to) {
+            let from = row.state;
+            return Err(ProcessError::fail("IllegalMove", format!("reservation {serial}: {from:?} to {to:?}")));
+        }
+        let from = std::mem::replace(&mut row.state, to);
+        row.changed_ms = self.ctx.now_ms();
+        let schedule = self.count(Some(from), row)?;
+        if from.seat() != SeatState::Available && to.seat() == SeatState::Available {
+            self.ctx.delete(&TAKEN, &seat_key(row))?;
+        }
+        self.ctx.put(&RESERVATIONS, &serial, row)?;
+        Ok(schedule)
+    }
+
+    fn count(&mut self, from: Option<State>, row: &ReservationRow) -> Result<ScheduleRow, ProcessError> {
+        let mut schedule = self
+            .schedule(&row.schedule_id)?
+            .ok_or_else(|| ProcessError::fail("NoSchedule", format!("a reservation of {:?}", row.schedule_id)))?;
+        if from.is_some_and(|from| from.seat() == row.state.seat()) {
+            return Ok(schedule);
+        }
+        let key = BuyerKey { schedule_id: row.schedule_id.clone(), user_id: row.user_id.clone() };
+        let mut buyer = self.ctx.get(&BUYERS, &key)?.unwrap_or_default();
+        decide::tally(from, row.state, &mut schedule, &mut buyer)
+            .map_err(|broken| ProcessError::fail("BrokenBooks", broken.to_string()))?;
+        self.ctx.put(&SCHEDULES, &row.schedule_id, &schedule)?;
+        if buyer.open + buyer.bought == 0 {
+            self.ctx.delete(&BUYERS, &key)?;
+        } else {
+            self.ctx.put(&BUYERS, &key, &buyer)?;
+        }
+        Ok(schedule)
+    }
+}
+
+pub(super) fn seat_key(row: &ReservationRow) -> SeatKey {
+    SeatKey { schedule_id: row.schedule_id.clone(), seat_no: row.seat_no }
+}

@@ -1,0 +1,182 @@
+//! Load, decide, store, send: what surrounds a decision.
+
+mod commands;
+mod desk;
+mod outbound;
+mod replies;
+
+use crate::envelope;
+use crate::origin::Origin;
+use crate::reservation::message::{Command, Message};
+use crate::reservation::refusal::Refusal;
+use crate::reservation::row::CommandRow;
+use crate::reservation::settings::Settings;
+use crate::reservation::{self, COMMANDS, decide, ids};
+use decide::Seen;
+use desk::Desk;
+use holdfast_engine::ports::record::Record;
+use holdfast_engine::{Context, ProcessError, Processor};
+
+/// Decides the inbox of one place. Nothing is carried from one record to the next, so a record that is rolled back leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct ReservationProcessor {
+    settings: Settings,
+    /// `ce_source` of all it sends: the same for the life of the task.
+    source: String,
+    /// A buffer.
+    value: Vec<u8>,
+}
+
+impl ReservationProcessor {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, source: String::new(), value: Vec::new() }
+    }
+
+    fn desk<'a, 'c>(&'a mut self, ctx: &'a mut Context<'c>, origin: &'a Origin<'a>) -> Desk<'a, 'c> {
+        if self.source.is_empty() {
+            self.source = envelope::source(reservation::NAME, ctx.place());
+        }
+        Desk { ctx, settings: &self.settings, origin, source: &self.source, value: &mut self.value }
+    }
+}
+
+/// Where a command belongs.
+enum Home<'a> {
+    /// Where this key lives.
+    Key(&'a str),
+    /// The place in an id.
+    Place(u32),
+    /// Nowhere: it speaks of what cannot exist, and that can be said anywhere.
+    Anywhere,
+}
+
+fn home(command: &Command) -> Home<'_> {
+    let of = |reservation_id: &str| match ids::parse_reservation(reservation_id) {
+        Some((place, _)) => Home::Place(place),
+        None => Home::Anywhere,
+    };
+    match command {
+        Command::CreateConcert(c) => Home::Key(&c.concert_id),
+        Command::CreateSchedule(c) => Home::Key(&c.schedule_id),
+        Command::Hold(c) => Home::Key(&c.schedule_id),
+        Command::CancelSchedule(c) => Home::Key(&c.schedule_id),
+        Command::CancelNext(c) => Home::Key(&c.schedule_id),
+        Command::Release(c) => of(&c.reservation_id),
+        Command::Pay(c) => of(&c.reservation_id),
+        Command::Cancel(c) => of(&c.reservation_id),
+        Command::Extend(c) => of(&c.reservation_id),
+        Command::Expire(c) => of(&c.reservation_id),
+        Command::Settled(c) => of(&c.reservation_id),
+        Command::Refunded(c) => of(&c.reservation_id),
+    }
+}
+
+impl Processor for ReservationProcessor {
+    fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
+        let message = Message::parse(record.value)?;
+        match home(&message.command) {
+            Home::Key(key) if ctx.place_of(key.as_bytes()) != ctx.place() => {
+                return ctx.forward(record, key.as_bytes());
+            }
+            // A place that does not exist is a made-up id: unknown wherever it turns up.
+            Home::Place(place) if place != ctx.place() && place < ctx.places() => {
+                return ctx.forward_to(record, place);
+            }
+            _ => {}
+        }
+        let origin = Origin::of(record);
+        let mut desk = self.desk(ctx, &origin);
+        match &message.command {
+            Command::Expire(command) => desk.expire(command),
+            Command::Settled(command) => desk.settled(command),
+            Command::Refunded(command) => desk.refunded(command),
+            Command::CancelNext(command) => desk.cancel_next(command),
+            command => decide_once(&mut desk, &message, command),
+        }
+    }
+
+    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+        // A refused record was never accepted, or it is a second one under a decided id: it has no outcome of its own.
+        if matches!(why, ProcessError::Refuse { .. }) {
+            return Ok(());
+        }
+        let Ok(message) = Message::parse(record.value) else { return Ok(()) };
+        if is_answer(&message.command) {
+            return Ok(());
+        }
+        let origin = Origin::of(record);
+        let desk = self.desk(ctx, &origin);
+        let id = identity(&desk, &message);
+        if desk.ctx.contains(&COMMANDS, &id)? {
+            return Ok(());
+        }
+        let outcome = Outcome { refused: Some(Refusal::System), ..Outcome::default() };
+        let row = outcome.row(message.command.fingerprint(), desk.ctx.now_ms());
+        desk.ctx.put(&COMMANDS, &id, &row)
+    }
+}
+
+/// Answers and deadlines have no outcome of their own: the state tells whether they have been here.
+fn is_answer(command: &Command) -> bool {
+    matches!(command, Command::Expire(_) | Command::Settled(_) | Command::Refunded(_) | Command::CancelNext(_))
+}
+
+/// What became of a command.
+#[derive(Debug, Default)]
+struct Outcome {
+    refused: Option<Refusal>,
+    serial: Option<u64>,
+    payment_id: Option<String>,
+}
+
+impl Outcome {
+    fn refused(refusal: Refusal) -> Self {
+        Self { refused: Some(refusal), ..Self::default() }
+    }
+
+    fn of(serial: u64) -> Self {
+        Self { serial: Some(serial), ..Self::default() }
+    }
+
+    fn row(self, fingerprint: u64, decided_ms: i64) -> CommandRow {
+        CommandRow { fingerprint, decided_ms, refused: self.refused, serial: self.serial, payment_id: self.payment_id }
+    }
+}
+
+/// What the message says it is recognised by, or where its record entered the log.
+fn identity(desk: &Desk<'_, '_>, message: &Message) -> String {
+    match message.identity() {
+        Some(identity) => identity.to_owned(),
+        None => desk.origin.identity((desk.ctx.topic(), desk.ctx.place(), desk.ctx.offset())),
+    }
+}
+
+/// Decides a command unless it has been decided, and keeps its outcome.
+fn decide_once(desk: &mut Desk<'_, '_>, message: &Message, command: &Command) -> Result<(), ProcessError> {
+    let id = identity(desk, message);
+    let fingerprint = command.fingerprint();
+    let earlier = desk.ctx.get(&COMMANDS, &id)?;
+    match decide::seen(earlier.as_ref(), fingerprint, desk.origin.is_redriven()) {
+        Seen::New => {}
+        Seen::Before => return Ok(()),
+        Seen::Another => {
+            return Err(ProcessError::refuse(
+                "RequestIdReused",
+                format!("{id:?} was another command: its outcome stands, this one has none"),
+            ));
+        }
+    }
+    let outcome = match command {
+        Command::CreateConcert(command) => desk.create_concert(command)?,
+        Command::CreateSchedule(command) => desk.create_schedule(command, fingerprint)?,
+        Command::Hold(command) => desk.hold(command)?,
+        Command::Release(command) => desk.release(command)?,
+        Command::Pay(command) => desk.pay(command, message.requested_at.as_ref())?,
+        Command::Cancel(command) => desk.cancel(command)?,
+        Command::Extend(command) => desk.extend(command)?,
+        Command::CancelSchedule(command) => desk.cancel_schedule(command)?,
+        Command::Expire(_) | Command::Settled(_) | Command::Refunded(_) | Command::CancelNext(_) => return Ok(()),
+    };
+    let row = outcome.row(fingerprint, desk.ctx.now_ms());
+    desk.ctx.put(&COMMANDS, &id, &row)
+}

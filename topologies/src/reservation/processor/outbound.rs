@@ -1,0 +1,366 @@
+//! What is sent. The id of each event is made of the reservation and of what happened to it, so a replay sends the same.
+
+use super::desk::Desk;
+use crate::envelope::Envelope;
+use crate::notification::{self, NotificationRequest, Priority};
+use crate::reservation::facts::{
+    At, Confirmed, Debit, EXPIRATION, Expiration, ExpirationPayload, Ranked, RefundRequest, SeatsExpired,
+};
+use crate::reservation::message::{CancelNext, Command, Expire, Message};
+use crate::reservation::row::{Refund, ReservationRow, ScheduleRow};
+use crate::reservation::{self, ids};
+use crate::rfc3339;
+use crate::wire::When;
+use holdfast_engine::{Output, ProcessError};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Why money goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// He wished it.
+    Customer,
+    /// The show does not take place.
+    Schedule,
+    /// It came when there was nothing left to pay for.
+    NotConfirmed,
+}
+
+impl Cause {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "CANCELLED",
+            Self::Schedule => "SCHEDULE_CANCELLED",
+            Self::NotConfirmed => "NOT_CONFIRMED",
+        }
+    }
+}
+
+/// A record on its way out, but for its value.
+struct To<'a> {
+    topic: &'a str,
+    /// None = where the key lives.
+    place: Option<u32>,
+    key: &'a str,
+    kind: &'a str,
+    event_id: &'a str,
+}
+
+/// A notice on its way out.
+struct Notice<'a> {
+    event_id: &'a str,
+    kind: &'a str,
+    priority: Priority,
+    title: &'a str,
+    message: &'a str,
+    data: &'a [(&'a str, &'a str)],
+}
+
+impl Desk<'_, '_> {
+    fn send_fact(&mut self, to: &To<'_>, fact: &impl Serialize) -> Result<(), ProcessError> {
+        self.value.clear();
+        // Texts and numbers always encode: there is no failing Serialize in a fact.
+        serde_json::to_writer(&mut *self.value, fact)
+            .map_err(|error| ProcessError::fail("Unwritable", error.to_string()))?;
+        self.send(to)
+    }
+
+    /// Sends what is in `value`.
+    fn send(&mut self, to: &To<'_>) -> Result<(), ProcessError> {
+        let envelope = Envelope {
+            id: to.event_id,
+            source: self.source,
+            kind: to.kind,
+            time_ms: self.ctx.now_ms(),
+            traceparent: self.origin.traceparent,
+        };
+        let (topic, place, key, value) = (to.topic, to.place, Some(to.key.as_bytes()), Some(self.value.as_slice()));
+        envelope.with_headers(|headers| self.ctx.send_output(&Output { topic, place, key, value, headers }))
+    }
+
+    pub(super) fn send_deadline(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let event_id = match row.extensions {
+            0 => format!("evt_{id}.expiration"),
+            times => format!("evt_{id}.expiration.{times}"),
+        };
+        let expiration = Expiration {
+            event_id: &event_id,
+            event_type: EXPIRATION,
+            event_time: At(row.expires_ms),
+            payload: ExpirationPayload {
+                reservation_id: &id,
+                user_id: &row.user_id,
+                seat_id: &ids::seat(&row.schedule_id, row.seat_no),
+                expires_at: At(row.expires_ms),
+                schedule_id: &row.schedule_id,
+                seat_no: row.seat_no,
+            },
+            occurred_at: At(self.ctx.now_ms()),
+        };
+        // Placed with its schedule, whatever the key: so the deadline is kept where the decision is.
+        let place = Some(self.ctx.place());
+        let to = To { topic: reservation::EXPIRATIONS, place, key: &id, kind: EXPIRATION, event_id: &event_id };
+        self.send_fact(&to, &expiration)
+    }
+
+    /// Asks for the deadline again when a clock that is ahead shows `due_ms`.
+    pub(super) fn ask_again(&mut self, id: &str, row: &ReservationRow, due_ms: i64) -> Result<(), ProcessError> {
+        let expires_at = Some(When::from_ms(row.expires_ms));
+        let expire = Expire { reservation_id: id.to_owned(), expires_at, due_at: Some(due_ms) };
+        self.send_later(
+            due_ms,
+            &row.schedule_id,
+            Message::new(format!("{id}.expire.{due_ms}"), Command::Expire(expire)),
+        )
+    }
+
+    pub(super) fn send_next_step(&mut self, schedule_id: &str, step: u64) -> Result<(), ProcessError> {
+        let due_ms = self.ctx.now_ms().saturating_add(self.settings.cancel_pause_ms);
+        let next = CancelNext { schedule_id: schedule_id.to_owned(), step };
+        let message = Message::new(format!("{schedule_id}.cancel.{step}"), Command::CancelNext(next));
+        self.send_later(due_ms, schedule_id, message)
+    }
+
+    fn send_later(&mut self, due_ms: i64, key: &str, message: Message) -> Result<(), ProcessError> {
+        let value = message.to_json();
+        let (topic, place) = (reservation::INBOX, Some(self.ctx.place()));
+        let output = Output { topic, place, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
+        self.ctx.send_at(due_ms, &output).map(|_| ())
+    }
+
+    pub(super) fn send_expired(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let event_id = format!("evt_{id}.expired");
+        let fact = SeatsExpired {
+            event_id: &event_id,
+            seat_ids: [&ids::seat(&row.schedule_id, row.seat_no)],
+            schedule_id: &row.schedule_id,
+            expired_at: At(row.changed_ms),
+            expires_at: At(row.expires_ms),
+            reservation_id: &id,
+            user_id: &row.user_id,
+            seat_no: row.seat_no,
+        };
+        let (topic, kind) = (reservation::SEATS_EXPIRED, "seats.expired");
+        self.send_fact(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
+    }
+
+    pub(super) fn send_confirmed(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        payment_id: &str,
+        amount: u64,
+        schedule: &ScheduleRow,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let event_id = format!("evt_{id}.confirmed");
+        let fact = Confirmed {
+            reservation_id: &id,
+            user_id: &row.user_id,
+            schedule_id: &row.schedule_id,
+            seat_no: row.seat_no,
+            amount,
+            payment_id,
+            concert_title: &schedule.concert_title,
+            confirmed_at: At(row.changed_ms),
+        };
+        let (topic, kind) = (reservation::CONFIRMED, "reservation.confirmed");
+        self.send_fact(&To { topic, place: None, key: &id, kind, event_id: &event_id }, &fact)
+    }
+
+    pub(super) fn send_ranking(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        payment_id: &str,
+        schedule: &ScheduleRow,
+        is_sale: bool,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let (kind, what) = if is_sale { ("SEAT_SOLD", "sold") } else { ("SEAT_RETURNED", "returned") };
+        let event_id = format!("evt_{id}.{what}");
+        let fact = Ranked {
+            event_id: &event_id,
+            kind,
+            schedule_id: &row.schedule_id,
+            concert_id: schedule.concert_id.as_deref(),
+            concert_title: &schedule.concert_title,
+            reservation_id: &id,
+            payment_id,
+            reserved: schedule.reserved,
+            capacity: schedule.capacity,
+            sale_start: schedule.sale_starts_ms.map(At),
+            occurred_at: At(row.changed_ms),
+        };
+        let (topic, kind) = (reservation::RANKING, "ranking.event");
+        self.send_fact(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
+    }
+
+    pub(super) fn send_debit(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        payment_id: &str,
+        amount: u64,
+        schedule: &ScheduleRow,
+        requested_at: Option<&Value>,
+    ) -> Result<(), ProcessError> {
+        let fact = Debit {
+            kind: "debit",
+            request_id: payment_id,
+            payment_id,
+            reservation_id: &self.reservation_id(serial),
+            schedule_id: &row.schedule_id,
+            user_id: &row.user_id,
+            seat_no: row.seat_no,
+            price: row.price,
+            amount,
+            discount: None,
+            reply_place: self.ctx.place(),
+            concert_title: &schedule.concert_title,
+            requested_at,
+        };
+        let event_id = format!("{payment_id}.debit");
+        let (topic, kind) = (reservation::PAYMENTS, "payment.debit");
+        self.send_fact(&To { topic, place: None, key: &row.user_id, kind, event_id: &event_id }, &fact)
+    }
+
+    pub(super) fn send_refund(
+        &mut self,
+        serial: u64,
+        payment_id: &str,
+        row: &ReservationRow,
+        refund: Refund,
+        cause: Cause,
+    ) -> Result<(), ProcessError> {
+        let request_id = ids::refund(payment_id);
+        let fact = RefundRequest {
+            kind: "refund",
+            request_id: &request_id,
+            payment_id,
+            reservation_id: &self.reservation_id(serial),
+            user_id: &row.user_id,
+            refund,
+            reason: cause.as_str(),
+            reply_place: self.ctx.place(),
+        };
+        let (topic, kind) = (reservation::PAYMENTS, "payment.refund");
+        self.send_fact(&To { topic, place: None, key: &row.user_id, kind, event_id: &request_id }, &fact)
+    }
+
+    pub(super) fn notify_expired(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        schedule: &ScheduleRow,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        // The seeds' text names the seeds' five minutes; with another hold time it names that.
+        let minutes = (self.settings.hold_ms / 60_000).max(1);
+        self.notify(
+            row,
+            &Notice {
+                event_id: &format!("evt_{id}.expired.notice"),
+                kind: "RESERVATION_EXPIRED",
+                priority: Priority::Medium,
+                title: "예약 만료",
+                message: &format!("{minutes}분 이내 결제하지 않아 예약이 만료되었습니다."),
+                data: &[("reservationId", &id), ("concertTitle", &schedule.concert_title)],
+            },
+        )
+    }
+
+    pub(super) fn notify_confirmed(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        schedule: &ScheduleRow,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let date = date_of(schedule);
+        let mut data = vec![("reservationId", &*id), ("concertTitle", &*schedule.concert_title)];
+        data.extend(date.as_deref().map(|date| ("concertDate", date)));
+        self.notify(
+            row,
+            &Notice {
+                event_id: &format!("evt_{id}.confirmed.notice"),
+                kind: "PAYMENT_CONFIRMED",
+                priority: Priority::High,
+                title: "결제 완료",
+                message: &format!("{} 예약이 확정되었습니다.", schedule.concert_title),
+                data: &data,
+            },
+        )
+    }
+
+    pub(super) fn notify_cancelled(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        schedule: &ScheduleRow,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        self.notify(
+            row,
+            &Notice {
+                event_id: &format!("evt_{id}.cancelled.notice"),
+                kind: "RESERVATION_CANCELLED",
+                priority: Priority::High,
+                title: "공연 취소",
+                message: &format!("{} 공연이 취소되어 예약이 취소되었습니다.", schedule.concert_title),
+                data: &[("reservationId", &id), ("concertTitle", &schedule.concert_title)],
+            },
+        )
+    }
+
+    pub(super) fn notify_refunded(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        refund: Refund,
+        title: &str,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let (amount, fee) = (refund.amount.to_string(), refund.fee.to_string());
+        self.notify(
+            row,
+            &Notice {
+                event_id: &format!("evt_{id}.refunded.notice"),
+                kind: "REFUNDED",
+                priority: Priority::High,
+                title: "환불 완료",
+                message: &format!("{title} 예약이 취소되어 {amount}원이 환불되었습니다."),
+                data: &[("reservationId", &id), ("concertTitle", title), ("amount", &amount), ("fee", &fee)],
+            },
+        )
+    }
+
+    fn notify(&mut self, row: &ReservationRow, notice: &Notice<'_>) -> Result<(), ProcessError> {
+        self.value.clear();
+        NotificationRequest {
+            event_id: notice.event_id,
+            time_ms: self.ctx.now_ms(),
+            user_id: &row.user_id,
+            kind: notice.kind,
+            priority: notice.priority,
+            title: notice.title,
+            message: notice.message,
+            data: notice.data,
+        }
+        .write(self.value);
+        let (topic, kind) = (reservation::NOTIFICATIONS, notification::EVENT_TYPE);
+        self.send(&To { topic, place: None, key: &row.user_id, kind, event_id: notice.event_id })
+    }
+}
+
+/// The day of a show, as notices say it.
+fn date_of(schedule: &ScheduleRow) -> Option<String> {
+    /// Korean time is 9 hours ahead, all year.
+    const KST_MS: i64 = 9 * 60 * 60 * 1_000;
+    schedule.date.clone().or_else(|| {
+        let starts_ms = schedule.starts_ms?;
+        rfc3339::format(starts_ms.saturating_add(KST_MS)).as_str().get(..10).map(str::to_owned)
+    })
+}

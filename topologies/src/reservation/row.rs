@@ -1,0 +1,228 @@
+//! What is stored. Rows are bincode: a field is its place and a variant its number, so fields are never moved and variants only added at the end.
+
+use crate::reservation::refusal::{Refusal, Status};
+use crate::reservation::state::State;
+use serde::{Deserialize, Serialize};
+
+/// A concert. It decides nothing: schedules carry what they need of it, since they may live in another place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConcertRow {
+    /// What it is called.
+    pub title: String,
+    /// When, as people write it.
+    pub date: Option<String>,
+    /// When it was created.
+    pub created_ms: i64,
+}
+
+/// A schedule: one evening of a concert. Read for each hold, so it is small, whatever the size of the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleRow {
+    /// Of which concert.
+    pub concert_id: Option<String>,
+    /// What the concert is called.
+    pub concert_title: String,
+    /// When, as people write it.
+    pub date: Option<String>,
+    /// When the show begins.
+    pub starts_ms: Option<i64>,
+    /// First moment of the sale; none = always was open.
+    pub sale_starts_ms: Option<i64>,
+    /// First moment after the sale; none = never closes.
+    pub sale_ends_ms: Option<i64>,
+    /// Which seats there are.
+    pub house: House,
+    /// How many seats there are.
+    pub capacity: u64,
+    /// How many are held or being paid.
+    pub held: u64,
+    /// How many are sold.
+    pub reserved: u64,
+    /// Most seats of one user, if it is not the shop's usual.
+    pub seats_per_user_max: Option<u32>,
+    /// Most unpaid seats of one user, if it is not the shop's usual.
+    pub open_holds_max: Option<u32>,
+    /// Once it is cancelled: the next step of returning what was taken.
+    pub cancelling: Option<u64>,
+    /// Hash of the words it was created with: the same command again is recognised by it.
+    pub fingerprint: u64,
+    /// When it was created.
+    pub created_ms: i64,
+}
+
+impl ScheduleRow {
+    /// How many seats nobody has.
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        // `held + reserved ≤ capacity` is checked when the row is loaded; a broken row has nothing left.
+        self.capacity.saturating_sub(self.held).saturating_sub(self.reserved)
+    }
+
+    /// Whether `now_ms` is in its sale `[start, end)`.
+    #[must_use]
+    pub fn is_on_sale(&self, now_ms: i64) -> bool {
+        self.sale_starts_ms.is_none_or(|start| now_ms >= start) && self.sale_ends_ms.is_none_or(|end| now_ms < end)
+    }
+}
+
+/// Which seats a schedule has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum House {
+    /// Numbers 1 to capacity, at one price in KRW. Nothing else is stored of a seat that nobody has.
+    OnePrice(u64),
+    /// Each seat has a price of its own, in a row of its own.
+    Priced,
+}
+
+/// A seat that somebody has. A seat without a row is available.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenRow {
+    /// His reservation.
+    pub serial: u64,
+}
+
+/// What a user has of a schedule. Somebody who has nothing has no row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuyerRow {
+    /// Held or being paid.
+    pub open: u32,
+    /// Bought.
+    pub bought: u32,
+}
+
+/// A reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationRow {
+    /// Of which schedule.
+    pub schedule_id: String,
+    /// Whose.
+    pub user_id: String,
+    /// Which seat.
+    pub seat_no: u64,
+    /// What it costs, in KRW: as it was when it was held.
+    pub price: u64,
+    /// Append time of the hold that made it.
+    pub held_ms: i64,
+    /// First moment at which it is over unless it is paid.
+    pub expires_ms: i64,
+    /// How often the deadline was moved.
+    pub extensions: u32,
+    /// Where it is in its life.
+    pub state: State,
+    /// Since when.
+    pub changed_ms: i64,
+    /// The payment that is under way, or that was made.
+    pub payment_id: Option<String>,
+}
+
+/// A payment for a reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRow {
+    /// For which.
+    pub serial: u64,
+    /// KRW.
+    pub amount: u64,
+    /// When it was granted: before the deadline, or it would not be here.
+    pub asked_ms: i64,
+    /// How far it is.
+    pub state: PaymentState,
+    /// Since when.
+    pub changed_ms: i64,
+}
+
+/// How far a payment is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaymentState {
+    /// The wallet decides.
+    Pending,
+    /// The wallet has paid, and the reservation is confirmed.
+    Paid,
+    /// The wallet has not paid, and this is why.
+    Refused(String),
+    /// Money is on its way back.
+    Refunding(Refund),
+    /// It is back.
+    Refunded(Refund),
+}
+
+/// What is given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refund {
+    /// KRW given back.
+    pub amount: u64,
+    /// KRW kept.
+    pub fee: u64,
+}
+
+/// The outcome of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandRow {
+    /// Hash of what the command said: another command under the same id is refused.
+    pub fingerprint: u64,
+    /// When it was decided.
+    pub decided_ms: i64,
+    /// Why it was not done; none = done.
+    pub refused: Option<Refusal>,
+    /// The reservation it made or spoke of.
+    pub serial: Option<u64>,
+    /// The payment it began, or the one that stood in its way.
+    pub payment_id: Option<String>,
+}
+
+impl CommandRow {
+    /// What to answer.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.refused.map_or(Status::Success, Refusal::status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_engine::codec;
+
+    fn bytes(row: &impl Serialize) -> Vec<u8> {
+        let mut out = Vec::new();
+        codec::encode(row, &mut out).unwrap();
+        out
+    }
+
+    /// Rows written by this version must be readable by the next: whoever breaks this needs a new variant instead.
+    #[test]
+    fn the_layout_of_rows_stands() {
+        assert_eq!(bytes(&TakenRow { serial: 7 }), [1, 7]);
+        assert_eq!(bytes(&BuyerRow { open: 1, bought: 2 }), [1, 1, 2]);
+        let reservation = ReservationRow {
+            schedule_id: "s".to_owned(),
+            user_id: "u".to_owned(),
+            seat_no: 3,
+            price: 5,
+            held_ms: 1,
+            expires_ms: 2,
+            extensions: 0,
+            state: State::Paying,
+            changed_ms: 3,
+            payment_id: Some("p".to_owned()),
+        };
+        assert_eq!(bytes(&reservation), [1, 1, b's', 1, b'u', 3, 5, 2, 4, 0, 1, 6, 1, 1, b'p']);
+        let refund = Refund { amount: 9, fee: 1 };
+        let payment =
+            PaymentRow { serial: 7, amount: 10, asked_ms: 1, state: PaymentState::Refunding(refund), changed_ms: 2 };
+        assert_eq!(bytes(&payment), [1, 7, 10, 2, 3, 9, 1, 4]);
+        let command = CommandRow {
+            fingerprint: 5,
+            decided_ms: 1,
+            refused: Some(Refusal::SeatTaken),
+            serial: None,
+            payment_id: None,
+        };
+        assert_eq!(bytes(&command), [1, 5, 2, 1, 13, 0, 0]);
+        for (number, refusal) in (0u8..).zip(Refusal::ALL) {
+            assert_eq!(bytes(&refusal), [1, number]);
+        }
+        for (number, state) in (0u8..).zip(State::ALL) {
+            assert_eq!(bytes(&state), [1, number]);
+        }
+    }
+}

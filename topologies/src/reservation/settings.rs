@@ -1,0 +1,49 @@
+//! What a shop may want otherwise. Settings are data: they come in with the topology and are never read from anywhere.
+
+/// Part of a refund that is kept, by how soon the show is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fee {
+    /// From so many calendar days before the show, in Korean time.
+    pub days_before_min: i64,
+    /// So many percent of what was paid are kept.
+    pub percent: u64,
+}
+
+/// Settings of the reservation topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a seat is held, in ms.
+    pub hold_ms: i64,
+    /// Most seats that one user may have of a schedule, held, being paid or bought; a schedule may say otherwise.
+    pub seats_per_user_max: u32,
+    /// Most of them that may be unpaid at a time; a schedule may say otherwise.
+    pub open_holds_max: u32,
+    /// How far `extend` moves the deadline, in ms; 0 = there are no extensions.
+    pub extend_ms: i64,
+    /// How often one hold may be extended.
+    pub extensions_max: u32,
+    /// Fees by day, the earliest first. Before the first day nothing is kept; from the start of the show nothing is given back.
+    pub fees: Vec<Fee>,
+    /// How many reservations one step of a cancelled schedule takes.
+    pub cancel_batch_max: usize,
+    /// Pause between two such steps, in ms: wallets, notices and other buyers share the log with them.
+    pub cancel_pause_ms: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            hold_ms: 300_000,
+            seats_per_user_max: 4,
+            open_holds_max: 4,
+            extend_ms: 0,
+            extensions_max: 1,
+            // The scale of the Korean consumer dispute standard for performances.
+            fees: [(10, 0), (7, 10), (3, 20), (1, 30), (0, 90)]
+                .map(|(days_before_min, percent)| Fee { days_before_min, percent })
+                .to_vec(),
+            cancel_batch_max: 100,
+            cancel_pause_ms: 100,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! What the query API shows, made of committed rows.
+
+use crate::reservation::ids;
+use crate::reservation::keys::SeatKey;
+use crate::reservation::refusal::Refusal;
+use crate::reservation::row::{CommandRow, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow};
+use crate::reservation::state::{SeatState, State};
+use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use crate::rfc3339;
+use holdfast_engine::queries::{QueryError, TaskView};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// A concert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConcertView {
+    /// Its id.
+    pub concert_id: String,
+    /// What it is called.
+    pub title: String,
+    /// When, as people write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// When it was created.
+    pub created_at: String,
+}
+
+/// A schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleView {
+    /// Its id.
+    pub schedule_id: String,
+    /// Of which concert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concert_id: Option<String>,
+    /// What the concert is called.
+    pub concert_title: String,
+    /// When, as people write it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// When the show begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<String>,
+    /// First moment of the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sale_start: Option<String>,
+    /// First moment after the sale.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sale_end: Option<String>,
+    /// How many seats there are.
+    pub capacity: u64,
+    /// How many nobody has.
+    pub available: u64,
+    /// How many are held or being paid.
+    pub temporary_reserved: u64,
+    /// How many are sold.
+    pub reserved: u64,
+    /// Whether it has been cancelled; what was taken comes back step by step.
+    pub cancelled: bool,
+}
+
+impl ScheduleView {
+    /// Shows the row of a schedule.
+    #[must_use]
+    pub fn new(schedule_id: String, row: ScheduleRow) -> Self {
+        Self {
+            schedule_id,
+            available: row.available(),
+            concert_id: row.concert_id,
+            concert_title: row.concert_title,
+            date: row.date,
+            starts_at: row.starts_ms.map(rfc3339::to_string),
+            sale_start: row.sale_starts_ms.map(rfc3339::to_string),
+            sale_end: row.sale_ends_ms.map(rfc3339::to_string),
+            capacity: row.capacity,
+            temporary_reserved: row.held,
+            reserved: row.reserved,
+            cancelled: row.cancelling.is_some(),
+        }
+    }
+}
+
+/// A seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatView {
+    /// Its number.
+    pub seat_no: u64,
+    /// `AVAILABLE`, `TEMPORARY_RESERVED` or `RESERVED`.
+    pub status: &'static str,
+    /// KRW.
+    pub price: u64,
+}
+
+/// A reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReservationView {
+    /// Its id.
+    pub reservation_id: String,
+    /// Whose.
+    pub user_id: String,
+    /// Of which schedule.
+    pub schedule_id: String,
+    /// Which seat.
+    pub seat_no: u64,
+    /// KRW.
+    pub price: u64,
+    /// `HELD`, `PAYING`, `CONFIRMED`, `EXPIRED`, `CANCELLED` or `REFUNDED`.
+    pub status: &'static str,
+    /// When the seat was held.
+    pub held_at: String,
+    /// First moment at which it is over unless it is paid.
+    pub expires_at: String,
+    /// Since when it is what it is.
+    pub changed_at: String,
+    /// The payment that is under way, or that was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+}
+
+impl ReservationView {
+    /// Shows the reservation `serial` of `place`.
+    #[must_use]
+    pub fn new(place: u32, serial: u64, row: ReservationRow) -> Self {
+        Self {
+            reservation_id: ids::reservation(place, serial),
+            user_id: row.user_id,
+            schedule_id: row.schedule_id,
+            seat_no: row.seat_no,
+            price: row.price,
+            status: row.state.as_str(),
+            held_at: rfc3339::to_string(row.held_ms),
+            expires_at: rfc3339::to_string(row.expires_ms),
+            changed_at: rfc3339::to_string(row.changed_ms),
+            payment_id: row.payment_id,
+        }
+    }
+}
+
+/// A payment for a reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentView {
+    /// Its id.
+    pub payment_id: String,
+    /// For which reservation.
+    pub reservation_id: String,
+    /// `PENDING`, `SUCCESS`, `FAILED`, or `CANCELLED` once the money is on its way back.
+    pub status: &'static str,
+    /// KRW.
+    pub amount: u64,
+    /// Why it failed, for machines: `INSUFFICIENT_POINTS` …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// KRW that go back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_amount: Option<u64>,
+    /// KRW that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee: Option<u64>,
+    /// Whether the money is back.
+    pub refunded: bool,
+    /// When it was granted.
+    pub requested_at: String,
+    /// Since when it is what it is.
+    pub changed_at: String,
+}
+
+impl PaymentView {
+    /// Shows a payment decided in `place`.
+    #[must_use]
+    pub fn new(place: u32, payment_id: String, row: PaymentRow) -> Self {
+        let (status, refund, code) = match &row.state {
+            PaymentState::Pending => ("PENDING", None, None),
+            PaymentState::Paid => ("SUCCESS", None, None),
+            PaymentState::Refused(code) => ("FAILED", None, Some(code.clone())),
+            PaymentState::Refunding(refund) | PaymentState::Refunded(refund) => ("CANCELLED", Some(*refund), None),
+        };
+        Self {
+            payment_id,
+            reservation_id: ids::reservation(place, row.serial),
+            status,
+            amount: row.amount,
+            code,
+            refund_amount: refund.map(|refund| refund.amount),
+            fee: refund.map(|refund| refund.fee),
+            refunded: matches!(row.state, PaymentState::Refunded(_)),
+            requested_at: rfc3339::to_string(row.asked_ms),
+            changed_at: rfc3339::to_string(row.changed_ms),
+        }
+    }
+
+    /// Whether it is known what became of it.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.status != "PENDING"
+    }
+}
+
+/// A command and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandView {
+    /// Its id.
+    pub command_id: String,
+    /// `SUCCESS`, `VALIDATION_FAILED`, `NOT_FOUND`, `CONFLICT`, `GONE` or `SYSTEM_ERROR`: see [`super::refusal::Status`].
+    pub status: &'static str,
+    /// Why it was not done, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// Why it was not done, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The reservation it made or spoke of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservation_id: Option<String>,
+    /// The payment it began, or the one that stood in its way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+    /// When it was decided.
+    pub decided_at: String,
+}
+
+impl CommandView {
+    /// Shows a command that has been decided in `place`.
+    #[must_use]
+    pub fn new(place: u32, command_id: String, row: CommandRow) -> Self {
+        Self {
+            command_id,
+            status: row.status().as_str(),
+            code: row.refused.map(Refusal::code),
+            reason: row.refused.map(Refusal::reason),
+            reservation_id: row.serial.map(|serial| ids::reservation(place, serial)),
+            payment_id: row.payment_id,
+            decided_at: rfc3339::to_string(row.decided_ms),
+        }
+    }
+}
+
+/// The concert `concert_id`. `task` is the one in the place of its id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn concert(task: &TaskView, concert_id: &str) -> Result<Option<ConcertView>, QueryError> {
+    let concert_id = concert_id.to_owned();
+    let row = task.get(&CONCERTS, &concert_id)?;
+    Ok(row.map(|row| ConcertView {
+        concert_id,
+        title: row.title,
+        date: row.date,
+        created_at: rfc3339::to_string(row.created_ms),
+    }))
+}
+
+/// The schedule `schedule_id`. `task` is the one in the place of its id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn schedule(task: &TaskView, schedule_id: &str) -> Result<Option<ScheduleView>, QueryError> {
+    let schedule_id = schedule_id.to_owned();
+    let row = task.get(&SCHEDULES, &schedule_id)?;
+    Ok(row.map(|row| ScheduleView::new(schedule_id, row)))
+}
+
+/// All schedules of a place, by id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn schedules(task: &TaskView) -> Result<Vec<ScheduleView>, QueryError> {
+    let mut found = Vec::new();
+    task.scan(&SCHEDULES, &[], &mut |schedule_id, row| {
+        found.push(ScheduleView::new(schedule_id, row));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// All seats of a schedule, by number; none = there is no such schedule.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn seats(task: &TaskView, schedule_id: &str) -> Result<Option<Vec<SeatView>>, QueryError> {
+    let Some(schedule) = task.get(&SCHEDULES, &schedule_id.to_owned())? else { return Ok(None) };
+    let prefix = SeatKey::prefix_of_schedule(schedule_id);
+    let mut taken = BTreeMap::new();
+    task.scan(&TAKEN, &prefix, &mut |key, row| {
+        taken.insert(key.seat_no, row.serial);
+        ControlFlow::Continue(())
+    })?;
+    let mut seats = Vec::new();
+    let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price };
+    match schedule.house {
+        House::OnePrice(price) => seats.extend((1..=schedule.capacity).map(|seat_no| free(seat_no, price))),
+        House::Priced => task.scan(&PRICES, &prefix, &mut |key, price| {
+            seats.push(free(key.seat_no, price));
+            ControlFlow::Continue(())
+        })?,
+    }
+    for seat in &mut seats {
+        if let Some(serial) = taken.get(&seat.seat_no) {
+            let state = task.get(&RESERVATIONS, serial)?.map_or(State::Held, |row| row.state);
+            seat.status = state.seat().as_str();
+        }
+    }
+    Ok(Some(seats))
+}
+
+/// The reservation `reservation_id`. `task` is the one in the place of its id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn reservation(task: &TaskView, reservation_id: &str) -> Result<Option<ReservationView>, QueryError> {
+    let Some((place, serial)) = ids::parse_reservation(reservation_id) else { return Ok(None) };
+    if place != task.place() {
+        return Ok(None);
+    }
+    let row = task.get(&RESERVATIONS, &serial)?;
+    Ok(row.map(|row| ReservationView::new(place, serial, row)))
+}
+
+/// The payment `payment_id`. `task` is the one in the place of its id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn payment(task: &TaskView, payment_id: &str) -> Result<Option<PaymentView>, QueryError> {
+    let payment_id = payment_id.to_owned();
+    let row = task.get(&PAYMENT_STATES, &payment_id)?;
+    Ok(row.map(|row| PaymentView::new(task.place(), payment_id, row)))
+}
+
+/// The command `command_id`, once it is decided. `task` is the one in the place the command was appended to.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn command(task: &TaskView, command_id: &str) -> Result<Option<CommandView>, QueryError> {
+    let command_id = command_id.to_owned();
+    let row = task.get(&COMMANDS, &command_id)?;
+    Ok(row.map(|row| CommandView::new(task.place(), command_id, row)))
+}
