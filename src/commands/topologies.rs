@@ -74,7 +74,8 @@ pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, R
 fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
     // The reader bounds it, far below what an i64 holds.
     let hold_ms = settings.hold_ms.cast_signed();
-    holdfast_topologies::Settings { reservation: reservation::Settings { hold_ms, ..Default::default() } }
+    let reservation = reservation::Settings { hold_ms, ..Default::default() };
+    holdfast_topologies::Settings { reservation, ..Default::default() }
 }
 
 fn names() -> String {

@@ -5,12 +5,13 @@
 //!   handler ──► answer                                          to the client
 //!           ├─► PlaceUnavailable: nothing was done              again, in a moment
 //!           ├─► Moved, a read                                   again, with what is left of waitMs
-//!           └─► Moved, and it is in the log under this id       again, to wait only: Holdfast-Resumed
+//!           └─► Moved, and it is in the log under this id       again, to wait only: Holdfast-Resumed; in the end what the handler
+//!                                                               said beside it (202), or that nobody knows
 //! ```
 //! A peer that is asked for a place that is not its own says so at once ([`NOT_OWNER`]), and the replica that asked it looks again.
 
 use super::Api;
-use super::error::ApiError;
+use super::error::{ApiError, answer};
 use super::extract::Body;
 use super::intake::PositionToken;
 use super::peer::FORWARDED;
@@ -107,6 +108,7 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
     let wait_ms = wait_ms(&parts.uri);
     let at_most_ms = wait_ms.unwrap_or(0).clamp(HANDOVER_MAX_MS, WAIT_MS_MAX);
     let mut resumed: Option<Resumed> = parts.headers.get(RESUMED).and_then(Resumed::of);
+    let mut accepted: Option<Response> = None;
     let (mut pause, mut stopping) = (PAUSE_MIN, api.stopping.clone());
     loop {
         let request = Request::from_parts(again(&parts, wait_ms, waited_ms()), body.0.clone().into());
@@ -130,13 +132,18 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             Some(ApiError::PlaceUnavailable { place } | ApiError::Moved { place, .. }) => *place,
             _ => return response,
         };
+        if response.status() == answer::ACCEPTED {
+            response.extensions_mut().remove::<ApiError>();
+            accepted = Some(std::mem::take(&mut response));
+        }
         let passed_on = forwarded && !api.status.owns(place);
         // A stop ends the pause, and the waiting.
         let stopped = !passed_on && tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok();
         if passed_on || stopped || waited_ms() >= at_most_ms {
             let token = resumed.as_ref().and_then(Resumed::header);
             if let Some(record) = resumed {
-                response = ApiError::Moved { place, resumed: Some(record) }.into_response();
+                let unknown = || ApiError::Moved { place, resumed: Some(record) }.into_response();
+                response = accepted.filter(|_| !passed_on).unwrap_or_else(unknown);
             }
             if passed_on {
                 response.headers_mut().insert(NOT_OWNER, YES);

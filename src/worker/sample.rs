@@ -6,9 +6,10 @@ use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::{coupon, reservation};
+use holdfast_topologies::{coupon, payment, reservation};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 /// How long a lookup or an append is tried again while the log or a place is away.
 const TRIES: u32 = 50;
@@ -46,6 +47,16 @@ fn items() -> Vec<Item> {
             is_there: |view, id| view.get(&reservation::COMMANDS, id).is_ok_and(|row| row.is_some()),
         });
     }
+    for charge in payment::sample::wallets() {
+        items.push(Item {
+            topology: payment::NAME,
+            inbox: payment::INBOX,
+            key: charge.user_id.clone().into_owned(),
+            id: charge.request_id.clone().unwrap_or_default().into_owned(),
+            value: charge.to_json(),
+            is_there: |view, id| view.get(&payment::CHARGES, id).is_ok_and(|row| row.is_some()),
+        });
+    }
     items
 }
 
@@ -54,11 +65,18 @@ fn items() -> Vec<Item> {
 /// # Errors
 /// When it could not be loaded.
 pub async fn load(api: &Api) -> Result<(), RunError> {
+    // At once, so that they share commits: none of them needs another.
+    let mut loading = JoinSet::new();
     for item in items() {
         if api.topologies.iter().any(|topology| **topology.name() == *item.topology) {
-            load_one(api, &item).await?;
+            let api = api.clone();
+            loading.spawn(async move { load_one(&api, &item).await });
         }
     }
+    while let Some(loaded) = loading.join_next().await {
+        loaded.map_err(|e| RunError::Failed(format!("sample data: {e}")))??;
+    }
+    tracing::info!("sample data is there");
     Ok(())
 }
 
@@ -73,13 +91,12 @@ async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
         let Ok(view) = api.queries.task(item.topology, place) else {
             // A peer owns it, and has it or will be asked for it by its own operator.
             if !api.status.snapshot().places.contains(&place) {
-                tracing::info!(id, place, "sample data belongs to a peer");
+                tracing::debug!(id, place, "sample data belongs to a peer");
                 return Ok(());
             }
             continue;
         };
         if (item.is_there)(&view, id) {
-            tracing::info!(id, "sample data is there");
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
@@ -100,7 +117,7 @@ async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
         match tokio::time::timeout(APPEND_MAX, told).await {
             Ok(Ok(Ok(appended))) => {
                 let waited = api.wait_position(&view, appended.offset, APPEND_MAX).await;
-                tracing::info!(id, place, offset = appended.offset, ?waited, "sample data appended");
+                tracing::debug!(id, place, offset = appended.offset, ?waited, "sample data appended");
                 appended_once = waited.is_ok();
             }
             Ok(Ok(Err(AppendError::Refused(why)))) => return Err(RunError::Failed(format!("sample data: {why}"))),

@@ -7,6 +7,7 @@ use crate::http::extract::{self, Params, Query};
 use crate::http::intake::{Asked, Command, DECISION_MAX, Owner, POSITION, PositionToken, Waited};
 use crate::http::{Api, idempotency, openapi};
 use crate::unique;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -215,9 +216,14 @@ async fn answer_to(
     replayed: bool,
 ) -> Result<Response, ApiError> {
     let mut response = match (wish.answer, offset) {
-        (Answer::Outcome, Some(offset)) => decided(api, view, wish, request_id, offset)
-            .await
-            .map_err(|error| error.after_append(request_id, view.place(), offset))?,
+        (Answer::Outcome, Some(offset)) => match decided(api, view, wish, request_id, offset).await {
+            Ok(response) => response,
+            // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
+            Err(error) => match error.after_append(request_id, view.place(), offset) {
+                moved @ ApiError::Moved { .. } => (Extension(moved), accepted(wish, request_id)).into_response(),
+                error => return Err(error),
+            },
+        },
         (Answer::Outcome, None) => outcome(view, wish, request_id)?,
         _ => accepted(wish, request_id),
     };
