@@ -497,6 +497,24 @@ fn a_refused_debit_leads_back_to_the_deadline_that_always_was() {
 }
 
 #[test]
+fn a_wallet_that_pays_after_it_has_refused_gets_its_money_back_once() {
+    let mut shop = Shop::open();
+    let id = shop.hold("u", 1);
+    shop.ask(pay(&id, 50_000));
+    shop.wallet(|_| "REFUSED");
+    assert_eq!(shop.status(&id), "HELD");
+    for _ in 0..3 {
+        shop.wallet(|_| "DEBITED");
+    }
+    assert_eq!(shop.status(&id), "HELD");
+    let requests = shop.read(reservation::PAYMENTS);
+    assert_eq!(requests.iter().map(|r| r["type"].as_str().unwrap()).collect::<Vec<_>>(), ["debit", "refund"]);
+    assert_eq!(requests[1]["reason"], "NOT_CONFIRMED");
+    assert_eq!(shop.notices("REFUNDED"), [("u".to_owned(), "아이유 콘서트 50000원이 환불되었습니다.".to_owned())]);
+    shop.check();
+}
+
+#[test]
 fn a_payment_id_is_debited_once() {
     let mut shop = Shop::open();
     let id = shop.hold("u", 1);

@@ -1,18 +1,19 @@
 //! Seats for a show: a fold over `reservation.requests`. The partition's order is who came first, and whether payment or deadline did.
 //!
 //! ```text
-//!  a reservation                                                                          its seat
-//!                                  refused, before the deadline
-//!                            ┌──────────────────────────────────────┐
-//!   hold ──►  HELD ── pay ───┼──►  PAYING ── DEBITED ──►  CONFIRMED │                     HELD, PAYING         TEMPORARY_RESERVED
-//!              │ ▲           │        │                      │      │                     CONFIRMED            RESERVED
-//!              │ └───────────┼────────┼──────────────────────┼──────┘                     all others           AVAILABLE
-//!              │             │        │ refused, at the      │ cancel,
-//!      expire, │    release, │        │ deadline or later    │ cancel-schedule
-//!      at the  │    cancel,  │        ▼                      ▼
-//!      deadline│    cancel-  │     EXPIRED               CANCELLED ── refunded ──►  REFUNDED
-//!              ▼    schedule ▼                               ▲
-//!           EXPIRED      CANCELLED          PAYING ── cancel-schedule: what the wallet may still pay comes back
+//!  hold ─► HELD ─ pay ─► PAYING ─ DEBITED ─► CONFIRMED ─ cancel ─► CANCELLED ─ refunded ─► REFUNDED
+//!
+//!  from        to          by                                                               its seat before and after
+//!  –           HELD        hold                                                             AVAILABLE           TEMPORARY_RESERVED
+//!  HELD        PAYING      pay, before the deadline                                         TEMPORARY_RESERVED  the same
+//!  HELD        EXPIRED     expire, at the deadline or later                                 TEMPORARY_RESERVED  AVAILABLE
+//!  HELD        CANCELLED   release, cancel, cancel-schedule                                 TEMPORARY_RESERVED  AVAILABLE
+//!  PAYING      CONFIRMED   settled DEBITED                                                  TEMPORARY_RESERVED  RESERVED
+//!  PAYING      HELD        settled otherwise, before the deadline, which stays              TEMPORARY_RESERVED  the same
+//!  PAYING      EXPIRED     settled otherwise, at the deadline or later                      TEMPORARY_RESERVED  AVAILABLE
+//!  PAYING      CANCELLED   cancel-schedule; what the wallet may yet pay comes back          TEMPORARY_RESERVED  AVAILABLE
+//!  CONFIRMED   CANCELLED   cancel, cancel-schedule                                          RESERVED            AVAILABLE
+//!  CANCELLED   REFUNDED    refunded                                                         AVAILABLE           the same
 //! ```
 //! Every other move is illegal: [`state::State::may_become`] is the table, its test the list. `expiresAt` is the append time of the hold plus
 //! `hold_ms`, and the hold is over *at* it. A payment appended before wins, however late it is read; one appended at it or later loses, even if nothing has freed the

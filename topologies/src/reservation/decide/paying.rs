@@ -93,11 +93,15 @@ pub fn settle(
     now_ms: i64,
 ) -> Result<Answer, &'static str> {
     let (Some(payment), Some(row)) = (payment, row) else { return Err("nobody asked for this payment") };
-    if payment.state != PaymentState::Pending {
+    let is_debited = settled.result == "DEBITED";
+    // A wallet that had given up and was asked again by an operator may pay after it has refused: that money goes back as well.
+    let is_second_thought = is_debited && matches!(payment.state, PaymentState::Refused(_));
+    if payment.state != PaymentState::Pending && !is_second_thought {
         return Ok(Answer::Known);
     }
-    let is_current = row.state == State::Paying && row.payment_id.as_deref() == Some(&*settled.payment_id);
-    if settled.result == "DEBITED" {
+    let is_current =
+        !is_second_thought && row.state == State::Paying && row.payment_id.as_deref() == Some(&*settled.payment_id);
+    if is_debited {
         if u64::try_from(settled.amount) != Ok(payment.amount) {
             return Err("another amount was debited than was asked for");
         }
@@ -209,8 +213,15 @@ mod tests {
         }
         assert_eq!(answer(&debited, State::Paying, "other", 200), Answer::GivesBack(back));
         let row = reservation(State::Confirmed);
-        for state in [PaymentState::Paid, why, PaymentState::Refunding(back), PaymentState::Refunded(back)] {
+        for state in [PaymentState::Paid, PaymentState::Refunding(back), PaymentState::Refunded(back)] {
             assert_eq!(settle(&debited, Some(&payment(state)), Some(&row), 200), Ok(Answer::Known));
+        }
+        // A second thought of the wallet, wherever the reservation is by then.
+        for state in State::ALL {
+            let row = ReservationRow { payment_id: Some("p".to_owned()), ..reservation(state) };
+            let settled = |settled| settle(settled, Some(&payment(why.clone())), Some(&row), 200);
+            assert_eq!(settled(&debited), Ok(Answer::GivesBack(back)), "{state:?}");
+            assert_eq!(settled(&refused), Ok(Answer::Known), "{state:?}");
         }
         assert!(settle(&debited, None, Some(&row), 200).is_err());
         let other = Settled { amount: 49_999, ..debited };

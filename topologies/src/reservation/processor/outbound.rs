@@ -8,6 +8,7 @@ use crate::reservation::facts::{
 };
 use crate::reservation::message::{CancelNext, Command, Expire, Message};
 use crate::reservation::row::{Refund, ReservationRow, ScheduleRow};
+use crate::reservation::state::State;
 use crate::reservation::{self, ids};
 use crate::rfc3339;
 use crate::wire::When;
@@ -324,6 +325,8 @@ impl Desk<'_, '_> {
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         let (amount, fee) = (refund.amount.to_string(), refund.fee.to_string());
+        // Money may come back to somebody who has his seat still.
+        let cause = if row.state == State::Refunded { "예약이 취소되어 " } else { "" };
         self.notify(
             row,
             &Notice {
@@ -331,7 +334,7 @@ impl Desk<'_, '_> {
                 kind: "REFUNDED",
                 priority: Priority::High,
                 title: "환불 완료",
-                message: &format!("{title} 예약이 취소되어 {amount}원이 환불되었습니다."),
+                message: &format!("{title} {cause}{amount}원이 환불되었습니다."),
                 data: &[("reservationId", &id), ("concertTitle", title), ("amount", &amount), ("fee", &fee)],
             },
         )
