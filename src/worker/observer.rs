@@ -6,7 +6,8 @@ use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{End, Fetcher, Log, LogError, Start};
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_engine::status::{Snapshot, Status};
+use holdfast_engine::status::{Snapshot, Status, TaskStatus};
+use holdfast_engine::task::State;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -114,7 +115,9 @@ impl Eyes {
 
     fn mirror(&self, snapshot: &Snapshot) {
         for topology in &self.topologies {
-            let tasks = snapshot.tasks.iter().filter(|(task, _)| task.topology == *topology.name());
+            // A task that does not run yet has still to read the mirror: an operator may have reset it.
+            let runs = |seen: &TaskStatus| seen.state == State::Running;
+            let tasks = snapshot.tasks.iter().filter(|(task, seen)| task.topology == *topology.name() && runs(seen));
             let positions: Vec<_> = tasks.flat_map(|(_, seen)| seen.positions.iter().cloned()).collect();
             if !positions.is_empty()
                 && let Err(error) = self.log.mirror(topology.group(), &positions)
