@@ -1,6 +1,6 @@
 //! The command line. The only file that prints.
 
-use crate::commands::{lag, load, reset, state, topics, topologies};
+use crate::commands::{dlq, lag, load, replay, reset, state, topics, topologies};
 use crate::config::{self, Settings, Sources};
 use crate::telemetry;
 use crate::worker::{self, Options, Role, RunError};
@@ -123,6 +123,19 @@ enum Verb {
         #[command(subcommand)]
         shape: Shape,
     },
+    /// Decide an inbox again and compare with what was decided
+    ///
+    /// A shadow reads the inbox from its beginning with a fresh store, sends nothing and performs no effect. Its outputs are compared with the topics, its
+    /// state with the changelog; the first difference of each place is shown. Exit code 0: identical; 1: different, or not everything could be compared. On
+    /// Kafka it may run beside the workers; the embedded log is one process's, so the worker has to be stopped.
+    Replay(replay::Wanted),
+    /// Dead letters: records that could not be processed
+    ///
+    /// On Kafka beside the workers; the embedded log is one process's, so while a worker runs, ask it: GET /api/dlq, POST /api/dlq/redrive.
+    Dlq {
+        #[command(subcommand)]
+        verb: DlqVerb,
+    },
     /// How far a running worker is behind
     Lag {
         /// Its URL
@@ -174,6 +187,19 @@ enum TopicsVerb {
 enum StateVerb {
     /// What is stored; works beside a running worker, and sees what that has flushed
     Inspect(state::Inspect),
+}
+
+#[derive(Debug, Subcommand)]
+enum DlqVerb {
+    /// Name, time, origin and reason of each
+    List(dlq::List),
+    /// One with its value, as JSON
+    Show {
+        /// Its name, as `list` shows it
+        id: String,
+    },
+    /// Put back into the inbox, with the identity it had; the letter stays
+    Redrive(dlq::PutBack),
 }
 
 #[derive(Debug, Subcommand)]
@@ -232,6 +258,10 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Topics { verb: TopicsVerb::Create } => topics::create(&settings),
         Verb::Topics { verb: TopicsVerb::Check } => topics::check(&settings, &mut print),
         Verb::State { verb: StateVerb::Inspect(inspect) } => state::inspect(&settings, &inspect),
+        Verb::Replay(wanted) => replay::replay(&settings, &wanted, &mut print),
+        Verb::Dlq { verb: DlqVerb::List(list) } => dlq::list(&settings, list),
+        Verb::Dlq { verb: DlqVerb::Show { id } } => dlq::show(&settings, &id),
+        Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
         Verb::Reset { .. } => reset::reset(&settings),
         Verb::Lag { .. } | Verb::Load { .. } => Ok(String::new()),
     }
@@ -268,11 +298,24 @@ mod tests {
             "state inspect --topology coupon --place 0 --store policies --limit 5",
             "load coupon-rush --users 10 --policy 1 --rate 100 --url http://x --seed 1 --duplicates 0.2",
             "lag --url http://x",
+            "dlq list --topology coupon --place 0 --class InvalidJson --limit 5 --format json",
+            "dlq show coupon-issue-dlq-0-1",
+            "dlq redrive coupon-issue-dlq-0-1 coupon-issue-dlq-0-2",
+            "dlq redrive --all --class InvalidJson",
+            "replay --topology coupon --from earliest",
+            "replay --topology coupon --from earliest --place 0 --format json",
             "reset --sample",
         ] {
             Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' '))).unwrap();
         }
-        for line in ["", "replay", "reset", "run --role boss", "load coupon-rush --rate 1 --concurrency 1"] {
+        for line in [
+            "",
+            "replay",
+            "replay --topology coupon --from 7",
+            "reset",
+            "run --role boss",
+            "load coupon-rush --rate 1 --concurrency 1",
+        ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' ').filter(|w| !w.is_empty())))
                     .is_err(),

@@ -10,8 +10,12 @@ mod bad_input;
 mod coupon_flow;
 #[path = "e2e/crash_audit.rs"]
 mod crash_audit;
+#[path = "e2e/dlq.rs"]
+mod dlq;
 #[path = "e2e/kafka.rs"]
 mod kafka;
+#[path = "e2e/replay.rs"]
+mod replay;
 #[path = "e2e/seeds.rs"]
 mod seeds;
 #[path = "e2e/settings.rs"]

@@ -91,7 +91,7 @@ fn rows(tasks: &[TaskState]) -> Vec<Vec<String>> {
 }
 
 /// Bytes with whatever is text in them as text, the rest as `\xNN`.
-fn readable(bytes: &[u8]) -> String {
+pub(super) fn readable(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {

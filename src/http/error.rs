@@ -41,6 +41,8 @@ pub enum ApiError {
     AdminOnLoopbackOnly,
     /// An id that nothing was ever accepted under.
     RequestNotFound,
+    /// No dead letter of this name.
+    DeadLetterNotFound,
     /// The shop says no: the code and the text are the shop's.
     Refused {
         /// What kind of no.
@@ -161,6 +163,9 @@ impl ApiError {
             ),
             Self::RequestNotFound => {
                 row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")
+            }
+            Self::DeadLetterNotFound => {
+                row(StatusCode::NOT_FOUND, "DEAD_LETTER_NOT_FOUND", "없는 데드레터", "데드레터를 찾을 수 없습니다.")
             }
             Self::Refused { kind, code, detail, .. } => match kind {
                 Refused::Invalid => row(StatusCode::UNPROCESSABLE_ENTITY, code, "잘못된 값", detail),

@@ -8,12 +8,14 @@
 //! | [`intake`], [`accepted`], [`idempotency`] | appending for a request and waiting for its decision |
 //! | [`peer`] | asking the replica that owns the place |
 //! | [`coupons`] | the coupon routes |
+//! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
 pub mod accepted;
 pub mod admin;
 pub mod coupons;
 pub mod dashboard;
+pub mod dlq;
 pub mod error;
 pub mod extract;
 mod finish;
@@ -32,7 +34,7 @@ mod tests;
 use crate::config::Secret;
 use crate::worker::Role;
 use accepted::Accepted;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use error::ApiError;
 use holdfast_engine::Topology;
@@ -216,6 +218,8 @@ pub fn router(api: Api) -> Router {
         .route("/openapi.json", get(openapi::openapi))
         .route("/api/lag", get(lag::lag))
         .route("/api/places", get(places::places))
+        .route("/api/dlq", get(dlq::list))
+        .route("/api/dlq/redrive", post(dlq::redrive))
         .merge(coupons::router())
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

@@ -4,7 +4,7 @@
 
 use super::coupons::{holders, issue, policies, requests};
 use super::error::FieldError;
-use super::{Api, dashboard, health, lag, metrics, places};
+use super::{Api, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -213,7 +213,7 @@ pub(crate) struct UseBody {
     paths(
         issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
         holders::coupons_of_user, holders::use_coupon,
-        health::live, health::ready, lag::lag, places::places, metrics::metrics, dashboard::dashboard, openapi,
+        health::live, health::ready, lag::lag, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
     modifiers(&AdminToken),
@@ -264,6 +264,8 @@ mod tests {
             "/openapi.json",
             "/api/lag",
             "/api/places",
+            "/api/dlq",
+            "/api/dlq/redrive",
             "/api/coupons/policies",
             "/api/coupons/policies/{policyId}",
             "/api/coupons/policies/{policyId}/stock",

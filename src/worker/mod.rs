@@ -333,3 +333,15 @@ pub fn open_log(settings: &Settings) -> Result<Arc<dyn Log>, RunError> {
         OpenError::Never(error) => error,
     })
 }
+
+/// The log as operator's verbs read it. Unlike [`open_log`], it makes nothing where nothing is.
+///
+/// # Errors
+/// When there is none, or it cannot be opened now: the embedded log is one process's, so while a worker runs, it is the worker's.
+pub fn open_log_for_reading(settings: &Settings) -> Result<Arc<dyn Log>, RunError> {
+    let dir = logs::embedded_dir(settings);
+    if settings.kafka.is_none() && !dir.is_dir() {
+        return Err(RunError::Failed(format!("there is no log in {}", dir.display())));
+    }
+    open_log(settings)
+}

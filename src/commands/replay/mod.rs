@@ -1,0 +1,137 @@
+//! `replay`: an inbox decided again by a shadow, and compared with what was decided. It reads, and changes nothing; on Kafka it may run beside the
+//! live workers, since it joins no group.
+//!
+//! ```text
+//!   1. ends of all topics written to        what lies before them is decided
+//!   2. ends of the changelogs               positions and state as of here
+//!   3. everything that was written          so it holds all outputs of 2, and perhaps of later decisions
+//!   4. each place: changelog ─► state and position ┐
+//!                  inbox up to it ─► shadow ───────┴─► outputs and rows compared
+//! ```
+//! | module | holds |
+//! |---|---|
+//! | [`author`] | whose a record is, and what makes two of them the same |
+//! | [`found`] | what was written, as fingerprints on disk |
+//! | [`compare`] | outputs in order |
+//! | [`rows`] | states key by key |
+//! | [`place`] | one place from beginning to end |
+//! | [`report`] | the verdict |
+
+mod author;
+mod compare;
+mod found;
+mod place;
+mod report;
+mod rows;
+
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::reading;
+use crate::worker::{self, RunError};
+use author::Author;
+use clap::{Args, ValueEnum};
+use found::Writings;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{End, Log};
+use indicatif::{ProgressBar, ProgressStyle};
+use place::Replay;
+use report::{Report, Verdict};
+
+/// What to replay.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    /// The topology
+    #[arg(long)]
+    topology: String,
+    /// Where to begin
+    #[arg(long, value_enum)]
+    from: From,
+    /// This place only
+    #[arg(long)]
+    place: Option<u32>,
+    /// How to say the verdict
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// Where a replay begins. A decision rests on all before it, so there is one answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// The first record of the inbox.
+    Earliest,
+}
+
+/// How a verdict is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Replays and compares. The verdict goes to `print` in any case.
+///
+/// # Errors
+/// When anything is different or could not be compared, or the log cannot be read.
+pub fn replay(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
+    let From::Earliest = wanted.from;
+    let report = compare(settings, wanted)?;
+    match wanted.format {
+        Format::Text => print(&report.text()),
+        // Texts and numbers always encode.
+        Format::Json => print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default())),
+    }
+    match report.verdict {
+        Verdict::Identical => Ok(String::new()),
+        Verdict::Different => Err(RunError::Failed("what was decided is not what is decided again".to_owned())),
+        Verdict::NotProven => Err(RunError::Failed("not everything could be decided again".to_owned())),
+    }
+}
+
+fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
+    let topology = holdfast_topologies::by_name(&wanted.topology)
+        .ok_or_else(|| RunError::Failed(format!("there is no topology {:?}", wanted.topology)))?;
+    let log = worker::open_log_for_reading(settings)?;
+    let places = places(&*log, topology.inbox())?;
+    let chosen: Vec<u32> = match wanted.place {
+        None => (0..places).collect(),
+        Some(place) if place < places => vec![place],
+        Some(place) => return Err(RunError::Failed(format!("there is no place {place}: there are {places}, from 0"))),
+    };
+    let clock = SystemClock::new();
+    let began_us = clock.monotonic_us();
+    let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
+    let author = Author::of(&topology, places);
+    let progress = ProgressBar::new(0).with_style(style());
+    let replay = Replay { topology: &topology, author: &author, app: &settings.app_id, places, progress: &progress };
+
+    let mut writings = Writings::of(&topology, places, &mut *fetcher)?;
+    let mut ends = Vec::new();
+    for place in chosen {
+        ends.push((place, reading::settled_end(&mut *fetcher, &replay.changelog(place))?));
+        let inbox = holdfast_engine::ports::record::TopicPartition::new(topology.inbox().clone(), place);
+        progress.inc_length(u64::try_from(reading::end(&mut *fetcher, &inbox, End::Stable)?).unwrap_or(0));
+    }
+    progress.set_message("reading what was written");
+    writings.read(&author, &topology, &mut *fetcher)?;
+    let mut reports = Vec::new();
+    for (place, end) in ends {
+        progress.set_message(format!("place {place}"));
+        reports.push(replay.place(place, end, &mut writings, &mut *fetcher)?);
+    }
+    progress.finish_and_clear();
+    Ok(Report::new(topology.name(), reports, clock.monotonic_us().saturating_sub(began_us)))
+}
+
+fn places(log: &dyn Log, inbox: &str) -> Result<u32, RunError> {
+    log.partitions(inbox)
+        .map_err(|e| reading::failed("log", &e))?
+        .ok_or_else(|| RunError::Failed(format!("there is no topic {inbox}: nothing has been decided yet")))
+}
+
+fn style() -> ProgressStyle {
+    // The template is constant; without it the plain one will do.
+    ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records, {per_sec}, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

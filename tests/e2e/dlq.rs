@@ -1,0 +1,243 @@
+//! Dead letters are listed, shown and put back, over HTTP and by command; what is put back is decided once.
+
+use crate::support::broker::Cluster;
+use crate::support::command::said;
+use crate::support::topics::{self, PARTITIONS, Seen, append, read_all};
+use crate::support::wait;
+use crate::support::worker::{Setup, Worker};
+use holdfast_engine::changelog;
+use holdfast_engine::codec;
+use holdfast_ports::log::Log;
+use holdfast_ports::place::place_of;
+use holdfast_ports::store::Write;
+use holdfast_topologies::coupon::POLICIES;
+use holdfast_topologies::coupon::row::PolicyRow;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const INBOX: &str = "coupon-issue-requests";
+const DEAD: &str = "coupon-issue-dlq";
+const CHANGELOG: &str = "holdfast-coupon-changelog";
+const KEY: &[u8] = b"coupon-1";
+
+fn letters(worker: &Worker, query: &str) -> Vec<Value> {
+    let answer = worker.get(&format!("/api/dlq{query}"));
+    assert_eq!(answer.status(), 200, "{query}");
+    answer.json::<Value>().unwrap()["letters"].as_array().unwrap().clone()
+}
+
+fn redrive(worker: &Worker, body: &Value) -> Value {
+    let answer = worker.post("/api/dlq/redrive", body);
+    assert_eq!(answer.status(), 200, "{body}");
+    answer.json().unwrap()
+}
+
+/// Writes the row of policy 1 into the changelog, as `change` leaves it, and takes the state from the disk: the next start restores it.
+fn meddle(data: &Path, log: &dyn Log, change: fn(&mut PolicyRow)) {
+    let home = place_of(KEY, PARTITIONS);
+    let rows = read_all(log, CHANGELOG);
+    let key_of =
+        |row: &Seen| changelog::decode(row.key.as_deref(), None).map(|write| (write.store, write.key.to_vec()));
+    let of_one = |row: &&Seen| {
+        row.partition == home
+            && row.value.is_some()
+            && key_of(row).is_some_and(|(s, k)| s == POLICIES.id() && k.contains(&b'1'))
+    };
+    let row = rows.iter().rfind(of_one).unwrap();
+    let mut policy: PolicyRow = codec::decode(row.value.as_deref().unwrap()).unwrap();
+    change(&mut policy);
+    let mut value = Vec::new();
+    codec::encode(&policy, &mut value).unwrap();
+    let (store, key) = key_of(row).unwrap();
+    let mut name = Vec::new();
+    changelog::encode_key(&Write { store, key: &key, value: None }, &mut name);
+    append(&*log.appender().unwrap(), CHANGELOG, home, Some(&name), Some(&value));
+    std::fs::remove_dir_all(data.join("holdfast/coupon")).unwrap();
+}
+
+#[test]
+fn over_http_on_the_embedded_log() {
+    let data = tempfile::tempdir().unwrap();
+    let setup = Setup::embedded(data.path());
+    assert!(Worker::start(&setup).terminate().success());
+    {
+        let log = topics::embedded(data.path());
+        let home = place_of(KEY, PARTITIONS);
+        append(&*log.appender().unwrap(), INBOX, home, Some(KEY), Some(b"not json"));
+        // A policy that has given away more than it had: nothing can be decided about it.
+        meddle(data.path(), &*log, |policy| policy.issued = policy.total + 1);
+    }
+    let worker = Worker::start(&setup);
+    given_up(&worker);
+    assert!(worker.terminate().success());
+
+    // The operator mends the cause and puts the request back.
+    meddle(data.path(), &*topics::embedded(data.path()), |policy| policy.issued = 0);
+    let worker = Worker::start(&setup);
+    put_back(&worker);
+    refusals(&worker);
+    let busy = said(&setup, &["dlq", "list"]);
+    assert!(busy.code == 1 && busy.err.contains("in use by another process"), "{busy:?}");
+    assert!(worker.terminate().success());
+    by_command(&setup);
+}
+
+fn given_up(worker: &Worker) {
+    let accepted: Value = worker
+        .try_post("/api/coupons/issue", "unlucky-1", &json!({"policyId": "1", "userId": "unlucky"}))
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(worker.outcome(accepted["requestId"].as_str().unwrap())["status"], "SYSTEM_ERROR");
+    let all = letters(worker, "");
+    assert_eq!(all.len(), 2, "{all:?}");
+    let unreadable = &letters(worker, "?class=InvalidJson")[0];
+    assert_eq!((&unreadable["originalTopic"], &unreadable["attempts"]), (&json!(INBOX), &json!(1)));
+    let given_up = &letters(worker, "?class=BrokenPolicy&topology=coupon")[0];
+    assert_eq!((&given_up["attempts"], &given_up["redriven"]), (&json!(4), &json!(0)), "{given_up}");
+    assert!(given_up["message"].as_str().unwrap().contains('1') && given_up["failedAt"].is_string(), "{given_up}");
+    assert!(given_up["originalOffset"].is_i64() && given_up["key"] == "coupon-1", "{given_up}");
+    assert_eq!(given_up["value"], Value::Null, "a list shows no values");
+    let shown = &letters(worker, &format!("?id={}", given_up["id"].as_str().unwrap()))[0];
+    assert!(shown["value"].as_str().unwrap().contains("unlucky"), "{shown}");
+    assert!(letters(worker, "?topology=none").is_empty());
+}
+
+fn put_back(worker: &Worker) {
+    let id = letters(worker, "?class=BrokenPolicy")[0]["id"].clone();
+    let outcome = redrive(worker, &json!({"id": id}));
+    assert_eq!((&outcome["redriven"][0]["id"], &outcome["redriven"][0]["attempt"]), (&id, &json!(1)), "{outcome}");
+    assert_eq!(outcome["redriven"][0]["topic"], INBOX);
+    wait::until("the request gets its coupon", || worker.policy("1")["issued"] == 1);
+    let retry: Value = worker
+        .try_post("/api/coupons/issue", "unlucky-1", &json!({"policyId": "1", "userId": "unlucky"}))
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(worker.outcome(retry["requestId"].as_str().unwrap())["status"], "SUCCESS", "the same request, decided");
+
+    // Once more: the same identity, the same outcome.
+    let again = redrive(worker, &json!({"ids": [id]}));
+    assert_eq!(again["redriven"][0]["attempt"], 2, "{again}");
+    let all = redrive(worker, &json!({"all": true, "class": "BrokenPolicy"}));
+    assert_eq!((&all["redriven"], &all["skipped"][0]["id"]), (&json!([]), &id), "{all}");
+    assert_eq!(letters(worker, "?class=BrokenPolicy")[0]["redriven"], 2);
+
+    // What cannot be read cannot be read the second time either: another letter, the first one stays.
+    let unreadable = letters(worker, "?class=InvalidJson")[0]["id"].clone();
+    redrive(worker, &json!({"all": true}));
+    let mut now = Vec::new();
+    wait::until("it is buried again", || {
+        now = letters(worker, "?class=InvalidJson");
+        now.len() == 2
+    });
+    assert_eq!((&now[0]["id"], &now[0]["redriven"], &now[1]["redriven"]), (&unreadable, &json!(1), &json!(0)));
+    assert_eq!(worker.policy("1")["issued"], 1);
+}
+
+fn refusals(worker: &Worker) {
+    for (path, status) in [
+        ("/api/dlq?id=coupon-issue-dlq-0-999999", 404),
+        ("/api/dlq?id=nonsense", 422),
+        ("/api/dlq?limit=0", 422),
+        ("/api/dlq?place=x", 422),
+    ] {
+        assert_eq!(worker.get(path).status(), status, "{path}");
+    }
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({"id": "nonsense"}), 422),
+        (json!({"id": "coupon-issue-dlq-0-1", "all": true}), 422),
+        (json!({"id": "coupon-issue-dlq-0-999999"}), 404),
+    ] {
+        assert_eq!(worker.post("/api/dlq/redrive", &body).status(), status, "{body}");
+    }
+}
+
+/// The worker has stopped: the log is the command's.
+fn by_command(setup: &Setup) {
+    let listed = said(setup, &["dlq", "list", "--format", "json"]);
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let letters: Vec<Value> = serde_json::from_str(&listed.out).unwrap();
+    assert_eq!(letters.len(), 3);
+    let text = said(setup, &["dlq", "list", "--class", "BrokenPolicy"]);
+    assert!(text.out.contains("BrokenPolicy") && text.out.ends_with("1 dead letters\n"), "{text:?}");
+    let id = letters[0]["id"].as_str().unwrap();
+    let shown = said(setup, &["dlq", "show", id]);
+    assert_eq!(serde_json::from_str::<Value>(&shown.out).unwrap()["id"], id);
+    let back = said(setup, &["dlq", "redrive", id]);
+    assert!(back.code == 0 && back.out.contains("1 put back, 0 left"), "{back:?}");
+    for unknown in [&["dlq", "show", "coupon-issue-dlq-0-999999"][..], &["dlq", "redrive", "coupon-issue-dlq-0-999999"]]
+    {
+        let said = said(setup, unknown);
+        assert!(said.code == 1 && said.err.contains("there is no dead letter"), "{said:?}");
+    }
+    // What was put back while nobody ran is decided at the next start, and a replay agrees with all of it.
+    let worker = Worker::start(setup);
+    wait::until("it is decided", || {
+        let lag: Value = worker.get("/api/lag").json().unwrap();
+        lag["totalLagRecords"] == 0 && lag["lags"].as_array().is_some_and(|lags| lags.len() == 3)
+    });
+    assert_eq!(worker.policy("1")["issued"], 1);
+}
+
+#[test]
+fn beside_a_live_worker_on_kafka() {
+    let cluster = Cluster::start(1);
+    let data = tempfile::tempdir().unwrap();
+    let setup = Setup::kafka(data.path(), &cluster.brokers);
+    let worker = Worker::start(&setup);
+    let log = topics::kafka(&cluster.brokers);
+    let appender = log.appender().unwrap();
+    let home = place_of(KEY, PARTITIONS);
+    append(&*appender, INBOX, home, Some(KEY), Some(b"not json"));
+    // A letter whose cause is mended. The record had no id of its own: it is known by where it lay.
+    let request = br#"{"policyId":"1","userId":"late"}"#;
+    let headers: &[(&str, &[u8])] = &[
+        ("ce_id", b"evt-late"),
+        ("X-Original-Topic", INBOX.as_bytes()),
+        ("X-Original-Partition", &home.to_string().into_bytes()),
+        ("X-Original-Offset", b"0"),
+        ("X-Exception-Class", b"Mended"),
+        ("X-Exception-Message", b"Mended: since then"),
+        ("X-Attempts", b"4"),
+    ];
+    let (tell, told) = std::sync::mpsc::channel();
+    let letter = holdfast_ports::record::NewRecord {
+        topic: DEAD,
+        partition: home,
+        key: Some(KEY),
+        value: Some(request),
+        headers,
+    };
+    appender.append(letter, Box::new(move |landed| tell.send(landed).unwrap()));
+    told.recv().unwrap().unwrap();
+    wait::until("both letters are there", || letters(&worker, "").len() == 2);
+
+    let listed = said(&setup, &["dlq", "list"]);
+    assert!(listed.code == 0 && listed.out.contains("InvalidJson") && listed.out.contains("Mended"), "{listed:?}");
+    for attempt in ["1", "2"] {
+        let id = letters(&worker, "?class=Mended")[0]["id"].as_str().unwrap().to_owned();
+        let back = said(&setup, &["dlq", "redrive", &id]);
+        assert!(back.code == 0 && back.out.contains(&format!("(attempt {attempt})")), "{back:?}");
+    }
+    wait::until("it is decided", || worker.policy("1")["issued"] == 1);
+    let copies: Vec<Seen> =
+        read_all(&*log, INBOX).into_iter().filter(|record| record.headers.contains_key("X-Redriven-From")).collect();
+    assert_eq!(copies.len(), 2);
+    for copy in &copies {
+        assert_eq!((copy.partition, copy.key.as_deref(), copy.value.as_deref()), (home, Some(KEY), Some(&request[..])));
+        assert_eq!((&*copy.headers["ce_id"], &*copy.headers["X-Original-Offset"]), (&b"evt-late"[..], &b"0"[..]));
+        assert!(!copy.headers.contains_key("X-Exception-Class"), "{copy:?}");
+    }
+    assert_eq!(letters(&worker, "?class=Mended")[0]["redriven"], 2);
+    wait::until("the second copy is decided, too", || {
+        let lag: Value = worker.get("/api/lag").json().unwrap();
+        lag["totalLagRecords"] == 0
+    });
+    let outcomes = read_all(&*log, "coupon-issue-success");
+    let late: Vec<_> = outcomes.iter().filter(|outcome| outcome.json()["userId"] == "late").collect();
+    assert_eq!(late.len(), 1, "one identity, one outcome");
+    assert_eq!(late[0].json()["requestId"], format!("{INBOX}-{home}-0"));
+    assert!(worker.terminate().success());
+}
