@@ -46,7 +46,6 @@ pub struct Wanted {
 #[serde(rename_all = "camelCase")]
 pub struct Letter {
     /// Its name: `<topic>-<partition>-<offset>`.
-    #[schema(example = "coupon-issue-dlq-2-17")]
     pub id: String,
     /// The topology that gave the record up.
     pub topology: String,
@@ -114,6 +113,13 @@ pub struct Redrive {
     pub skipped: Vec<Skipped>,
 }
 
+/// Whether values are taken along: there may be many, and large ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Taken,
+    Left,
+}
+
 /// A letter as it lies in the log.
 struct Lying {
     shown: Letter,
@@ -128,13 +134,12 @@ struct Lying {
 /// # Errors
 /// When the log cannot be read.
 pub fn list(log: &dyn Log, topologies: &[Topology], wanted: &Wanted, limit: usize) -> Result<Vec<Letter>, RunError> {
-    let mut letters: Vec<Letter> = find(log, topologies, wanted, limit)?.into_iter().map(|lying| lying.shown).collect();
-    if wanted.ids.is_empty() {
-        for letter in &mut letters {
-            letter.value = None;
-        }
-    }
-    Ok(letters)
+    let values = if wanted.ids.is_empty() { Values::Left } else { Values::Taken };
+    let shown = |Lying { mut shown, value, .. }| {
+        shown.value = value.map(|value: Vec<u8>| String::from_utf8_lossy(&value).into_owned());
+        shown
+    };
+    Ok(find(log, topologies, wanted, limit, values)?.into_iter().map(shown).collect())
 }
 
 /// Puts back the letters that are `wanted`. Those asked for by name in any case, others unless they have been put back before.
@@ -148,7 +153,7 @@ pub fn redrive(
     wanted: &Wanted,
 ) -> Result<Redrive, RunError> {
     let mut outcome = Redrive::default();
-    for lying in find(log, topologies, wanted, LIMIT_MAX)? {
+    for lying in find(log, topologies, wanted, LIMIT_MAX, Values::Taken)? {
         let id = lying.shown.id.clone();
         let inbox = topologies.iter().flat_map(Topology::sources).find(|topic| ***topic == lying.shown.original_topic);
         let reason = match (inbox, lying.shown.original_partition) {
@@ -176,7 +181,13 @@ pub fn parse_id(id: &str) -> Option<(&str, u32, i64)> {
     Some((topic, partition.parse().ok()?, offset.parse().ok().filter(|offset| *offset >= 0)?))
 }
 
-fn find(log: &dyn Log, topologies: &[Topology], wanted: &Wanted, limit: usize) -> Result<Vec<Lying>, RunError> {
+fn find(
+    log: &dyn Log,
+    topologies: &[Topology],
+    wanted: &Wanted,
+    limit: usize,
+    values: Values,
+) -> Result<Vec<Lying>, RunError> {
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
     let mut found = Vec::new();
     for topology in topologies {
@@ -188,7 +199,7 @@ fn find(log: &dyn Log, topologies: &[Topology], wanted: &Wanted, limit: usize) -
         let Some(places) = log.partitions(topic).map_err(|e| reading::failed(topic, &e))? else { continue };
         for place in (0..places).filter(|place| wanted.place.is_none_or(|wanted| wanted == *place)) {
             let source = TopicPartition::new(topic.clone(), place);
-            let mut letters = in_partition(&mut *fetcher, topology, &source, wanted, limit)?;
+            let mut letters = in_partition(&mut *fetcher, topology, &source, wanted, limit, values)?;
             count_redrives(&mut *fetcher, topology, &mut letters)?;
             found.extend(letters);
         }
@@ -202,6 +213,7 @@ fn in_partition(
     source: &TopicPartition,
     wanted: &Wanted,
     limit: usize,
+    values: Values,
 ) -> Result<VecDeque<Lying>, RunError> {
     let mut letters = VecDeque::new();
     let named: Vec<i64> = wanted
@@ -219,7 +231,7 @@ fn in_partition(
         if !wanted.ids.is_empty() && !named.contains(&record.offset) {
             return Ok(());
         }
-        let letter = lying(topology, source, record);
+        let letter = lying(topology, source, record, values);
         // Topologies may share a topic of dead letters.
         let is_ours = topology.sources().iter().any(|topic| **topic == letter.shown.original_topic);
         if is_ours && wanted.class.as_ref().is_none_or(|class| *class == letter.shown.class) {
@@ -233,7 +245,7 @@ fn in_partition(
     Ok(letters)
 }
 
-fn lying(topology: &Topology, source: &TopicPartition, record: &Record<'_>) -> Lying {
+fn lying(topology: &Topology, source: &TopicPartition, record: &Record<'_>, values: Values) -> Lying {
     let text = |name| record.header(name).map(|value| String::from_utf8_lossy(value).into_owned());
     let number = |name| text(name).and_then(|value| value.parse::<i64>().ok());
     let mut headers = Vec::new();
@@ -252,12 +264,12 @@ fn lying(topology: &Topology, source: &TopicPartition, record: &Record<'_>) -> L
         event_id: text(envelope::header::ID),
         redriven: 0,
         value_bytes: record.value.map(<[u8]>::len),
-        value: record.value.map(|value| String::from_utf8_lossy(value).into_owned()),
+        value: None,
     };
     Lying {
         entered: Origin::of(record).identity((&source.topic, source.partition, record.offset)),
         key: record.key.map(<[u8]>::to_vec),
-        value: record.value.map(<[u8]>::to_vec),
+        value: record.value.filter(|_| values == Values::Taken).map(<[u8]>::to_vec),
         headers,
         shown,
     }

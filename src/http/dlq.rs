@@ -37,7 +37,6 @@ pub(crate) struct Letters {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub(crate) struct RedriveBody {
-    #[schema(example = "coupon-issue-dlq-2-17")]
     id: Option<String>,
     ids: Vec<String>,
     all: bool,
