@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A request that somebody was told is accepted.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ pub(crate) struct Ledger {
     /// asks again is told.
     pub(crate) blinks: AtomicUsize,
     answered: AtomicUsize,
+    /// Times that passers-by came.
+    pub(crate) passings: AtomicU64,
 }
 
 impl Ledger {
