@@ -13,6 +13,7 @@
 use super::Api;
 use super::error::{ApiError, answer};
 use super::extract::Body;
+use super::idempotency;
 use super::intake::PositionToken;
 use super::peer::FORWARDED;
 use axum::extract::{FromRequest, Request, State};
@@ -80,12 +81,14 @@ enum Again {
     Unknown,
 }
 
-fn judge(response: &Response, method: &Method, appended: bool) -> Again {
-    let reads = *method == Method::GET || *method == Method::HEAD;
+/// `repeatable`: doing it twice is doing it once, since it reads or has a key of its own.
+fn judge(response: &Response, repeatable: bool, appended: bool) -> Again {
     match response.extensions().get::<ApiError>() {
         Some(ApiError::Moved { resumed: Some(resumed), .. }) => Again::Resume(resumed.clone()),
-        Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) if reads || !appended => Again::Afresh,
+        Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) if repeatable || !appended => Again::Afresh,
         Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) => Again::Unknown,
+        // A peer has fallen asleep over it. What our own log does not answer is no better asked twice.
+        Some(ApiError::OutcomeUnknown { .. }) if repeatable && !appended => Again::Afresh,
         _ => Again::No,
     }
 }
@@ -108,16 +111,20 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
     let wait_ms = wait_ms(&parts.uri);
     let at_most_ms = wait_ms.unwrap_or(0).clamp(HANDOVER_MAX_MS, WAIT_MS_MAX);
     let mut resumed: Option<Resumed> = parts.headers.get(RESUMED).and_then(Resumed::of);
+    let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+    let repeatable = reads || parts.headers.contains_key(idempotency::HEADER);
     let mut accepted: Option<Response> = None;
-    let (mut pause, mut stopping) = (PAUSE_MIN, api.stopping.clone());
+    let (mut pause, mut stopping, mut unknown) = (PAUSE_MIN, api.stopping.clone(), false);
     loop {
+        // A turn that has begun in time is followed by one more: it may have taken long to find out that its peer sleeps.
+        let is_last = waited_ms() >= at_most_ms;
         let request = Request::from_parts(again(&parts, wait_ms, waited_ms()), body.0.clone().into());
         let run = async {
             let response = next.clone().run(request).await;
             (response, APPENDED.with(Cell::get))
         };
         let (mut response, appended) = APPENDED.scope(Cell::new(false), run).await;
-        match judge(&response, &parts.method, appended) {
+        match judge(&response, repeatable, appended) {
             Again::No => return response,
             Again::Unknown => return ApiError::OutcomeUnknown { request_id: None }.into_response(),
             Again::Afresh => {}
@@ -129,21 +136,25 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             }
         }
         let place = match response.extensions().get::<ApiError>() {
-            Some(ApiError::PlaceUnavailable { place } | ApiError::Moved { place, .. }) => *place,
-            _ => return response,
+            Some(ApiError::PlaceUnavailable { place } | ApiError::Moved { place, .. }) => Some(*place),
+            _ => None,
         };
         if response.status() == answer::ACCEPTED {
             response.extensions_mut().remove::<ApiError>();
             accepted = Some(std::mem::take(&mut response));
         }
-        let passed_on = forwarded && !api.status.owns(place);
+        unknown |= place.is_none();
+        let passed_on = forwarded && place.is_some_and(|place| !api.status.owns(place));
         // A stop ends the pause, and the waiting.
         let stopped = !passed_on && tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok();
-        if passed_on || stopped || waited_ms() >= at_most_ms {
+        if passed_on || stopped || is_last {
             let token = resumed.as_ref().and_then(Resumed::header);
+            // Whatever the last turn says, an earlier one may have done it.
             if let Some(record) = resumed {
-                let unknown = || ApiError::Moved { place, resumed: Some(record) }.into_response();
-                response = accepted.filter(|_| !passed_on).unwrap_or_else(unknown);
+                let moved = || ApiError::Moved { place: record.position.place, resumed: Some(record) }.into_response();
+                response = accepted.filter(|_| !passed_on).unwrap_or_else(moved);
+            } else if unknown {
+                response = ApiError::OutcomeUnknown { request_id: None }.into_response();
             }
             if passed_on {
                 response.headers_mut().insert(NOT_OWNER, YES);
@@ -214,17 +225,20 @@ mod tests {
 
     #[test]
     fn only_what_was_not_done_is_done_again() {
-        let of = |error: ApiError, method: Method, appended| judge(&error.into_response(), &method, appended);
+        let of = |error: ApiError, repeatable, appended| judge(&error.into_response(), repeatable, appended);
         let unavailable = || ApiError::PlaceUnavailable { place: 0 };
-        assert!(matches!(of(unavailable(), Method::POST, false), Again::Afresh));
-        assert!(matches!(of(unavailable(), Method::POST, true), Again::Unknown));
-        assert!(matches!(of(unavailable(), Method::GET, true), Again::Afresh));
+        assert!(matches!(of(unavailable(), false, false), Again::Afresh));
+        assert!(matches!(of(unavailable(), false, true), Again::Unknown));
+        assert!(matches!(of(unavailable(), true, true), Again::Afresh));
         let moved = |resumed| ApiError::Moved { place: 0, resumed };
-        assert!(matches!(of(moved(None), Method::GET, false), Again::Afresh));
-        assert!(matches!(of(moved(None), Method::POST, true), Again::Unknown));
+        assert!(matches!(of(moved(None), true, false), Again::Afresh));
+        assert!(matches!(of(moved(None), false, true), Again::Unknown));
         let record = Resumed { position: PositionToken { place: 0, offset: 1 }, id: "r".to_owned() };
-        assert!(matches!(of(moved(Some(record)), Method::POST, true), Again::Resume(_)));
-        assert!(matches!(of(ApiError::LogUnavailable, Method::POST, false), Again::No));
-        assert!(matches!(of(ApiError::OutcomeUnknown { request_id: None }, Method::GET, false), Again::No));
+        assert!(matches!(of(moved(Some(record)), false, true), Again::Resume(_)));
+        assert!(matches!(of(ApiError::LogUnavailable, true, false), Again::No));
+        let unknown = || ApiError::OutcomeUnknown { request_id: None };
+        assert!(matches!(of(unknown(), true, false), Again::Afresh));
+        assert!(matches!(of(unknown(), false, false), Again::No));
+        assert!(matches!(of(unknown(), true, true), Again::No));
     }
 }

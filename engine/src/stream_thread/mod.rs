@@ -125,6 +125,9 @@ impl StreamThread {
     /// When the log cannot be joined at all: wrong settings, missing rights.
     pub fn join(parts: Parts) -> Result<Self, StepError> {
         let fatal = |error: LogError| StepError(error.to_string());
+        // Before joining: it takes up to a second, in which a place that others have given up for us would be nobody's. Without one the first step makes
+        // it, and says what is in the way.
+        let writer = parts.log.writer(&parts.config.owner.writer).ok();
         let membership = parts.log.membership(&parts.config.member).map_err(fatal)?;
         let fetcher = parts.log.fetcher().map_err(fatal)?;
         parts.status.update(|s| s.places_total = parts.config.member.places);
@@ -144,7 +147,7 @@ impl StreamThread {
             pending: VecDeque::new(),
             unclaimed: Vec::new(),
             places: Vec::new(),
-            writer: None,
+            writer,
             tasks: Vec::new(),
             feeds: FxHashMap::default(),
             transaction: Transaction::default(),
