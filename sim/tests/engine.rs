@@ -12,6 +12,8 @@ mod dead_letters;
 mod delayed;
 #[path = "engine/effects.rs"]
 mod effects;
+#[path = "engine/moves.rs"]
+mod moves;
 #[path = "engine/queries.rs"]
 mod queries;
 #[path = "engine/tally.rs"]

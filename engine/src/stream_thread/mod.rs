@@ -18,9 +18,10 @@ use crate::task::{State, Task};
 use crate::topology::Topology;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
-use holdfast_ports::membership::{Generation, Membership};
+use holdfast_ports::membership::{Change, Generation, Membership};
 use holdfast_ports::store::Stores;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct StreamThread {
 
     membership: Box<dyn Membership>,
     generation: Generation,
+    /// What the group has said and we have not done yet.
+    changes: VecDeque<Change>,
     /// Places that are ours but not yet claimed.
     unclaimed: Vec<u32>,
     places: Vec<u32>,
@@ -128,6 +131,7 @@ impl StreamThread {
             membership,
             fetcher,
             config: parts.config,
+            changes: VecDeque::new(),
             topologies: parts.topologies,
             log: parts.log,
             stores: parts.stores,

@@ -8,7 +8,9 @@ use holdfast_ports::store::TaskId;
 
 impl StreamThread {
     pub(super) fn follow_group(&mut self) -> Result<(), Setback> {
-        for change in self.membership.poll()? {
+        // The group says each change once: what a setback interrupts is taken up again by the next step.
+        self.changes.extend(self.membership.poll()?);
+        while let Some(change) = self.changes.front().cloned() {
             tracing::info!(?change, "places");
             match change {
                 Change::Assigned(places) => self.unclaimed.extend(places),
@@ -27,6 +29,7 @@ impl StreamThread {
                     self.close_tasks(&places, false);
                 }
             }
+            self.changes.pop_front();
         }
         self.generation = self.membership.generation();
         Ok(())
