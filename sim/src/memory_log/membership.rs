@@ -101,7 +101,8 @@ impl Membership for MemoryMembership {
             }
         }
         let owned: BTreeSet<u32> = group.owned(&self.name).into_iter().collect();
-        let asked: Vec<u32> = self.told.iter().copied().filter(|p| group.is_wanted(*p) && !self.asked.contains(p)).collect();
+        let asked: Vec<u32> =
+            self.told.iter().copied().filter(|p| group.is_wanted(*p) && !self.asked.contains(p)).collect();
         let given: Vec<u32> = owned.difference(&self.told).copied().collect();
         self.asked.extend(&asked);
         self.told.extend(&given);

@@ -134,7 +134,6 @@ impl MemoryLog {
 }
 
 fn settled(entry: &Entry) -> Entry {
-    let visibility =
-        if entry.visibility == Visibility::Committed { Visibility::Committed } else { Visibility::Hidden };
+    let visibility = if entry.visibility == Visibility::Committed { Visibility::Committed } else { Visibility::Hidden };
     Entry { record: entry.record.clone(), visibility, by: None }
 }
