@@ -54,7 +54,7 @@ fn each_mistake_is_found_and_can_be_made_smaller() {
     for mutant in Mutant::ALL {
         let options = Options { mutant: Some(mutant), ..Options::default() };
         let (shop, reminders) = (shop().options(options.clone()), reminders::simulation().unwrap().options(options));
-        let found = SEEDS.find_map(|seed| {
+        let found = SEEDS.clone().find_map(|seed| {
             let in_shop = shop.run(seed).err().map(|failure| (&shop, failure));
             in_shop.or_else(|| reminders.run(seed).err().map(|failure| (&reminders, failure)))
         });
