@@ -1,7 +1,7 @@
 # One profile, --release, for run, test and bench: RocksDB and librdkafka are compiled once. CARGO_TARGET_DIR is respected.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt deny tidy kafka-up kafka-down bench setup clean
+.PHONY: help run test sim check fmt deny tidy kafka-up kafka-down bench setup clean
 
 KAFKA_COMPOSE := docker compose -f docker-compose.kafka.yml
 # make run ARGS="--http-addr 127.0.0.1:3001"
@@ -17,6 +17,9 @@ run: ## install what is missing, build, run the worker with sample data at http:
 test: ## install what is missing, then every test that needs no Docker, on a real broker from Maven's jars
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+sim: ## seeded histories of everything that can go wrong (SEEDS=1000 for more, SEED=42 for one, TRACE=1 to see it)
+	cargo run --release --locked -p stream-worker -p holdfast-topologies --example sim -- $(foreach word,SEED SEEDS FROM ONLY TRACE STEPS RECORDS WORKERS PLACES WINDOW FAULTS MUTANT DISK,$(if $($(word)),$(word)=$($(word))))
 
 check: ## formatting, clippy, dependencies, house rules
 	cargo fmt --all --check

@@ -65,7 +65,7 @@ impl Performer for Collected {
 }
 
 /// A directory that outlives a simulated crash and nothing else: in memory where the machine has that, since hundreds of them are opened.
-fn memory_disk() -> tempfile::TempDir {
+pub(crate) fn memory_disk() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory can be made")
 }
 

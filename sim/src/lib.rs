@@ -20,10 +20,34 @@
 //! driver.pipe("in", Some("k"), "hello");
 //! driver.settle();
 //! assert_eq!(driver.read("out")[0].text(), "hello");
+//!
+//! // The same topology under seeded histories of crashes, zombies, lost answers and moved places, with a question after every commit.
+//! use holdfast_sim::simulation::{Audit, History, LiveStores, Options, Simulation, World};
+//! struct NothingTwice;
+//! impl Audit for NothingTwice {
+//!     fn committed(&mut self, history: &History<'_>) -> Result<(), String> {
+//!         let count = |topic| (0..history.places()).map(|p| history.read(topic, p, 0).len()).sum::<usize>();
+//!         if count("out") <= count("in") { Ok(()) } else { Err("an echo came twice".to_owned()) }
+//!     }
+//!     fn settled(&mut self, history: &History<'_>, _: &LiveStores) -> Result<(), String> {
+//!         self.committed(history)
+//!     }
+//! }
+//! let simulation = Simulation::of(&[topology])
+//!     .workload(|| |world: &mut World<'_>| { let key = format!("k{}", world.rng().below(9)); world.send("in", &key, b"hello") })
+//!     .audit(|| NothingTwice)
+//!     .options(Options { steps: 300, ..Options::default() });
+//! let report = simulation.run(42).unwrap();
+//! assert_eq!(report, simulation.run(42).unwrap());
 //! ```
 
 pub mod clock;
 pub mod driver;
+pub mod memory_disk;
 pub mod memory_log;
+pub mod reminders;
+pub mod rng;
+pub mod simulation;
 
 pub use driver::TestDriver;
+pub use simulation::Simulation;

@@ -14,6 +14,8 @@ mod delayed;
 mod effects;
 #[path = "engine/led_group.rs"]
 mod led_group;
+#[path = "engine/moves.rs"]
+mod moves;
 #[path = "engine/places.rs"]
 mod places;
 #[path = "engine/queries.rs"]

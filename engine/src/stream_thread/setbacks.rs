@@ -40,7 +40,9 @@ impl StreamThread {
             Setback::Fenced(_) => {
                 self.drop_writer();
                 self.unconfirmed = true;
-                self.unclaimed.clone_from(&self.places);
+                // Beside those that were given and not yet claimed: the group says that once.
+                self.unclaimed.retain(|place| !self.places.contains(place));
+                self.unclaimed.extend(&self.places);
                 self.membership_due_us = 0;
                 Ok(())
             }

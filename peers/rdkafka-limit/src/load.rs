@@ -92,7 +92,7 @@ pub(crate) fn produce(topic: &str, count: u64, shape: &Shape) -> anyhow::Result<
             // Not `poll(rest)`: rust-rdkafka cuts what is left of a timeout down to whole ms, and a wait of 0 ms would spin on a core that the
             // contenders need.
             while let Some(rest) = due.checked_sub(began.elapsed()) {
-                std::thread::sleep(rest);
+                std::thread::park_timeout(rest);
             }
         } else if nth % 1000 == 0 {
             producer.poll(Duration::ZERO);

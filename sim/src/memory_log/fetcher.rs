@@ -3,13 +3,15 @@
 use super::{MemoryLog, State, Stored, Visibility, index, offset};
 use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start};
 use holdfast_ports::record::{Record, TopicPartition};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 pub(super) struct MemoryFetcher {
     log: MemoryLog,
     reading: BTreeMap<Slot, (TopicPartition, i64)>,
+    /// Slots whose start was not there, and whose owner has been told: they stay idle.
+    idle: BTreeSet<Slot>,
     last_slot: u32,
     /// Whose turn it is: no partition starves another.
     turn: u32,
@@ -17,7 +19,7 @@ pub(super) struct MemoryFetcher {
 
 impl MemoryFetcher {
     pub(super) fn new(log: &MemoryLog) -> Self {
-        Self { log: log.clone(), reading: BTreeMap::new(), last_slot: 0, turn: 0 }
+        Self { log: log.clone(), reading: BTreeMap::new(), idle: BTreeSet::new(), last_slot: 0, turn: 0 }
     }
 
     fn has_more(&self, state: &State) -> bool {
@@ -48,6 +50,7 @@ impl Fetcher for MemoryFetcher {
 
     fn unassign(&mut self, slot: Slot) {
         self.reading.remove(&slot);
+        self.idle.remove(&slot);
     }
 
     fn fetch(
@@ -55,9 +58,10 @@ impl Fetcher for MemoryFetcher {
         records_max: usize,
         each: &mut dyn FnMut(Slot, &Record<'_>) -> ControlFlow<()>,
     ) -> Result<usize, LogError> {
+        self.log.expire_transactions();
         let mut fetched = 0;
         self.turn = self.turn.wrapping_add(1);
-        let mut slots: Vec<Slot> = self.reading.keys().copied().collect();
+        let mut slots: Vec<Slot> = self.reading.keys().copied().filter(|slot| !self.idle.contains(slot)).collect();
         if !slots.is_empty() {
             let first = self.turn as usize % slots.len();
             slots.rotate_left(first);
@@ -70,6 +74,7 @@ impl Fetcher for MemoryFetcher {
                 let Some(partition) = state.partition(&source.topic, source.partition) else { continue };
                 let latest = offset(partition.entries.len());
                 if *next > latest || *next < 0 {
+                    self.idle.insert(slot);
                     return Err(LogError::OutOfRange { slot, earliest: 0, latest });
                 }
                 let stable = partition.stable_end();

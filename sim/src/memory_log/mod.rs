@@ -2,35 +2,34 @@
 //! ends what the old one left open, and an answer to a commit can be lost.
 
 mod fetcher;
+mod group;
 mod membership;
+mod peek;
+mod writer;
+
+pub(crate) use membership::MemoryMembership;
+pub use peek::Author;
+pub use writer::Fault;
 
 use fetcher::MemoryFetcher;
+use group::Group;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
-    AppendError, Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, WriteError, Writer,
+    AppendError, Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, Writer,
 };
-use holdfast_ports::membership::{Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Member, Membership, Owner};
 use holdfast_ports::record::{Appended, NewRecord, TopicPartition};
-use membership::MemoryMembership;
 use parking_lot::{Condvar, Mutex};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+use writer::{Late, MemoryWriter};
 
 /// Largest record taken, in bytes of key and value.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// What goes wrong with a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The log refuses for now; nothing is committed.
-    Retry,
-    /// The request is lost: the transaction stays open until a new writer of the name ends it.
-    LostRequest,
-    /// The answer is lost: the transaction is committed.
-    LostAnswer,
-    /// Another writer of the name has come.
-    Fenced,
-}
+/// How long a transaction may be open.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A record as it lies in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +55,8 @@ enum Visibility {
 struct Entry {
     record: Stored,
     visibility: Visibility,
+    /// Its writer and that one's epoch; none for what was appended.
+    by: Option<(String, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -68,14 +69,15 @@ impl Partition {
         self.entries.iter().position(|e| matches!(e.visibility, Visibility::Open(_))).unwrap_or(self.entries.len())
     }
 
-    fn push(&mut self, record: Stored, visibility: Visibility) -> i64 {
-        self.entries.push(Entry { record, visibility });
+    fn push(&mut self, record: Stored, visibility: Visibility, by: Option<(&str, u64)>) -> i64 {
+        let by = by.map(|(id, epoch)| (id.to_owned(), epoch));
+        self.entries.push(Entry { record, visibility, by });
         offset(self.entries.len() - 1)
     }
 
     fn marker(&mut self, append_ms: i64) {
         let record = Stored { append_ms, key: None, value: None, headers: Vec::new() };
-        self.push(record, Visibility::Hidden);
+        self.push(record, Visibility::Hidden, None);
     }
 }
 
@@ -92,16 +94,29 @@ struct State {
     topics: BTreeMap<String, (TopicSpec, Vec<Partition>)>,
     epochs: BTreeMap<String, u64>,
     mirrors: BTreeMap<(String, TopicPartition), i64>,
-    group: BTreeMap<TopicPartition, i64>,
+    /// Positions that commits have left.
+    positions: BTreeMap<TopicPartition, i64>,
+    groups: BTreeMap<String, Group>,
+    /// Number of members without a name of their own so far.
+    strangers: u64,
     claims: BTreeMap<(String, u32), Owner>,
     faults: VecDeque<Fault>,
+    late: Vec<Late>,
+    /// Writers whose transaction is committed but not yet visible.
+    unmarked: BTreeSet<String>,
+    open_since_us: BTreeMap<String, u64>,
+    /// Topics that take no record of a transaction: the inboxes of a shadow.
+    sealed: BTreeSet<String>,
     commits: u64,
+    /// Number of times something became visible in a transaction.
+    changes: u64,
 }
 
 struct Shared {
     state: Mutex<State>,
     grown: Condvar,
     clock: Arc<dyn Clock>,
+    transaction_max_us: u64,
 }
 
 /// The simulated log. Clones share it.
@@ -112,7 +127,14 @@ impl MemoryLog {
     /// An empty log whose append times come from `clock`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), grown: Condvar::new(), clock }))
+        Self::with_timeout(clock, TRANSACTION_TIMEOUT)
+    }
+
+    /// The same, giving transactions up that are open for longer than `transaction_max`.
+    #[must_use]
+    pub fn with_timeout(clock: Arc<dyn Clock>, transaction_max: Duration) -> Self {
+        let transaction_max_us = u64::try_from(transaction_max.as_micros()).unwrap_or(u64::MAX);
+        Self(Arc::new(Shared { state: Mutex::default(), grown: Condvar::new(), clock, transaction_max_us }))
     }
 
     /// The next commits fail like this, one each.
@@ -126,47 +148,16 @@ impl MemoryLog {
         self.0.state.lock().commits
     }
 
-    /// All committed records of a partition, with their offsets.
-    #[must_use]
-    pub fn committed(&self, topic: &str, partition: u32) -> Vec<(i64, Stored)> {
-        let state = self.0.state.lock();
-        let Some(partition) = state.topics.get(topic).and_then(|(_, ps)| ps.get(partition as usize)) else {
-            return Vec::new();
-        };
-        let visible = partition.entries.iter().enumerate().take(partition.stable_end());
-        visible
-            .filter(|(_, e)| e.visibility == Visibility::Committed)
-            .map(|(i, e)| (offset(i), e.record.clone()))
-            .collect()
-    }
-
     /// The group's position that commits have left for `source`.
     #[must_use]
     pub fn group_position(&self, source: &TopicPartition) -> Option<i64> {
-        self.0.state.lock().group.get(source).copied()
+        self.0.state.lock().positions.get(source).copied()
     }
 }
 
 impl State {
     fn partition(&mut self, topic: &str, partition: u32) -> Option<&mut Partition> {
         self.topics.get_mut(topic).and_then(|(_, partitions)| partitions.get_mut(partition as usize))
-    }
-
-    /// Ends the open transaction of writer `id`.
-    fn end(&mut self, id: &str, commit: bool, now_ms: i64) {
-        let open = Visibility::Open(id.to_owned());
-        for (_, partitions) in self.topics.values_mut() {
-            for partition in partitions {
-                let mut touched = false;
-                for entry in partition.entries.iter_mut().filter(|e| e.visibility == open) {
-                    entry.visibility = if commit { Visibility::Committed } else { Visibility::Hidden };
-                    touched = true;
-                }
-                if touched {
-                    partition.marker(now_ms);
-                }
-            }
-        }
     }
 }
 
@@ -237,16 +228,14 @@ impl Log for MemoryLog {
 
     fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
         let mut state = self.0.state.lock();
-        state.end(id, false, self.0.clock.now_ms());
-        let epoch = state.epochs.entry(id.to_owned()).or_default();
-        *epoch += 1;
-        let epoch = *epoch;
+        state.fence(id, self.0.clock.now_ms());
+        let epoch = state.epochs.get(id).copied().unwrap_or_default();
         self.0.grown.notify_all();
         Ok(Box::new(MemoryWriter { log: self.clone(), id: id.to_owned(), epoch, touched: BTreeMap::new() }))
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(MemoryMembership::new(self, member)))
+        Ok(Box::new(self.member(member)))
     }
 
     fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {
@@ -280,7 +269,7 @@ impl Appender for MemoryAppender {
                 match state.partition(record.topic, record.partition) {
                     None => Err(AppendError::Refused(format!("no partition {}-{}", record.topic, record.partition))),
                     Some(partition) => Ok(Appended {
-                        offset: partition.push(stored(&record, append_ms), Visibility::Committed),
+                        offset: partition.push(stored(&record, append_ms), Visibility::Committed, None),
                         append_ms,
                     }),
                 }
@@ -288,76 +277,5 @@ impl Appender for MemoryAppender {
         };
         self.0.0.grown.notify_all();
         done(result);
-    }
-}
-
-struct MemoryWriter {
-    log: MemoryLog,
-    id: String,
-    epoch: u64,
-    touched: BTreeMap<TopicPartition, i64>,
-}
-
-impl MemoryWriter {
-    fn check(&self, state: &State) -> Result<(), WriteError> {
-        if state.epochs.get(&self.id) == Some(&self.epoch) {
-            Ok(())
-        } else {
-            Err(WriteError::Fenced(format!("another writer {} has come", self.id)))
-        }
-    }
-}
-
-impl Writer for MemoryWriter {
-    fn begin(&mut self) -> Result<(), WriteError> {
-        self.touched.clear();
-        self.check(&self.log.0.state.lock())
-    }
-
-    fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
-        let mut state = self.log.0.state.lock();
-        self.check(&state)?;
-        if too_large(record) {
-            return Err(WriteError::Refused(format!("record is larger than {RECORD_BYTES_MAX} bytes")));
-        }
-        let append_ms = self.log.0.clock.now_ms();
-        let partition = state
-            .partition(record.topic, record.partition)
-            .ok_or_else(|| WriteError::Refused(format!("no partition {}-{}", record.topic, record.partition)))?;
-        let at = partition.push(stored(record, append_ms), Visibility::Open(self.id.clone()));
-        self.touched.insert(TopicPartition::new(record.topic, record.partition), at + 1);
-        Ok(())
-    }
-
-    fn commit(
-        &mut self,
-        positions: &[(TopicPartition, i64)],
-        _generation: &Generation,
-    ) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
-        let mut state = self.log.0.state.lock();
-        self.check(&state)?;
-        let fault = state.faults.pop_front();
-        match fault {
-            Some(Fault::Retry) => return Err(WriteError::Retry("injected".to_owned())),
-            Some(Fault::LostRequest) => return Err(WriteError::Unknown("injected: request lost".to_owned())),
-            Some(Fault::Fenced) => return Err(WriteError::Fenced("injected".to_owned())),
-            Some(Fault::LostAnswer) | None => {}
-        }
-        state.end(&self.id, true, self.log.0.clock.now_ms());
-        state.commits += 1;
-        state.group.extend(positions.iter().cloned());
-        self.log.0.grown.notify_all();
-        if fault == Some(Fault::LostAnswer) {
-            return Err(WriteError::Unknown("injected: answer lost".to_owned()));
-        }
-        Ok(std::mem::take(&mut self.touched).into_iter().collect())
-    }
-
-    fn abort(&mut self) -> Result<(), WriteError> {
-        let mut state = self.log.0.state.lock();
-        self.check(&state)?;
-        state.end(&self.id, false, self.log.0.clock.now_ms());
-        self.log.0.grown.notify_all();
-        Ok(())
     }
 }

@@ -1,0 +1,148 @@
+//! A simulated worker: a machine, its disk, its clock, and the stream thread while it runs.
+
+use super::APP;
+use super::disk::{Disk, DiskKind};
+use super::machine::{Machine, MachineLog};
+use super::machine_stores::MachineStores;
+use super::mutant::Mutant;
+use crate::clock::SimClock;
+use crate::memory_log::MemoryLog;
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::effect::Effect;
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::queries::Queries;
+use holdfast_engine::status::Status;
+use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use holdfast_engine::topology::Topology;
+use holdfast_ports::clock::Clock;
+use holdfast_ports::membership::{Member, Owner};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+pub(super) struct Worker {
+    pub(super) number: usize,
+    /// It comes back under the same name, so that its places wait for it.
+    pub(super) is_static: bool,
+    incarnation: u64,
+    pub(super) machine: Machine,
+    pub(super) disk: Disk,
+    pub(super) clock: SimClock,
+    /// Dropped before the disk is.
+    pub(super) thread: Option<StreamThread>,
+    pub(super) queries: Arc<Queries>,
+    pub(super) status: Status,
+    /// Not stepped before this event, started not before this one, cut off until this one.
+    pub(super) asleep_until: u64,
+    pub(super) down_until: u64,
+    pub(super) cut_off_until: u64,
+}
+
+/// What a step came to.
+pub(super) enum Stepped {
+    Next(Next),
+    /// The power has failed meanwhile.
+    Off,
+    /// It must not: the worker has given up, or panicked.
+    Ended(String),
+}
+
+impl Worker {
+    pub(super) fn new(number: usize, is_static: bool, clock: SimClock, disk: DiskKind) -> Self {
+        Self {
+            number,
+            is_static,
+            incarnation: 0,
+            machine: Machine::default(),
+            disk: Disk::new(disk),
+            clock,
+            thread: None,
+            queries: Arc::default(),
+            status: Status::default(),
+            asleep_until: 0,
+            down_until: 0,
+            cut_off_until: 0,
+        }
+    }
+
+    /// Its name in the group.
+    pub(super) fn name(&self) -> String {
+        if self.is_static { format!("w{}", self.number) } else { format!("w{}.{}", self.number, self.incarnation) }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    pub(super) fn start(
+        &mut self,
+        log: &MemoryLog,
+        topologies: &[Topology],
+        places: u32,
+        mutant: Option<Mutant>,
+    ) -> Result<(), String> {
+        self.incarnation += 1;
+        self.machine = Machine::new(mutant);
+        self.status = Status::default();
+        self.queries = Arc::default();
+        let name = self.name();
+        let member = Member { app: APP.to_owned(), worker: Some(name.clone()), places };
+        let owner = Owner { endpoint: format!("{name}:0"), writer: format!("{APP}-{name}-0") };
+        let metrics = EngineMetrics::register(&prometheus::Registry::new()).map_err(|e| e.to_string())?;
+        let parts = Parts {
+            config: StreamConfig {
+                // Small enough that the limits are met.
+                fetch_records_max: 7,
+                delayed_records_max: 3,
+                ..StreamConfig::new(
+                    member,
+                    owner,
+                    CommitConfig {
+                        records_max: 12,
+                        bytes_max: 1 << 20,
+                        interval_max_us: 20_000,
+                        spacing_min_us: 1_000,
+                    },
+                )
+            },
+            topologies: topologies.to_vec(),
+            log: Arc::new(MachineLog { machine: self.machine.clone(), log: log.clone() }),
+            stores: Arc::new(MachineStores { machine: self.machine.clone(), inner: self.disk.stores() }),
+            clock: Arc::new(self.clock.clone()),
+            queries: self.queries.clone(),
+            status: self.status.clone(),
+            metrics,
+            performer: Box::new(self.machine.clone()),
+        };
+        self.thread = Some(StreamThread::join(parts).map_err(|error| error.to_string())?);
+        Ok(())
+    }
+
+    pub(super) fn step(&mut self) -> Stepped {
+        let Some(thread) = &mut self.thread else { return Stepped::Off };
+        let now_ms = self.clock.now_ms();
+        let outcome = catch_unwind(AssertUnwindSafe(|| thread.step(now_ms)));
+        match outcome {
+            _ if self.machine.is_off() => Stepped::Off,
+            Ok(Ok(next)) => Stepped::Next(next),
+            Ok(Err(error)) => Stepped::Ended(error.to_string()),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                Stepped::Ended(format!("the engine panicked: {}", text.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The power fails, if it has not yet: nothing that is in memory is left.
+    pub(super) fn drop_thread(&mut self) {
+        self.machine.switch_off();
+        self.thread = None;
+        self.machine.effects.lock().clear();
+    }
+
+    /// An effect that waits to be performed; it is taken off the list.
+    pub(super) fn take_effect(&self) -> Option<Effect> {
+        let mut effects = self.machine.effects.lock();
+        if effects.is_empty() { None } else { Some(effects.remove(0)) }
+    }
+}

@@ -1,0 +1,25 @@
+//! Places that move while other things go wrong.
+
+use crate::tally::{IN, driver, out};
+use holdfast_engine::ports::log::Log;
+use holdfast_engine::ports::membership::{Change, Member, Membership};
+use holdfast_sim::memory_log::Fault;
+
+#[test]
+fn a_place_is_given_up_even_if_the_commit_before_it_fails() {
+    for fault in [Fault::Retry, Fault::LostRequest, Fault::LostAnswer, Fault::Fenced] {
+        let mut driver = driver(2);
+        driver.settle();
+        driver.pipe(IN, Some("a"), "count a");
+        // Decided, not yet committed: more might have come.
+        driver.step();
+        let member = Member { app: "sim".to_owned(), worker: Some("two".to_owned()), places: 2 };
+        let mut other = driver.log().membership(&member).unwrap();
+        driver.log().inject(fault);
+        // The group is asked for changes: the commit that comes before giving a place up is the one that fails.
+        driver.clock().advance_us(20_000);
+        driver.settle();
+        assert!(matches!(other.poll().unwrap()[..], [Change::Assigned(_)]), "{fault:?}: the place never came");
+        assert!(out(&driver).len() <= 1, "{fault:?}");
+    }
+}
