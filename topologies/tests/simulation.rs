@@ -1,5 +1,4 @@
 //! The shop under the seeded simulator: a few dozen histories, the same seed twice, and mistakes that have to be found.
-#![expect(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 #[path = "simulation/referee.rs"]
 mod referee;

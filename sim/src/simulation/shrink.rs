@@ -27,9 +27,9 @@ pub(super) fn shrink(simulation: &Simulation, failure: &Failure) -> Box<Failure>
     let last = failure.event;
     smaller(&mut best, &|options| options.steps = options.steps.min(last));
     while smaller(&mut best, &|options| options.steps /= 2) {}
-    for kind in failure.options.faults.iter().copied() {
+    for kind in &failure.options.faults {
         smaller(&mut best, &|options| {
-            options.faults.remove(&kind);
+            options.faults.remove(kind);
         });
     }
     for part in [2, 4, 8] {

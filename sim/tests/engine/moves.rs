@@ -2,7 +2,7 @@
 
 use crate::tally::{IN, driver, out};
 use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::membership::{Change, Member, Membership};
+use holdfast_engine::ports::membership::{Change, Member};
 use holdfast_sim::memory_log::Fault;
 
 #[test]
