@@ -36,6 +36,13 @@ impl std::fmt::Display for TaskId {
 pub trait Stores: Send + Sync {
     /// Opens (or creates) the state of `task`. Only one may be open at a time.
     fn open(&self, task: &TaskId, stores: &[StoreSpec]) -> Result<Box<dyn Store>, StoreError>;
+
+    /// Deletes the state of a task that is not open: the answer to [`StoreError::Corrupt`]. The next `open` finds a new store, and the changelog
+    /// restores it.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when the task is open somewhere; [`StoreError::Fatal`] when its format is unknown or it cannot be deleted.
+    fn destroy(&self, task: &TaskId) -> Result<(), StoreError>;
 }
 
 /// Visits one key and its value; `Break` ends the scan.

@@ -269,6 +269,25 @@ impl TestDriver {
         self.disk = memory_disk();
     }
 
+    /// What its stores have on disk is overwritten with something else. Only while it does not run.
+    ///
+    /// # Panics
+    /// When it runs, or the disk cannot be written.
+    pub fn spoil_disk(&mut self) {
+        assert!(self.thread.is_none(), "a disk is spoiled while the worker is down");
+        let mut folders = vec![self.disk.path().join(APP)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("the disk is there").flatten() {
+                let (path, name) = (entry.path(), entry.file_name());
+                if path.is_dir() {
+                    folders.push(path);
+                } else if ["MANIFEST-", "CURRENT"].iter().any(|part| name.to_string_lossy().starts_with(part)) {
+                    std::fs::write(path, b"neither RocksDB's nor anybody's").expect("the disk can be written");
+                }
+            }
+        }
+    }
+
     /// Starts the worker on its disk.
     ///
     /// # Panics

@@ -145,6 +145,15 @@ impl Stores for MemoryDisk {
             poison: None,
         }))
     }
+
+    fn destroy(&self, task: &TaskId) -> Result<(), StoreError> {
+        let mut platters = self.0.lock();
+        if platters.get(task).is_some_and(|platter| platter.lock().is_open) {
+            return Err(StoreError::Locked(format!("{task} is open")));
+        }
+        platters.remove(task);
+        Ok(())
+    }
 }
 
 /// Committed rows, as long as the store is open.

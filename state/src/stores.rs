@@ -50,16 +50,6 @@ impl RocksStores {
         }
     }
 
-    /// Deletes the state of a task that is not open, for when it cannot be opened: the answer to [`StoreError::Corrupt`] from [`Stores::open`]. The
-    /// next `open` finds a new store, and the changelog restores it.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] when the task is open somewhere; [`StoreError::Fatal`] when its format is unknown or it cannot be deleted.
-    pub fn destroy(&self, task: &TaskId) -> Result<(), StoreError> {
-        let (dir, _lock) = self.enter(task)?;
-        dir.put_db_aside().and_then(|()| dir.delete_cleared()).map_err(|e| error::directory(dir.root(), &e))
-    }
-
     /// Makes the next write of any store fail.
     #[doc(hidden)]
     pub fn fail_next_write(&self) {
@@ -84,5 +74,10 @@ impl Stores for RocksStores {
         let store = RocksStore::open(dir, lock, columns, Arc::clone(&self.tuning), Arc::clone(&self.fault))?;
         tracing::debug!(%task, changelog_next = store.changelog_next(), "store opened");
         Ok(Box::new(store))
+    }
+
+    fn destroy(&self, task: &TaskId) -> Result<(), StoreError> {
+        let (dir, _lock) = self.enter(task)?;
+        dir.put_db_aside().and_then(|()| dir.delete_cleared()).map_err(|e| error::directory(dir.root(), &e))
     }
 }

@@ -3,8 +3,9 @@
 use super::{Feeds, StreamThread};
 use crate::setback::Setback;
 use crate::task::{State, Task};
+use crate::topology::Topology;
 use holdfast_ports::membership::Change;
-use holdfast_ports::store::TaskId;
+use holdfast_ports::store::{StoreError, TaskId};
 
 impl StreamThread {
     pub(super) fn follow_group(&mut self) -> Result<(), Setback> {
@@ -89,18 +90,35 @@ impl StreamThread {
 
     pub(super) fn open_tasks(&mut self, place: u32) -> Result<(), Setback> {
         for topology in &self.topologies {
-            let id = TaskId { topology: topology.name().clone(), place };
-            let store =
-                self.stores.open(&id, &topology.all_stores()).map_err(|error| Setback::Fatal(error.to_string()))?;
-            let member = &self.config.member;
-            let task = Task::new(id.clone(), topology, store, &member.app, member.places)
-                .map_err(|e| Setback::Store(id, e))?;
+            let task = self.open_task(topology, place)?;
             self.tasks.push(task);
         }
         self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         self.index_feeds();
         self.show_places();
         Ok(())
+    }
+
+    /// A task on what its disk holds; on nothing when that cannot be read, since the changelog brings it back.
+    pub(super) fn open_task(&self, topology: &Topology, place: u32) -> Result<Task, Setback> {
+        let id = TaskId { topology: topology.name().clone(), place };
+        let member = &self.config.member;
+        let open = || {
+            let store = self.stores.open(&id, &topology.all_stores())?;
+            Task::new(id.clone(), topology, store, &member.app, member.places)
+        };
+        let opened = match open() {
+            Err(StoreError::Corrupt(why)) => {
+                tracing::warn!(task = %id, why, "store is corrupt, starting from an empty one");
+                self.stores.destroy(&id).and_then(|()| open())
+            }
+            opened => opened,
+        };
+        opened.map_err(|error| match error {
+            StoreError::Poisoned(_) | StoreError::Closed => Setback::Store(id.clone(), error),
+            // One that is corrupt as soon as it is made is a disk that cannot be worked with.
+            StoreError::Corrupt(_) | StoreError::Locked(_) | StoreError::Fatal(_) => Setback::Fatal(error.to_string()),
+        })
     }
 
     /// Closes the tasks of `places`. Clean: everything they did is committed, so their stores are flushed.

@@ -2,7 +2,7 @@
 
 use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Next, StepError, StreamThread, WAIT_MAX_US};
 use crate::setback::Setback;
-use crate::task::{State, Task};
+use crate::task::State;
 use holdfast_ports::log::Start;
 use holdfast_ports::store::{StoreError, TaskId};
 use std::time::Duration;
@@ -151,10 +151,7 @@ impl StreamThread {
         }
         let Some(index) = self.tasks.iter().position(|task| task.id == *id) else {
             // It failed while it was being opened.
-            let place = id.place;
-            self.places.retain(|p| *p != place);
-            self.close_tasks(&[place], false);
-            self.unclaimed.push(place);
+            self.open_later(id.place);
             return Ok(());
         };
         let mut task = self.tasks.remove(index);
@@ -164,16 +161,25 @@ impl StreamThread {
         }
         let topology = task.topology.clone();
         drop(task);
-        let fatal = |error: StoreError| Setback::Fatal(error.to_string());
-        let mut store = self.stores.open(id, &topology.all_stores()).map_err(fatal)?;
         if matches!(error, StoreError::Corrupt(_)) {
-            store.clear().map_err(fatal)?;
+            self.stores.destroy(id).map_err(|error| Setback::Fatal(error.to_string()))?;
         }
-        let member = &self.config.member;
-        let task = Task::new(id.clone(), &topology, store, &member.app, member.places).map_err(fatal)?;
-        self.tasks.insert(index, task);
-        self.index_feeds();
-        self.show_places();
+        match self.open_task(&topology, id.place) {
+            Ok(task) => {
+                self.tasks.insert(index, task);
+                self.index_feeds();
+                self.show_places();
+            }
+            Err(Setback::Store(..)) => self.open_later(id.place),
+            Err(setback) => return Err(setback),
+        }
         Ok(())
+    }
+
+    /// Everything in `place` is closed, to be claimed and opened again.
+    fn open_later(&mut self, place: u32) {
+        self.close_tasks(&[place], false);
+        self.unclaimed.push(place);
+        self.show_places();
     }
 }

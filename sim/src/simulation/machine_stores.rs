@@ -46,6 +46,11 @@ impl Stores for MachineStores {
         self.machine.stores.lock().insert(task.clone(), inner.clone());
         Ok(Box::new(MachineStore { machine: self.machine.clone(), task: task.clone(), inner, delayed: 0 }))
     }
+
+    fn destroy(&self, task: &TaskId) -> Result<(), StoreError> {
+        self.machine.stores.lock().remove(task);
+        self.inner.destroy(task)
+    }
 }
 
 struct MachineStore {

@@ -40,7 +40,7 @@ impl Default for Options {
             places: 3,
             steps: STEPS,
             records_max: RECORDS_MAX,
-            faults: FaultKind::usual(),
+            faults: FaultKind::all(),
             window: 0..u64::MAX,
             mutant: None,
             disk: DiskKind::default(),

@@ -83,6 +83,22 @@ fn a_wiped_disk_is_rebuilt_from_the_changelog_key_by_key() {
 }
 
 #[test]
+fn a_disk_that_cannot_be_read_is_emptied_and_rebuilt() {
+    let mut driver = driver(3);
+    feed(&mut driver);
+    driver.settle();
+    let live = dump(&driver);
+    driver.stop();
+    driver.spoil_disk();
+    driver.start();
+    driver.settle();
+    assert_eq!(dump(&driver), live);
+    driver.pipe(IN, Some("w0"), "count w0");
+    driver.settle();
+    assert!(out(&driver).contains(&"w0=6".to_owned()));
+}
+
+#[test]
 fn an_old_disk_catches_up() {
     let mut driver = driver(2);
     feed(&mut driver);

@@ -37,6 +37,8 @@ struct Lead {
     released: Vec<u32>,
     claimed: Vec<u32>,
     writers_made: usize,
+    /// What the simulated log takes commits with.
+    passes: Option<Generation>,
 }
 
 #[derive(Clone)]
@@ -76,7 +78,11 @@ impl Log for LedLog {
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(LedMember { member: self.log.membership(member)?, lead: self.lead.clone(), shown: Arc::default() }))
+        let mut member = self.log.membership(member)?;
+        // To the simulated log it is the only member and owns everything: who owns what is for the test to say.
+        member.poll()?;
+        self.lead.lock().passes = Some(member.generation());
+        Ok(Box::new(LedMember { member, lead: self.lead.clone(), shown: Arc::default() }))
     }
 
     fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {
@@ -111,10 +117,11 @@ impl Writer for LedWriter {
         positions: &[(TopicPartition, i64)],
         generation: &Generation,
     ) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
-        if generation.0.downcast_ref::<u64>() != Some(&self.lead.lock().generation) {
+        let lead = self.lead.lock();
+        if generation.0.downcast_ref::<u64>() != Some(&lead.generation) {
             return Err(WriteError::Stale("the generation is over".to_owned()));
         }
-        self.writer.commit(positions, generation)
+        self.writer.commit(positions, lead.passes.as_ref().unwrap_or(generation))
     }
 
     fn abort(&mut self) -> Result<(), WriteError> {
