@@ -55,6 +55,8 @@ kinds! {
     Fenced = "fenced",
     /// A worker is not heard of for a while, and then goes on as if nothing had been.
     Zombie = "zombie",
+    /// The same, with the clock of its machine standing still, as when a virtual machine is suspended: it does not ask the group first.
+    Suspend = "suspend",
     /// The group gives a worker up that lives.
     Expiry = "expiry",
     /// The group moves a place.

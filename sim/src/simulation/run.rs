@@ -223,7 +223,9 @@ impl<'a> Run<'a> {
     pub(super) fn advance(&mut self, us: u64) {
         self.log_clock.advance_us(us);
         for worker in &self.workers {
-            worker.clock.advance_us(us);
+            if !worker.is_suspended || worker.asleep_until <= self.event {
+                worker.clock.advance_us(us);
+            }
         }
     }
 
@@ -289,8 +291,9 @@ impl<'a> Run<'a> {
             FaultKind::LateRequest => self.log.inject(Fault::LateRequest),
             FaultKind::LateMarkers => self.log.inject(Fault::LateMarkers),
             FaultKind::Fenced => self.log.inject(Fault::Fenced),
-            FaultKind::Zombie if is_up => {
+            FaultKind::Zombie | FaultKind::Suspend if is_up => {
                 self.workers[who].asleep_until = until;
+                self.workers[who].is_suspended = kind == FaultKind::Suspend;
                 self.log.expire_member(APP, &self.workers[who].name());
             }
             FaultKind::Expiry => {

@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) status: Status,
     /// Not stepped before this event, started not before this one, cut off until this one.
     pub(super) asleep_until: u64,
+    /// No time passes for it while it is asleep.
+    pub(super) is_suspended: bool,
     pub(super) down_until: u64,
     pub(super) cut_off_until: u64,
 }
@@ -59,6 +61,7 @@ impl Worker {
             queries: Arc::default(),
             status: Status::default(),
             asleep_until: 0,
+            is_suspended: false,
             down_until: 0,
             cut_off_until: 0,
         }
