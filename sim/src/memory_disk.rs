@@ -111,10 +111,12 @@ impl MemoryDisk {
         }
     }
 
-    /// Writes that were to fail do not fail any more.
+    /// Writes that were to fail do not fail any more, and what nobody has tried to read meanwhile can be read: a worker with nothing to do would
+    /// never find out.
     pub fn heal(&self) {
         for platter in self.0.lock().values() {
-            platter.lock().fails_next_write = false;
+            let mut platter = platter.lock();
+            (platter.fails_next_write, platter.is_corrupt) = (false, false);
         }
     }
 
