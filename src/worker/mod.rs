@@ -92,8 +92,8 @@ impl RunError {
 const RUNTIME_STOP_MAX: Duration = Duration::from_secs(1);
 /// How long requests that are under way may still take after a stop was asked for.
 const HTTP_STOP_MAX: Duration = Duration::from_secs(3);
-/// How long the stream thread may take to finish, commit and release.
-const STREAM_STOP_MAX: Duration = Duration::from_secs(5);
+/// How long both may take: the stream thread, to finish, commit, flush and release, gets what HTTP has left.
+const STOP_MAX: Duration = Duration::from_millis(8_500);
 /// How often a log that does not answer at the start is asked again.
 const LOG_RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the worker has become ready.
@@ -231,6 +231,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     // Nothing can go wrong with the receivers gone: they are the ones who would stop.
     let _ = stop.send(true);
     tracing::info!("stopping: no new requests");
+    let stopping_since_us = clock.monotonic_us();
     let wind_up = async {
         let drained = tokio::time::timeout(HTTP_STOP_MAX, async { while servers.join_next().await.is_some() {} }).await;
         if drained.is_err() {
@@ -238,7 +239,10 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             servers.abort_all();
         }
         match stream {
-            Some(stream) => stream.stop(STREAM_STOP_MAX).await,
+            Some(stream) => {
+                let gone_us = clock.monotonic_us().saturating_sub(stopping_since_us);
+                stream.stop(STOP_MAX.saturating_sub(Duration::from_micros(gone_us))).await
+            }
             None => Ok(()),
         }
     };
