@@ -211,7 +211,9 @@ impl KafkaConfig {
                 ("fetch.min.bytes", min_bytes),
                 ("fetch.queue.backoff.ms", "2"),
                 ("fetch.error.backoff.ms", "100"),
-                ("queued.min.messages", "200000"),
+                // A second of work ahead. What waits costs a few times its size in memory: librdkafka counts values, not what it wraps them in.
+                ("queued.min.messages", "30000"),
+                ("queued.max.messages.kbytes", "16384"),
                 ("socket.timeout.ms", "10000"),
             ],
         );
