@@ -60,7 +60,7 @@ compare() {
     # Each task says how many records it read and how long that took; they restore at the same time.
     sed 's/\x1b\[[0-9;]*m//g' "$work/holdfast.log" | awk '/running task=/ {
         match($0, /records=[0-9]+/); n += substr($0, RSTART + 8, RLENGTH - 8)
-        match($0, /elapsed_ms=[0-9]+/); ms = substr($0, RSTART + 11, RLENGTH - 11); if (ms > longest) longest = ms
+        match($0, /elapsed_ms=[0-9]+/); ms = substr($0, RSTART + 11, RLENGTH - 11) + 0; if (ms > longest) longest = ms
       } END { printf "Restore from an empty disk: %d changelog records in %.1f s = %d records/s.\n", n, longest / 1000, n * 1000 / (longest ? longest : 1) }' \
       | tee "$work/restore"
   fi
