@@ -48,8 +48,18 @@ fn outage(scene: &Scene, begin: &str, lasts: Duration, end: &str) {
             scene.cluster.to_broker(end, 1);
             scene.settle_places();
             for name in ["a", "b"] {
+                let mut said = String::new();
                 wait::until("health is well again", || {
-                    scene.on(name, |worker| worker.get("/health/ready").status() == 200)
+                    scene.on(name, |worker| {
+                        let answer = worker.get("/health/ready");
+                        let is_well = answer.status() == 200;
+                        let says = answer.text().unwrap();
+                        if !is_well && says != said {
+                            println!("{name} is not well: {says}");
+                            said = says;
+                        }
+                        is_well
+                    })
                 });
             }
         }
