@@ -11,7 +11,7 @@ const GONE: Duration = Duration::from_secs(30);
 /// Long enough for sessions and transactions to end.
 const STILL: Duration = Duration::from_secs(15);
 
-/// Fails in about one run of three. A transaction of a worker may be left hanging in one partition of the changelog: the coordinator knows of none,
+/// Failed in two of five runs. A transaction of a worker may be left hanging in one partition of the changelog: the coordinator knows of none,
 /// the partition holds it open, so the last stable offset never moves and the restore waits for ever (`kafka-transactions describe-producers` shows
 /// it, `abort` ends it). `cargo test --test kafka -- --ignored` runs the scene.
 #[test]
