@@ -318,10 +318,16 @@ fn a_careless_script_is_found() {
 
 // ---- tools ----------------------------------------------------------------------------------------------------------------------------------
 
+/// Where this clone lies. Asked when it runs: a cached test may have been compiled in another clone.
+#[expect(clippy::disallowed_methods, reason = "the house's own place is no setting")]
+fn root() -> std::path::PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this").into()
+}
+
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(root())
         .output()
         .unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -331,7 +337,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 /// The text files under version control, as they are in the working tree.
 fn tracked() -> Vec<File> {
     let listing = run("git", &["ls-files", "-z"]);
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let paths = listing.split('\0').filter(|path| !path.is_empty());
     // What was deleted but not yet committed, and what is no text, has nothing to be tidied.
     let files: Vec<File> =
