@@ -21,6 +21,8 @@ pub(crate) struct Restore {
     /// Where it ends: the high watermark seen when it began.
     pub(crate) end: i64,
     began_us: u64,
+    /// Where the reader was seen last, and since when it has been there.
+    seen: (i64, u64),
     records: u64,
     bytes: u64,
     batch: Batch,
@@ -49,7 +51,7 @@ impl Batch {
 
 impl Restore {
     pub(crate) fn new(slot: Slot, end: i64, now_us: u64) -> Self {
-        Self { slot, end, began_us: now_us, records: 0, bytes: 0, batch: Batch::default() }
+        Self { slot, end, began_us: now_us, seen: (0, now_us), records: 0, bytes: 0, batch: Batch::default() }
     }
 
     /// Takes one changelog record.
@@ -93,6 +95,13 @@ impl Restore {
         Ok(())
     }
 
+    /// The reader stands at `position`: the same for long means that a transaction there does not end.
+    pub(crate) fn see(&mut self, position: i64, now_us: u64) {
+        if self.seen.0 != position {
+            self.seen = (position, now_us);
+        }
+    }
+
     /// How far it has come, with the reader at `position`.
     pub(crate) fn progress(&self, position: i64, now_us: u64) -> RestoreProgress {
         RestoreProgress {
@@ -100,6 +109,7 @@ impl Restore {
             bytes: self.bytes,
             remaining: u64::try_from(self.end - position).unwrap_or(0),
             elapsed_ms: now_us.saturating_sub(self.began_us) / 1000,
+            stalled_ms: now_us.saturating_sub(self.seen.1) / 1000,
         }
     }
 }

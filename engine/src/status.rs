@@ -68,6 +68,8 @@ pub struct RestoreProgress {
     pub remaining: u64,
     /// Time spent in ms.
     pub elapsed_ms: u64,
+    /// Time in ms since it last came further.
+    pub stalled_ms: u64,
 }
 
 impl RestoreProgress {

@@ -11,6 +11,9 @@ use holdfast_engine::task::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A restore that has not come further for so long waits for a transaction that nobody ends: longer than any may be open (10 s).
+const STALLED_MS: u64 = 20_000;
+
 /// Answer of `/health/live`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Live {
@@ -68,6 +71,8 @@ pub(crate) struct RestoreHealth {
     /// Time left at this speed, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_ms: Option<u64>,
+    /// Time since it last came further, in ms.
+    stalled_ms: u64,
 }
 
 impl Ready {
@@ -84,6 +89,7 @@ impl From<RestoreProgress> for RestoreHealth {
             mb_per_s: (progress.mb_per_s() * 10.0).round() / 10.0,
             records_per_s: progress.records_per_s(),
             left_ms: progress.left_ms(),
+            stalled_ms: progress.stalled_ms,
         }
     }
 }
@@ -153,6 +159,12 @@ fn reasons(api: &Api, snapshot: &Snapshot, health: &Health) -> Vec<String> {
     if !api.every_place_runs() {
         for (task, seen) in snapshot.tasks.iter().filter(|(_, seen)| seen.state != State::Running) {
             reasons.push(format!("task {task} is {:?}", seen.state));
+            if let Some(stalled_ms) = seen.restore.map(|restore| restore.stalled_ms).filter(|ms| *ms >= STALLED_MS) {
+                reasons.push(format!(
+                    "the restore of {task} has stood still for {} s: a transaction in its changelog does not end, see docs/operations.md",
+                    stalled_ms / 1000
+                ));
+            }
         }
         let orphans =
             (0..api.settings.places).filter(|p| !api.has_owner(*p)).map(|p| p.to_string()).collect::<Vec<_>>();

@@ -49,6 +49,12 @@ impl Cluster {
         assert!(done.status.success(), "kafka.sh {verb} {n}: {}{}", text(&done.stdout), text(&done.stderr));
     }
 
+    /// Whether broker `n`, from 1, says since its last start that it ended a transaction without telling a partition that had no leader just then.
+    pub(crate) fn forgot_markers(&self, n: u32) -> bool {
+        let said = std::fs::read_to_string(self.home.path().join(format!("{n}.log"))).unwrap();
+        said.contains("Couldn't find leader endpoint for partitions")
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Output {
         Command::new("bash")
             .arg(script())

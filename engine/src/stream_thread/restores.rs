@@ -45,7 +45,9 @@ impl StreamThread {
             let Some(restore) = &mut task.restore else { continue };
             let position = self.fetcher.position(restore.slot);
             let labels = [&*task.id.topology, &*task.id.place.to_string()];
-            let progress = restore.progress(position, self.clock.monotonic_us());
+            let now_us = self.clock.monotonic_us();
+            restore.see(position, now_us);
+            let progress = restore.progress(position, now_us);
             self.metrics.restore_remaining.with_label_values(&labels).set(progress.remaining.cast_signed());
             if position < restore.end {
                 continue;

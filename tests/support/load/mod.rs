@@ -83,7 +83,7 @@ pub(crate) struct Load<'a> {
 
 impl Load<'_> {
     /// Lets the crowd run while `breaking` does its work. Returns when all have gone home.
-    pub(crate) fn during(&self, breaking: impl FnOnce()) {
+    pub(crate) fn during<T>(&self, breaking: impl FnOnce() -> T) -> T {
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             for lane in 1..=self.clients {
@@ -96,8 +96,8 @@ impl Load<'_> {
             }
             // Also when it panics: the crowd would stay for ever.
             let _home = GoHome(&done);
-            breaking();
-        });
+            breaking()
+        })
     }
 
     /// Returns when `more` further requests have been answered, whoever answered them.
