@@ -54,7 +54,10 @@ impl Events for Reports {
     fn delivered(&self, delivery: &Delivery) {
         let Some(done) = self.pending.take(delivery.tag) else { return };
         match delivery.error {
-            None => done(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms })),
+            None => {
+                self.pulse.heard(self.clock.monotonic_us());
+                done(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms }));
+            }
             Some(code) => {
                 let error = reaction::of_append(code, delivery.persisted);
                 if !matches!(error, AppendError::Refused(_)) {
@@ -173,7 +176,7 @@ impl Shared {
             }
             if let Some(why) = self.pulse.question(self.config.clock.monotonic_us()) {
                 let answer = line.client.metadata(None, PROBE_MS);
-                self.pulse.answer(answer.is_ok(), &why);
+                self.pulse.answer(answer.is_ok(), &why, self.config.clock.monotonic_us());
             }
         }
         let line = Arc::clone(&self.line.read());
