@@ -28,8 +28,9 @@ pub(crate) struct KafkaMembership {
     member: Member,
     /// The placement topic.
     topic: String,
-    /// `None` after leaving.
+    /// `None` after leaving, and when a new member could not be made yet.
     group: Option<Group>,
+    has_left: bool,
     /// When it may be joined again after it has thrown us out for good.
     rejoin_from_us: u64,
     generation: Generation,
@@ -72,6 +73,7 @@ impl KafkaMembership {
             rejoin_from_us: 0,
             generation: group.generation(),
             group: Some(group),
+            has_left: false,
             claims,
             ours: vec![None; member.places as usize],
             fenced: BTreeSet::new(),
@@ -84,7 +86,13 @@ impl KafkaMembership {
     /// again under its static name, and of two such attempts the later one fences the earlier, which librdkafka calls fatal
     /// (librdkafka issue 3437). A worker that left it at that would sell nothing any more, alive and well.
     fn join_again(&mut self) -> Result<(), LogError> {
-        let Some(why) = self.group.as_ref().and_then(Group::death) else { return Ok(()) };
+        let why = match &self.group {
+            Some(group) => group.death(),
+            None if self.has_left => None,
+            // The last attempt came to nothing.
+            None => Some("there is no member".to_owned()),
+        };
+        let Some(why) = why else { return Ok(()) };
         let now_us = self.config.clock.monotonic_us();
         if now_us < self.rejoin_from_us {
             return Ok(());
@@ -155,9 +163,11 @@ impl Membership for KafkaMembership {
             Err(LogError::Retry(why)) => tracing::debug!(why, "claims"),
             other => other?,
         }
-        let Some(group) = &self.group else { return Ok(vec![]) };
-        let changes = group.poll()?;
-        self.generation = group.generation();
+        let mut changes = Vec::new();
+        if let Some(group) = &self.group {
+            changes = group.poll()?;
+            self.generation = group.generation();
+        }
         for change in &changes {
             if let Change::Lost(places) = change {
                 for place in places {
@@ -210,6 +220,7 @@ impl Membership for KafkaMembership {
     }
 
     fn leave(&mut self) -> Result<(), LogError> {
+        self.has_left = true;
         if let Some(group) = self.group.take() {
             tracing::debug!(places = ?group.owned(), "leaving the group");
         }
