@@ -3,7 +3,7 @@
 use super::{RunError, topics};
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{Log, LogError, TopicSpec};
-use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use holdfast_engine::stream_thread::{Next, NotJoined, Parts, StreamThread};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -73,7 +73,7 @@ fn run(parts: Parts, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Rece
     }
     announce(&parts);
     let clock: Arc<dyn Clock> = parts.clock.clone();
-    let mut stream = StreamThread::join(parts).map_err(|e| RunError::Failed(e.to_string()))?;
+    let Some(mut stream) = join(parts, stopped)? else { return Ok(()) };
     while stopped.try_recv().is_err() {
         match stream.step(clock.now_ms()).map_err(|e| RunError::Failed(e.to_string()))? {
             Next::Now => {}
@@ -93,6 +93,23 @@ fn reach(log: &dyn Log, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::R
         }
         if !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout)) {
             return Ok(false);
+        }
+    }
+}
+
+/// Joins as soon as the log lets it. `None` when asked to stop before.
+fn join(mut parts: Parts, stopped: &mpsc::Receiver<()>) -> Result<Option<StreamThread>, RunError> {
+    loop {
+        match StreamThread::join(parts) {
+            Ok(stream) => return Ok(Some(stream)),
+            Err(NotJoined { error: LogError::Retry(why), parts: again }) => {
+                tracing::warn!(why, "log not joined, trying again");
+                parts = *again;
+            }
+            Err(refused) => return Err(RunError::Failed(refused.to_string())),
+        }
+        if !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout)) {
+            return Ok(None);
         }
     }
 }

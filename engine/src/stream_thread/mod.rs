@@ -22,6 +22,7 @@ use holdfast_ports::membership::{Change, Generation, Membership};
 use holdfast_ports::store::Stores;
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,22 @@ pub enum Next {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct StepError(pub String);
+
+/// The log could not be joined. When it says [`LogError::Retry`], the parts may be given to [`StreamThread::join`] again.
+#[derive(thiserror::Error)]
+#[error("{error}")]
+pub struct NotJoined {
+    /// Why.
+    pub error: LogError,
+    /// What was to be joined.
+    pub parts: Box<Parts>,
+}
+
+impl fmt::Debug for NotJoined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotJoined").field("error", &self.error).finish_non_exhaustive()
+    }
+}
 
 /// Whose records arrive under a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,14 +139,16 @@ impl StreamThread {
     /// Joins the group.
     ///
     /// # Errors
-    /// When the log cannot be joined at all: wrong settings, missing rights.
-    pub fn join(parts: Parts) -> Result<Self, StepError> {
-        let fatal = |error: LogError| StepError(error.to_string());
+    /// When the log cannot be joined: now, as when a topic that has just been made has no leader yet, or at all, as with wrong settings.
+    pub fn join(parts: Parts) -> Result<Self, NotJoined> {
         // Before joining: it takes up to a second, in which a place that others have given up for us would be nobody's. Without one the first step makes
         // it, and says what is in the way.
         let writer = parts.log.writer(&parts.config.owner.writer).ok();
-        let membership = parts.log.membership(&parts.config.member).map_err(fatal)?;
-        let fetcher = parts.log.fetcher().map_err(fatal)?;
+        let joined = parts.log.membership(&parts.config.member).and_then(|joined| Ok((joined, parts.log.fetcher()?)));
+        let (membership, fetcher) = match joined {
+            Ok(joined) => joined,
+            Err(error) => return Err(NotJoined { error, parts: Box::new(parts) }),
+        };
         parts.status.update(|s| s.places_total = parts.config.member.places);
         Ok(Self {
             generation: membership.generation(),

@@ -39,6 +39,8 @@ struct Lead {
     writers_made: usize,
     /// What the simulated log takes commits with.
     passes: Option<Generation>,
+    /// Attempts to join that come too early.
+    refusals: usize,
 }
 
 #[derive(Clone)]
@@ -78,6 +80,11 @@ impl Log for LedLog {
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
+        let left = self.lead.lock().refusals.checked_sub(1);
+        if let Some(left) = left {
+            self.lead.lock().refusals = left;
+            return Err(LogError::Retry("the topic has no leader yet".to_owned()));
+        }
         let mut member = self.log.membership(member)?;
         // To the simulated log it is the only member and owns everything: who owns what is for the test to say.
         member.poll()?;
@@ -200,7 +207,7 @@ impl Led {
         let memory = MemoryLog::new(Arc::new(clock.clone()));
         let topology = crate::tally::topology();
         memory.create_topics(&topology.topics(APP, places, None)).unwrap();
-        let log = LedLog { log: memory, lead: Arc::default() };
+        let log = LedLog { log: memory, lead: Arc::new(Mutex::new(Lead { refusals: 1, ..Lead::default() })) };
         let disk = tempfile::tempdir().unwrap();
         let (status, metrics) = (Status::default(), EngineMetrics::register(&prometheus::Registry::new()).unwrap());
         let member = Member { app: APP.to_owned(), worker: None, places };
@@ -216,7 +223,10 @@ impl Led {
             metrics: metrics.clone(),
             performer: Box::new(Nobody),
         };
-        let thread = StreamThread::join(parts).unwrap();
+        // The first attempt comes too early: nothing is lost by it.
+        let refused = StreamThread::join(parts).err().unwrap();
+        assert!(matches!(&refused.error, LogError::Retry(_)), "{refused}");
+        let thread = StreamThread::join(*refused.parts).unwrap();
         Self { thread, log, clock, places, status, metrics, _disk: disk }
     }
 
