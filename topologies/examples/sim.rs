@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     };
     // A panic inside the engine is a finding: it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut simulations = vec![("coupon", coupons), ("reminders", reminders), ("shop", shop::simulation())];
+    let mut simulations =
+        vec![("coupon", coupons), ("reminders", reminders), ("shop", shop::simulation(&shop::tally::Tally::default()))];
     // These run when they are asked for.
     let aside = shop::defects::Defect::ALL.map(|defect| (defect.name(), shop::defects::simulation(defect)));
     let aside = aside.into_iter().chain([("holds", shop::holds::simulation())]);

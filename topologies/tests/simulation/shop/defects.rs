@@ -66,6 +66,20 @@ impl Defect {
         }
     }
 
+    /// Words of the rules that it breaks, one of which the referee has to name.
+    #[cfg(test)]
+    pub(crate) fn breaks(self) -> &'static [&'static str] {
+        match self {
+            Self::MarkFirst => &["(I-9, I-25)", "(I-7, I-25)", "left behind"],
+            Self::RedriveSkipped => &["was put back and nobody looked at it"],
+            Self::LetterLost => &["has no outcome", "nobody says so"],
+            Self::SleepingHandler => &["late (I-7)"],
+            Self::ConfirmedAnyway => &["has two owners"],
+            Self::NestedDebit => &["I-4", "I-5"],
+            Self::ClientsPrice => &["(I-3)"],
+        }
+    }
+
     /// The topology that makes the mistake.
     fn at_home(self) -> &'static str {
         match self {

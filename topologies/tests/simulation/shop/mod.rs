@@ -8,6 +8,7 @@
 //! | [`books`] | rows of all places as their changelogs tell them |
 //! | [`referee`], [`facts`] | what must hold after every commit: of rows, and of what the world was told |
 //! | [`ending`] | what must hold when nothing is left to be done |
+//! | [`tally`] | what happened |
 //! | [`defects`] | mistakes that other shops made, made here on purpose |
 //! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
 
@@ -19,6 +20,7 @@ pub(crate) mod holds;
 pub(crate) mod paper;
 pub(crate) mod referee;
 pub(crate) mod street;
+pub(crate) mod tally;
 pub(crate) mod wrapped;
 
 use holdfast_engine::Topology;
@@ -26,7 +28,7 @@ use holdfast_sim::Simulation;
 use holdfast_topologies::{expiration, payment, reservation};
 
 /// How long a seat is held, in ms: many deadlines come in one history, and a clock that is 5 s ahead is ahead of all of them.
-pub(crate) const HOLD_MS: i64 = 1_500;
+pub(crate) const HOLD_MS: i64 = 2_500;
 
 /// The shop's settings for short histories.
 pub(crate) fn settings() -> reservation::Settings {
@@ -43,8 +45,9 @@ pub(crate) fn topologies() -> Vec<Topology> {
     vec![reservation::topology(&settings()), expiration::topology(), payment::topology(&payment::Settings::default())]
 }
 
-/// The flow under simulation.
-pub(crate) fn simulation() -> Simulation {
+/// The flow under simulation; what happens in it goes to `tally`.
+pub(crate) fn simulation(tally: &tally::Tally) -> Simulation {
     let stumbling: Vec<Topology> = topologies().iter().map(wrapped::stumbling).collect();
-    Simulation::of(&stumbling).workload(street::Street::default).audit(referee::Referee::default)
+    let tally = tally.clone();
+    Simulation::of(&stumbling).workload(street::Street::default).audit(move || referee::Referee::telling(tally.clone()))
 }

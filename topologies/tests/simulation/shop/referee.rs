@@ -4,6 +4,7 @@
 use super::books::{Changed, Changes, Place};
 use super::facts::Facts;
 use super::paper::{self, is_redriven};
+use super::tally::Tally;
 use super::{HOLD_MS, ending};
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores};
 use holdfast_topologies::payment;
@@ -50,6 +51,7 @@ pub(crate) struct Referee {
     /// KRW of each seat, by schedule: as it was asked for when the schedule was created.
     pub(crate) prices: BTreeMap<String, BTreeMap<u64, u64>>,
     pub(crate) facts: Facts,
+    tally: Tally,
 }
 
 /// The prices that a schedule was created with.
@@ -260,6 +262,11 @@ fn outcome(changed: &Changed<String, Outcome>) -> Result<(), String> {
 }
 
 impl Referee {
+    /// A referee who counts what has happened.
+    pub(crate) fn telling(tally: Tally) -> Self {
+        Self { tally, ..Self::default() }
+    }
+
     /// The reservation with this id, wherever it is.
     pub(crate) fn reservation(&self, id: &str) -> Option<&ReservationRow> {
         let (place, serial) = ids::parse_reservation(id)?;
@@ -283,6 +290,8 @@ impl Audit for Referee {
     fn settled(&mut self, history: &History<'_>, stores: &LiveStores) -> Result<(), String> {
         self.committed(history)?;
         ending::check(self, history)?;
-        ending::views(self, stores)
+        ending::views(self, stores)?;
+        self.tally.count(self);
+        Ok(())
     }
 }

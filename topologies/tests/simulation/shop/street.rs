@@ -12,8 +12,8 @@ use holdfast_sim::memory_log::Stored;
 use holdfast_sim::simulation::{Workload, World};
 use holdfast_topologies::payment::message::Charge;
 use holdfast_topologies::reservation::message::{
-    Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Message, Pay, PricedSeat,
-    Release, Seats,
+    Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Message, Pay,
+    PricedSeat, Release, Seats,
 };
 use holdfast_topologies::reservation::{self, ids};
 use holdfast_topologies::wire::When;
@@ -136,7 +136,7 @@ impl Street {
         let price = world.rng().chance(60).then(|| world.rng().between(1, 9).cast_signed() * 5_000);
         let each = || (1..=seats).map(|no| PricedSeat { seat_no: no.to_string(), price: price_of(no) }).collect();
         let days = world.rng().below(14);
-        let is_short = world.rng().chance(25);
+        let is_short = world.rng().chance(15);
         let command = CreateSchedule {
             schedule_id: id.clone(),
             concert_id: Some("c".to_owned()),
@@ -146,6 +146,7 @@ impl Street {
             sale_end: is_short.then(|| When::from_ms(now_ms + 5_000)),
             seats: price
                 .map_or_else(|| Seats::Each(each()), |price| Seats::Block { count: seats.cast_signed(), price }),
+            limits: (n % 3 == 1).then_some(Limits { seats_per_user: Some(2), open_holds: Some(1) }),
             ..CreateSchedule::default()
         };
         if n == 0 {
@@ -161,7 +162,10 @@ impl Street {
     fn seat(&self, world: &mut World<'_>) -> (String, u64) {
         match world.rng().pick(&self.schedules) {
             Some(schedule) => {
-                let seat = world.rng().below(schedule.seats + 1) + u64::from(world.rng().chance(98));
+                let seat = match world.rng().below(20) {
+                    0 => world.rng().below(2) * (schedule.seats + 1),
+                    _ => world.rng().between(1, schedule.seats + 1),
+                };
                 (schedule.id.clone(), seat)
             }
             None => ("nowhere".to_owned(), 1),
@@ -189,9 +193,10 @@ impl Street {
     }
 
     fn pay(&mut self, world: &mut World<'_>) {
-        // One of the last ones: most of the others are over.
-        let recent = self.held.len().saturating_sub(8);
-        let Some(held) = world.rng().pick(&self.held[recent..]) else { return };
+        // One that is not over, mostly.
+        let (is_any, now_ms) = (world.rng().chance(20), world.now_ms());
+        let held: Vec<&Held> = self.held.iter().filter(|held| is_any || held.expires_ms > now_ms).collect();
+        let Some(held) = world.rng().pick(&held) else { return };
         let (reservation_id, expires_ms) = (held.id.clone(), held.expires_ms);
         let place = ids::parse_reservation(&reservation_id).map_or(0, |(place, _)| place);
         let wrong = world.rng().below(25);
@@ -205,15 +210,16 @@ impl Street {
             3..10 => Some(held.user.clone()),
             _ => None,
         };
-        let payment_id = match world.rng().below(8) {
+        let chosen = self.last;
+        let payment_id = match world.rng().below(20) {
             0 => Some("mine".to_owned()),
-            1..4 => Some(ids::payment(place, &self.id("own"))),
-            4 => Some(ids::payment(place, "always")),
+            1 => Some(ids::payment(place, "always")),
+            2..9 => Some(ids::payment(place, &format!("own-{chosen}"))),
             _ => None,
         };
-        if world.rng().chance(25) {
-            let aside = world.rng().below(4).cast_signed() - 2;
-            world.wait_until(expires_ms + aside, HOLD_MS);
+        if world.rng().chance(8) {
+            let aside_ms = world.rng().pick(&[-2, -1, -1, 0, 1]).copied().unwrap_or(0);
+            world.wait_until(expires_ms + aside_ms, HOLD_MS);
         }
         let coupon_id = world.rng().chance(2).then(|| "cpn_0_p_1".to_owned());
         let pay = Pay { reservation_id: reservation_id.clone(), payment_id, user_id, amount, coupon_id };
@@ -367,7 +373,7 @@ impl Workload for Street {
                 89..91 => self.steal_id(world),
                 91..94 => self.redrive(world, 3),
                 94..96 if !self.has_stormed => self.storm(world),
-                96 => {
+                96 if world.rng().chance(30) => {
                     let schedule_id = self.seat(world).0;
                     let command = CancelSchedule { schedule_id: schedule_id.clone() };
                     self.command(world, &schedule_id, Command::CancelSchedule(command));
