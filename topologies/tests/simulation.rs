@@ -88,8 +88,9 @@ fn flow() -> Simulation {
 }
 
 /// What the histories have to have in them, so that there was something to be wrong about.
-const HAPPENS: [&str; 24] = [
+const HAPPENS: [&str; 25] = [
     "deadline",
+    "deadline moved",
     "expired",
     "debit",
     "refund",

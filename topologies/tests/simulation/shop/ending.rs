@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commands that have an outcome of their own.
-const COMMANDS: [&str; 8] =
+pub(crate) const COMMANDS: [&str; 8] =
     ["create-concert", "create-schedule", "hold", "release", "pay", "cancel", "extend", "cancel-schedule"];
 
 pub(crate) fn check(referee: &Referee, history: &History<'_>) -> Result<(), String> {
@@ -140,6 +140,7 @@ fn told(referee: &Referee, debits: &BTreeMap<&String, &DebitRow>) -> Result<(), 
     let expired = with(&|state| state == State::Expired);
     for (kind, expected) in [
         ("deadline", with(&|_| true)),
+        ("deadline moved", rows().filter(|(_, row)| row.extensions == 1).map(|(id, _)| id).collect()),
         ("expired", expired.clone()),
         ("notice RESERVATION_EXPIRED", expired),
         ("notice PAYMENT_CONFIRMED", confirmed.clone()),

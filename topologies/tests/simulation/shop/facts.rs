@@ -76,7 +76,11 @@ impl Facts {
         let price =
             |schedule: &Value, seat: &Value| prices.get(&text(schedule))?.get(&text(seat).parse().ok()?).copied();
         let (kind, about) = match topic {
-            reservation::EXPIRATIONS => ("deadline".to_owned(), text(&value["payload"]["reservationId"])),
+            reservation::EXPIRATIONS => {
+                let is_first = text(&value["eventId"]).ends_with(".expiration");
+                let kind = if is_first { "deadline" } else { "deadline moved" };
+                (kind.to_owned(), text(&value["payload"]["reservationId"]))
+            }
             reservation::PAYMENTS => {
                 let kind = text(&value["type"]);
                 let owed = price(&value["scheduleId"], &value["seatNo"]);

@@ -1,7 +1,7 @@
 //! Nothing but holds, a great many, under clocks that are five seconds wrong and more, and one question: does any of them end before its time?
 //!
 //! A hold lasts 2.5 s, so a clock that is ahead asks for its end at once, and one that is behind asks late. Every record that the workload counts is a
-//! hold: `make sim ONLY=holds SEEDS=1000 RECORDS=1000` is a million of them.
+//! hold: `make sim ONLY=holds SEEDS=2500` is a million of them.
 
 use super::{HOLD_MS, paper, topologies};
 use holdfast_engine::ports::place::place_of;

@@ -30,10 +30,14 @@ use holdfast_topologies::{expiration, payment, reservation};
 /// How long a seat is held, in ms: many deadlines come in one history, and a clock that is 5 s ahead is ahead of all of them.
 pub(crate) const HOLD_MS: i64 = 2_500;
 
+/// By how much one `extend` moves a deadline, in ms.
+pub(crate) const EXTEND_MS: i64 = 700;
+
 /// The shop's settings for short histories.
 pub(crate) fn settings() -> reservation::Settings {
     reservation::Settings {
         hold_ms: HOLD_MS,
+        extend_ms: EXTEND_MS,
         cancel_batch_max: 2,
         cancel_pause_ms: 20,
         ..reservation::Settings::default()

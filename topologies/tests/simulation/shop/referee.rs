@@ -5,7 +5,8 @@ use super::books::{Changed, Changes, Place};
 use super::facts::Facts;
 use super::paper::{self, is_redriven};
 use super::tally::Tally;
-use super::{HOLD_MS, ending};
+use super::{EXTEND_MS, HOLD_MS, ending};
+use holdfast_engine::ports::place::place_of;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores};
 use holdfast_topologies::payment;
 use holdfast_topologies::payment::row::Outcome;
@@ -23,6 +24,19 @@ pub(crate) struct Line {
     pub(crate) value: Option<Value>,
     pub(crate) identity: String,
     pub(crate) is_redriven: bool,
+    /// Whether what it speaks of is decided in this place; else it is sent on.
+    is_at_home: bool,
+}
+
+/// The place in which what a command speaks of is decided; none = it speaks of what cannot be.
+fn home(value: &Value, places: u32) -> Option<u32> {
+    match paper::text(&value["reservationId"]) {
+        Some(id) => ids::parse_reservation(&id).map(|(place, _)| place).filter(|place| *place < places),
+        None => {
+            let key = paper::text(&value["scheduleId"]).or_else(|| paper::text(&value["concertId"]))?;
+            Some(place_of(key.as_bytes(), places))
+        }
+    }
 }
 
 impl Line {
@@ -91,7 +105,8 @@ impl Town {
                 catalogue.entry(schedule).or_insert_with(|| prices(said));
             }
             let identity = paper::identity(&record, said, (reservation::INBOX, place, offset));
-            let line = Line { now_ms: self.now_ms, identity, is_redriven: is_redriven(&record), value };
+            let is_at_home = home(said, history.places()).is_none_or(|home| home == place);
+            let line = Line { now_ms: self.now_ms, identity, is_redriven: is_redriven(&record), is_at_home, value };
             self.lines.insert(offset, line);
         }
     }
@@ -176,15 +191,20 @@ impl Look<'_> {
                 if asked != [row.user_id.clone(), row.schedule_id.clone(), row.seat_no.to_string()] {
                     return wrong("somebody else asked, or for another seat");
                 }
-                if (row.held_ms, row.expires_ms) != (line.now_ms, line.now_ms + HOLD_MS) {
+                if (row.held_ms, row.expires_ms - deadline_ms(row)) != (line.now_ms, 0) {
                     return wrong("its deadline is not that of its record (I-6)");
+                }
+                if let Some((other, before)) = self.others(serial, row).find(|(_, other)| !was_over(other, row.held_ms))
+                {
+                    return wrong(&format!("{other} had the seat: {before:?} (I-1)"));
                 }
             }
             Some(before) => {
                 let fixed = |row: &ReservationRow| {
-                    (row.schedule_id.clone(), row.user_id.clone(), row.seat_no, row.held_ms, row.expires_ms)
+                    let aside_ms = row.expires_ms - deadline_ms(row);
+                    (row.schedule_id.clone(), row.user_id.clone(), row.seat_no, row.held_ms, aside_ms)
                 };
-                if fixed(before) != fixed(row) {
+                if fixed(before) != fixed(row) || before.extensions > row.extensions {
                     return wrong("it became another one");
                 }
                 if !can_become(before.state, row.state) {
@@ -202,6 +222,13 @@ impl Look<'_> {
             return wrong("it expired early (I-6)");
         }
         Ok(())
+    }
+
+    /// Reservations of the same seat that were made before.
+    fn others(&self, serial: u64, row: &ReservationRow) -> impl Iterator<Item = (&u64, &ReservationRow)> {
+        let (schedule_id, seat_no) = (row.schedule_id.clone(), row.seat_no);
+        let before = self.town.rows.reservation.reservations.range(..serial);
+        before.filter(move |(_, other)| other.schedule_id == schedule_id && other.seat_no == seat_no)
     }
 
     /// I-8 and I-3: a payment is granted for what is owed, at the time of a record that asked for it before the deadline.
@@ -227,7 +254,8 @@ impl Look<'_> {
     fn command(&self, changed: &Changed<String, CommandRow>) -> Result<(), String> {
         let id = &changed.key;
         let Some(row) = &changed.after else { return Err(format!("the outcome of {id} is gone (I-9)")) };
-        let mut lines = self.town.decided().filter(|line| line.identity == *id);
+        let has_outcome = |line: &&Line| line.is_at_home && ending::COMMANDS.contains(&line.kind());
+        let mut lines = self.town.decided().filter(|line| line.identity == *id).filter(has_outcome);
         if let Some(before) = &changed.before {
             let is_second_life = before.refused == Some(Refusal::System) && lines.any(|line| line.is_redriven);
             if before != row && !is_second_life {
@@ -238,6 +266,10 @@ impl Look<'_> {
         let Some(line) = lines.find(|line| line.now_ms == row.decided_ms) else {
             return Err(format!("{id} was decided at a time at which it was not there: {row:?} (I-31)"));
         };
+        if row.refused == Some(Refusal::SeatTaken) && !self.is_taken(line, row.decided_ms) {
+            let asked = &line.value;
+            return Err(format!("{id} was told that somebody has the seat, and nobody had: {asked:?}, {row:?} (I-12)"));
+        }
         let reservation = row.serial.and_then(|serial| self.town.rows.reservation.reservations.get(&serial));
         let expires_ms = reservation.map(|reservation| reservation.expires_ms);
         if line.kind() == "pay"
@@ -247,6 +279,33 @@ impl Look<'_> {
             return Err(format!("{id} was told it is too late, before {expires_ms:?}: {row:?} (I-8)"));
         }
         Ok(())
+    }
+}
+
+impl Look<'_> {
+    /// Whether somebody can have had the seat that was asked for.
+    fn is_taken(&self, asked: &Line, at_ms: i64) -> bool {
+        let (schedule_id, seat_no) = (asked.field("scheduleId"), asked.field("seatNo"));
+        self.town.rows.reservation.reservations.values().any(|row| {
+            Some(&row.schedule_id) == schedule_id.as_ref()
+                && Some(row.seat_no.to_string()) == seat_no
+                && row.held_ms <= at_ms
+                && (row.state.seat() != SeatState::Available || row.changed_ms >= at_ms)
+        })
+    }
+}
+
+/// The deadline that a reservation has to have, by the rules.
+fn deadline_ms(row: &ReservationRow) -> i64 {
+    row.held_ms + HOLD_MS + i64::from(row.extensions.min(1)) * EXTEND_MS
+}
+
+/// Whether a reservation was over at that time. When money came back tells nothing of when the seat was free.
+fn was_over(row: &ReservationRow, at_ms: i64) -> bool {
+    match row.state {
+        State::Held | State::Paying | State::Confirmed => false,
+        State::Expired | State::Cancelled => row.changed_ms <= at_ms,
+        State::Refunded => true,
     }
 }
 

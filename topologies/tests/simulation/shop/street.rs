@@ -235,8 +235,8 @@ impl Street {
         let (reservation_id, user_id) = (held.id.clone(), held.user.clone());
         let user_id = if world.rng().chance(10) { "thief".to_owned() } else { user_id };
         let command = match world.rng().below(5) {
-            0 | 1 => Command::Release(Release { reservation_id: reservation_id.clone(), user_id }),
-            2 => Command::Extend(Extend { reservation_id: reservation_id.clone(), user_id }),
+            0 => Command::Release(Release { reservation_id: reservation_id.clone(), user_id }),
+            1 | 2 => Command::Extend(Extend { reservation_id: reservation_id.clone(), user_id }),
             _ => Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id }),
         };
         self.command(world, &reservation_id, command);
