@@ -18,7 +18,7 @@ test: ## install what is missing, then every test that needs no Docker, on a rea
 	@scripts/setup.sh test
 	@scripts/test.sh
 
-sim: ## seeded histories of everything that can go wrong (SEEDS=1000 for more, SEED=42 for one, TRACE=1 to see it)
+sim: ## seeded histories of everything that can go wrong (SEEDS=1000 for more, SEED=42 for one, TRACE=1 to see it, ONLY=shop for a part)
 	@cargo build --release --locked -p stream-worker -p holdfast-topologies --example sim
 	@$${CARGO_TARGET_DIR:-target}/release/examples/sim $(foreach word,SEED SEEDS FROM ONLY TRACE STEPS RECORDS WORKERS PLACES WINDOW FAULTS MUTANT DISK,$(if $($(word)),$(word)=$($(word))))
 

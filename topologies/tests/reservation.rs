@@ -344,6 +344,24 @@ fn a_deadline_that_came_too_early_comes_again() {
 }
 
 #[test]
+fn a_deadline_that_came_too_early_while_the_wallet_decided_comes_again() {
+    let mut shop = Shop::of(&[reservation::topology(&Settings::default())]);
+    let id = shop.hold("u", 1);
+    let expires_ms = shop.expires_ms(&id);
+    shop.send(pay(&id, 50_000));
+    shop.clock_to(expires_ms - 2_000);
+    // A clock that is ahead sends the one command there will be for this deadline.
+    shop.send(expire(&id));
+    shop.driver.settle();
+    assert_eq!(shop.status(&id), "PAYING");
+    shop.wallet(|_| "INSUFFICIENT_POINTS");
+    assert_eq!(shop.status(&id), "HELD");
+    shop.driver.advance_ms(4_100);
+    assert_eq!(shop.status(&id), "EXPIRED");
+    shop.check();
+}
+
+#[test]
 fn five_hundred_ask_for_one_seat_and_the_first_gets_it() {
     let mut shop = Shop::open();
     let ids: Vec<String> = (0..500).map(|user| shop.send(hold(&format!("user-{user}"), 7))).collect();

@@ -30,6 +30,7 @@ pub trait Audit {
 pub struct History<'a> {
     pub(super) log: &'a MemoryLog,
     pub(super) places: u32,
+    pub(super) behind_ms: i64,
 }
 
 impl History<'_> {
@@ -37,6 +38,18 @@ impl History<'_> {
     #[must_use]
     pub fn places(&self) -> u32 {
         self.places
+    }
+
+    /// Name of the changelog of `topology`: its rows as any reader could have them.
+    #[must_use]
+    pub fn changelog_topic(topology: &str) -> String {
+        changelog::topic(APP, topology)
+    }
+
+    /// How far the clock of a worker has ever been behind the log's, in ms: so late a delayed message may be for no other reason.
+    #[must_use]
+    pub fn behind_ms(&self) -> i64 {
+        self.behind_ms
     }
 
     /// Committed records of a partition from offset `from` on, with their offsets.

@@ -37,7 +37,10 @@ impl Run<'_> {
             self.ask_audits()?;
             quiet = if wait_us > 0 && self.is_settled().is_none() { quiet + 1 } else { 0 };
             if quiet > QUIET_ROUNDS {
-                return self.last_questions();
+                if !self.close() {
+                    return self.last_questions();
+                }
+                quiet = 0;
             }
         }
         Err(format!("it does not settle: {}", self.is_settled().unwrap_or_default()))
@@ -106,7 +109,7 @@ impl Run<'_> {
 
     fn last_questions(&mut self) -> Result<(), Wrong> {
         let stores = self.stores();
-        let history = History { log: &self.log, places: self.options.places };
+        let history = History { log: &self.log, places: self.options.places, behind_ms: self.behind_ms };
         for audit in &mut self.audits {
             audit.settled(&history, &stores)?;
         }

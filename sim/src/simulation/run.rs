@@ -17,7 +17,7 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 /// How far a wall clock may be from the log's at the start, in ms either way.
-const SKEW_MS: u64 = 2_000;
+const SKEW_MS: u64 = 5_000;
 
 pub(super) struct Run<'a> {
     pub(super) simulation: &'a Simulation,
@@ -32,6 +32,9 @@ pub(super) struct Run<'a> {
     pub(super) audits: Vec<Box<dyn Audit>>,
     inboxes: Vec<(Arc<str>, String)>,
     appended: u64,
+    on_top: u64,
+    /// How far the clock of a worker has ever been behind the log's.
+    pub(super) behind_ms: i64,
     pub(super) event: u64,
     seen_changes: u64,
     faults: FaultCounts,
@@ -70,6 +73,8 @@ impl<'a> Run<'a> {
             audits,
             inboxes,
             appended: 0,
+            on_top: 0,
+            behind_ms: 0,
             event: 0,
             seen_changes: 0,
             faults: FaultCounts::default(),
@@ -187,6 +192,16 @@ impl<'a> Run<'a> {
         self.note(format_args!("workload {}", self.appended - before));
     }
 
+    /// The workload puts right what is left to it; false when nothing was.
+    pub(super) fn close(&mut self) -> bool {
+        let before = self.on_top;
+        let mut workload = std::mem::replace(&mut self.workload, Box::new(|_: &mut World<'_>| {}));
+        workload.close(&mut self.world());
+        self.workload = workload;
+        self.note(format_args!("close {}", self.on_top - before));
+        self.on_top > before
+    }
+
     /// Performs an effect of one worker, if there is one to be performed.
     pub(super) fn perform(&mut self, who: usize) -> bool {
         let Some(effect) = self.workers[who].take_effect() else { return false };
@@ -198,12 +213,15 @@ impl<'a> Run<'a> {
     }
 
     fn world(&mut self) -> World<'_> {
+        let passes = |worker: &&Worker| !worker.is_suspended || worker.asleep_until <= self.event;
         World {
             log: &self.log,
             clock: &self.log_clock,
+            worker_clocks: self.workers.iter().filter(passes).map(|worker| worker.clock.clone()).collect(),
             rng: &mut self.workload_rng,
             places: self.options.places,
             appended: &mut self.appended,
+            on_top: &mut self.on_top,
             records_max: self.options.records_max,
             inboxes: &self.inboxes,
         }
@@ -309,6 +327,8 @@ impl<'a> Run<'a> {
                 self.workers[who].machine.cut_off(true);
             }
             FaultKind::ClockJump => self.workers[who].clock.jump_ms(signed(size % 20_000, 10_000)),
+            // Mostly as when a leader changes, now and then as when somebody sets it.
+            FaultKind::LogClock if size.is_multiple_of(4) => self.log_clock.jump_ms(signed(size % 10_000, 5_000)),
             FaultKind::LogClock => self.log_clock.jump_ms(signed(size % 200, 100)),
             _ => return Ok(false),
         }
@@ -334,12 +354,15 @@ impl<'a> Run<'a> {
 
     /// After every commit that somebody can see.
     pub(super) fn ask_audits(&mut self) -> Result<(), Wrong> {
+        let log_ms = self.log_clock.now_ms();
+        let behind_ms = self.workers.iter().map(|worker| log_ms - worker.clock.now_ms()).max().unwrap_or_default();
+        self.behind_ms = self.behind_ms.max(behind_ms);
         let changes = self.log.changes();
         if std::mem::replace(&mut self.seen_changes, changes) == changes {
             return Ok(());
         }
         self.note(format_args!("commit {changes}"));
-        let history = History { log: &self.log, places: self.options.places };
+        let history = History { log: &self.log, places: self.options.places, behind_ms: self.behind_ms };
         for audit in &mut self.audits {
             audit.committed(&history)?;
         }

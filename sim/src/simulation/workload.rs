@@ -1,7 +1,8 @@
 //! What the world does to a simulated app: records that come in, effects that are performed.
 
 use super::APP;
-use crate::memory_log::MemoryLog;
+use crate::clock::SimClock;
+use crate::memory_log::{MemoryLog, Stored};
 use crate::rng::Rng;
 use holdfast_engine::effect::{self, Effect};
 use holdfast_ports::clock::Clock;
@@ -19,6 +20,12 @@ pub trait Workload {
     fn perform(&mut self, effect: &Effect, world: &mut World<'_>) {
         world.answer(effect, b"");
     }
+
+    /// Nothing fails any more and nothing is left to be done: the last chance to put right what somebody outside has to, with
+    /// [`World::append_on_top`]. Asked again until it appends nothing.
+    fn close(&mut self, world: &mut World<'_>) {
+        let _ = world;
+    }
 }
 
 impl<F: FnMut(&mut World<'_>)> Workload for F {
@@ -30,10 +37,13 @@ impl<F: FnMut(&mut World<'_>)> Workload for F {
 /// The world as a workload sees it.
 pub struct World<'a> {
     pub(super) log: &'a MemoryLog,
-    pub(super) clock: &'a dyn Clock,
+    pub(super) clock: &'a SimClock,
+    /// Those of the workers for whom time passes.
+    pub(super) worker_clocks: Vec<SimClock>,
     pub(super) rng: &'a mut Rng,
     pub(super) places: u32,
     pub(super) appended: &'a mut u64,
+    pub(super) on_top: &'a mut u64,
     pub(super) records_max: u64,
     pub(super) inboxes: &'a [(Arc<str>, String)],
 }
@@ -62,6 +72,30 @@ impl World<'_> {
         *self.appended
     }
 
+    /// Number of records that it may still append.
+    #[must_use]
+    pub fn records_left(&self) -> u64 {
+        self.records_max.saturating_sub(*self.appended)
+    }
+
+    /// Somebody waits until the log's clock shows `at_ms`, as closely as one cannot by chance. Nothing happens when that is past, or further away
+    /// than `ms_max`.
+    pub fn wait_until(&mut self, at_ms: i64, ms_max: i64) {
+        let ms = at_ms - self.now_ms();
+        if (1..=ms_max).contains(&ms) {
+            let us = ms.unsigned_abs() * 1_000;
+            self.clock.advance_us(us);
+            self.worker_clocks.iter().for_each(|clock| clock.advance_us(us));
+        }
+    }
+
+    /// Committed records of a partition from offset `from` on, with their offsets: what a customer or an operator could read.
+    #[must_use]
+    pub fn read(&self, topic: &str, partition: u32, from: i64) -> Vec<(i64, Stored)> {
+        let records = self.log.committed_from(topic, partition, from);
+        records.into_iter().map(|(offset, record, _)| (offset, record)).collect()
+    }
+
     /// Appends a record where its key lives.
     pub fn send(&mut self, topic: &str, key: &str, value: &[u8]) {
         let partition = place_of(key.as_bytes(), self.places);
@@ -74,6 +108,12 @@ impl World<'_> {
             *self.appended += 1;
             self.append_anyway(record);
         }
+    }
+
+    /// Appends exactly this record, however many there have been: what an operator puts right comes on top.
+    pub fn append_on_top(&mut self, record: &NewRecord<'_>) {
+        *self.on_top += 1;
+        self.append_anyway(record);
     }
 
     /// Appends the result of an effect to the inbox of its topology.

@@ -83,14 +83,14 @@ pub enum Expiry {
 /// Decides whether a hold is over. Only the time of the record counts, so no clock can end a hold early.
 ///
 /// While the wallet decides nothing happens, and nothing need be remembered: `now` never goes back, so an answer that comes after this record comes
-/// after the deadline, too.
+/// after the deadline, too. Unless the record is early: the wallet may say no before the deadline, which then has to have a record still to come.
 #[must_use]
 pub fn expire(row: &ReservationRow, meant: Option<When>, due_at_ms: Option<i64>, now_ms: i64) -> Expiry {
-    if row.state != State::Held {
-        return Expiry::Nothing;
-    }
-    if now_ms >= row.expires_ms {
-        return Expiry::Now;
+    match row.state {
+        State::Held if now_ms >= row.expires_ms => return Expiry::Now,
+        State::Paying if now_ms >= row.expires_ms => return Expiry::Nothing,
+        State::Held | State::Paying => {}
+        State::Confirmed | State::Expired | State::Cancelled | State::Refunded => return Expiry::Nothing,
     }
     // Another deadline has a record of its own.
     if meant.is_some_and(|meant| meant != When::Ms(row.expires_ms)) {
@@ -213,6 +213,9 @@ pub(super) mod tests {
         assert_eq!(expire(&held, Some(When::Ms(1)), None, 399), Expiry::Nothing);
         for state in State::ALL.into_iter().filter(|state| *state != State::Held) {
             assert_eq!(expire(&reservation(state), None, None, 500), Expiry::Nothing, "{state:?}");
+            // The wallet may say no, and then the deadline is still to come.
+            let early = if state == State::Paying { Expiry::Early { due_ms: 401 } } else { Expiry::Nothing };
+            assert_eq!(expire(&reservation(state), None, None, 399), early, "{state:?}");
         }
     }
 

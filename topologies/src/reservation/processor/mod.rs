@@ -101,7 +101,8 @@ impl Processor for ReservationProcessor {
             return Ok(());
         }
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
-        if is_answer(&message.command) {
+        // Nor has one that was still to be sent on: whoever asks for its outcome asks in its own place.
+        if is_answer(&message.command) || is_elsewhere(ctx, &message.command) {
             return Ok(());
         }
         let origin = Origin::of(record);
@@ -113,6 +114,15 @@ impl Processor for ReservationProcessor {
         let outcome = Outcome { refused: Some(Refusal::System), ..Outcome::default() };
         let row = outcome.row(message.command.fingerprint(), desk.ctx.now_ms());
         desk.ctx.put(&COMMANDS, &id, &row)
+    }
+}
+
+/// Whether a command is decided in another place.
+fn is_elsewhere(ctx: &Context<'_>, command: &Command) -> bool {
+    match home(command) {
+        Home::Key(key) => ctx.place_of(key.as_bytes()) != ctx.place(),
+        Home::Place(place) => place != ctx.place() && place < ctx.places(),
+        Home::Anywhere => false,
     }
 }
 

@@ -1,0 +1,57 @@
+//! The whole flow of a seat under the simulator: held, paid or not, expired, cancelled, given back, with the wallets that pay for it.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`street`] | who comes in: buyers, double-clickers, late payers, bots, an operator |
+//! | [`wrapped`] | the shop's topologies with something around their processors, and records that stumble until they are put back |
+//! | [`paper`] | records as anybody could read them |
+//! | [`books`] | rows of all places as their changelogs tell them |
+//! | [`referee`], [`facts`] | what must hold after every commit: of rows, and of what the world was told |
+//! | [`ending`] | what must hold when nothing is left to be done |
+//! | [`tally`] | what happened |
+//! | [`defects`] | mistakes that other shops made, made here on purpose |
+//! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
+
+pub(crate) mod books;
+pub(crate) mod defects;
+pub(crate) mod ending;
+pub(crate) mod facts;
+pub(crate) mod holds;
+pub(crate) mod paper;
+pub(crate) mod referee;
+pub(crate) mod street;
+pub(crate) mod tally;
+pub(crate) mod wrapped;
+
+use holdfast_engine::Topology;
+use holdfast_sim::Simulation;
+use holdfast_topologies::{expiration, payment, reservation};
+
+/// How long a seat is held, in ms: many deadlines come in one history, and a clock that is 5 s ahead is ahead of all of them.
+pub(crate) const HOLD_MS: i64 = 2_500;
+
+/// By how much one `extend` moves a deadline, in ms.
+pub(crate) const EXTEND_MS: i64 = 700;
+
+/// The shop's settings for short histories.
+pub(crate) fn settings() -> reservation::Settings {
+    reservation::Settings {
+        hold_ms: HOLD_MS,
+        extend_ms: EXTEND_MS,
+        cancel_batch_max: 2,
+        cancel_pause_ms: 20,
+        ..reservation::Settings::default()
+    }
+}
+
+/// The topologies of the flow, as they are in production.
+pub(crate) fn topologies() -> Vec<Topology> {
+    vec![reservation::topology(&settings()), expiration::topology(), payment::topology(&payment::Settings::default())]
+}
+
+/// The flow under simulation; what happens in it goes to `tally`.
+pub(crate) fn simulation(tally: &tally::Tally) -> Simulation {
+    let stumbling: Vec<Topology> = topologies().iter().map(wrapped::stumbling).collect();
+    let tally = tally.clone();
+    Simulation::of(&stumbling).workload(street::Street::default).audit(move || referee::Referee::telling(tally.clone()))
+}
