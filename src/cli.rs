@@ -118,7 +118,7 @@ enum Verb {
         #[command(subcommand)]
         verb: StateVerb,
     },
-    /// Generate load: requests over HTTP, or a backlog in the log
+    /// Generate load: requests over HTTP, or records in the log
     Load {
         #[command(subcommand)]
         shape: Shape,
@@ -208,6 +208,14 @@ enum Shape {
     CouponRush(load::coupon_rush::CouponRush),
     /// Requests that already wait in the log when the worker starts
     CouponBacklog(load::coupon_backlog::CouponBacklog),
+    /// Holds that already wait in the log when the worker starts
+    HoldBacklog(load::hold_backlog::HoldBacklog),
+    /// Transfers from wallets that already wait in the log when the worker starts
+    DebitBacklog(load::debit_backlog::DebitBacklog),
+    /// Holds whose deadlines come together, or at a steady pace; HOLD_MS is the worker's
+    ExpiryCliff(load::expiry_cliff::ExpiryCliff),
+    /// How late the seats of an expiry-cliff were freed; exit code 1 when one was freed early or twice
+    ExpiryLateness(load::expiry_lateness::ExpiryLateness),
 }
 
 /// Runs the command line and says how it ended.
@@ -267,10 +275,15 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Dlq { verb: DlqVerb::Show { id } } => dlq::show(&settings, &id),
         Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
         Verb::Reset { .. } => reset::reset(&settings),
-        Verb::Load { shape: Shape::CouponBacklog(backlog) } => {
-            load::coupon_backlog::coupon_backlog(&backlog, &settings)
-        }
-        Verb::Lag { .. } | Verb::Load { .. } => Ok(String::new()),
+        Verb::Load { shape } => match shape {
+            Shape::CouponRush(rush) => load::coupon_rush::coupon_rush(&rush, &mut print),
+            Shape::CouponBacklog(backlog) => load::coupon_backlog::coupon_backlog(&backlog, &settings),
+            Shape::HoldBacklog(backlog) => load::hold_backlog::hold_backlog(&backlog, &settings),
+            Shape::DebitBacklog(backlog) => load::debit_backlog::debit_backlog(&backlog, &settings),
+            Shape::ExpiryCliff(cliff) => load::expiry_cliff::expiry_cliff(&cliff, &settings),
+            Shape::ExpiryLateness(wanted) => load::expiry_lateness::expiry_lateness(&wanted, &settings, &mut print),
+        },
+        Verb::Lag { .. } => Ok(String::new()),
     }
 }
 
@@ -305,6 +318,10 @@ mod tests {
             "state inspect --topology coupon --place 0 --store policies --limit 5",
             "load coupon-rush --users 10 --policy 1 --rate 100 --url http://x --seed 1 --duplicates 0.2",
             "load coupon-backlog --requests 10 --policies 1 --stock 5 --users 7 --seed 1",
+            "load hold-backlog --holds 10 --schedules 2 --seats 3 --seed 1",
+            "load debit-backlog --debits 10 --users 2 --seed 1",
+            "load expiry-cliff --holds 10 --schedules 2 --rate 100 --seed 1",
+            "load expiry-lateness --seed 1 --holds 10",
             "lag --url http://x",
             "dlq list --topology coupon --place 0 --class InvalidJson --limit 5 --format json",
             "dlq show coupon-issue-dlq-0-1",
@@ -323,6 +340,12 @@ mod tests {
             "reset",
             "run --role boss",
             "load coupon-rush --rate 1 --concurrency 1",
+            "load hold-backlog --schedules 0",
+            "load debit-backlog --users 0",
+            "load expiry-cliff --holds 0",
+            "load expiry-cliff --rate 0",
+            "load expiry-cliff --rate inf",
+            "load expiry-lateness",
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' ').filter(|w| !w.is_empty())))

@@ -4,7 +4,28 @@
 //! |---|---|
 //! | [`coupon_rush`] | HTTP: what buyers feel |
 //! | [`coupon_backlog`] | the log itself: how fast requests that wait are decided |
+//! | [`hold_backlog`] | the log itself: the same with seats |
+//! | [`debit_backlog`] | the log itself: the same with money |
+//! | [`expiry_cliff`] | the log itself: deadlines that come together; [`expiry_lateness`] reads what became of them |
 
 pub mod coupon_backlog;
 pub mod coupon_rush;
+pub mod debit_backlog;
+pub mod expiry_cliff;
+pub mod expiry_lateness;
+pub mod hold_backlog;
+mod house;
+mod inbox;
+mod latencies;
 mod random;
+
+/// A number of things a second, from a command line.
+///
+/// # Errors
+/// What is wrong with it.
+fn a_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("not a number above 0".to_owned()),
+    }
+}
