@@ -91,7 +91,7 @@ fn what_makes_no_sense_is_refused() {
     let setup = Setup::embedded(data.path());
     for (line, why) in [
         ("expiry-cliff --holds 0", "--holds"),
-        ("expiry-cliff --rate -1", "--rate"),
+        ("expiry-cliff --rate 0", "--rate"),
         ("expiry-cliff --holds 1000001 --schedules 1", "SCHEDULES: 1000001 seats"),
         ("hold-backlog --schedules 0", "--schedules"),
         ("debit-backlog --users 0", "--users"),

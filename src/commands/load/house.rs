@@ -1,10 +1,12 @@
-//! Schedules and holds of a load, as commands of the log.
+//! Schedules and holds of a load.
 
 use super::inbox::Inbox;
 use super::random::Random;
+use super::target::Target;
 use crate::config::ConfigError;
 use crate::worker::RunError;
 use holdfast_topologies::reservation::message::{Command, CreateSchedule, Hold, Message, Seats};
+use serde_json::json;
 
 /// Most seats that a schedule may have: beyond it the shop would refuse the schedule, and with it every hold.
 const SEATS_MAX: u64 = 1_000_000;
@@ -74,6 +76,19 @@ pub(super) fn order(n: u64, seed: u64) -> Vec<u64> {
     let mut order: Vec<u64> = (0..n).collect();
     Random(seed).shuffle(&mut order);
     order
+}
+
+/// Creates a schedule over HTTP, and waits until it is decided.
+///
+/// # Errors
+/// When the worker refuses it: admin routes may be closed to us.
+pub(super) async fn create(target: &Target, schedule_id: &str, seats: u64) -> Result<(), RunError> {
+    let body = json!({
+        "scheduleId": schedule_id,
+        "concertTitle": schedule_id,
+        "seats": {"count": seats, "price": PRICE_KRW},
+    });
+    target.must_post("/api/schedules", &body, &[200, 201]).await.map(|_| ())
 }
 
 #[cfg(test)]
