@@ -20,9 +20,13 @@ fn loaded(setup: &Setup, line: &str) -> String {
     said.out
 }
 
+/// Records of a topology that the worker has decided since it started.
+fn decided(worker: &Worker, topology: &str) -> f64 {
+    worker.metric("holdfast_records_total", &format!("topology=\"{topology}\""))
+}
+
 fn wait_until_decided(worker: &Worker, topology: &str, records: u32) {
-    let label = format!("topology=\"{topology}\"");
-    wait::until("all is decided", || worker.metric("holdfast_records_total", &label) >= f64::from(records));
+    wait::until("all is decided", || decided(worker, topology) >= f64::from(records));
 }
 
 #[test]
@@ -101,4 +105,55 @@ fn what_makes_no_sense_is_refused() {
         assert!(said.code == 2 && said.err.contains(why), "{line}: {said:?}");
     }
     assert!(!data.path().join("holdfast").exists(), "nothing is made for it");
+}
+
+#[test]
+fn a_storm_leaves_one_winner_a_seat() {
+    let data = tempfile::tempdir().unwrap();
+    let mut setup = Setup::embedded(data.path());
+    setup.args = vec!["run".to_owned()];
+    let worker = Worker::start(&setup);
+    let out = loaded(&setup, &format!("seat-storm --users 50 --seed 1 --url {}", worker.url));
+    assert!(out.contains(": 1 winners of 1 seats, 49 conflicts, 0 errors"), "{out}");
+    assert!(out.contains("Each seat has one winner") && out.contains("409 SEAT_ALREADY_RESERVED"), "{out}");
+    let zipf = "seat-storm --users 200 --seats 10 --zipf 1.2 --rate 2000 --retries 3 --seed 2";
+    let out = loaded(&setup, &format!("{zipf} --url {}", worker.url));
+    assert!(out.contains(": 10 winners of 10 seats, ") && out.contains("Each seat has one winner"), "{out}");
+
+    // In the middle of it the worker is gone: what is known is told, and it is no success.
+    let (url, before) = (worker.url.clone(), decided(&worker, "reservation"));
+    let cut_off = std::thread::scope(|scope| {
+        let line = format!("seat-storm --users 400 --seats 1000000 --zipf 0 --rate 100 --seed 3 --url {url}");
+        let storm = scope.spawn(move || load(&setup, &line));
+        wait::until("the storm has begun", || decided(&worker, "reservation") >= before + 50.0);
+        worker.kill9();
+        storm.join().unwrap()
+    });
+    assert!(cut_off.code == 1 && cut_off.err.contains("seat map of storm-3-"), "{cut_off:?}");
+    assert!(cut_off.out.contains("not connected") && cut_off.out.contains(" winners of "), "{cut_off:?}");
+}
+
+#[test]
+fn of_mixed_buyers_each_is_answered_as_he_pays() {
+    let data = tempfile::tempdir().unwrap();
+    let mut setup = Setup::embedded(data.path());
+    setup.args = vec!["run".to_owned()];
+    setup.env.insert("HOLD_MS".to_owned(), "4000".to_owned());
+    let worker = Worker::start(&setup);
+    let mix =
+        "pay-mix --buyers 80 --rate 200 --schedules 3 --think-ms 100 --tail 0.1 --late 0.2 --twice 0.2 --never 0.2";
+    let out = loaded(&setup, &format!("{mix} --seed 3 --url {}", worker.url));
+    assert!(out.contains("No reservation was paid twice, and no payment was taken after its deadline."), "{out}");
+    for kind in [
+        "charge: 200",
+        "hold: 201",
+        "pay, in time: 200 SUCCESS",
+        "pay, twice: 200 SUCCESS",
+        "pay, twice: 409 PAYMENT_CONFLICT",
+        "pay, too late: 410 RESERVATION_EXPIRED",
+        "pay, at the last: ",
+    ] {
+        assert!(out.contains(kind), "{kind} is not in\n{out}");
+    }
+    assert!(worker.terminate().success());
 }
