@@ -118,7 +118,7 @@ enum Verb {
         #[command(subcommand)]
         verb: StateVerb,
     },
-    /// Generate load: requests over HTTP, or a backlog in the log
+    /// Generate load: requests over HTTP, or records in the log
     Load {
         #[command(subcommand)]
         shape: Shape,
@@ -206,8 +206,20 @@ enum DlqVerb {
 enum Shape {
     /// Many users want one coupon at once
     CouponRush(load::coupon_rush::CouponRush),
+    /// Many want few seats at once; exit code 1 when a seat has not exactly one winner
+    SeatStorm(load::seat_storm::SeatStorm),
+    /// Buyers who pay in time, late, twice or never; exit code 1 when a payment was taken that must not be
+    PayMix(load::pay_mix::PayMix),
     /// Requests that already wait in the log when the worker starts
     CouponBacklog(load::coupon_backlog::CouponBacklog),
+    /// Holds that already wait in the log when the worker starts
+    HoldBacklog(load::hold_backlog::HoldBacklog),
+    /// Transfers from wallets that already wait in the log when the worker starts
+    DebitBacklog(load::debit_backlog::DebitBacklog),
+    /// Holds whose deadlines come together, or at a steady pace; HOLD_MS is the worker's
+    ExpiryCliff(load::expiry_cliff::ExpiryCliff),
+    /// How late the seats of an expiry-cliff were freed; exit code 1 when one was freed early or twice
+    ExpiryLateness(load::expiry_lateness::ExpiryLateness),
 }
 
 /// Runs the command line and says how it ended.
@@ -247,9 +259,9 @@ fn execute(cli: Cli) -> Result<String, RunError> {
     // These need no settings: they must work where there are none, or wrong ones.
     let verb = match cli.verb {
         Verb::Lag { url } => return lag::show(&url),
-        Verb::Load { shape: Shape::CouponRush(rush) } => {
-            return load::coupon_rush::coupon_rush(&rush, &mut print);
-        }
+        Verb::Load { shape: Shape::CouponRush(rush) } => return load::coupon_rush::coupon_rush(&rush, &mut print),
+        Verb::Load { shape: Shape::SeatStorm(storm) } => return load::seat_storm::seat_storm(&storm, &mut print),
+        Verb::Load { shape: Shape::PayMix(mix) } => return load::pay_mix::pay_mix(&mix, &mut print),
         verb => verb,
     };
     let settings = config::load(&cli.settings.sources())?;
@@ -267,10 +279,15 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Dlq { verb: DlqVerb::Show { id } } => dlq::show(&settings, &id),
         Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
         Verb::Reset { .. } => reset::reset(&settings),
-        Verb::Load { shape: Shape::CouponBacklog(backlog) } => {
-            load::coupon_backlog::coupon_backlog(&backlog, &settings)
-        }
-        Verb::Lag { .. } | Verb::Load { .. } => Ok(String::new()),
+        Verb::Load { shape } => match shape {
+            Shape::CouponRush(_) | Shape::SeatStorm(_) | Shape::PayMix(_) => Ok(String::new()),
+            Shape::CouponBacklog(backlog) => load::coupon_backlog::coupon_backlog(&backlog, &settings),
+            Shape::HoldBacklog(backlog) => load::hold_backlog::hold_backlog(&backlog, &settings),
+            Shape::DebitBacklog(backlog) => load::debit_backlog::debit_backlog(&backlog, &settings),
+            Shape::ExpiryCliff(cliff) => load::expiry_cliff::expiry_cliff(&cliff, &settings),
+            Shape::ExpiryLateness(wanted) => load::expiry_lateness::expiry_lateness(&wanted, &settings, &mut print),
+        },
+        Verb::Lag { .. } => Ok(String::new()),
     }
 }
 
@@ -305,6 +322,12 @@ mod tests {
             "state inspect --topology coupon --place 0 --store policies --limit 5",
             "load coupon-rush --users 10 --policy 1 --rate 100 --url http://x --seed 1 --duplicates 0.2",
             "load coupon-backlog --requests 10 --policies 1 --stock 5 --users 7 --seed 1",
+            "load seat-storm --users 10 --seats 5 --zipf 1.2 --rate 50 --retries 5 --url http://x --seed 1",
+            "load pay-mix --buyers 10 --rate 5 --schedules 2 --think-ms 100 --tail 0.1 --late 0.1 --twice 0.1 --never 0.1 --url http://x --seed 1",
+            "load hold-backlog --holds 10 --schedules 2 --seats 3 --seed 1",
+            "load debit-backlog --debits 10 --users 2 --seed 1",
+            "load expiry-cliff --holds 10 --schedules 2 --rate 100 --seed 1",
+            "load expiry-lateness --seed 1 --holds 10",
             "lag --url http://x",
             "dlq list --topology coupon --place 0 --class InvalidJson --limit 5 --format json",
             "dlq show coupon-issue-dlq-0-1",
@@ -323,6 +346,16 @@ mod tests {
             "reset",
             "run --role boss",
             "load coupon-rush --rate 1 --concurrency 1",
+            "load seat-storm --seats 0",
+            "load seat-storm --zipf -1",
+            "load pay-mix --never 1.1",
+            "load pay-mix --rate nan",
+            "load hold-backlog --schedules 0",
+            "load debit-backlog --users 0",
+            "load expiry-cliff --holds 0",
+            "load expiry-cliff --rate 0",
+            "load expiry-cliff --rate inf",
+            "load expiry-lateness",
         ] {
             assert!(
                 Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' ').filter(|w| !w.is_empty())))

@@ -16,6 +16,8 @@ mod crash_audit;
 mod dlq;
 #[path = "e2e/kafka.rs"]
 mod kafka;
+#[path = "e2e/load.rs"]
+mod load;
 #[path = "e2e/replay.rs"]
 mod replay;
 #[path = "e2e/replicas.rs"]

@@ -1,9 +1,12 @@
 # Sourced by scripts/bench.sh: what every part of the benchmark uses.
 # Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side (processes to end), ready (their line).
+# worker_env, worker_args: more for our worker, its settings and what stands after `run`.
 # shellcheck shell=bash disable=SC2034
 
 contender=""
 side=""
+worker_env=()
+worker_args=()
 
 # CPU seconds that process $1 has used. Its name stands in brackets and may hold blanks, so the fields are counted after it.
 cpu_s() { sed 's/.*) //' "/proc/$1/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f", ($12 + $13) / hz }'; }
@@ -47,6 +50,18 @@ broker_up() {
   wait "${making[@]}"
 }
 
+# settings_on LOG: sets settings to where our worker and its verbs find log and state.
+settings_on() {
+  settings=(PARTITIONS="$PARTITIONS" APP_ID="$APP" DATA_DIR="$work/holdfast.state")
+  [ "$1" = embedded ] || settings+=(KAFKA_BROKERS="$BOOTSTRAP")
+}
+
+# verb LOG ARGUMENTS: runs a verb of the worker; what it says goes to $work/said.
+verb() {
+  settings_on "$1"
+  env "${settings[@]}" "$worker" "${@:2}" >"$work/said" 2>&1 || { cat "$work/said" >&2; return 1; }
+}
+
 # launch WHO [on the log kafka|embedded]: starts a contender in the background.
 launch() {
   case "$1" in
@@ -58,10 +73,8 @@ launch() {
         holdfast.peer.Coupon >"$work/$1.log" 2>&1 &
       ready='peer RUNNING' ;;
     holdfast)
-      local brokers=()
-      [ "${2:-kafka}" = embedded ] || brokers=("KAFKA_BROKERS=$BOOTSTRAP")
-      env "${brokers[@]}" PARTITIONS=$PARTITIONS APP_ID=$APP WORKER_ID=bench DATA_DIR="$work/$1.state" HTTP_ADDR=127.0.0.1:"$http" \
-        "$worker" run >"$work/$1.log" 2>&1 &
+      settings_on "${2:-kafka}"
+      env "${settings[@]}" WORKER_ID=bench HTTP_ADDR=127.0.0.1:"$http" "${worker_env[@]}" "$worker" run "${worker_args[@]}" >"$work/$1.log" 2>&1 &
       ready='stream-worker ready' ;;
     *) echo "bench: who is $1?" >&2; return 1 ;;
   esac
@@ -85,11 +98,16 @@ restarted() {
   seconds=$(minus "$(now_s)" "$began")
 }
 
-# decided_rate N: waits until the worker has decided N records and sets `rate` to how many a second, from the first that is seen to the last.
+# decided [TOPOLOGY]: how many records the worker has decided since it started.
+decided() {
+  curl -sf "http://127.0.0.1:$http/metrics" | awk -v which="holdfast_records_total{topology=\"$1" 'index($0, which) == 1 { sum += $2 } END { printf "%d", sum }'
+}
+
+# decided_rate N [TOPOLOGY]: waits until the worker has decided N records and sets `rate` to how many a second, from the first that is seen to the last.
 decided_rate() {
   local n now first="" first_at="" deadline=$((SECONDS + 600))
   while :; do
-    n=$(curl -sf "http://127.0.0.1:$http/metrics" | awk '/^holdfast_records_total/ { sum += $2 } END { printf "%d", sum }') || n=0
+    n=$(decided "${2:-}") || n=0
     now=$(now_s)
     if [ "${n:-0}" -gt 0 ] && [ -z "$first" ]; then first=$n first_at=$now; fi
     [ "${n:-0}" -ge "$1" ] && break
@@ -99,3 +117,6 @@ decided_rate() {
   done
   rate=$(round_rate "$(awk -v n="$((n - first))" -v s="$(minus "$now" "$first_at")" 'BEGIN { print n / (s > 0 ? s : 0.001) }')")
 }
+
+# latency_of NAME: p50 / p99 / max, in ms, of the line of that name in what a load has said.
+latency_of() { awk -v name="$1  " 'index($0, name) == 1 { print $(NF - 4) " / " $(NF - 2) " / " $NF }' "$work/said"; }

@@ -7,6 +7,9 @@ use axum::http::header;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
 
+/// Who commands, for the scope of idempotency keys: there is one admin.
+pub const ADMIN: &str = "admin";
+
 /// Proof that the request may administer.
 #[derive(Debug, Clone, Copy)]
 pub struct Admin;

@@ -4,6 +4,7 @@
 use super::handover::Resumed;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use holdfast_topologies::reservation::refusal::Refusal;
 use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -42,6 +43,10 @@ pub enum ApiError {
     AdminOnLoopbackOnly,
     /// An id that nothing was ever accepted under.
     RequestNotFound,
+    /// No concert of this id.
+    ConcertNotFound,
+    /// No payment of this id.
+    PaymentNotFound,
     /// No dead letter of this name.
     DeadLetterNotFound,
     /// The shop says no: the code and the text are the shop's.
@@ -54,6 +59,13 @@ pub enum ApiError {
         detail: &'static str,
         /// Whose outcome it is, if a request was accepted.
         request_id: Option<String>,
+    },
+    /// Another payment has the reservation, or had it.
+    PaymentConflict {
+        /// Which one.
+        payment_id: Option<String>,
+        /// The payment that was refused for it.
+        request_id: String,
     },
     /// The key was used for another request.
     IdempotencyKeyReused,
@@ -91,6 +103,10 @@ pub enum Refused {
     NotFound,
     /// What was asked for is in no state for it.
     Conflict,
+    /// Too late.
+    Gone,
+    /// There is not enough money.
+    Unpaid,
     /// It could not be processed.
     Fault,
 }
@@ -172,6 +188,12 @@ impl ApiError {
             Self::RequestNotFound => {
                 row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")
             }
+            Self::ConcertNotFound => {
+                row(StatusCode::NOT_FOUND, "CONCERT_NOT_FOUND", "없는 공연", "공연을 찾을 수 없습니다.")
+            }
+            Self::PaymentNotFound => {
+                row(StatusCode::NOT_FOUND, "PAYMENT_NOT_FOUND", "없는 결제", "결제 내역을 찾을 수 없습니다.")
+            }
             Self::DeadLetterNotFound => {
                 row(StatusCode::NOT_FOUND, "DEAD_LETTER_NOT_FOUND", "없는 데드레터", "데드레터를 찾을 수 없습니다.")
             }
@@ -179,8 +201,14 @@ impl ApiError {
                 Refused::Invalid => row(StatusCode::UNPROCESSABLE_ENTITY, code, "잘못된 값", detail),
                 Refused::NotFound => row(StatusCode::NOT_FOUND, code, "없는 대상", detail),
                 Refused::Conflict => row(StatusCode::CONFLICT, code, "처리할 수 없는 상태", detail),
+                Refused::Gone => row(StatusCode::GONE, code, "지난 대상", detail),
+                Refused::Unpaid => row(StatusCode::PAYMENT_REQUIRED, code, "결제 불가", detail),
                 Refused::Fault => row(StatusCode::INTERNAL_SERVER_ERROR, code, "서버 오류", detail),
             },
+            Self::PaymentConflict { .. } => {
+                let refusal = Refusal::PaymentConflict;
+                row(StatusCode::CONFLICT, refusal.code(), "처리할 수 없는 상태", refusal.reason())
+            }
             Self::IdempotencyKeyReused => row(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "IDEMPOTENCY_KEY_REUSED",
@@ -225,6 +253,7 @@ impl ApiError {
     fn request_id(&self) -> Option<&str> {
         match self {
             Self::OutcomeUnknown { request_id } | Self::Refused { request_id, .. } => request_id.as_deref(),
+            Self::PaymentConflict { request_id, .. } => Some(request_id),
             Self::Moved { resumed, .. } => resumed.as_ref().map(|record| record.id.as_str()),
             _ => None,
         }
@@ -258,6 +287,9 @@ pub struct Problem<'a> {
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// The payment that stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<&'a str>,
 }
 
 /// The error travels in the response until somebody who knows the request writes the problem down.
@@ -292,6 +324,10 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Respo
             _ => &[],
         },
         retry_after_ms: row.retry_after_ms,
+        payment_id: match error {
+            ApiError::PaymentConflict { payment_id, .. } => payment_id.as_deref(),
+            _ => None,
+        },
     };
     // Texts and numbers always encode.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
@@ -309,7 +345,7 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Respo
     response
 }
 
-/// 201, 202, 200 and 503 of answers that are no errors.
+/// 201, 202, 200, 304 and 503 of answers that are no errors.
 pub mod answer {
     use axum::http::StatusCode;
 
@@ -319,6 +355,8 @@ pub mod answer {
     pub const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
     /// Answered.
     pub const OK: StatusCode = StatusCode::OK;
+    /// The client has it already.
+    pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
     /// Cannot serve now, in words.
     pub const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 

@@ -14,7 +14,7 @@ use super::Api;
 use super::error::{ApiError, answer};
 use super::extract::Body;
 use super::idempotency;
-use super::intake::PositionToken;
+use super::intake::{PositionToken, WAIT_MS_MAX};
 use super::peer::FORWARDED;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
@@ -32,8 +32,6 @@ const YES: HeaderValue = HeaderValue::from_static("1");
 
 /// How long a place that nobody answers for is waited for. A graceful hand-over takes less; a dead owner is missed by the group only after 6 s.
 const HANDOVER_MAX_MS: u64 = 2_000;
-/// Longest `waitMs`.
-const WAIT_MS_MAX: u64 = 30_000;
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 

@@ -9,19 +9,25 @@ use crate::worker::Role;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use holdfast_engine::Table;
+use holdfast_engine::key::Key;
 use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::record::{Appended, NewRecord};
 use holdfast_engine::queries::{QueryError, TaskView, Wake};
 use holdfast_topologies::envelope::Envelope;
+use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use utoipa::IntoParams;
 
 /// How long an append is waited for. The log gives up before.
 const APPEND_MAX: Duration = Duration::from_secs(5);
 /// How long synchronous routes wait for the decision before they answer 202.
 pub const DECISION_MAX: Duration = Duration::from_secs(3);
 /// How long a read waits until the position is in view that the client brought.
-pub const AFTER_MAX: Duration = Duration::from_secs(3);
+const AFTER_MAX: Duration = Duration::from_secs(3);
+/// Longest `waitMs`.
+pub const WAIT_MS_MAX: u64 = 30_000;
 /// Header of answers that says where the request lies in its inbox: `<place>-<offset>`, for `?after=`.
 pub const POSITION: HeaderName = HeaderName::from_static("holdfast-position");
 
@@ -108,6 +114,59 @@ impl PositionToken {
 impl std::fmt::Display for PositionToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}-{}", self.place, self.offset)
+    }
+}
+
+/// Query of a read that wants to see its own writes.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct AfterQuery {
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    pub after: Option<String>,
+}
+
+/// Query of a read that can wait for an outcome.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(rename_all = "camelCase")]
+pub struct OutcomeQuery {
+    /// How long to wait for the decision, in ms; more than 30,000 counts as 30,000.
+    pub wait_ms: Option<u64>,
+    /// Position from `Holdfast-Position` or `Location`: the request was accepted there.
+    pub after: Option<String>,
+}
+
+impl OutcomeQuery {
+    /// How long to wait.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms.unwrap_or(0).min(WAIT_MS_MAX))
+    }
+
+    /// The offset in `place` that the client knows.
+    ///
+    /// # Errors
+    /// 422 naming `after`.
+    pub fn offset(&self, place: u32) -> Result<Option<i64>, ApiError> {
+        let token = self.after.as_deref().map(PositionToken::parse).transpose()?;
+        Ok(token.filter(|token| token.place == place).map(|token| token.offset))
+    }
+}
+
+/// What a look at a row has found.
+#[derive(Debug)]
+pub enum Seen<T> {
+    /// What was waited for.
+    Decided(T),
+    /// It may yet change.
+    Pending(T),
+}
+
+impl<T> Seen<T> {
+    /// What was seen, whatever it was.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Decided(seen) | Self::Pending(seen) => seen,
+        }
     }
 }
 
@@ -235,6 +294,67 @@ impl Api {
             }),
         );
         self.wait(view.place(), woken, at_most).await
+    }
+
+    /// Whether a request that has no row may be in the log all the same: at the offset `after` that the client knows, or among records that nobody here
+    /// has looked at. To be asked before the row is looked for: if it is decided meanwhile, its row is there.
+    #[must_use]
+    pub fn may_be_pending(&self, topology: &str, view: &TaskView, after: Option<i64>) -> bool {
+        let next = view.next_offset();
+        after.is_some_and(|offset| offset >= next) || self.lag.may_hold_more(topology, view.place(), next)
+    }
+
+    /// Waits until `after` is in view, for reads that want their own writes.
+    ///
+    /// # Errors
+    /// 503 when it does not come into view in time.
+    pub async fn read_after(&self, view: &TaskView, after: Option<&str>) -> Result<(), ApiError> {
+        let token = after.map(PositionToken::parse).transpose()?.filter(|token| token.place == view.place());
+        let Some(token) = token else { return Ok(()) };
+        match self.wait_position(view, token.offset, AFTER_MAX).await? {
+            Waited::Committed => Ok(()),
+            Waited::Late => Err(ApiError::PlaceUnavailable { place: view.place() }),
+        }
+    }
+
+    /// Looks at a row, and again after each commit that changes it, until `look` has seen what it wants or `at_most` is over; then what was seen last.
+    /// A stop of the worker ends it as well.
+    ///
+    /// # Errors
+    /// As [`Api::wait_position`], and what `look` returns.
+    pub async fn watch_row<K: Key, V, T>(
+        &self,
+        view: &TaskView,
+        table: &Table<K, V>,
+        key: &K,
+        at_most: Duration,
+        look: impl Fn() -> Result<Seen<T>, ApiError>,
+    ) -> Result<T, ApiError> {
+        let begun_us = self.clock.monotonic_us();
+        loop {
+            let gone = Duration::from_micros(self.clock.monotonic_us().saturating_sub(begun_us));
+            let left = at_most.saturating_sub(gone);
+            if left.is_zero() {
+                return look().map(Seen::into_inner);
+            }
+            let (wake, woken) = oneshot::channel();
+            // Registered first and looked second, so that no commit slips between.
+            let _ticket = view.wait_row(
+                table,
+                key,
+                Box::new(move |how| {
+                    // The client may have gone.
+                    let _ = wake.send(how);
+                }),
+            );
+            let seen = match look()? {
+                Seen::Decided(seen) => return Ok(seen),
+                Seen::Pending(seen) => seen,
+            };
+            if self.wait_or_stop(view.place(), woken, left).await? == Waited::Late {
+                return Ok(look().map_or(seen, Seen::into_inner));
+            }
+        }
     }
 
     /// Waits for a ticket's callback.

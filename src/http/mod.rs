@@ -7,17 +7,21 @@
 //! | [`finish`], [`error`], [`extract`], [`admin`] | what all routes share: metrics, problems, reading requests, who may administer |
 //! | [`intake`], [`accepted`], [`idempotency`] | appending for a request and waiting for its decision |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
+//! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
 //! | [`coupons`] | the coupon routes |
+//! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
 pub mod accepted;
 pub mod admin;
+pub mod carry;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
 pub mod error;
 pub mod extract;
+pub mod fields;
 mod finish;
 pub mod handover;
 pub mod health;
@@ -26,8 +30,11 @@ pub mod intake;
 pub mod lag;
 pub mod metrics;
 pub mod openapi;
+pub mod payments;
 pub mod peer;
 pub mod places;
+pub mod points;
+pub mod reservations;
 pub mod scatter;
 pub mod server;
 #[cfg(test)]
@@ -243,6 +250,9 @@ pub fn router(api: Api) -> Router {
         .route("/api/dlq", get(dlq::list))
         .route("/api/dlq/redrive", post(dlq::redrive))
         .merge(coupons::router())
+        .merge(reservations::router())
+        .merge(payments::router())
+        .merge(points::router())
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         // Inside the routes: each turn is one for its handler, and `finish` sees the last one.

@@ -2,8 +2,14 @@
 //! decided.
 #![expect(dead_code, reason = "fields are read by the derive, for the document")]
 
+pub(crate) mod money;
+pub(crate) mod seats;
+
 use super::coupons::{holders, issue, policies, requests};
 use super::error::FieldError;
+use super::payments::{pay, refund, status};
+use super::points::{charge, wallet};
+use super::reservations::{catalogue, change, hold, outcome, seat_map};
 use super::{Api, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
@@ -43,6 +49,8 @@ pub(crate) struct ProblemBody {
     request_id: String,
     errors: Option<Vec<FieldError>>,
     retry_after_ms: Option<u64>,
+    /// The payment that stands in the way, of `PAYMENT_CONFLICT`.
+    payment_id: Option<String>,
 }
 
 /// A wish for a coupon. Ids may be numbers.
@@ -213,11 +221,16 @@ pub(crate) struct UseBody {
     paths(
         issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
         holders::coupons_of_user, holders::use_coupon,
+        catalogue::create_concert, catalogue::list_concerts, catalogue::show_concert,
+        catalogue::create_schedule, catalogue::list_schedules, catalogue::show_schedule, catalogue::cancel_schedule,
+        seat_map::seats, hold::hold, hold::reserve, change::show, change::cancel, change::extend, outcome::show,
+        pay::pay, status::show, refund::refund, charge::charge, charge::show, wallet::balance, wallet::statement,
         health::live, health::ready, lag::lag, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
     modifiers(&AdminToken),
-    tags((name = "coupons", description = "First-come coupons"), (name = "operations", description = "For operators and programs")),
+    tags((name = "coupons", description = "First-come coupons"), (name = "seats", description = "Concerts, schedules, seats and who has them"),
+        (name = "money", description = "Payments and wallets, in whole won"), (name = "operations", description = "For operators and programs")),
 )]
 struct Document;
 
@@ -274,6 +287,24 @@ mod tests {
             "/api/coupons/requests/{requestId}",
             "/api/coupons/users/{userId}",
             "/api/coupons/{couponId}/use",
+            "/api/concerts",
+            "/api/concerts/{concertId}",
+            "/api/schedules",
+            "/api/schedules/{scheduleId}",
+            "/api/schedules/{scheduleId}/cancel",
+            "/api/schedules/{scheduleId}/seats",
+            "/reservations",
+            "/reserve",
+            "/reservations/{reservationId}",
+            "/reservations/{reservationId}/extend",
+            "/reservations/requests/{requestId}",
+            "/payments",
+            "/payments/{paymentId}",
+            "/payments/{paymentId}/refund",
+            "/api/points/charge",
+            "/api/points/charges/{requestId}",
+            "/api/points/balance",
+            "/api/points/statement",
         ] {
             assert!(document["paths"][path].is_object(), "{path}");
         }

@@ -1,5 +1,7 @@
 //! The routes on a real embedded log and a real stream thread, without a socket.
 
+mod seats;
+
 use super::error::answer;
 use super::*;
 use crate::clock::SystemClock;
@@ -136,6 +138,15 @@ impl Worker {
             request = request.header(*name, *value);
         }
         self.ask(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// The places move away, to nobody, when the next record is about to be appended.
+    fn stop_before_next_append(&mut self) {
+        let (stream, runtime) = (self.stream.take().unwrap(), tokio::runtime::Handle::current());
+        *self.appender.before.lock() = Some(Box::new(move || {
+            let stop = move || runtime.block_on(stream.stop(Duration::from_secs(10)));
+            std::thread::spawn(stop).join().unwrap().unwrap();
+        }));
     }
 
     async fn stop(mut self) {
@@ -301,11 +312,7 @@ async fn a_request_whose_place_moves_away_after_the_append_is_not_refused() {
         ("/api/coupons/policies", r#"{"policyId":"2","title":"t","totalQuantity":1}"#, StatusCode::SERVICE_UNAVAILABLE),
     ] {
         let mut worker = running().await;
-        let (stream, runtime) = (worker.stream.take().unwrap(), tokio::runtime::Handle::current());
-        *worker.appender.before.lock() = Some(Box::new(move || {
-            let stop = move || runtime.block_on(stream.stop(Duration::from_secs(10)));
-            std::thread::spawn(stop).join().unwrap().unwrap();
-        }));
+        worker.stop_before_next_append();
         let (response, json) = worker.post(uri, &[], body).await;
         assert_eq!(response.status(), status, "{uri}: {json}");
         assert!(json["requestId"].is_string(), "it can be asked for: {json}");

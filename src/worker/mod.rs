@@ -11,12 +11,14 @@
 //! | [`stream`] | the thread that steps |
 //! | [`claims`] | who owns what, for a worker without that thread |
 //! | [`observer`] | once a second: mirrored positions, lag |
+//! | [`narrator`] | what is committed about deadlines, in the lines of the seeds |
 //! | [`effects`] | who performs what topologies want done outside |
 //! | [`sample`] | the sample data |
 
 pub mod claims;
 pub mod effects;
 pub mod logs;
+pub mod narrator;
 pub mod observer;
 pub mod sample;
 pub mod stream;
@@ -39,7 +41,7 @@ use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
 use holdfast_engine::stream_thread::Parts;
 use holdfast_state::{RocksStores, StateConfig};
-use holdfast_topologies::coupon;
+use holdfast_topologies::{coupon, reservation};
 use logs::OpenError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,6 +98,8 @@ const HTTP_STOP_MAX: Duration = Duration::from_secs(3);
 const STOP_MAX: Duration = Duration::from_millis(8_500);
 /// How often a log that does not answer at the start is asked again.
 const LOG_RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the narrator follows what runs here.
+const NARRATOR_LOOKS: u32 = 100;
 /// How often it is looked whether the worker has become ready.
 const READY_LOOK: Duration = Duration::from_millis(20);
 
@@ -214,11 +218,20 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         stream =
             Some(stream::spawn(parts, wanted, settings.partitions).map_err(|e| RunError::failed("stream thread")(&e))?);
     }
+    let narrates =
+        stream.is_some() && options.topologies.iter().any(|topology| **topology.name() == *reservation::NAME);
+    let narrator = match narrates {
+        true => Some(
+            narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone())
+                .map_err(|e| RunError::failed("narrator thread")(&e))?,
+        ),
+        false => None,
+    };
     let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag)
         .map_err(|e| RunError::failed("observer thread")(&e))?;
 
     let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);
-    let becoming_ready = become_ready(api.clone(), options.sample, loaded);
+    let becoming_ready = become_ready(api.clone(), narrator.as_ref(), options.sample, loaded);
     let outcome = tokio::select! {
         outcome = until_stopped(&mut signals, &mut stream) => outcome,
         outcome = async {
@@ -251,6 +264,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         () = signals.asked_to_stop() => Err(RunError::Failed("asked twice to stop: stopped before everything was finished".to_owned())),
     };
     observer.stop();
+    if let Some(narrator) = narrator {
+        narrator.stop();
+    }
     drop(following);
     drop(log);
     outcome.and(closed)?;
@@ -305,7 +321,12 @@ async fn until_stopped(signals: &mut Signals, stream: &mut Option<stream::Runnin
     Ok(())
 }
 
-async fn become_ready(api: Api, with_sample: bool, loaded: Arc<AtomicBool>) -> Result<(), RunError> {
+async fn become_ready(
+    api: Api,
+    narrator: Option<&narrator::Narrator>,
+    with_sample: bool,
+    loaded: Arc<AtomicBool>,
+) -> Result<(), RunError> {
     let mut look = tokio::time::interval(READY_LOOK);
     while !api.every_place_runs() {
         look.tick().await;
@@ -313,6 +334,14 @@ async fn become_ready(api: Api, with_sample: bool, loaded: Arc<AtomicBool>) -> R
     if with_sample {
         sample::load(&api).await?;
         loaded.store(true, Ordering::Release);
+    }
+    // Whoever waits for the ready line sees the rest told, too; it is not worth more than a moment.
+    let owns_places = !api.status.snapshot().places.is_empty();
+    for _ in 0..NARRATOR_LOOKS {
+        if !owns_places || narrator.is_none_or(narrator::Narrator::has_begun) {
+            break;
+        }
+        look.tick().await;
     }
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! makes every request behind the stall late, instead of being spared them (coordinated omission). Accepted is not decided: both are counted, and each
 //! accepted request is asked for its outcome.
 
+use super::latencies::{COLUMNS, Latencies};
 use super::random::Random;
 use crate::clock::SystemClock;
 use crate::commands::table::table;
 use crate::worker::RunError;
 use clap::Args;
-use hdrhistogram::Histogram;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_topologies::rfc3339;
 use indicatif::ProgressBar;
@@ -103,15 +103,13 @@ fn plan(rush: &CouponRush, seed: u64) -> Vec<Arrival> {
     let twice = (rush.users as f64 * rush.duplicates.clamp(0.0, 1.0)).round() as u64;
     let mut users: Vec<u64> = (0..rush.users).collect();
     users.extend((0..twice).map(|_| random.below(rush.users)));
-    for i in (1..users.len()).rev() {
-        users.swap(i, random.below(i as u64 + 1) as usize);
-    }
+    random.shuffle(&mut users);
     let mut at = 0.0;
     users
         .into_iter()
         .map(|user| {
             if let Some(rate) = rush.rate {
-                at += -random.unit().ln() / rate.max(0.001) * 1e6;
+                at += random.distance_us(rate);
             }
             Arrival { user, at_us: at as u64 }
         })
@@ -292,40 +290,10 @@ fn report(answered: &[Answered], asked_us: u64, start_ms: i64) -> String {
     // Writing into a String cannot fail.
     let _ = write!(out, "\n{}", table(&["WHAT", "REQUESTS", "PER SECOND"], &rates));
     let latencies = [answer_us.row("answer"), decision_us.row("decision (ms precision)")];
-    let _ = write!(out, "\n{}", table(&["LATENCY ms", "p50", "p90", "p99", "p99.9", "max"], &latencies));
+    let _ = write!(out, "\n{}", table(&COLUMNS, &latencies));
     let _ = write!(out, "\n{}", table(&["ANSWER", "REQUESTS"], &count(&answers)));
     let _ = write!(out, "\n{}", table(&["OUTCOME", "REQUESTS"], &count(&outcomes)));
     out
-}
-
-#[derive(Default)]
-struct Latencies(Option<Histogram<u64>>);
-
-impl Latencies {
-    fn note(&mut self, us: u64) {
-        let histogram = match &mut self.0 {
-            Some(histogram) => histogram,
-            none => match Histogram::new_with_max(600_000_000, 3) {
-                Ok(new) => none.insert(new),
-                Err(_) => return,
-            },
-        };
-        histogram.saturating_record(us);
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "for display")]
-    fn row(&self, name: &str) -> Vec<String> {
-        let ms = |us: u64| format!("{:.2}", us as f64 / 1e3);
-        let mut row = vec![name.to_owned()];
-        match &self.0 {
-            Some(histogram) => {
-                row.extend([0.5, 0.9, 0.99, 0.999].map(|q| ms(histogram.value_at_quantile(q))));
-                row.push(ms(histogram.max()));
-            }
-            None => row.extend(std::iter::repeat_n("-".to_owned(), 5)),
-        }
-        row
-    }
 }
 
 #[cfg(test)]

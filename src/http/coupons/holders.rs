@@ -1,8 +1,10 @@
 //! Coupons in somebody's hands.
 
-use super::{Carried, Identity, both, carry_out, id};
+use super::{Carried, carry_out};
+use crate::http::carry::Identity;
 use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params};
+use crate::http::fields::{both, id};
 use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;

@@ -1,9 +1,10 @@
 //! Asking for a coupon. The hot path: two reads of the committed view, one append, one small answer.
 
-use super::{both, id, place_of_policy, refused};
+use super::{place_of_policy, refused};
 use crate::http::accepted::Entry;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{self, Params, Query};
+use crate::http::fields::{both, id};
 use crate::http::intake::{Asked, Command, DECISION_MAX, Owner, POSITION, PositionToken, Waited};
 use crate::http::{Api, idempotency, openapi};
 use crate::unique;

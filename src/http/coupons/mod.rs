@@ -6,16 +6,15 @@ pub mod policies;
 pub mod requests;
 
 use super::Api;
-use super::error::{ApiError, FieldError, Refused};
-use super::idempotency;
-use super::intake::{Asked, Command, DECISION_MAX, Waited};
-use crate::unique;
+use super::carry::{self, Identity};
+use super::error::{ApiError, Refused};
+use super::intake::{Asked, Command};
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::command_outcome::{CommandRefusal, CommandStatus};
-use holdfast_topologies::coupon::message::{Command as CouponCommand, ID_BYTES_MAX};
+use holdfast_topologies::coupon::message::Command as CouponCommand;
 use holdfast_topologies::coupon::outcome::{Refusal, Status};
 use holdfast_topologies::coupon::{COMMANDS, INBOX, inbox_key};
 use serde::Serialize;
@@ -35,28 +34,6 @@ pub(super) fn router() -> Router<Api> {
 /// The place that decides about a policy.
 fn place_of_policy(api: &Api, policy_id: &str) -> u32 {
     place_of(inbox_key(policy_id).as_bytes(), api.settings.places)
-}
-
-/// An id as a request brings it: not blank, not longer than the topology takes.
-fn id(field: &'static str, given: Option<String>) -> Result<String, ApiError> {
-    match given {
-        Some(id) if id.trim().is_empty() => Err(ApiError::field(field, "비어 있을 수 없습니다.")),
-        Some(id) if id.len() > ID_BYTES_MAX => Err(ApiError::field(field, "너무 깁니다.")),
-        Some(id) => Ok(id),
-        None => Err(ApiError::field(field, "필수 값입니다.")),
-    }
-}
-
-/// Collects what is wrong with several fields, so that the client hears all of it at once.
-fn both<A, B>(a: Result<A, ApiError>, b: Result<B, ApiError>) -> Result<(A, B), ApiError> {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok((a, b)),
-        (Err(ApiError::Invalid(mut errors)), Err(ApiError::Invalid(more))) => {
-            errors.extend::<Vec<FieldError>>(more);
-            Err(ApiError::Invalid(errors))
-        }
-        (Err(error), _) | (_, Err(error)) => Err(error),
-    }
 }
 
 /// What a request is refused for at the intake.
@@ -101,13 +78,6 @@ struct Undecided<'a> {
     request_id: &'a str,
 }
 
-/// Who commands and under which identity. The route is method and template, as the key's scope wants it.
-struct Identity<'a> {
-    principal: &'a str,
-    route: &'static str,
-    key: Option<&'a str>,
-}
-
 /// Has a command carried out by the place that decides: append, wait, read what became of it.
 async fn carry_out(
     api: &Api,
@@ -117,62 +87,28 @@ async fn carry_out(
     identity: &Identity<'_>,
     make: impl FnOnce(String) -> CouponCommand,
 ) -> Result<(String, Carried), ApiError> {
-    let resumed = asked.resumed();
-    let id = match (&resumed, identity.key) {
-        (Some(resumed), _) => resumed.id.clone(),
-        (None, Some(key)) => format!("cmd_{}", idempotency::derive(identity.principal, identity.route, key)),
-        (None, None) => format!("cmd_{}", unique::name(&*api.clock)),
-    };
+    let id = asked.resumed().map_or_else(|| format!("cmd_{}", identity.unique(api)), |resumed| resumed.id);
     let command = make(id.clone());
-    let outcome = |replayed| -> Result<Option<Carried>, ApiError> {
+    let value = command.to_json();
+    let record =
+        Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id: &id, kind: "coupon.command" };
+    let outcome = || -> Result<Option<()>, ApiError> {
         let Some(row) = view.get(&COMMANDS, &id)? else { return Ok(None) };
         if row.fingerprint != command.fingerprint() {
             return Err(ApiError::IdempotencyKeyReused);
         }
-        match row.refused {
-            Some(refusal) => Err(command_refused(refusal, &id)),
-            None => Ok(Some(Carried::Done { replayed })),
-        }
+        row.refused.map_or(Ok(Some(())), |refusal| Err(command_refused(refusal, &id)))
     };
-    if identity.key.is_some()
-        && resumed.is_none()
-        && let Some(known) = outcome(true)?
-    {
-        return Ok((id, known));
-    }
-    let value = command.to_json();
-    let record =
-        Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id: &id, kind: "coupon.command" };
-    let offset = match &resumed {
-        Some(resumed) => resumed.position.offset,
-        None => api.append(&record, asked).await?.offset,
-    };
-    let settled = async {
-        match api.wait_position(view, offset, DECISION_MAX).await? {
-            Waited::Late => Ok(Carried::Undecided),
-            // A record without a row is one that could not be read; we wrote it, so that is ours.
-            Waited::Committed => outcome(false)?.ok_or(ApiError::Internal),
-        }
-    };
-    match settled.await {
-        Ok(carried) => Ok((id, carried)),
-        Err(error) => Err(error.after_append(&id, view.place(), offset)),
+    match api.carry_out(view, asked, &record, identity.key.is_some(), outcome).await? {
+        carry::Carried::Decided { replayed, .. } => Ok((id, Carried::Done { replayed })),
+        carry::Carried::Undecided { moved: None, .. } => Ok((id, Carried::Undecided)),
+        carry::Carried::Undecided { moved: Some(moved), .. } => Err(moved),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_wrong_fields_are_told_at_once() {
-        let Err(ApiError::Invalid(errors)) = both(id("policyId", None), id("userId", Some(" ".to_owned()))) else {
-            panic!()
-        };
-        assert_eq!(errors.iter().map(|e| &*e.field).collect::<Vec<_>>(), ["policyId", "userId"]);
-        assert!(both(id("policyId", Some("1".to_owned())), id("userId", Some("쿠폰".to_owned()))).is_ok());
-        assert!(id("userId", Some("x".repeat(ID_BYTES_MAX + 1))).is_err());
-    }
 
     #[test]
     fn a_duplicate_is_known_by_the_outcomes_name() {

@@ -1,11 +1,12 @@
 //! Coupon policies: created and adjusted by admins through the same log, shown to everybody.
 
-use super::requests::read_after;
-use super::{Carried, Identity, carry_out, id, place_of_policy};
-use crate::http::admin::Admin;
+use super::{Carried, carry_out, place_of_policy};
+use crate::http::admin::{ADMIN, Admin};
+use crate::http::carry::Identity;
 use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params, Query};
-use crate::http::intake::{Asked, Owner};
+use crate::http::fields::{id, required};
+use crate::http::intake::{AfterQuery, Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,16 +19,6 @@ use holdfast_topologies::coupon::{NAME, inbox_key};
 use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use utoipa::IntoParams;
-
-/// Who commands, for the scope of idempotency keys: there is one admin.
-const ADMIN: &str = "admin";
-
-#[derive(Debug, Deserialize, IntoParams)]
-pub(crate) struct AfterQuery {
-    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
-    after: Option<String>,
-}
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -96,7 +87,7 @@ pub(crate) async fn adjust(
 ) -> Result<Response, ApiError> {
     let body: AdjustBody = extract::json(&asked.headers, &asked.body)?;
     let policy_id = id("policyId", Some(policy_id))?;
-    let by = body.by.ok_or_else(|| ApiError::field("by", "필수 값입니다."))?;
+    let by = required("by", body.by)?;
     let view = match here(&api, &policy_id, &asked)? {
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
@@ -128,7 +119,7 @@ pub(crate) async fn show(
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
     };
-    read_after(&api, &view, query.after.as_deref()).await?;
+    api.read_after(&view, query.after.as_deref()).await?;
     match view::policy(&view, &policy_id)? {
         Some(policy) => Ok((answer::OK, axum::Json(policy)).into_response()),
         None => Err(super::refused(Refusal::UnknownPolicy)),

@@ -2,7 +2,7 @@
 
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
-use crate::http::intake::{AFTER_MAX, Asked, Owner, PositionToken, Waited};
+use crate::http::intake::{Asked, Owner, PositionToken, WAIT_MS_MAX, Waited};
 use crate::http::{Api, handover, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use utoipa::IntoParams;
-
-/// Longest long poll.
-const WAIT_MS_MAX: u64 = 30_000;
 
 /// Query of the status route.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -149,19 +146,5 @@ impl IntoResponse for Shown {
         let mut response = (answer::OK, axum::Json(self)).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
-    }
-}
-
-/// Waits until `after` is in view, for reads that want their own writes.
-///
-/// # Errors
-/// 503 when it does not come into view in time.
-pub(super) async fn read_after(api: &Api, view: &TaskView, after: Option<&str>) -> Result<(), ApiError> {
-    let Some(token) = after.map(PositionToken::parse).transpose()?.filter(|token| token.place == view.place()) else {
-        return Ok(());
-    };
-    match api.wait_position(view, token.offset, AFTER_MAX).await? {
-        Waited::Committed => Ok(()),
-        Waited::Late => Err(ApiError::PlaceUnavailable { place: view.place() }),
     }
 }

@@ -330,6 +330,7 @@ mod tests {
             cancelling: None,
             fingerprint: 0,
             created_ms: 0,
+            version: 3,
         };
         books.schedules.insert("s".to_owned(), schedule);
         books.taken = [(1, 10), (2, 11), (3, 12)].map(|(no, serial)| (seat(no), TakenRow { serial })).into();

@@ -48,6 +48,8 @@ pub struct ScheduleRow {
     pub fingerprint: u64,
     /// When it was created.
     pub created_ms: i64,
+    /// How often its seats have changed: two looks with the same version have seen the same seats.
+    pub version: u64,
 }
 
 impl ScheduleRow {

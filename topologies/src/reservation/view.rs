@@ -3,7 +3,7 @@
 use crate::reservation::ids;
 use crate::reservation::keys::SeatKey;
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{CommandRow, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow};
+use crate::reservation::row::{CommandRow, ConcertRow, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow};
 use crate::reservation::state::{SeatState, State};
 use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
 use crate::rfc3339;
@@ -25,6 +25,14 @@ pub struct ConcertView {
     pub date: Option<String>,
     /// When it was created.
     pub created_at: String,
+}
+
+impl ConcertView {
+    /// Shows the row of a concert.
+    #[must_use]
+    pub fn new(concert_id: String, row: ConcertRow) -> Self {
+        Self { concert_id, title: row.title, date: row.date, created_at: rfc3339::to_string(row.created_ms) }
+    }
 }
 
 /// A schedule.
@@ -60,6 +68,8 @@ pub struct ScheduleView {
     pub reserved: u64,
     /// Whether it has been cancelled; what was taken comes back step by step.
     pub cancelled: bool,
+    /// How often its seats have changed.
+    pub version: u64,
 }
 
 impl ScheduleView {
@@ -79,6 +89,7 @@ impl ScheduleView {
             temporary_reserved: row.held,
             reserved: row.reserved,
             cancelled: row.cancelling.is_some(),
+            version: row.version,
         }
     }
 }
@@ -248,12 +259,20 @@ impl CommandView {
 pub fn concert(task: &TaskView, concert_id: &str) -> Result<Option<ConcertView>, QueryError> {
     let concert_id = concert_id.to_owned();
     let row = task.get(&CONCERTS, &concert_id)?;
-    Ok(row.map(|row| ConcertView {
-        concert_id,
-        title: row.title,
-        date: row.date,
-        created_at: rfc3339::to_string(row.created_ms),
-    }))
+    Ok(row.map(|row| ConcertView::new(concert_id, row)))
+}
+
+/// All concerts of a place, by id.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn concerts(task: &TaskView) -> Result<Vec<ConcertView>, QueryError> {
+    let mut found = Vec::new();
+    task.scan(&CONCERTS, &[], &mut |concert_id, row| {
+        found.push(ConcertView::new(concert_id, row));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
 }
 
 /// The schedule `schedule_id`. `task` is the one in the place of its id.

@@ -103,6 +103,7 @@ pub fn create_schedule(
         cancelling: None,
         fingerprint,
         created_ms: now_ms,
+        version: 0,
     };
     match existing {
         None => Ok(Some(NewSchedule { row, prices })),

@@ -142,6 +142,7 @@ pub(super) mod tests {
             cancelling: None,
             fingerprint: 0,
             created_ms: 0,
+            version: 0,
         }
     }
 

@@ -232,6 +232,7 @@ impl Desk<'_, '_> {
         };
         if schedule.cancelling.is_none() {
             schedule.cancelling = Some(0);
+            schedule.version += 1;
             self.ctx.put(&SCHEDULES, &command.schedule_id, &schedule)?;
             self.cancel_next(&CancelNext { schedule_id: command.schedule_id.clone(), step: 0 })?;
         }

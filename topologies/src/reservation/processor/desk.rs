@@ -85,6 +85,7 @@ impl Desk<'_, '_> {
         let mut buyer = self.ctx.get(&BUYERS, &key)?.unwrap_or_default();
         decide::tally(from, row.state, &mut schedule, &mut buyer)
             .map_err(|broken| ProcessError::fail("BrokenBooks", broken.to_string()))?;
+        schedule.version += 1;
         self.ctx.put(&SCHEDULES, &row.schedule_id, &schedule)?;
         if buyer.open + buyer.bought == 0 {
             self.ctx.delete(&BUYERS, &key)?;

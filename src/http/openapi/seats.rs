@@ -1,0 +1,274 @@
+//! Shapes of concerts, schedules, seats and reservations.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A wish for a seat. Ids and numbers may be either.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct HoldBody {
+    #[schema(example = "user_123")]
+    user_id: String,
+    #[schema(example = "schedule_456")]
+    schedule_id: String,
+    #[schema(example = 1)]
+    seat_no: u64,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<String>,
+}
+
+/// A seat that is held.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Held {
+    #[schema(example = "res_2_17")]
+    reservation_id: String,
+    /// First moment at which it is over unless it is paid.
+    #[schema(example = "2026-02-28T14:06:00.000Z")]
+    expires_at: String,
+    user_id: String,
+    schedule_id: String,
+    seat_no: u64,
+    /// KRW.
+    #[schema(example = 50000)]
+    price: u64,
+}
+
+/// Taken in, not decided.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Undecided {
+    #[schema(example = "PENDING")]
+    status: String,
+    request_id: String,
+}
+
+/// What became of a request about seats.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Outcome {
+    request_id: String,
+    status: OutcomeStatus,
+    /// Why it was not done, for programs.
+    code: Option<String>,
+    /// Why it was not done, in Korean.
+    reason: Option<String>,
+    reservation_id: Option<String>,
+    payment_id: Option<String>,
+    decided_at: Option<String>,
+}
+
+/// What became of a request about seats.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum OutcomeStatus {
+    Pending,
+    Success,
+    ValidationFailed,
+    NotFound,
+    Conflict,
+    Gone,
+    SystemError,
+}
+
+/// Who asks.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct UserBody {
+    user_id: String,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<String>,
+}
+
+/// A reservation.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Reservation {
+    reservation_id: String,
+    user_id: String,
+    schedule_id: String,
+    seat_no: u64,
+    /// KRW, as it was when the seat was held.
+    price: u64,
+    status: ReservationStatus,
+    held_at: String,
+    expires_at: String,
+    /// Since when it is what it is.
+    changed_at: String,
+    /// The payment that is under way, or that was made.
+    payment_id: Option<String>,
+    /// KRW on their way back: in answers to a cancellation.
+    refund_amount: Option<u64>,
+    /// KRW that are kept: in answers to a cancellation.
+    fee: Option<u64>,
+}
+
+/// Where a reservation is in its life.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ReservationStatus {
+    Held,
+    Paying,
+    Confirmed,
+    Expired,
+    Cancelled,
+    Refunded,
+}
+
+/// A concert to be created.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct ConcertBody {
+    #[schema(example = "concert_1")]
+    concert_id: String,
+    #[schema(example = "아이유 콘서트")]
+    title: String,
+    /// As people write it.
+    #[schema(example = "2026-03-15")]
+    date: Option<String>,
+}
+
+/// A concert.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Concert {
+    concert_id: String,
+    title: String,
+    date: Option<String>,
+    created_at: String,
+}
+
+/// Concerts.
+#[derive(ToSchema)]
+pub(crate) struct Concerts {
+    concerts: Vec<Concert>,
+}
+
+/// A schedule to be created.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct ScheduleBody {
+    #[schema(example = "schedule_456")]
+    schedule_id: String,
+    /// Of which concert.
+    concert_id: Option<String>,
+    /// What the concert is called; missing = as `concertId` says.
+    concert_title: Option<String>,
+    /// As people write it; missing = as `concertId` says.
+    date: Option<String>,
+    /// When the show begins, RFC 3339 or epoch ms: fees of a cancellation depend on it.
+    starts_at: Option<String>,
+    /// First moment of the sale, RFC 3339 or epoch ms; missing = at once.
+    sale_start: Option<String>,
+    /// First moment after the sale, RFC 3339 or epoch ms; missing = never.
+    sale_end: Option<String>,
+    seats: Seats,
+    limits: Option<Limits>,
+}
+
+/// Which seats a schedule has.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Seats {
+    /// So many, numbered from 1, at one price.
+    Block(SeatBlock),
+    /// These.
+    Each(Vec<PricedSeat>),
+}
+
+/// Seats at one price.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SeatBlock {
+    #[schema(example = 50)]
+    count: u64,
+    /// KRW.
+    #[schema(example = 50000)]
+    price: u64,
+}
+
+/// A seat with a price of its own.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PricedSeat {
+    seat_no: u64,
+    /// KRW.
+    price: u64,
+}
+
+/// Limits of a schedule.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Limits {
+    /// Most seats of one user.
+    seats_per_user: Option<u32>,
+    /// Most of them that may be unpaid.
+    open_holds: Option<u32>,
+}
+
+/// A schedule.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Schedule {
+    schedule_id: String,
+    concert_id: Option<String>,
+    concert_title: String,
+    date: Option<String>,
+    starts_at: Option<String>,
+    sale_start: Option<String>,
+    sale_end: Option<String>,
+    capacity: u64,
+    available: u64,
+    /// Held or being paid.
+    temporary_reserved: u64,
+    /// Sold.
+    reserved: u64,
+    cancelled: bool,
+    /// How often its seats have changed.
+    version: u64,
+}
+
+/// Schedules.
+#[derive(ToSchema)]
+pub(crate) struct Schedules {
+    schedules: Vec<Schedule>,
+}
+
+/// A schedule and its seats.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct SeatMap {
+    schedule_id: String,
+    concert_id: Option<String>,
+    concert_title: String,
+    date: Option<String>,
+    starts_at: Option<String>,
+    sale_start: Option<String>,
+    sale_end: Option<String>,
+    capacity: u64,
+    available: u64,
+    temporary_reserved: u64,
+    reserved: u64,
+    cancelled: bool,
+    version: u64,
+    /// By number.
+    seats: Vec<Seat>,
+}
+
+/// A seat.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Seat {
+    seat_no: u64,
+    status: SeatStatus,
+    /// KRW.
+    price: u64,
+}
+
+/// What a seat is.
+#[derive(ToSchema)]
+#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum SeatStatus {
+    Available,
+    TemporaryReserved,
+    Reserved,
+}

@@ -1,0 +1,129 @@
+//! Giving back what was paid for: the reservation is cancelled, and the answer waits until the money is back.
+
+use super::place_of_payment;
+use crate::http::carry::{Carried, Identity, accepted, marked};
+use crate::http::error::{ApiError, answer};
+use crate::http::extract::{self, Params};
+use crate::http::fields::id_if;
+use crate::http::intake::{Asked, DECISION_MAX, Owner, Seen};
+use crate::http::{Api, idempotency, openapi, reservations};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::payment::outcome::Refusal as WalletRefusal;
+use holdfast_topologies::reservation::message::{Cancel, Command};
+use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_topologies::reservation::view::{self, PaymentView};
+use holdfast_topologies::reservation::{NAME, PAYMENT_STATES};
+use holdfast_topologies::wire;
+use serde::Deserialize;
+use std::time::Duration;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+/// Gives back what was paid: cancels the reservation, and the money less the fee of the day returns to the wallet it came from.
+///
+/// The id of a payment cannot be guessed, so `userId` may be left out; given, it must be the payer's. Asking again changes nothing.
+#[utoipa::path(post, path = "/payments/{paymentId}/refund", tag = "money",
+    params(("paymentId" = String, Path), openapi::IdempotencyKey),
+    request_body = openapi::money::RefundBody,
+    responses(
+        (status = 200, description = "The money is back", body = openapi::money::Payment),
+        (status = 202, description = "On its way, not back within 3 s; `Location` shows when", body = openapi::money::Payment),
+        (status = 404, description = "No such payment of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Nothing was paid (`PAYMENT_NOT_DEBITED`), not decided yet (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn refund(
+    State(api): State<Api>,
+    Params(payment_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: RefundBody = match asked.body.0.is_empty() {
+        true => RefundBody::default(),
+        false => extract::json(&asked.headers, &asked.body)?,
+    };
+    let user_id = id_if("userId", body.user_id)?;
+    let place = place_of_payment(&api, &payment_id)?;
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
+    let keyed = key.is_some();
+    let (payment, payer) = payment_of(&view, &payment_id, user_id.as_deref())?;
+    let refunding = Refunding { api: &api, view: &view, payment_id: &payment_id };
+    match payment.status {
+        "SUCCESS" => {}
+        // Asked for before, by whatever way.
+        "CANCELLED" => return refunding.answer(None, DECISION_MAX).await,
+        "FAILED" => {
+            let refusal = WalletRefusal::NotDebited;
+            let kind = super::wallet_kind(refusal);
+            return Err(ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: None });
+        }
+        _ => return Err(reservations::refused(Refusal::PaymentUnderWay, None)),
+    }
+    let route = "POST /payments/{paymentId}/refund";
+    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &payer, route, key })?;
+    let reservation_id = payment.reservation_id;
+    let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: payer });
+    let begun_us = api.clock.monotonic_us();
+    match reservations::carry_out(&api, &view, &asked, &reservation_id, &id, keyed, command).await? {
+        Carried::Undecided { offset, moved } => Ok(reservations::undecided(&id, place, offset, moved)),
+        Carried::Decided { outcome, replayed, offset } => {
+            if let Some(refusal) = outcome.refused {
+                return Ok(marked(reservations::refused(refusal, Some(id)).into_response(), place, offset, replayed));
+            }
+            let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
+            let response = refunding.answer(offset, DECISION_MAX.saturating_sub(gone)).await;
+            let response =
+                response.or_else(|error| match offset.map(|at| (at, error.clone().after_append(&id, place, at))) {
+                    Some((offset, moved @ ApiError::Moved { .. })) => {
+                        Ok(reservations::undecided(&id, place, offset, Some(moved)))
+                    }
+                    _ => Err(error),
+                })?;
+            Ok(marked(response, place, offset, replayed))
+        }
+    }
+}
+
+/// The payment and who has paid it.
+fn payment_of(view: &TaskView, payment_id: &str, user_id: Option<&str>) -> Result<(PaymentView, String), ApiError> {
+    let payment = view::payment(view, payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+    let reservation = view::reservation(view, &payment.reservation_id)?.ok_or(ApiError::PaymentNotFound)?;
+    match user_id {
+        Some(user_id) if user_id != reservation.user_id => Err(ApiError::PaymentNotFound),
+        _ => Ok((payment, reservation.user_id)),
+    }
+}
+
+/// Money on its way back.
+struct Refunding<'a> {
+    api: &'a Api,
+    view: &'a TaskView,
+    payment_id: &'a String,
+}
+
+impl Refunding<'_> {
+    async fn answer(&self, offset: Option<i64>, left: Duration) -> Result<Response, ApiError> {
+        let look = || {
+            let payment = view::payment(self.view, self.payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+            Ok(if payment.refunded { Seen::Decided(payment) } else { Seen::Pending(payment) })
+        };
+        let payment = self.api.watch_row(self.view, &PAYMENT_STATES, self.payment_id, left, look).await?;
+        if payment.refunded {
+            return Ok((answer::OK, axum::Json(payment)).into_response());
+        }
+        let path = format!("/payments/{}", self.payment_id);
+        Ok(accepted(&payment, &path, self.view.place(), offset, None))
+    }
+}

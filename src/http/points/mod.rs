@@ -1,0 +1,22 @@
+//! Wallets: points are charged, shown and accounted for. All of a user lies in the place of his id; money is moved in `topologies/src/payment`.
+
+pub mod charge;
+pub mod wallet;
+
+use super::Api;
+use axum::Router;
+use axum::routing::{get, post};
+use holdfast_engine::ports::place::place_of;
+
+pub(super) fn router() -> Router<Api> {
+    Router::new()
+        .route("/api/points/charge", post(charge::charge))
+        .route("/api/points/charges/{requestId}", get(charge::show))
+        .route("/api/points/balance", get(wallet::balance))
+        .route("/api/points/statement", get(wallet::statement))
+}
+
+/// The place that keeps a user's wallet.
+fn place_of_user(api: &Api, user_id: &str) -> u32 {
+    place_of(user_id.as_bytes(), api.settings.places)
+}

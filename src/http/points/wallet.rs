@@ -1,0 +1,106 @@
+//! What somebody has, and how it came to that.
+
+use super::place_of_user;
+use crate::http::error::{ApiError, answer};
+use crate::http::extract::Query;
+use crate::http::fields::id;
+use crate::http::intake::{Asked, Owner};
+use crate::http::{Api, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_topologies::payment::NAME;
+use holdfast_topologies::payment::view::{self, Cursor, PAGE_LINES_MAX};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+/// Lines of a page when the client does not say.
+const PAGE_LINES: usize = 20;
+
+/// Query of the balance route.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(rename_all = "camelCase")]
+pub(crate) struct BalanceQuery {
+    /// Whose.
+    #[param(required = true)]
+    user_id: Option<String>,
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    after: Option<String>,
+}
+
+/// Query of the statement route.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(rename_all = "camelCase")]
+pub(crate) struct StatementQuery {
+    /// Whose.
+    #[param(required = true)]
+    user_id: Option<String>,
+    /// `nextCursor` of the page before; missing = from the latest line.
+    cursor: Option<String>,
+    /// Lines of a page, 1 to 100.
+    #[param(default = 20)]
+    limit: Option<usize>,
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    after: Option<String>,
+}
+
+/// What a user has; who was never heard of has 0.
+#[utoipa::path(get, path = "/api/points/balance", tag = "money",
+    params(BalanceQuery),
+    responses(
+        (status = 200, description = "The balance", body = openapi::money::Balance),
+        (status = 422, description = "Nobody is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn balance(
+    State(api): State<Api>,
+    Query(query): Query<BalanceQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let user_id = id("userId", query.user_id)?;
+    let place = place_of_user(&api, &user_id);
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    api.read_after(&view, query.after.as_deref()).await?;
+    Ok(private(&view::balance(&view, &user_id)?))
+}
+
+/// The statement of a wallet, the latest line first, page by page.
+#[utoipa::path(get, path = "/api/points/statement", tag = "money",
+    params(StatementQuery),
+    responses(
+        (status = 200, description = "A page; `nextCursor` leads to the next", body = openapi::money::Statement),
+        (status = 422, description = "Nobody is named, or a cursor or limit that is none", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn statement(
+    State(api): State<Api>,
+    Query(query): Query<StatementQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let user_id = id("userId", query.user_id)?;
+    let no_cursor = || ApiError::field("cursor", "nextCursor 값이 아닙니다.");
+    let cursor = query.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(no_cursor)).transpose()?;
+    let limit = query.limit.unwrap_or(PAGE_LINES);
+    if !(1..=PAGE_LINES_MAX).contains(&limit) {
+        return Err(ApiError::field("limit", "1 이상 100 이하여야 합니다."));
+    }
+    let place = place_of_user(&api, &user_id);
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    api.read_after(&view, query.after.as_deref()).await?;
+    Ok(private(&view::statement(&view, &user_id, cursor, limit)?))
+}
+
+/// Nobody else's business, and of this moment.
+fn private(body: &impl Serialize) -> Response {
+    let mut response = (answer::OK, axum::Json(body)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

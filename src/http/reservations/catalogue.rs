@@ -1,0 +1,332 @@
+//! Concerts and schedules: created and cancelled by admins through the same log, shown to everybody.
+
+use super::{carry_out, command_id, place_of_id, refused, undecided};
+use crate::http::admin::{ADMIN, Admin};
+use crate::http::carry::{Carried, Identity, marked};
+use crate::http::error::{ApiError, answer};
+use crate::http::extract::{self, Params, Query};
+use crate::http::fields::{both, id, id_if, required};
+use crate::http::intake::{AfterQuery, Asked, Owner};
+use crate::http::{Api, idempotency, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::reservation::NAME;
+use holdfast_topologies::reservation::message::{
+    CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats,
+};
+use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_topologies::reservation::view;
+use holdfast_topologies::wire::{self, When};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConcertBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    concert_id: Option<String>,
+    title: Option<String>,
+    date: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScheduleBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    schedule_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    concert_id: Option<String>,
+    concert_title: Option<String>,
+    date: Option<String>,
+    starts_at: Option<When>,
+    sale_start: Option<When>,
+    sale_end: Option<When>,
+    seats: Option<Seats>,
+    limits: Option<Limits>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CancelBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+/// Creates a concert. The same again changes nothing; another one under the same id is refused.
+#[utoipa::path(post, path = "/api/concerts", tag = "seats", security(("admin" = [])),
+    params(openapi::IdempotencyKey),
+    request_body = openapi::seats::ConcertBody,
+    responses(
+        (status = 201, description = "The concert", body = openapi::seats::Concert),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the listener is public", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another concert has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
+    let body: ConcertBody = extract::json(&asked.headers, &asked.body)?;
+    let (concert_id, title) = both(id("concertId", body.concert_id), required("title", body.title))?;
+    let key = &concert_id;
+    let command = Command::CreateConcert(CreateConcert { concert_id: key.clone(), title, date: body.date });
+    let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/concerts", command };
+    let created = |view: &TaskView| shown(answer::CREATED, view::concert(view, key)?, &format!("/api/concerts/{key}"));
+    errand.run(&api, asked, created).await
+}
+
+/// Creates a schedule of a concert, with its seats.
+///
+/// The same again changes nothing, whatever has been sold since; another one under the same id is refused. Without `concertTitle` it takes the title (and
+/// the date) of the concert `concertId`.
+#[utoipa::path(post, path = "/api/schedules", tag = "seats", security(("admin" = [])),
+    params(openapi::IdempotencyKey),
+    request_body = openapi::seats::ScheduleBody,
+    responses(
+        (status = 201, description = "The schedule", body = openapi::seats::Schedule),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the listener is public", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such concert", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another schedule has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
+    let body: ScheduleBody = extract::json(&asked.headers, &asked.body)?;
+    let ids = both(id("scheduleId", body.schedule_id), id_if("concertId", body.concert_id));
+    let ((schedule_id, concert_id), seats) = both(ids, required("seats", body.seats))?;
+    let (concert_title, date) = match (body.concert_title, &concert_id) {
+        (Some(title), _) => (title, body.date),
+        (None, Some(concert_id)) => {
+            let concert = concert(&api, concert_id).await?;
+            (concert.title, body.date.or(concert.date))
+        }
+        (None, None) => return required("concertTitle", None),
+    };
+    let key = &schedule_id;
+    let command = Command::CreateSchedule(CreateSchedule {
+        schedule_id: key.clone(),
+        concert_id,
+        concert_title,
+        date,
+        starts_at: body.starts_at,
+        sale_start: body.sale_start,
+        sale_end: body.sale_end,
+        seats,
+        limits: body.limits,
+    });
+    let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/schedules", command };
+    let created =
+        |view: &TaskView| shown(answer::CREATED, view::schedule(view, key)?, &format!("/api/schedules/{key}"));
+    errand.run(&api, asked, created).await
+}
+
+/// Cancels a schedule: no more holds, and everything taken comes back in full, some at a time.
+#[utoipa::path(post, path = "/api/schedules/{scheduleId}/cancel", tag = "seats", security(("admin" = [])),
+    params(("scheduleId" = String, Path), openapi::IdempotencyKey),
+    responses(
+        (status = 200, description = "The schedule, cancelled; its counts go down as seats come back", body = openapi::seats::Schedule),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the listener is public", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn cancel_schedule(
+    State(api): State<Api>,
+    _admin: Admin,
+    Params(schedule_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: CancelBody = match asked.body.0.is_empty() {
+        true => CancelBody::default(),
+        false => extract::json(&asked.headers, &asked.body)?,
+    };
+    let schedule_id = id("scheduleId", Some(schedule_id))?;
+    let key = &schedule_id;
+    let command = Command::CancelSchedule(CancelSchedule { schedule_id: key.clone() });
+    let route = "POST /api/schedules/{scheduleId}/cancel";
+    let errand = Errand { key, request_id: body.request_id.as_deref(), route, command };
+    let cancelled = |view: &TaskView| shown(answer::OK, view::schedule(view, key)?, &format!("/api/schedules/{key}"));
+    errand.run(&api, asked, cancelled).await
+}
+
+/// An admin's command.
+struct Errand<'a> {
+    /// The id of the concert or schedule: it is placed by it.
+    key: &'a str,
+    request_id: Option<&'a str>,
+    route: &'static str,
+    command: Command,
+}
+
+impl Errand<'_> {
+    async fn run(
+        self,
+        api: &Api,
+        asked: Asked,
+        done: impl Fn(&TaskView) -> Result<Response, ApiError>,
+    ) -> Result<Response, ApiError> {
+        let place = place_of_id(api, self.key);
+        let view = match api.owner(NAME, place, &asked)? {
+            Owner::Here(view) => view,
+            Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+        };
+        let key = idempotency::key(&asked.headers, self.request_id)?;
+        let keyed = key.is_some();
+        let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key })?;
+        match carry_out(api, &view, &asked, self.key, &id, keyed, self.command).await? {
+            Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+            Carried::Decided { outcome, replayed, offset } => {
+                let response = match outcome.refused {
+                    Some(refusal) => refused(refusal, Some(id)).into_response(),
+                    None => done(&view)?,
+                };
+                Ok(marked(response, place, offset, replayed))
+            }
+        }
+    }
+}
+
+fn shown<T: Serialize>(status: StatusCode, row: Option<T>, location: &str) -> Result<Response, ApiError> {
+    let mut response = (status, axum::Json(row.ok_or(ApiError::Internal)?)).into_response();
+    // An id may hold letters of any script; what cannot stand in a header is left out.
+    if status == answer::CREATED
+        && let Ok(location) = HeaderValue::try_from(location)
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// What a schedule takes from its concert.
+#[derive(Debug, Deserialize)]
+struct Titled {
+    title: String,
+    date: Option<String>,
+}
+
+/// The concert `concert_id`, wherever it lives.
+async fn concert(api: &Api, concert_id: &str) -> Result<Titled, ApiError> {
+    let place = place_of_id(api, concert_id);
+    // A look-up, so a peer may be asked even by one who was asked himself.
+    let found = match api.queries.task(NAME, place) {
+        Ok(view) => {
+            view::concert(&view, concert_id)?.map(|concert| Titled { title: concert.title, date: concert.date })
+        }
+        Err(_) => {
+            let endpoint = api.owners.endpoint_of(place).filter(|endpoint| *endpoint != api.settings.endpoint);
+            let endpoint = endpoint.ok_or(ApiError::PlaceUnavailable { place })?;
+            // What cannot stand in a path as it is was never accepted as an id.
+            let is_id = concert_id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
+            let body = match is_id {
+                true => api.peers.read(&endpoint, &[place], &format!("/api/concerts/{concert_id}")).await?,
+                false => None,
+            };
+            body.map(|body| serde_json::from_slice(&body).map_err(|_| ApiError::Internal)).transpose()?
+        }
+    };
+    found.ok_or(ApiError::ConcertNotFound)
+}
+
+/// A concert.
+#[utoipa::path(get, path = "/api/concerts/{concertId}", tag = "seats",
+    params(("concertId" = String, Path), AfterQuery),
+    responses(
+        (status = 200, description = "The concert", body = openapi::seats::Concert),
+        (status = 404, description = "No such concert", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn show_concert(
+    State(api): State<Api>,
+    Params(concert_id): Params<String>,
+    Query(query): Query<AfterQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let place = place_of_id(&api, &concert_id);
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    api.read_after(&view, query.after.as_deref()).await?;
+    let concert = view::concert(&view, &concert_id)?.ok_or(ApiError::ConcertNotFound)?;
+    Ok((answer::OK, axum::Json(concert)).into_response())
+}
+
+/// A schedule and how many of its seats are left.
+#[utoipa::path(get, path = "/api/schedules/{scheduleId}", tag = "seats",
+    params(("scheduleId" = String, Path), AfterQuery),
+    responses(
+        (status = 200, description = "The schedule", body = openapi::seats::Schedule),
+        (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn show_schedule(
+    State(api): State<Api>,
+    Params(schedule_id): Params<String>,
+    Query(query): Query<AfterQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let place = place_of_id(&api, &schedule_id);
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    api.read_after(&view, query.after.as_deref()).await?;
+    let schedule = view::schedule(&view, &schedule_id)?.ok_or_else(|| refused(Refusal::UnknownSchedule, None))?;
+    Ok((answer::OK, axum::Json(schedule)).into_response())
+}
+
+#[derive(Serialize, Deserialize)]
+struct Concerts {
+    concerts: Vec<Box<RawValue>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Schedules {
+    schedules: Vec<Box<RawValue>>,
+}
+
+/// All concerts, from all places.
+#[utoipa::path(get, path = "/api/concerts", tag = "seats",
+    responses(
+        (status = 200, description = "The concerts", body = openapi::seats::Concerts),
+        (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list_concerts(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
+    let mut concerts = Vec::new();
+    let of_peers = api.scatter(NAME, &asked, |view| raw(view::concerts(view)?, &mut concerts));
+    for body in of_peers.await? {
+        concerts.extend(serde_json::from_slice::<Concerts>(&body).map_err(|_| ApiError::Internal)?.concerts);
+    }
+    Ok((answer::OK, axum::Json(Concerts { concerts })).into_response())
+}
+
+/// All schedules, from all places.
+#[utoipa::path(get, path = "/api/schedules", tag = "seats",
+    responses(
+        (status = 200, description = "The schedules", body = openapi::seats::Schedules),
+        (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn list_schedules(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
+    let mut schedules = Vec::new();
+    let of_peers = api.scatter(NAME, &asked, |view| raw(view::schedules(view)?, &mut schedules));
+    for body in of_peers.await? {
+        schedules.extend(serde_json::from_slice::<Schedules>(&body).map_err(|_| ApiError::Internal)?.schedules);
+    }
+    Ok((answer::OK, axum::Json(Schedules { schedules })).into_response())
+}
+
+fn raw<T: Serialize>(rows: Vec<T>, into: &mut Vec<Box<RawValue>>) -> Result<(), ApiError> {
+    for row in rows {
+        into.push(to_raw_value(&row).map_err(|_| ApiError::Internal)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! A reservation: shown, given back, extended.
+
+use super::{carry_out, command_id, place_of_reservation, refused, undecided};
+use crate::http::carry::{Carried, Identity, marked};
+use crate::http::error::{ApiError, answer};
+use crate::http::extract::{self, Params, Query};
+use crate::http::fields::id;
+use crate::http::intake::{AfterQuery, Asked, Owner};
+use crate::http::{Api, idempotency, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::reservation::message::{Cancel, Command, Extend};
+use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_topologies::reservation::view::{self, ReservationView};
+use holdfast_topologies::reservation::{NAME, ids};
+use holdfast_topologies::wire;
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
+
+/// Whose reservation it is, where there is no body.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(rename_all = "camelCase")]
+pub(crate) struct UserQuery {
+    /// Whose it is; may stand in the body instead.
+    user_id: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UserBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+/// A reservation that was given back, and what comes back with it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GivenBack {
+    #[serde(flatten)]
+    reservation: ReservationView,
+    /// KRW on their way back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_amount: Option<u64>,
+    /// KRW that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee: Option<u64>,
+}
+
+/// A reservation.
+#[utoipa::path(get, path = "/reservations/{reservationId}", tag = "seats",
+    params(("reservationId" = String, Path), AfterQuery),
+    responses(
+        (status = 200, description = "The reservation", body = openapi::seats::Reservation),
+        (status = 404, description = "No such reservation", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Params(reservation_id): Params<String>,
+    Query(query): Query<AfterQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let place = place_of_reservation(&api, &reservation_id)?;
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    api.read_after(&view, query.after.as_deref()).await?;
+    let reservation = view::reservation(&view, &reservation_id)?;
+    let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
+    Ok(shown(&reservation))
+}
+
+/// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
+///
+/// Asking again changes nothing and is answered the same. `GET` shows `REFUNDED` once the money is back.
+#[utoipa::path(delete, path = "/reservations/{reservationId}", tag = "seats",
+    params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),
+    responses(
+        (status = 200, description = "It is given back", body = openapi::seats::Reservation),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is being paid (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Nobody is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn cancel(
+    State(api): State<Api>,
+    Params(reservation_id): Params<String>,
+    Query(query): Query<UserQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: UserBody = match asked.body.0.is_empty() {
+        true => UserBody::default(),
+        false => extract::json(&asked.headers, &asked.body)?,
+    };
+    let user_id = id("userId", body.user_id.or(query.user_id))?;
+    let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
+    let change = Change {
+        reservation_id,
+        user_id,
+        request_id: body.request_id,
+        route: "DELETE /reservations/{reservationId}",
+        command,
+    };
+    change.carry_out(&api, asked).await
+}
+
+/// Moves the deadline of a hold, where the shop allows it.
+#[utoipa::path(post, path = "/reservations/{reservationId}/extend", tag = "seats",
+    params(("reservationId" = String, Path), openapi::IdempotencyKey),
+    request_body = openapi::seats::UserBody,
+    responses(
+        (status = 200, description = "The reservation with its new deadline", body = openapi::seats::Reservation),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Holds are not extended here (`HOLD_NOT_EXTENDABLE`, the default), or it is paid", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn extend(
+    State(api): State<Api>,
+    Params(reservation_id): Params<String>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let body: UserBody = extract::json(&asked.headers, &asked.body)?;
+    let user_id = id("userId", body.user_id)?;
+    let command = Command::Extend(Extend { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
+    let change = Change {
+        reservation_id,
+        user_id,
+        request_id: body.request_id,
+        route: "POST /reservations/{reservationId}/extend",
+        command,
+    };
+    change.carry_out(&api, asked).await
+}
+
+/// What shall happen to a reservation.
+struct Change {
+    reservation_id: String,
+    user_id: String,
+    request_id: Option<String>,
+    route: &'static str,
+    command: Command,
+}
+
+impl Change {
+    async fn carry_out(self, api: &Api, asked: Asked) -> Result<Response, ApiError> {
+        let place = place_of_reservation(api, &self.reservation_id)?;
+        let view = match api.owner(NAME, place, &asked)? {
+            Owner::Here(view) => view,
+            Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+        };
+        let key = idempotency::key(&asked.headers, self.request_id.as_deref())?;
+        let keyed = key.is_some();
+        let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key })?;
+        match carry_out(api, &view, &asked, &self.reservation_id, &id, keyed, self.command).await? {
+            Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+            Carried::Decided { outcome, replayed, offset } => {
+                let response = match outcome.refused {
+                    Some(refusal) => refused(refusal, Some(id)).into_response(),
+                    None => changed(&view, outcome.serial)?,
+                };
+                Ok(marked(response, place, offset, replayed))
+            }
+        }
+    }
+}
+
+fn changed(view: &TaskView, serial: Option<u64>) -> Result<Response, ApiError> {
+    let id = ids::reservation(view.place(), serial.ok_or(ApiError::Internal)?);
+    let reservation = view::reservation(view, &id)?.ok_or(ApiError::Internal)?;
+    let payment = match &reservation.payment_id {
+        Some(payment_id) => view::payment(view, payment_id)?,
+        None => None,
+    };
+    let (refund_amount, fee) = payment.map_or((None, None), |payment| (payment.refund_amount, payment.fee));
+    Ok(shown(&GivenBack { reservation, refund_amount, fee }))
+}
+
+fn shown(body: &impl Serialize) -> Response {
+    let mut response = (answer::OK, axum::Json(body)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

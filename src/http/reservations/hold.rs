@@ -1,0 +1,129 @@
+//! Asking for a seat. The answer waits for the decision, since it carries the deadline that the log's clock has set.
+
+use super::{carry_out, command_id, place_of_id, refused, undecided};
+use crate::http::carry::{Carried, Identity, marked};
+use crate::http::error::{ApiError, answer};
+use crate::http::extract;
+use crate::http::fields::{both, id};
+use crate::http::intake::{Asked, Owner};
+use crate::http::{Api, idempotency, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::reservation::message::{Command, Hold};
+use holdfast_topologies::reservation::row::{CommandRow, ReservationRow};
+use holdfast_topologies::reservation::{NAME, RESERVATIONS, ids};
+use holdfast_topologies::{rfc3339, wire};
+use serde::{Deserialize, Serialize};
+
+/// Both paths are one route to an idempotency key.
+const ROUTE: &str = "POST /reservations";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HoldBody {
+    #[serde(default, deserialize_with = "wire::id_if")]
+    user_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    schedule_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    seat_no: Option<String>,
+    #[serde(default, deserialize_with = "wire::id_if")]
+    request_id: Option<String>,
+}
+
+/// S0-15, and what a client needs to pay.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Held {
+    reservation_id: String,
+    expires_at: String,
+    user_id: String,
+    schedule_id: String,
+    seat_no: u64,
+    price: u64,
+}
+
+/// Holds a seat until `expiresAt`.
+///
+/// Who asks again for the seat he holds gets the same hold, with 200. A hold that is not paid before `expiresAt` is over at that moment.
+#[utoipa::path(post, path = "/reservations", tag = "seats",
+    params(openapi::IdempotencyKey),
+    request_body = openapi::seats::HoldBody,
+    responses(
+        (status = 201, description = "The seat is held", body = openapi::seats::Held),
+        (status = 200, description = "It is held by the same user already", body = openapi::seats::Held),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 404, description = "No such schedule (`SCHEDULE_NOT_FOUND`) or seat (`SEAT_NOT_FOUND`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody has it (`SEAT_ALREADY_RESERVED`), not on sale, or too many seats", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The schedule has been cancelled", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
+    let body: HoldBody = extract::json(&asked.headers, &asked.body)?;
+    let ids = both(id("userId", body.user_id), id("scheduleId", body.schedule_id));
+    let ((user_id, schedule_id), seat_no) = both(ids, id("seatNo", body.seat_no))?;
+    let place = place_of_id(&api, &schedule_id);
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
+    let keyed = key.is_some();
+    let id = command_id(&api, &view, &asked, &Identity { principal: &user_id, route: ROUTE, key })?;
+    let command = Command::Hold(Hold { user_id, schedule_id: schedule_id.clone(), seat_no });
+    match carry_out(&api, &view, &asked, &schedule_id, &id, keyed, command).await? {
+        Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+        Carried::Decided { outcome, replayed, offset } => {
+            let response = decided(&view, &id, &outcome, offset, keyed)?;
+            Ok(marked(response, place, offset, replayed))
+        }
+    }
+}
+
+/// The same as `/reservations`.
+#[utoipa::path(post, path = "/reserve", tag = "seats",
+    params(openapi::IdempotencyKey),
+    request_body = openapi::seats::HoldBody,
+    responses(
+        (status = 201, description = "As of `/reservations`, with all its answers", body = openapi::seats::Held),
+        (status = 200, description = "It is held by the same user already", body = openapi::seats::Held),
+    ))]
+pub(crate) async fn reserve(api: State<Api>, asked: Asked) -> Result<Response, ApiError> {
+    hold(api, asked).await
+}
+
+fn decided(
+    view: &TaskView,
+    id: &str,
+    outcome: &CommandRow,
+    offset: Option<i64>,
+    keyed: bool,
+) -> Result<Response, ApiError> {
+    if let Some(refusal) = outcome.refused {
+        return Ok(refused(refusal, Some(id.to_owned())).into_response());
+    }
+    let serial = outcome.serial.ok_or(ApiError::Internal)?;
+    let row = view.get(&RESERVATIONS, &serial)?.ok_or(ApiError::Internal)?;
+    // A reservation is named by the record that made it. Of a repetition only the time is left to tell.
+    let made = offset.is_some_and(|offset| offset.unsigned_abs() == serial);
+    let is_new = made || keyed && outcome.decided_ms == row.held_ms;
+    let held = held(ids::reservation(view.place(), serial), row);
+    let location = HeaderValue::try_from(format!("/reservations/{}", held.reservation_id));
+    let mut response = (if is_new { answer::CREATED } else { answer::OK }, axum::Json(held)).into_response();
+    response.headers_mut().insert(header::LOCATION, location.map_err(|_| ApiError::Internal)?);
+    Ok(response)
+}
+
+fn held(reservation_id: String, row: ReservationRow) -> Held {
+    Held {
+        reservation_id,
+        expires_at: rfc3339::to_string(row.expires_ms),
+        user_id: row.user_id,
+        schedule_id: row.schedule_id,
+        seat_no: row.seat_no,
+        price: row.price,
+    }
+}

@@ -1,0 +1,91 @@
+//! What became of a command that was answered with 202.
+
+use super::PENDING;
+use crate::http::error::{ApiError, answer};
+use crate::http::extract::{Params, Query};
+use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
+use crate::http::{Api, openapi};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::queries::TaskView;
+use holdfast_topologies::place_id::{self, Kind};
+use holdfast_topologies::reservation::view::{self, CommandView};
+use holdfast_topologies::reservation::{COMMANDS, NAME};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    request_id: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<String>,
+}
+
+impl From<CommandView> for Shown {
+    fn from(command: CommandView) -> Self {
+        Self {
+            request_id: command.command_id,
+            status: command.status,
+            code: command.code,
+            reason: command.reason,
+            reservation_id: command.reservation_id,
+            payment_id: command.payment_id,
+            decided_at: Some(command.decided_at),
+        }
+    }
+}
+
+/// What became of a hold, a cancellation or another request about seats: `PENDING` until it is decided.
+#[utoipa::path(get, path = "/reservations/requests/{requestId}", tag = "seats",
+    params(("requestId" = String, Path, description = "As the 202 named it"), OutcomeQuery),
+    responses(
+        (status = 200, description = "The outcome, or `PENDING`", body = openapi::seats::Outcome),
+        (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn show(
+    State(api): State<Api>,
+    Params(request_id): Params<String>,
+    Query(query): Query<OutcomeQuery>,
+    asked: Asked,
+) -> Result<Response, ApiError> {
+    let place = place_id::parse(Kind::Request, &request_id).map(|(place, _)| place);
+    let place = place.filter(|place| *place < api.settings.places).ok_or(ApiError::RequestNotFound)?;
+    let view = match api.owner(NAME, place, &asked)? {
+        Owner::Here(view) => view,
+        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    };
+    let after = query.offset(place)?;
+    let look = || look(&api, &view, &request_id, after);
+    let shown = api.watch_row(&view, &COMMANDS, &request_id, query.wait(), look).await?;
+    let mut response = (answer::OK, axum::Json(shown)).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
+    let is_pending = api.may_be_pending(NAME, view, after);
+    match view::command(view, request_id)? {
+        Some(command) => Ok(Seen::Decided(command.into())),
+        None if is_pending => Ok(Seen::Pending(Shown {
+            request_id: request_id.to_owned(),
+            status: PENDING,
+            code: None,
+            reason: None,
+            reservation_id: None,
+            payment_id: None,
+            decided_at: None,
+        })),
+        None => Err(ApiError::RequestNotFound),
+    }
+}
