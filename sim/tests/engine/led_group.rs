@@ -226,6 +226,7 @@ impl Led {
         // The first attempt comes too early: nothing is lost by it.
         let refused = StreamThread::join(parts).err().unwrap();
         assert!(matches!(&refused.error, LogError::Retry(_)), "{refused}");
+        log.lead.lock().writers_made = 0;
         let thread = StreamThread::join(*refused.parts).unwrap();
         Self { thread, log, clock, places, status, metrics, _disk: disk }
     }
