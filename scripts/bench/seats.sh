@@ -24,9 +24,9 @@ storms_on() {
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * SECONDS_EACH)) --seats 50 --rate 500 --seed 3
   echo "| $1 | 500 at once on one seat | $one |" >>"$work/storms"
   echo "| $1 | 500/s on 50 seats, Zipf 1.1 | $(latency_of all) |" >>"$work/storms"
-  verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * SECONDS_EACH)) --seats 1000000 --zipf 0 --rate 500 --seed 4
+  verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * SECONDS_EACH)) --seats 100000 --zipf 0 --rate 500 --seed 4
   holds=$(latency_of all)
-  echo "| $1 | 500/s on a million seats | $holds |" >>"$work/storms"
+  echo "| $1 | 500/s, hardly two on the same seat | $holds |" >>"$work/storms"
   stop_contender TERM
   echo "bench: seats, $1: 500 on one seat $one ms, holds at 500/s $holds ms"
 }
