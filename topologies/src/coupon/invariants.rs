@@ -63,9 +63,9 @@ pub enum Broken {
         /// Which payment.
         payment_id: String,
         /// What its row says.
-        redemption: RedemptionRow,
+        redemption: Box<RedemptionRow>,
         /// What the coupon's row says.
-        coupon: Option<CouponRow>,
+        coupon: Option<Box<CouponRow>>,
     },
 }
 
@@ -201,8 +201,11 @@ impl Books {
                 RedemptionOutcome::Refused(_) => true,
             };
             if !fits {
-                let (payment_id, redemption, coupon) = (payment_id.clone(), redemption.clone(), coupon.cloned());
-                return Err(Broken::Redeemed { payment_id, redemption, coupon });
+                return Err(Broken::Redeemed {
+                    payment_id: payment_id.clone(),
+                    redemption: Box::new(redemption.clone()),
+                    coupon: coupon.cloned().map(Box::new),
+                });
             }
         }
         Ok(())

@@ -87,9 +87,9 @@ pub enum Broken {
         /// Which payment.
         payment_id: String,
         /// What its row says.
-        payment: Option<PaymentRow>,
+        payment: Option<Box<PaymentRow>>,
         /// What the row of its coupon says.
-        coupon: Option<CouponRow>,
+        coupon: Option<Box<CouponRow>>,
     },
 }
 
@@ -295,8 +295,8 @@ impl Books {
             state: row.map_or(State::Expired, |row| row.state),
             price: row.map_or(0, |row| row.price),
             payment_id: payment_id.to_owned(),
-            payment: self.payments.get(payment_id).cloned(),
-            coupon: self.coupons.get(payment_id).cloned(),
+            payment: self.payments.get(payment_id).cloned().map(Box::new),
+            coupon: self.coupons.get(payment_id).cloned().map(Box::new),
         }
     }
 }
