@@ -98,9 +98,9 @@ impl Shop {
             maximum_discount_amount: Some(5_000),
             ..CreatePolicy::default()
         };
-        shop.to_policy(&CouponCommand::CreatePolicy(terms).to_json());
+        shop.tell_policy(&CouponCommand::CreatePolicy(terms).to_json());
         let user = shop.user.clone();
-        shop.to_policy(&IssueRequest::new("issue", &shop.policy.clone(), &user, 0).to_json());
+        shop.tell_policy(&IssueRequest::new("issue", &shop.policy.clone(), &user, 0).to_json());
         shop.charge("first", balance);
         shop.note_repeated();
         shop.trouble = trouble;
@@ -111,13 +111,13 @@ impl Shop {
         self.driver.append(&NewRecord { topic, partition, key: None, value: Some(value), headers: &[] });
     }
 
-    fn to_policy(&mut self, value: &[u8]) {
+    fn tell_policy(&mut self, value: &[u8]) {
         let place = place_of(coupon::inbox_key(&self.policy).as_bytes(), PLACES);
         self.append(coupon::INBOX, place, value);
         self.settle();
     }
 
-    fn to_wallet(&mut self, value: &[u8]) {
+    fn tell_wallet(&mut self, value: &[u8]) {
         let place = place_of(self.user.as_bytes(), PLACES);
         self.append(payment::INBOX, place, value);
         self.settle();
@@ -126,7 +126,7 @@ impl Shop {
     fn charge(&mut self, id: &str, amount: i64) {
         if amount > 0 {
             let user = self.user.clone();
-            self.to_wallet(&Charge::new(id, &user, amount, 0).to_json());
+            self.tell_wallet(&Charge::new(id, &user, amount, 0).to_json());
         }
     }
 
@@ -484,7 +484,7 @@ fn a_refund_that_is_refused_is_told_and_waits_for_nobody() {
             ..Refund::default()
         };
         shop.is_buried = true;
-        shop.to_wallet(&by_hand.to_json());
+        shop.tell_wallet(&by_hand.to_json());
         assert_eq!((shop.status(&id), shop.balance()), ("CONFIRMED", 100_000));
         shop.cancel(&id);
         assert_eq!((shop.status(&id), shop.balance(), shop.coupon()), ("CANCELLED", 100_000, ("ISSUED", None)));
