@@ -7,6 +7,10 @@ use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow};
 use crate::reservation::state::State;
 
+/// Longest payment id, in bytes. Ids of its debit, its coupon, its refund and of their answers are made of it, and none may be longer than an id may be: an
+/// answer that cannot be read would keep a reservation waiting for ever.
+const PAYMENT_ID_BYTES_MAX: usize = 256;
+
 /// A pay command that is not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payment {
@@ -74,7 +78,7 @@ pub fn pay(
         .ok_or(Refusal::UnknownReservation)?;
     let payment_id = match &command.payment_id {
         None => ids::payment(here.place, unique),
-        Some(id) if ids::payment_place(id) == Some(here.place) => id.clone(),
+        Some(id) if ids::payment_place(id) == Some(here.place) && id.len() <= PAYMENT_ID_BYTES_MAX => id.clone(),
         Some(_) => return Err(Refusal::BadPaymentId),
     };
     let amount = u64::try_from(command.amount).ok();
@@ -213,6 +217,20 @@ mod tests {
         assert_eq!(pay(&offer(50_000), None, None, false, HERE, "9", 200), Err(Refusal::UnknownReservation));
         let held = reservation(State::Held);
         assert_eq!(pay(&offer(50_000), Some((7, &held)), None, true, HERE, "9", 200), Err(Refusal::ScheduleCancelled));
+    }
+
+    #[test]
+    fn all_ids_that_are_made_of_a_payments_id_can_be_read() {
+        use crate::reservation::message::ID_BYTES_MAX;
+        let named = |bytes: usize| format!("pay_2_{}", "x".repeat(bytes - 6));
+        let decided = |id: &str| {
+            let command = Pay { payment_id: Some(id.to_owned()), ..offer(50_000) };
+            decided(&command, State::Held, 200)
+        };
+        let longest = named(PAYMENT_ID_BYTES_MAX);
+        assert!(decided(&longest).is_ok());
+        assert_eq!(decided(&named(PAYMENT_ID_BYTES_MAX + 1)), Err(Refusal::BadPaymentId));
+        assert!(format!("{}.refunded", ids::refund(&longest)).len() <= ID_BYTES_MAX);
     }
 
     #[test]
