@@ -22,6 +22,10 @@ mod load;
 mod replay;
 #[path = "e2e/replicas.rs"]
 mod replicas;
+#[path = "e2e/seats.rs"]
+mod seats;
+#[path = "e2e/seats_on_kafka.rs"]
+mod seats_on_kafka;
 #[path = "e2e/seeds.rs"]
 mod seeds;
 #[path = "e2e/settings.rs"]

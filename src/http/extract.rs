@@ -80,8 +80,10 @@ pub fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &Body) -> Result<T, 
     if body.0.trim_ascii_start().first() != Some(&b'{') {
         return Err(not_an_object(body));
     }
+    // Asked of all of it first: a text that nobody reads is skipped without a look at its encoding.
+    let text = std::str::from_utf8(&body.0).map_err(|error| ApiError::Malformed(error.to_string()))?;
     // Reading stops at the first wrong value; whether the rest is JSON decides what kind of error it is.
-    serde_json::from_slice(&body.0).map_err(|error| match whole_json(body) {
+    serde_json::from_str(text).map_err(|error| match whole_json(body) {
         Ok(()) => invalid(error.to_string()),
         Err(broken) => ApiError::Malformed(broken),
     })
@@ -145,6 +147,8 @@ mod tests {
         for broken in ["", "{", "{\"n\":true", "{\"n\":7} x", "[7", "\u{0}"] {
             assert!(matches!(read(broken), Err(ApiError::Malformed(_))), "{broken}");
         }
+        let skipped = Body(Bytes::from_static(b"{\"n\":7,\"other\":\"\xff\"}"));
+        assert!(matches!(json::<Number>(&headers("application/json"), &skipped), Err(ApiError::Malformed(_))));
         for senseless in ["{}", "{\"n\":\"7\"}", "[7]", "7", "null"] {
             assert!(matches!(read(senseless), Err(ApiError::Invalid(_))), "{senseless}");
         }
