@@ -14,39 +14,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// First try and three more.
 const ATTEMPTS_MAX: u32 = 4;
 
-/// Reasons for which a record is no request at all: it has no outcome, and changes nothing.
-const REFUSALS: [&str; 12] = [
-    "NoValue",
-    "InvalidUtf8",
-    "InvalidJson",
-    "InvalidField",
-    "MissingField",
-    "IdTooLong",
-    "UnknownType",
-    "RequestIdReused",
-    "Misplaced",
-    "OutputRefused",
-    "UnknownReservation",
-    "UnexpectedAnswer",
-];
-
 /// A record that was given up.
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
-    /// The machine's word for why.
-    pub(super) class: String,
+    class: String,
+    /// It was tried as often as anything is: a request that could not be decided, rather than no request.
+    pub(super) is_given_up: bool,
     /// Hash of its value; none when it could not be kept.
     value: Option<u64>,
     at: String,
     is_firm: bool,
     is_met: bool,
-}
-
-impl Letter {
-    /// Whether it is a request that could not be decided, rather than no request.
-    pub(super) fn is_given_up(&self) -> bool {
-        !REFUSALS.contains(&&*self.class)
-    }
 }
 
 /// The letters of one inbox partition, by offset.
@@ -105,6 +83,7 @@ impl Letters {
         }
         let letter = Letter {
             class: class.to_string(),
+            is_given_up: attempts.parse() == Ok(ATTEMPTS_MAX),
             value: entry.value.map(hash),
             at: entry.to_string(),
             is_firm: entry.is_firm,

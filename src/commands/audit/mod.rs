@@ -13,7 +13,7 @@
 //! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
 //! | [`said`] | what a value says |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
-//! | [`wallets`], [`seats`], [`coupons`] | the rules |
+//! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 
 mod copies;
@@ -26,6 +26,7 @@ mod letters;
 mod notices;
 mod reader;
 mod rebuilt;
+mod redemptions;
 pub mod report;
 mod said;
 mod seats;
@@ -238,10 +239,16 @@ fn decide_again(
     }
     let has_coupons = is_whole(cut, coupon::INBOX);
     if has_coupons {
-        let mut desk = coupons::Desk { copies: &mut copies, notices: &mut notices, coupons: Default::default() };
+        let mut desk = coupons::Desk {
+            copies: &mut copies,
+            notices: &mut notices,
+            ending: &mut ending,
+            coupons: Default::default(),
+        };
         coupons::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
     }
     if has_seats && has_coupons {
+        ending.wishes(findings);
         copies.settle(findings);
         notices.leftover(findings);
     }

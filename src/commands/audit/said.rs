@@ -123,8 +123,8 @@ macro_rules! said {
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub(super) struct Said<'a> {
             $($(#[$doc])* pub(super) $field: Field<'a>,)*
-            /// What a coupon takes off: the coupon, and won.
-            pub(super) discount: Option<(Field<'a>, Field<'a>)>,
+            /// What a coupon takes off.
+            pub(super) discount: Discount<'a>,
             /// The seats of a new schedule.
             pub(super) seats: Seats,
             /// What an event of the seeds carries.
@@ -145,7 +145,7 @@ macro_rules! said {
                 while let Some(Name(name)) = map.next_key()? {
                     match &*name {
                         $($name => said.$field = map.next_value()?,)*
-                        "discount" => said.discount = map.next_value::<Option<Discount<'de>>>()?.map(|d| (d.coupon_id, d.amount)),
+                        "discount" => said.discount = map.next_value()?,
                         "seats" => said.seats = map.next_value()?,
                         "payload" => said.payload = Some(Box::new(map.next_value()?)),
                         "data" => said.data = Some(Box::new(map.next_value()?)),
@@ -166,6 +166,8 @@ said! {
     result = "result", reason = "reason", code = "code", status = "status", remaining = "remaining", supersedes = "supersedes",
     total_quantity = "totalQuantity", by = "by", start_time = "startTime", end_time = "endTime", step = "step",
     starts_at = "startsAt", expires_at = "expiresAt", expired_at = "expiredAt", confirmed_at = "confirmedAt",
+    discount_type = "discountType", discount_value = "discountValue", minimum_order_amount = "minimumOrderAmount",
+    maximum_discount_amount = "maximumDiscountAmount", order_amount = "orderAmount",
     occurred_at = "occurredAt", event_time = "eventTime", issued_at = "issuedAt",
 }
 
@@ -189,13 +191,35 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Discount<'a> {
-    #[serde(borrow, default)]
-    coupon_id: Field<'a>,
-    #[serde(borrow, default)]
-    amount: Field<'a>,
+/// What a coupon takes off: an answer of coupons says how much, a debit which coupon as well.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Discount<'a> {
+    /// There is no coupon.
+    #[default]
+    None,
+    /// KRW.
+    Of(Field<'a>),
+}
+
+impl Discount<'_> {
+    /// KRW; 0 without a coupon.
+    pub(super) fn int(&self) -> Option<i64> {
+        match self {
+            Self::None => Some(0),
+            Self::Of(amount) => amount.int(),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Discount<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = |value: &serde_json::Value| value.as_i64().map_or(Field::Odd, |krw| Field::Int(krw.into()));
+        Ok(match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Null => Self::None,
+            serde_json::Value::Object(fields) => Self::Of(fields.get("amount").map_or(Field::Odd, number)),
+            other => Self::Of(number(&other)),
+        })
+    }
 }
 
 /// The seats of a new schedule.
@@ -260,7 +284,13 @@ mod tests {
         assert_eq!(said.user_id.id().as_deref(), Some("u\n"));
         assert_eq!((said.seat_no.id(), said.amount.int(), said.price.int()), (None, None, Some(5)));
         assert_eq!(said.expires_at.when(), Some(5));
-        assert_eq!(said.discount.map(|(coupon, won)| (coupon.id(), won.int())), Some((Some("c".into()), Some(3))));
+        assert_eq!(said.discount.int(), Some(3));
+        let discount = |json: &str| Said::read(Some(json.as_bytes())).unwrap().discount.int();
+        assert_eq!(
+            (discount(r#"{"discount":5}"#), discount(r#"{"discount":null}"#), discount("{}")),
+            (Some(5), Some(0), Some(0))
+        );
+        assert_eq!(discount(r#"{"discount":{"couponId":"c"}}"#), None);
         assert_eq!(said.seats, Seats::Each(vec![(2, 9)]));
         assert_eq!(Said::read(Some(br#"{"seats":{"count":5,"price":7}}"#)).unwrap().seats, Seats::Block(5, 7));
         for bad in [&b"[]"[..], b"null", b"{", b"5", b"\xff"] {

@@ -14,6 +14,8 @@ impl Scene<'_, '_, '_> {
             "expire" => self.expire(said),
             "settled" => self.settled(said),
             "refunded" => self.refunded(said),
+            "coupon-used" | "coupon-refused" => self.coupon(kind == "coupon-used", said),
+            "sweep" => self.sweep(&said.schedule_id.id().unwrap_or_default()),
             "cancel-next" => {
                 let step = said.step.int().and_then(|step| u64::try_from(step).ok()).unwrap_or(u64::MAX);
                 self.cancel_step(&said.schedule_id.id().unwrap_or_default(), step);
@@ -77,7 +79,7 @@ impl Scene<'_, '_, '_> {
         };
         let is_debited = said.result.text() == "DEBITED";
         // A wallet that has refused may have been asked again by an operator.
-        if !(payment.paid == Paid::Pending || payment.paid == Paid::Nothing && is_debited) {
+        if !(payment.paid == Paid::Pending || (payment.paid == Paid::Nothing && is_debited)) {
             return;
         }
         let is_second_thought = payment.paid == Paid::Nothing;
@@ -99,6 +101,62 @@ impl Scene<'_, '_, '_> {
         } else {
             // Nothing is left to be paid for.
             self.expect_refund(&payment_id, Some(amount));
+        }
+    }
+
+    /// A coupon was asked what it takes off, and says so.
+    fn coupon(&mut self, is_used: bool, said: &Said<'_>) {
+        let payment_id = said.payment_id.id().unwrap_or_default();
+        let Some(payment) = self.book.payments.get_mut(&*payment_id) else {
+            self.breach(
+                Invariant::NoGap,
+                format!("a coupon of {payment_id:?}, which nobody asked for, and not among the dead letters"),
+            );
+            return;
+        };
+        if payment.paid != Paid::Discounting {
+            return;
+        }
+        let (serial, offered) = (payment.serial, payment.amount);
+        let booking = self.book.bookings.get(&serial);
+        let is_current =
+            booking.is_some_and(|b| b.state == State::Paying && b.payment.as_deref() == Some(&*payment_id));
+        let owed = booking.zip(said.discount.int()).and_then(|(booking, off)| booking.price.checked_sub(off));
+        let is_over = booking.is_some_and(|booking| self.book.now_ms >= booking.expires_ms);
+        let goes_on = is_used && is_current && owed == Some(offered);
+        payment.paid = if goes_on { Paid::Pending } else { Paid::Nothing };
+        let is_asked = self.desk.money.debits.get(&*payment_id).is_some_and(|debit| debit.is_explained);
+        match (goes_on, is_asked) {
+            (true, true) => self.count(Invariant::PaidOnce, "payments with a coupon"),
+            (true, false) => {
+                self.breach(Invariant::PaidOnce, format!("{payment_id} is owed {offered} KRW, and no wallet was asked"))
+            }
+            (false, true) => self.breach(
+                Invariant::PaidOnce,
+                format!("{payment_id} was asked of a wallet, and its coupon does not make it {offered} KRW"),
+            ),
+            (false, false) => {}
+        }
+        match (goes_on, is_current, is_over) {
+            (false, true, true) => self.run_out(serial),
+            (false, true, false) => self.book.shift(serial, State::Held),
+            _ => {}
+        }
+    }
+
+    /// Holds are looked after: one whose deadline has come may be ended, and the facts say which were.
+    fn sweep(&mut self, schedule: &str) {
+        let now_ms = self.book.now_ms;
+        let Some(house) = self.book.schedules.get(schedule) else { return };
+        let is_ended = |serial: &u64| {
+            let fact = self.desk.facts.expired.get(&(self.book.place, *serial));
+            let booking = self.book.bookings.get(serial);
+            fact.is_some_and(|fact| fact.expired_ms == now_ms)
+                && booking.is_some_and(|booking| booking.state == State::Held && now_ms >= booking.expires_ms)
+        };
+        let ended: Vec<u64> = house.taken.values().copied().filter(is_ended).collect();
+        for serial in ended {
+            self.run_out(serial);
         }
     }
 
@@ -150,7 +208,8 @@ impl Scene<'_, '_, '_> {
             );
             return;
         };
-        if payment.paid != Paid::Returning {
+        // A refund may be refused, and the money is still owed then.
+        if payment.paid != Paid::Returning || said.result.text() == "REFUSED" {
             return;
         }
         payment.paid = Paid::Returned;

@@ -53,6 +53,8 @@ pub(super) struct Booking {
 /// How far a payment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::commands::audit) enum Paid {
+    /// Its coupon is asked what it takes off.
+    Discounting,
     /// The wallet decides.
     Pending,
     /// A seat was confirmed by it.
@@ -69,7 +71,7 @@ pub(in crate::commands::audit) enum Paid {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Payment {
     pub(super) serial: u64,
-    /// KRW.
+    /// What was offered, and is owed if it is taken, in KRW.
     pub(super) amount: i64,
     pub(super) paid: Paid,
 }

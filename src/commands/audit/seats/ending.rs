@@ -9,7 +9,7 @@ use crate::commands::audit::reader::Entry;
 use crate::commands::audit::said::Said;
 use crate::commands::audit::wallets::{Fate, Money};
 use hdrhistogram::Histogram;
-use holdfast_topologies::payment;
+use holdfast_topologies::{coupon, payment};
 use rustc_hash::FxHashMap;
 
 /// An answer of a wallet.
@@ -32,6 +32,8 @@ pub(in crate::commands::audit) struct Ending {
     settled: FxHashMap<String, Answer>,
     /// By refund id.
     refunded: FxHashMap<String, Answer>,
+    /// By payment id: what coupons take off.
+    coupons: FxHashMap<String, Answer>,
     paid: FxHashMap<String, Paid>,
     /// How long after its deadline each hold ended, in ms.
     lateness_ms: Histogram<u64>,
@@ -48,6 +50,7 @@ impl Ending {
         Self {
             settled: FxHashMap::default(),
             refunded: FxHashMap::default(),
+            coupons: FxHashMap::default(),
             paid: FxHashMap::default(),
             lateness_ms: Histogram::new_with_bounds(1, 1_000_000_000, 3).expect("the bounds are constant and in order"),
             hold_ms: None,
@@ -58,23 +61,29 @@ impl Ending {
 
     /// Notes an answer of a wallet, decided or not.
     pub(super) fn answer(&mut self, said: &Said<'_>, entry: &Entry<'_>, is_decided: bool, findings: &mut Findings) {
-        let (answers, id) = match said.kind.text() {
-            "settled" => (&mut self.settled, said.payment_id.id()),
-            "refunded" => (&mut self.refunded, said.refund_id.id()),
+        let kind = said.kind.text();
+        let (answers, id, author, amount) = match kind {
+            "settled" => (&mut self.settled, said.payment_id.id(), payment::NAME, said.amount.int()),
+            "refunded" => (&mut self.refunded, said.refund_id.id(), payment::NAME, said.amount.int()),
+            "coupon-used" => (&mut self.coupons, said.payment_id.id(), coupon::NAME, said.discount.int()),
+            "coupon-refused" => (&mut self.coupons, said.payment_id.id(), coupon::NAME, None),
             _ => return,
         };
         // A copy is no second answer.
-        let (Some(id), true) = (id, entry.heads.is_by(payment::NAME)) else { return };
+        let (Some(id), true) = (id, entry.heads.is_by(author)) else { return };
         let answer = Answer {
             result: said.result.text().to_owned(),
-            amount: said.amount.int(),
+            amount,
             balance_after: said.balance_after.int(),
             at: entry.to_string(),
             is_firm: entry.is_firm,
             is_decided,
             is_met: false,
         };
-        if let Some(first) = answers.get(&*id) {
+        // A refund that was refused may be paid when an operator puts it back: that is the one answer after another.
+        let is_second =
+            |first: &&Answer| !(kind == "refunded" && first.result == "REFUSED" && answer.result == "REFUNDED");
+        if let Some(first) = answers.get(&*id).filter(is_second) {
             findings.breach(Invariant::OneOutcome, entry, format!("{id} was answered at {} already", first.at));
         } else {
             answers.insert(id.into_owned(), answer);
@@ -106,6 +115,7 @@ impl Ending {
                 findings.count(Invariant::NotLate, "open holds that are not overdue", 1);
             }
         }
+        self.in_flight += book.payments.values().filter(|payment| payment.paid == Paid::Discounting).count() as u64;
         self.paid.extend(book.payments.into_iter().map(|(id, payment)| (String::from(&*id), payment.paid)));
     }
 
@@ -143,6 +153,44 @@ impl Ending {
         }
         if let Some((least, most)) = self.hold_ms {
             findings.note(Invariant::NotEarly, format!("seats were held for {least} to {most} ms"));
+        }
+    }
+
+    /// A payment has asked for a coupon at `at`; by the log that takes off so many KRW, or nothing as it cannot be used.
+    pub(in crate::commands::audit) fn wish(
+        &mut self,
+        payment_id: &str,
+        off: Option<i64>,
+        at: &Entry<'_>,
+        findings: &mut Findings,
+    ) {
+        match self.coupons.get_mut(payment_id) {
+            None => {
+                findings.breach(Invariant::NoGap, at, format!("{payment_id} asked for a coupon, and was not answered"))
+            }
+            Some(answer) => {
+                answer.is_met = true;
+                if answer.amount == off {
+                    findings.count(Invariant::Agreement, "discounts of payments", 1);
+                } else {
+                    let what = format!(
+                        "{payment_id} is told that its coupon takes off {:?} KRW, by the log {off:?}",
+                        answer.amount
+                    );
+                    findings.breach(Invariant::Agreement, &answer.at, what);
+                }
+            }
+        }
+    }
+
+    /// All coupons are decided.
+    pub(in crate::commands::audit) fn wishes(&self, findings: &mut Findings) {
+        for (id, answer) in self.coupons.iter().filter(|(_, answer)| answer.is_firm && !answer.is_met) {
+            findings.breach(
+                Invariant::OneOutcome,
+                &answer.at,
+                format!("an answer of a coupon that {id} did not ask for"),
+            );
         }
     }
 
@@ -240,10 +288,16 @@ impl Ending {
                 );
             }
             match refund.fate {
-                // What was given up is owed still, and comes when an operator puts it back.
-                Fate::Undecided | Fate::GivenUp => self.in_flight += 1,
+                Fate::Undecided => self.in_flight += 1,
+                // It is owed still, and comes when an operator puts it back. He who waits for it may have been told so.
+                Fate::GivenUp => {
+                    self.in_flight += 1;
+                    if let Some(answer) = self.refunded.get_mut(id) {
+                        answer.is_met = true;
+                    }
+                }
                 Fate::Posted(..) => match self.refunded.get_mut(id) {
-                    Some(answer) if answer.amount == Some(refund.amount) => {
+                    Some(answer) if answer.amount == Some(refund.amount) && answer.result != "REFUSED" => {
                         answer.is_met = true;
                         self.in_flight += u64::from(!answer.is_decided);
                         findings.count(Invariant::PaidOnce, "refunds paid", 1);
@@ -266,13 +320,20 @@ impl Ending {
                     None => {}
                 },
                 Fate::Insufficient | Fate::Refused if refund.is_explained => {
+                    if let Some(answer) = self.refunded.get_mut(id) {
+                        answer.is_met = true;
+                    }
                     findings.breach(
                         Invariant::PaidOnce,
                         &refund.at,
                         format!("{id} was refused: {} KRW are owed", refund.amount),
                     );
                 }
-                Fate::Insufficient | Fate::Refused => {}
+                Fate::Insufficient | Fate::Refused => {
+                    if let Some(answer) = self.refunded.get_mut(id) {
+                        answer.is_met = true;
+                    }
+                }
             }
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn decide(
             if is_buried {
                 findings.count(Invariant::NoGap, "records buried", 1);
                 if let (Some(said), Some(letter)) = (said, buried.get(&entry.offset))
-                    && letter.is_given_up()
+                    && letter.is_given_up
                 {
                     give_up(&mut known, &said, entry, state, findings)?;
                 }
@@ -146,6 +146,9 @@ fn wish(said: &Said<'_>) -> impl std::hash::Hash {
     )
 }
 
+/// What has no outcome of its own: the state tells whether it has been here.
+const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
+
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
 fn give_up(
     known: &mut Known,
@@ -154,7 +157,7 @@ fn give_up(
     state: Option<&Rebuilt>,
     findings: &mut Findings,
 ) -> Result<(), RunError> {
-    if matches!(said.kind.text(), "expire" | "settled" | "refunded" | "cancel-next") {
+    if ANSWERS.contains(&said.kind.text()) {
         return Ok(());
     }
     let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
@@ -188,10 +191,11 @@ impl Scene<'_, '_, '_> {
         let kind = said.kind.text();
         let home = match kind {
             "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), self.cut.places)),
-            "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" => {
+            "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
                 said.schedule_id.id().map(|id| place_of(id.as_bytes(), self.cut.places))
             }
-            "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" => {
+            "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
+            | "coupon-refused" => {
                 let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
                 // What cannot exist can be said so anywhere.
                 named.map(|place| place.filter(|place| *place < self.cut.places).unwrap_or(self.book.place))

@@ -30,10 +30,12 @@ impl Scene<'_, '_, '_> {
         let now_ms = self.book.now_ms;
         let is_in_time = now_ms < booking.expires_ms;
         let debit = self.desk.money.debits.get_mut(&payment_id).filter(|debit| debit.reservation == wanted);
-        let Some(debit) = debit else {
+        // With a coupon the wallet is asked once it is known what that takes off.
+        let has_coupon = said.coupon_id != Field::Absent;
+        if debit.is_none() && !(has_coupon && told.is_done()) {
             let is_cancelled =
                 self.book.schedules.get(&booking.schedule).is_some_and(|house| house.cancelling.is_some());
-            let is_owed = offered == Some(booking.price) && said.coupon_id == Field::Absent;
+            let is_owed = offered == Some(booking.price) && !has_coupon;
             let must_be = booking.state == State::Held && is_in_time && is_owed && !is_cancelled;
             let expires_ms = booking.expires_ms;
             let it = name((self.book.place, serial));
@@ -65,9 +67,11 @@ impl Scene<'_, '_, '_> {
                 _ => {}
             }
             return;
-        };
-        debit.is_explained = true;
-        let (price, discount, amount) = (debit.price, debit.discount, debit.amount);
+        }
+        let asked = debit.map(|debit| {
+            debit.is_explained = true;
+            (debit.price, debit.discount, debit.amount)
+        });
         self.agree(id, told, true);
         let it = name((self.book.place, serial));
         if !is_in_time {
@@ -82,7 +86,9 @@ impl Scene<'_, '_, '_> {
             let state = booking.state.as_str();
             self.breach(Invariant::PaidOnce, format!("{payment_id} was asked of a wallet, and {it} is {state}"));
         }
-        if price != booking.price || price.checked_sub(discount) != Some(amount) || offered != Some(amount) {
+        if let Some((price, discount, amount)) = asked
+            && (price != booking.price || price.checked_sub(discount) != Some(amount) || offered != Some(amount))
+        {
             let owed = booking.price;
             self.breach(
                 Invariant::PaidOnce,
@@ -90,7 +96,9 @@ impl Scene<'_, '_, '_> {
             );
         }
         let payment_id: Rc<str> = payment_id.into();
-        self.book.payments.insert(Rc::clone(&payment_id), Payment { serial, amount, paid: Paid::Pending });
+        let paid = if has_coupon { Paid::Discounting } else { Paid::Pending };
+        let amount = asked.map_or_else(|| offered.unwrap_or_default(), |(_, _, amount)| amount);
+        self.book.payments.insert(Rc::clone(&payment_id), Payment { serial, amount, paid });
         if booking.state == State::Held
             && let Some(booking) = self.book.bookings.get_mut(&serial)
         {

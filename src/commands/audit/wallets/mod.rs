@@ -145,7 +145,7 @@ impl Money {
                 if entry.offset < decided {
                     findings.count(Invariant::NoGap, "records buried", 1);
                 }
-                if letter.is_given_up() {
+                if letter.is_given_up {
                     money.give_up(&mut here, entry);
                 }
                 Ok(())
@@ -364,7 +364,7 @@ fn asked(said: &Said<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
         reservation: said.reservation_id.id()?.into_owned(),
         user: user.to_owned(),
         price: said.price.int()?,
-        discount: said.discount.as_ref().map_or(Some(0), |(_, won)| won.int())?,
+        discount: said.discount.int()?,
         amount: said.amount.int()?,
         fate: Fate::Undecided,
         at: entry.to_string(),

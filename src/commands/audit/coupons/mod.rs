@@ -1,5 +1,7 @@
 //! Coupons: each request of `coupon-issue-requests` decided a second time, first come first served, and compared with its outcome.
 
+mod commands;
+
 use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
@@ -9,13 +11,16 @@ use super::letters::{self, Letters};
 use super::notices::Notices;
 use super::reader::{Entry, Reader};
 use super::rebuilt::Rebuilt;
+use super::redemptions::{Redemptions, Terms};
 use super::said::{Field, Said};
+use super::seats::Ending;
 use super::times::Times;
 use crate::worker::RunError;
+use commands::command_wish;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::coupon::row::PolicyRow;
-use holdfast_topologies::coupon::{self, COMMANDS, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
+use holdfast_topologies::coupon::{self, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
@@ -43,6 +48,7 @@ struct Policy {
     wanted: i64,
     /// More or fewer than there were at first: who came when there was none is not asked again.
     is_adjusted: bool,
+    terms: Terms,
 }
 
 impl Policy {
@@ -60,6 +66,7 @@ struct Sale<'a> {
     wanted: FxHashMap<u128, bool>,
     known: Known,
     commands: Known,
+    redemptions: Redemptions,
     /// By id and by whether it supersedes another.
     outcomes: FxHashMap<u128, Outcome>,
     state: Option<&'a Rebuilt>,
@@ -69,6 +76,9 @@ struct Sale<'a> {
 pub(super) struct Desk<'a> {
     pub(super) copies: &'a mut Copies,
     pub(super) notices: &'a mut Notices,
+    /// What payments were told about their coupons.
+    pub(super) ending: &'a mut Ending,
+    /// All coupons that were given out.
     pub(super) coupons: FxHashSet<u128>,
 }
 
@@ -89,6 +99,7 @@ pub(super) fn decide(
             wanted: FxHashMap::default(),
             known: Known::default(),
             commands: Known::default(),
+            redemptions: Redemptions::default(),
             outcomes: FxHashMap::default(),
             state: states.get(&(coupon::NAME.to_owned(), place)),
         };
@@ -111,7 +122,7 @@ pub(super) fn decide(
             if let Some(letter) = letters::meet(&mut buried, entry, findings) {
                 findings.count(Invariant::NoGap, "records buried", 1);
                 if let Some(said) = said {
-                    sale.buried(&said, entry, letter.is_given_up(), findings);
+                    sale.buried(&said, entry, letter.is_given_up, findings);
                 }
                 return Ok(());
             }
@@ -223,6 +234,10 @@ impl Sale<'_> {
     ) -> Result<Option<()>, RunError> {
         match said.kind.text() {
             "" if said.kind == Field::Absent => {}
+            "use-coupon" if said.reply_place != Field::Absent => {
+                return Ok(self.redeem(said, entry, cut, desk, findings));
+            }
+            "return-coupon" => return Ok(self.give_back(said, entry, cut, desk, findings)),
             "create-policy" | "adjust-stock" | "use-coupon" => return self.command(said, entry, cut, desk, findings),
             _ => return Ok(None),
         }
@@ -270,6 +285,7 @@ impl Sale<'_> {
             match &told.coupon {
                 Some(coupon) if desk.coupons.insert(print(&**coupon)) => {
                     findings.count(Invariant::Stock, "coupons", 1);
+                    self.redemptions.give(coupon, &user);
                     desk.notices.expect("COUPON_ISSUED", coupon, entry, self.now_ms, cut, findings);
                 }
                 Some(coupon) => findings.breach(Invariant::Stock, at(), format!("{coupon} was given out before")),
@@ -315,57 +331,6 @@ impl Sale<'_> {
         }
     }
 
-    fn command(
-        &mut self,
-        said: &Said<'_>,
-        entry: &Entry<'_>,
-        cut: &Cut,
-        desk: &mut Desk<'_>,
-        findings: &mut Findings,
-    ) -> Result<Option<()>, RunError> {
-        let kind = said.kind.text();
-        let policy = match kind {
-            "use-coupon" => said.coupon_id.id().map(|coupon| policy_of_coupon(&coupon, cut.places)),
-            _ => said.policy_id.id().map(|policy| Some(policy.into_owned())),
-        };
-        let Some(policy) = policy else { return Ok(None) };
-        if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
-            desk.copies.must_have(entry);
-            return Ok(Some(()));
-        }
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
-        let seen = self.commands.see(&id, command_wish(said), entry.heads.origin.is_redriven());
-        known::retried(seen, &id, entry, findings);
-        if !matches!(seen, Seen::New | Seen::Again) {
-            findings.count(Invariant::NoGap, "records known already", 1);
-            return Ok(Some(()));
-        }
-        findings.count(Invariant::NoGap, "records decided", 1);
-        let row = self.state.map(|state| state.get(&COMMANDS, &id)).transpose()?;
-        if let Some(None) = row {
-            findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome"));
-        }
-        let is_refused = row.flatten().is_some_and(|row| row.refused.is_some());
-        let Some(policy) = policy.filter(|_| !is_refused) else { return Ok(Some(())) };
-        match kind {
-            "create-policy" => {
-                let total = said.total_quantity.int().unwrap_or(0);
-                let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
-                self.policies.entry(policy).or_insert(Policy { total, starts_ms, ends_ms, ..Policy::default() });
-            }
-            "adjust-stock" => {
-                if let (Some(policy), Some(by)) = (self.policies.get_mut(&policy), said.by.int())
-                    && let Some(total) = policy.total.checked_add(by).filter(|total| *total >= policy.issued)
-                {
-                    policy.total = total;
-                    policy.is_adjusted = true;
-                }
-            }
-            _ => {}
-        }
-        Ok(Some(()))
-    }
-
     /// The place is done.
     fn close(self, findings: &mut Findings) -> Result<(), RunError> {
         for outcome in self.outcomes.values().filter(|outcome| outcome.is_firm) {
@@ -396,22 +361,4 @@ impl Sale<'_> {
             }
         })
     }
-}
-
-/// What a command wants, as far as two commands of one id must not differ in it.
-fn command_wish(said: &Said<'_>) -> impl std::hash::Hash {
-    let id = |field: &Field<'_>| field.id().map(std::borrow::Cow::into_owned);
-    (
-        said.kind.text().to_owned(),
-        [&said.policy_id, &said.coupon_id, &said.user_id, &said.order_id].map(id),
-        [said.total_quantity.int(), said.by.int()],
-    )
-}
-
-/// The policy in the id of a coupon, `cpn_<place>_<policy>_<number>`, if its place is the policy's: any other id was made up.
-fn policy_of_coupon(coupon: &str, places: u32) -> Option<String> {
-    let (place, rest) = coupon.strip_prefix("cpn_")?.split_once('_')?;
-    let (policy, number) = rest.rsplit_once('_')?;
-    number.parse::<u64>().ok()?;
-    (place.parse() == Ok(place_of(key_of(policy).as_bytes(), places))).then(|| policy.to_owned())
 }
