@@ -8,6 +8,8 @@ use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use holdfast_ports::log::{Appender, Log};
 use holdfast_ports::place::place_of;
+use holdfast_ports::store::{StoreId, Stores, TaskId};
+use holdfast_state::{RocksStores, StateConfig};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -27,14 +29,18 @@ fn ask(appender: &dyn Appender, value: &Value) -> i64 {
     append(appender, SEATS, home(), Some(SCHEDULE.as_bytes()), Some(value.to_string().as_bytes())).offset
 }
 
-/// Holds of so many users, from `first` on, each on the seat of his number; every second pays, and everybody wants the first's seat as well.
+/// Holds of so many users, from `first` on, each on the seat of his number, each sent twice; every second pays, and everybody wants the first's seat as well.
+/// And something that nobody can read.
 fn storm(appender: &dyn Appender, first: u64, users: u64) -> Vec<String> {
+    append(appender, SEATS, home(), None, Some(b"garbage"));
     let mut held = Vec::new();
     for n in first..first + users {
         let user = (1000 + n).to_string();
         let hold = |id: &str, seat: u64| json!({"type": "hold", "requestId": format!("{id}-{n}"), "userId": user, "scheduleId": SCHEDULE, "seatNo": seat});
         let id = format!("res_{}_{}", home(), ask(appender, &hold("hold", n)));
         ask(appender, &hold("also", first));
+        // Once more, as a client does who has heard nothing.
+        ask(appender, &hold("hold", n));
         if n % 2 == 0 {
             ask(
                 appender,
@@ -162,7 +168,7 @@ fn on_the_embedded_log() {
     forged(&setup);
 }
 
-/// Somebody changes a row in the changelog: the live store, the log and the code say otherwise.
+/// Somebody changes a row on the disk, and another one in the changelog.
 fn forged(setup: &Setup) {
     let log = topics::embedded(&setup.data);
     let changelog = "holdfast-payment-changelog";
@@ -170,15 +176,37 @@ fn forged(setup: &Setup) {
     let row = read_all(&*log, changelog).into_iter().rfind(|row| row.key.as_ref().unwrap()[0] == 16).unwrap();
     let mut value = row.value.unwrap();
     *value.last_mut().unwrap() ^= 1;
-    append(&*log.appender().unwrap(), changelog, row.partition, row.key.as_deref(), Some(&value));
-    drop(log);
-    let caught = said(setup, &["audit", "--format", "json"]);
-    assert_eq!(caught.code, 1, "{caught:?}");
-    let report = report(&caught);
-    for id in ["I-4", "I-18", "I-19"] {
-        assert_eq!(line(&report, id)["verdict"], "BREACHED", "{report}");
+    let key = row.key.unwrap();
+    {
+        let stores = RocksStores::open(StateConfig::new(setup.data.join("holdfast"))).unwrap();
+        let task = TaskId { topology: "payment".into(), place: row.partition };
+        let specs = holdfast_topologies::by_name("payment").unwrap().all_stores();
+        let mut store = stores.open(&task, &specs).unwrap();
+        let stands_at = store.changelog_next().unwrap();
+        store.put(StoreId(16), &key[1..], &value).unwrap();
+        store.commit(stands_at).unwrap();
+        store.flush().unwrap();
     }
-    assert!(line(&report, "I-18")["at"].as_str().unwrap().contains("store wallets"), "{report}");
+    let only = |log: std::sync::Arc<dyn Log>| {
+        drop(log);
+        let caught = said(setup, &["audit", "--format", "json"]);
+        assert_eq!(caught.code, 1, "{caught:?}");
+        report(&caught)
+    };
+    let disk = only(log);
+    assert_eq!(
+        (&line(&disk, "I-18")["verdict"], &disk["lines"][3]["verdict"]),
+        (&json!("BREACHED"), &json!("PROVED")),
+        "{disk}"
+    );
+    assert!(line(&disk, "I-18")["at"].as_str().unwrap().contains("store wallets"), "{disk}");
+
+    let log = topics::embedded(&setup.data);
+    append(&*log.appender().unwrap(), changelog, row.partition, Some(&key), Some(&value));
+    let books = only(log);
+    for id in ["I-4", "I-19"] {
+        assert_eq!(line(&books, id)["verdict"], "BREACHED", "{books}");
+    }
 }
 
 #[test]
