@@ -1,6 +1,6 @@
 //! The command line. The only file that prints.
 
-use crate::commands::{dlq, lag, load, replay, reset, state, topics, topologies};
+use crate::commands::{audit, dlq, lag, load, replay, reset, state, topics, topologies};
 use crate::config::{self, Settings, Sources};
 use crate::telemetry;
 use crate::worker::{self, Options, Role, RunError};
@@ -129,6 +129,12 @@ enum Verb {
     /// state with the changelog; the first difference of each place is shown. Exit code 0: identical; 1: different, or not everything could be compared. On
     /// Kafka it may run beside the workers; the embedded log is one process's, so the worker has to be stopped.
     Replay(replay::Wanted),
+    /// Decide everything a second time, by the rules alone, and prove that what was promised has been kept
+    ///
+    /// One verdict for each invariant: PROVED with what was counted, BREACHED with the first counter-example, NOT APPLICABLE with why. Exit code 0: nothing is
+    /// breached; 1: something is, or the log cannot be read. It reads up to ends taken once at the start, so on Kafka it may run beside the workers; the
+    /// embedded log is one process's, so the worker has to be stopped. docs/audit.md says what is proved from what.
+    Audit(audit::Wanted),
     /// Dead letters: records that could not be processed
     ///
     /// On Kafka beside the workers; the embedded log is one process's, so while a worker runs, ask it: GET /api/dlq, POST /api/dlq/redrive.
@@ -275,6 +281,7 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Topics { verb: TopicsVerb::Check } => topics::check(&settings, &mut print),
         Verb::State { verb: StateVerb::Inspect(inspect) } => state::inspect(&settings, &inspect),
         Verb::Replay(wanted) => replay::replay(&settings, &wanted, &mut print),
+        Verb::Audit(wanted) => audit::audit(&settings, &wanted, &mut print),
         Verb::Dlq { verb: DlqVerb::List(list) } => dlq::list(&settings, list),
         Verb::Dlq { verb: DlqVerb::Show { id } } => dlq::show(&settings, &id),
         Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
@@ -335,6 +342,8 @@ mod tests {
             "dlq redrive --all --class InvalidJson",
             "replay --topology coupon --from earliest",
             "replay --topology coupon --from earliest --place 0 --format json",
+            "audit",
+            "audit --only I-1,i-31 --settled --overdue-ms-max 500 --format json",
             "reset --sample",
         ] {
             Cli::try_parse_from(std::iter::once("stream-worker").chain(line.split(' '))).unwrap();
@@ -343,6 +352,7 @@ mod tests {
             "",
             "replay",
             "replay --topology coupon --from 7",
+            "audit --only I-99",
             "reset",
             "run --role boss",
             "load coupon-rush --rate 1 --concurrency 1",

@@ -153,6 +153,44 @@ fn a_file_holds_one_thing() {
     assert_none(&wrong_sizes(&tracked()));
 }
 
+// ---- the auditor ---------------------------------------------------------------------------------------------------------------------------
+
+/// Where decisions are made a second time.
+const AUDITOR: &str = "src/commands/audit/";
+
+/// What he must not know: with it he would ask the accused.
+const DECISIONS: &[&str] = &[
+    "coupon::decide",
+    "payment::decide",
+    "reservation::decide",
+    "payment::ledger::Account",
+    "::invariants",
+    "::processor",
+];
+
+fn borrowed_decisions(files: &[File]) -> Vec<String> {
+    let of_auditor = files.iter().filter(|file| file.path.starts_with(AUDITOR));
+    let names = |file: &File| {
+        DECISIONS
+            .iter()
+            .filter(|name| file.text.contains(**name))
+            .map(|name| format!("{}: {name}", file.path))
+            .collect::<Vec<_>>()
+    };
+    of_auditor.flat_map(names).collect()
+}
+
+#[test]
+fn the_auditor_decides_by_himself() {
+    let files = tracked();
+    assert!(files.iter().any(|file| file.path.starts_with(AUDITOR)), "the auditor has moved: say where to");
+    assert_none(&borrowed_decisions(&files));
+    assert_eq!(
+        borrowed_decisions(&[file("src/commands/audit/a.rs", "use holdfast_topologies::payment::decide;")]).len(),
+        1
+    );
+}
+
 // ---- words ----------------------------------------------------------------------------------------------------------------------------------
 
 /// A word, where it may stand (path prefixes), and what to do instead. Written in halves, so that this file obeys its own rules.

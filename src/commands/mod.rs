@@ -1,5 +1,6 @@
 //! The operator's verbs. Each makes a text; [`crate::cli`] prints it.
 
+pub mod audit;
 pub mod dlq;
 pub mod lag;
 pub mod load;

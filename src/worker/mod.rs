@@ -120,6 +120,17 @@ pub fn run(settings: &Settings, options: Options) -> Result<(), RunError> {
     outcome
 }
 
+/// `topologies` with the groups under which the settings want them shown.
+#[must_use]
+pub fn shown(settings: &Settings, mut topologies: Vec<Topology>) -> Vec<Topology> {
+    for topology in &mut topologies {
+        if **topology.name() == *coupon::NAME {
+            *topology = topology.shown_as(&settings.kafka_group_id);
+        }
+    }
+    topologies
+}
+
 async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError> {
     if options.role == Role::Api && settings.kafka.is_none() {
         return Err(ConfigError::new(
@@ -128,11 +139,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         )
         .into());
     }
-    for topology in &mut options.topologies {
-        if **topology.name() == *coupon::NAME {
-            *topology = topology.shown_as(&settings.kafka_group_id);
-        }
-    }
+    options.topologies = shown(settings, options.topologies);
     // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
     let mut listeners = Vec::new();
     for address in &settings.http_addr {

@@ -133,8 +133,8 @@ fn he_finds_each_kind_of_wrong() {
             books.outcomes[1] = (SUCCESS, won("r2", "second"));
         }),
         ("place 0 in the queue", |books| books.outcomes[0].1["remaining"] = json!(1)),
-        ("one notification for each coupon", |books| books.notifications.clear()),
-        ("one notification for each coupon", |books| books.notifications.push(books.notifications[0].clone())),
+        ("was asked for 0 times", |books| books.notifications.clear()),
+        ("was asked for 2 times", |books| books.notifications.push(books.notifications[0].clone())),
         ("is buried once", |books| books.letters.clear()),
         ("is buried once", |books| books.letters.push(4)),
         ("nothing else is buried", |books| books.letters.push(3)),

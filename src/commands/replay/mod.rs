@@ -24,6 +24,7 @@ mod place;
 mod report;
 mod rows;
 
+use super::topologies;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::reading;
@@ -31,11 +32,12 @@ use crate::worker::{self, RunError};
 use author::Author;
 use clap::{Args, ValueEnum};
 use found::Writings;
+use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{End, Log};
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Replay;
-use report::{Report, Verdict};
+use report::{PlaceReport, Report, Verdict};
 
 /// What to replay.
 #[derive(Debug, Args)]
@@ -90,11 +92,67 @@ pub fn replay(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str))
 }
 
 fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
-    let topology = holdfast_topologies::by_name(&wanted.topology)
+    // As the worker runs it: what a hold lasts is a setting.
+    let topology = topologies::chosen(settings, &[])?
+        .into_iter()
+        .find(|topology| **topology.name() == *wanted.topology)
         .ok_or_else(|| RunError::Failed(format!("there is no topology {:?}", wanted.topology)))?;
     let log = worker::open_log_for_reading(settings)?;
-    let places = places(&*log, topology.inbox())?;
-    let chosen: Vec<u32> = match wanted.place {
+    compare_in(&*log, &topology, &settings.app_id, wanted.place)
+}
+
+/// How it ended, for another verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Everything is the same: so many records, outputs and rows.
+    Same {
+        /// Decided again.
+        records: u64,
+        /// Compared.
+        outputs: u64,
+        /// Of state, compared.
+        rows: u64,
+    },
+    /// Something is not.
+    Different {
+        /// Where first.
+        at: String,
+        /// What was expected, what was found.
+        what: String,
+    },
+    /// Not everything could be decided again.
+    NotProven {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Decides all places of `topology` again.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Outcome, RunError> {
+    let report = compare_in(log, topology, app, None)?;
+    if let Some(difference) = report.places.iter().find_map(|place| place.difference.as_ref()) {
+        let said = |text: &Option<String>| text.as_deref().unwrap_or("nothing").to_owned();
+        let (expected, found) = (said(&difference.expected), said(&difference.found));
+        let at = match &difference.inbox {
+            Some(inbox) => format!("{} (decided by {inbox})", difference.at),
+            None => difference.at.clone(),
+        };
+        return Ok(Outcome::Different { at, what: format!("{}: expected {expected}, found {found}", difference.what) });
+    }
+    if let Some((place, begins)) = report.places.iter().find_map(|place| Some((place.place, place.inbox_begins?))) {
+        let inbox = topology.inbox();
+        return Ok(Outcome::NotProven { why: format!("{inbox}-{place} begins at offset {begins}") });
+    }
+    let sum = |of: fn(&PlaceReport) -> u64| report.places.iter().map(of).sum();
+    Ok(Outcome::Same { records: sum(|p| p.records), outputs: sum(|p| p.outputs), rows: sum(|p| p.rows) })
+}
+
+fn compare_in(log: &dyn Log, topology: &Topology, app: &str, place: Option<u32>) -> Result<Report, RunError> {
+    let places = places(log, topology.inbox())?;
+    let chosen: Vec<u32> = match place {
         None => (0..places).collect(),
         Some(place) if place < places => vec![place],
         Some(place) => return Err(RunError::Failed(format!("there is no place {place}: there are {places}, from 0"))),
@@ -102,11 +160,11 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
     let clock = SystemClock::new();
     let began_us = clock.monotonic_us();
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
-    let author = Author::of(&topology, places);
+    let author = Author::of(topology, places);
     let progress = ProgressBar::new(0).with_style(style());
-    let replay = Replay { topology: &topology, author: &author, app: &settings.app_id, places, progress: &progress };
+    let replay = Replay { topology, author: &author, app, places, progress: &progress };
 
-    let mut writings = Writings::of(&topology, places, &mut *fetcher)?;
+    let mut writings = Writings::of(topology, places, &mut *fetcher)?;
     let mut ends = Vec::new();
     for place in chosen {
         ends.push((place, reading::settled_end(&mut *fetcher, &replay.changelog(place))?));
@@ -114,7 +172,7 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
         progress.inc_length(u64::try_from(reading::end(&mut *fetcher, &inbox, End::Stable)?).unwrap_or(0));
     }
     progress.set_message("reading what was written");
-    writings.read(&author, &topology, &mut *fetcher)?;
+    writings.read(&author, topology, &mut *fetcher)?;
     let mut reports = Vec::new();
     for (place, end) in ends {
         progress.set_message(format!("place {place}"));

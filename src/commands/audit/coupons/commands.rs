@@ -1,0 +1,137 @@
+//! Commands of the shop and of customers: policies, stock, and coupons that are used.
+
+use super::{Desk, Policy, Sale, key_of};
+use crate::commands::audit::cut::Cut;
+use crate::commands::audit::findings::Findings;
+use crate::commands::audit::invariant::Invariant;
+use crate::commands::audit::known::{self, Seen};
+use crate::commands::audit::reader::Entry;
+use crate::commands::audit::redemptions::Terms;
+use crate::commands::audit::said::{Field, Said};
+use crate::worker::RunError;
+use holdfast_engine::ports::place::place_of;
+use holdfast_topologies::coupon::COMMANDS;
+
+impl Sale<'_> {
+    pub(super) fn command(
+        &mut self,
+        said: &Said<'_>,
+        entry: &Entry<'_>,
+        cut: &Cut,
+        desk: &mut Desk<'_>,
+        findings: &mut Findings,
+    ) -> Result<Option<()>, RunError> {
+        let kind = said.kind.text();
+        let policy = match kind {
+            "use-coupon" => said.coupon_id.id().map(|coupon| policy_of_coupon(&coupon, cut.places)),
+            _ => said.policy_id.id().map(|policy| Some(policy.into_owned())),
+        };
+        let Some(policy) = policy else { return Ok(None) };
+        if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
+            desk.copies.must_have(entry);
+            return Ok(Some(()));
+        }
+        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let seen = self.commands.see(&id, command_wish(said), entry.heads.origin.is_redriven());
+        known::retried(seen, &id, entry, findings);
+        if !matches!(seen, Seen::New | Seen::Again) {
+            findings.count(Invariant::NoGap, "records known already", 1);
+            return Ok(Some(()));
+        }
+        findings.count(Invariant::NoGap, "records decided", 1);
+        let row = self.state.map(|state| state.get(&COMMANDS, &id)).transpose()?;
+        if let Some(None) = row {
+            findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome"));
+        }
+        let is_refused = row.flatten().is_some_and(|row| row.refused.is_some());
+        let Some(policy) = policy.filter(|_| !is_refused) else { return Ok(Some(())) };
+        match kind {
+            "create-policy" => {
+                let total = said.total_quantity.int().unwrap_or(0);
+                let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
+                let new = Policy { total, starts_ms, ends_ms, terms: Terms::of(said), ..Policy::default() };
+                self.policies.entry(policy).or_insert(new);
+            }
+            "adjust-stock" => {
+                if let (Some(policy), Some(by)) = (self.policies.get_mut(&policy), said.by.int())
+                    && let Some(total) = policy.total.checked_add(by).filter(|total| *total >= policy.issued)
+                {
+                    policy.total = total;
+                    policy.is_adjusted = true;
+                }
+            }
+            _ => {
+                if let (Some(coupon), Some(user), Some(order)) =
+                    (said.coupon_id.id(), said.user_id.id(), said.order_id.id())
+                {
+                    self.redemptions.use_by_hand(&coupon, &user, &order);
+                }
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// A payment wants a coupon, and is told what that takes off.
+    pub(super) fn redeem(
+        &mut self,
+        said: &Said<'_>,
+        entry: &Entry<'_>,
+        cut: &Cut,
+        desk: &mut Desk<'_>,
+        findings: &mut Findings,
+    ) -> Option<()> {
+        let (coupon, user, payment) = (said.coupon_id.id()?, said.user_id.id()?, said.order_id.id()?);
+        let order = said.order_amount.int()?;
+        let policy = policy_of_coupon(&coupon, cut.places);
+        if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
+            desk.copies.must_have(entry);
+            return Some(());
+        }
+        let terms = policy.and_then(|policy| self.policies.get(&policy)).map(|policy| policy.terms).unwrap_or_default();
+        match self.redemptions.use_for(&payment, &coupon, &user, order, terms) {
+            None => findings.count(Invariant::NoGap, "records known already", 1),
+            Some(off) => {
+                findings.count(Invariant::NoGap, "records decided", 1);
+                desk.ending.wish(&payment, off, entry, findings);
+            }
+        }
+        Some(())
+    }
+
+    pub(super) fn give_back(
+        &mut self,
+        said: &Said<'_>,
+        entry: &Entry<'_>,
+        cut: &Cut,
+        desk: &mut Desk<'_>,
+        findings: &mut Findings,
+    ) -> Option<()> {
+        let (coupon, payment) = (said.coupon_id.id()?, said.order_id.id()?);
+        let policy = policy_of_coupon(&coupon, cut.places)?;
+        if place_of(key_of(&policy).as_bytes(), cut.places) != self.place {
+            desk.copies.must_have(entry);
+            return Some(());
+        }
+        findings.count(Invariant::NoGap, "records decided", 1);
+        self.redemptions.give_back(&payment);
+        Some(())
+    }
+}
+
+/// What a command wants, as far as two commands of one id must not differ in it.
+pub(super) fn command_wish(said: &Said<'_>) -> impl std::hash::Hash {
+    let id = |field: &Field<'_>| field.id().map(std::borrow::Cow::into_owned);
+    (
+        said.kind.text().to_owned(),
+        [&said.policy_id, &said.coupon_id, &said.user_id, &said.order_id].map(id),
+        [said.total_quantity.int(), said.by.int()],
+    )
+}
+
+/// The policy in the id of a coupon, `cpn_<place>_<policy>_<number>`, if its place is the policy's: any other id was made up.
+fn policy_of_coupon(coupon: &str, places: u32) -> Option<String> {
+    let (place, rest) = coupon.strip_prefix("cpn_")?.split_once('_')?;
+    let (policy, number) = rest.rsplit_once('_')?;
+    number.parse::<u64>().ok()?;
+    (place.parse() == Ok(place_of(key_of(policy).as_bytes(), places))).then(|| policy.to_owned())
+}

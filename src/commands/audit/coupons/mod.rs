@@ -1,0 +1,364 @@
+//! Coupons: each request of `coupon-issue-requests` decided a second time, first come first served, and compared with its outcome.
+
+mod commands;
+
+use super::copies::Copies;
+use super::cut::{Cut, States};
+use super::findings::Findings;
+use super::invariant::Invariant;
+use super::known::{self, Known, Seen, print};
+use super::letters::{self, Letters};
+use super::notices::Notices;
+use super::reader::{Entry, Reader};
+use super::rebuilt::Rebuilt;
+use super::redemptions::{Redemptions, Terms};
+use super::said::{Field, Said};
+use super::seats::Ending;
+use super::times::Times;
+use crate::worker::RunError;
+use commands::command_wish;
+use holdfast_engine::ports::place::place_of;
+use holdfast_engine::ports::record::TopicPartition;
+use holdfast_topologies::coupon::row::PolicyRow;
+use holdfast_topologies::coupon::{self, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+
+/// What was told about a request.
+#[derive(Debug)]
+struct Outcome {
+    id: u128,
+    status: Box<str>,
+    who: u128,
+    coupon: Option<Box<str>>,
+    remaining: Option<i64>,
+    topic: &'static str,
+    offset: i64,
+    is_firm: bool,
+    times: u32,
+}
+
+#[derive(Debug, Default)]
+struct Policy {
+    total: i64,
+    issued: i64,
+    starts_ms: Option<i64>,
+    ends_ms: Option<i64>,
+    /// Users who asked for one while it was open.
+    wanted: i64,
+    /// More or fewer than there were at first: who came when there was none is not asked again.
+    is_adjusted: bool,
+    terms: Terms,
+}
+
+impl Policy {
+    fn is_open(&self, now_ms: i64) -> bool {
+        self.starts_ms.is_none_or(|start| now_ms >= start) && self.ends_ms.is_none_or(|end| now_ms < end)
+    }
+}
+
+/// The sale of one place.
+struct Sale<'a> {
+    place: u32,
+    now_ms: i64,
+    policies: BTreeMap<String, Policy>,
+    /// Users and the policy each asked for, and whether he got one.
+    wanted: FxHashMap<u128, bool>,
+    known: Known,
+    commands: Known,
+    redemptions: Redemptions,
+    /// By id and by whether it supersedes another.
+    outcomes: FxHashMap<u128, Outcome>,
+    state: Option<&'a Rebuilt>,
+}
+
+/// What all sales share.
+pub(super) struct Desk<'a> {
+    pub(super) copies: &'a mut Copies,
+    pub(super) notices: &'a mut Notices,
+    /// What payments were told about their coupons.
+    pub(super) ending: &'a mut Ending,
+    /// All coupons that were given out.
+    pub(super) coupons: FxHashSet<u128>,
+}
+
+/// Decides the sale of every place.
+pub(super) fn decide(
+    reader: &mut Reader<'_>,
+    cut: &mut Cut,
+    states: &States,
+    letters: &mut Letters,
+    desk: &mut Desk<'_>,
+    findings: &mut Findings,
+) -> Result<(), RunError> {
+    for place in 0..cut.places {
+        let mut sale = Sale {
+            place,
+            now_ms: i64::MIN,
+            policies: BTreeMap::new(),
+            wanted: FxHashMap::default(),
+            known: Known::default(),
+            commands: Known::default(),
+            redemptions: Redemptions::default(),
+            outcomes: FxHashMap::default(),
+            state: states.get(&(coupon::NAME.to_owned(), place)),
+        };
+        for topic in [SUCCESS, FAILURES] {
+            reader.read(&TopicPartition::new(topic, place), cut, findings, &mut |entry, _, findings| {
+                sale.told(topic, entry, findings);
+                Ok(())
+            })?;
+        }
+        let inbox = TopicPartition::new(INBOX, place);
+        let mut buried = letters.take_of(&inbox);
+        let decided = cut.decided(&inbox);
+        reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
+            desk.copies.look(entry);
+            if entry.offset >= decided {
+                return Ok(());
+            }
+            sale.now_ms = sale.now_ms.max(entry.append_ms);
+            let said = Said::read(entry.value);
+            if let Some(letter) = letters::meet(&mut buried, entry, findings) {
+                findings.count(Invariant::NoGap, "records buried", 1);
+                if let Some(said) = said {
+                    sale.buried(&said, entry, letter.is_given_up, findings);
+                }
+                return Ok(());
+            }
+            match said.map(|said| sale.record(&said, entry, cut, desk, findings)).transpose()?.flatten() {
+                Some(()) => {}
+                None => findings.breach(
+                    Invariant::NoGap,
+                    entry,
+                    "it cannot be read, and is not among the dead letters: each such record is buried once",
+                ),
+            }
+            Ok(())
+        })?;
+        letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
+        sale.close(findings)?;
+    }
+    Ok(())
+}
+
+/// Under which policy a request is: the older shape calls it a coupon.
+fn policy_of<'s>(said: &'s Said<'_>) -> Option<std::borrow::Cow<'s, str>> {
+    said.policy_id.id().or_else(|| said.coupon_id.id())
+}
+
+fn key_of(policy: &str) -> String {
+    format!("coupon-{policy}")
+}
+
+impl Sale<'_> {
+    fn told(&mut self, topic: &'static str, entry: &Entry<'_>, findings: &mut Findings) {
+        let said = Said::read(entry.value);
+        let Some((said, id)) = said.as_ref().and_then(|said| Some((said, said.request_id.id()?))) else {
+            findings.breach(Invariant::OneOutcome, entry, "an outcome of nothing");
+            return;
+        };
+        Times::value(entry, said, findings);
+        let status = said.status.text();
+        if (status == "SUCCESS") != (topic == SUCCESS) {
+            findings.breach(Invariant::Agreement, entry, format!("{id} is {status:?}, which has another topic"));
+        }
+        let supersedes = said.supersedes != Field::Absent;
+        let new = Outcome {
+            id: print(&*id),
+            status: status.into(),
+            who: print((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
+            coupon: said.coupon_id.id().map(|coupon| (*coupon).into()),
+            remaining: said.remaining.int(),
+            topic,
+            offset: entry.offset,
+            is_firm: entry.is_firm,
+            times: 0,
+        };
+        let outcome = self.outcomes.entry(print((new.id, supersedes))).or_insert(new);
+        outcome.times += 1;
+        if outcome.times > 1 {
+            let (topic, offset) = (outcome.topic, outcome.offset);
+            let what = format!("{id} has one outcome: this is another than {topic}-{} offset {offset}", self.place);
+            findings.breach(Invariant::OneOutcome, entry, what);
+        }
+    }
+
+    /// A record that was buried.
+    fn buried(&mut self, said: &Said<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
+        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let (Some(policy), Some(user), Field::Absent) = (policy_of(said), said.user_id.id(), &said.kind) else {
+            if is_given_up {
+                self.commands.give_up(&id, command_wish(said));
+            }
+            return;
+        };
+        if is_given_up {
+            if self.known.give_up(&id, (&*policy, &*user)) {
+                match self.outcomes.remove(&print((print(&*id), false))) {
+                    Some(outcome) if &*outcome.status == "SYSTEM_ERROR" => {
+                        findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
+                    }
+                    Some(outcome) => {
+                        findings.breach(
+                            Invariant::Letters,
+                            entry,
+                            format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+                        );
+                    }
+                    None => {
+                        findings.breach(Invariant::OneOutcome, entry, format!("{id} has no outcome: it was given up"))
+                    }
+                }
+            }
+        } else if let Some(outcome) = self.outcomes.get(&print((print(&*id), false)))
+            && !self.known.has(&id)
+            && &*outcome.status != "SYSTEM_ERROR"
+        {
+            findings.breach(
+                Invariant::Letters,
+                entry,
+                format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+            );
+        }
+    }
+
+    /// A record that is not buried; `None` when it should be.
+    fn record(
+        &mut self,
+        said: &Said<'_>,
+        entry: &Entry<'_>,
+        cut: &Cut,
+        desk: &mut Desk<'_>,
+        findings: &mut Findings,
+    ) -> Result<Option<()>, RunError> {
+        match said.kind.text() {
+            "" if said.kind == Field::Absent => {}
+            "use-coupon" if said.reply_place != Field::Absent => {
+                return Ok(self.redeem(said, entry, cut, desk, findings));
+            }
+            "return-coupon" => return Ok(self.give_back(said, entry, cut, desk, findings)),
+            "create-policy" | "adjust-stock" | "use-coupon" => return self.command(said, entry, cut, desk, findings),
+            _ => return Ok(None),
+        }
+        let (Some(policy), Some(user)) = (policy_of(said), said.user_id.id()) else { return Ok(None) };
+        if place_of(key_of(&policy).as_bytes(), cut.places) != self.place {
+            desk.copies.must_have(entry);
+            return Ok(Some(()));
+        }
+        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let seen = self.known.see(&id, (&*policy, &*user), entry.heads.origin.is_redriven());
+        known::retried(seen, &id, entry, findings);
+        if !matches!(seen, Seen::New | Seen::Again) {
+            findings.count(Invariant::NoGap, "records known already", 1);
+            return Ok(Some(()));
+        }
+        findings.count(Invariant::NoGap, "records decided", 1);
+        let (status, left) = self.issue(&policy, &user);
+        let Some(told) = self.outcomes.remove(&print((print(&*id), seen == Seen::Again))) else {
+            let topic = if status == "SUCCESS" { SUCCESS } else { FAILURES };
+            if !cut.may_be_forgotten(topic, self.now_ms) {
+                findings.breach(
+                    Invariant::OneOutcome,
+                    entry,
+                    format!("{id} has no outcome: by the log it is {status}"),
+                );
+            }
+            return Ok(Some(()));
+        };
+        findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
+        let at = || format!("{}-{} offset {}", told.topic, self.place, told.offset);
+        if &*told.status != status || told.who != print((Some(&*policy), Some(&*user))) {
+            let what =
+                format!("{id} of {user} for {policy} was told {}, by the order of the log it is {status}", told.status);
+            findings.breach(Invariant::FirstCome, at(), what);
+        } else {
+            findings.count(Invariant::FirstCome, "requests decided again in order", 1);
+        }
+        if status == "SUCCESS" {
+            let rank = self.policies.get(&*policy).map_or(0, |policy| policy.issued - 1);
+            if told.remaining != left {
+                let what =
+                    format!("{policy}: place {rank} in the queue, {id}, left {left:?}, told are {:?}", told.remaining);
+                findings.breach(Invariant::Stock, at(), what);
+            }
+            match &told.coupon {
+                Some(coupon) if desk.coupons.insert(print(&**coupon)) => {
+                    findings.count(Invariant::Stock, "coupons", 1);
+                    self.redemptions.give(coupon, &user);
+                    desk.notices.expect("COUPON_ISSUED", coupon, entry, self.now_ms, cut, findings);
+                }
+                Some(coupon) => findings.breach(Invariant::Stock, at(), format!("{coupon} was given out before")),
+                None => findings.breach(Invariant::Stock, at(), format!("{id} got no coupon")),
+            }
+        }
+        if let Some(state) = self.state {
+            match state.get(&REQUESTS, &id)? {
+                Some(row) if row.outcome.status().as_str() == &*told.status => {
+                    findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
+                }
+                row => {
+                    let shown = row.map(|row| row.outcome.status().as_str());
+                    findings.breach(
+                        Invariant::Agreement,
+                        at(),
+                        format!("{id} was told {}, shown is {shown:?}", told.status),
+                    );
+                }
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Who comes first has one, as long as there are some; how many are left after it.
+    fn issue(&mut self, policy_id: &str, user: &str) -> (&'static str, Option<i64>) {
+        let Some(policy) = self.policies.get_mut(policy_id) else { return ("VALIDATION_FAILED", None) };
+        if user.trim().is_empty() || !policy.is_open(self.now_ms) {
+            return ("VALIDATION_FAILED", None);
+        }
+        let has_one = self.wanted.entry(print((policy_id, user))).or_insert_with(|| {
+            policy.wanted += 1;
+            false
+        });
+        if *has_one {
+            ("DUPLICATE_REQUEST", None)
+        } else if policy.issued >= policy.total {
+            ("OUT_OF_STOCK", None)
+        } else {
+            *has_one = true;
+            policy.issued += 1;
+            ("SUCCESS", Some(policy.total - policy.issued))
+        }
+    }
+
+    /// The place is done.
+    fn close(self, findings: &mut Findings) -> Result<(), RunError> {
+        for outcome in self.outcomes.values().filter(|outcome| outcome.is_firm) {
+            let at = format!("{}-{} offset {}", outcome.topic, self.place, outcome.offset);
+            findings.breach(
+                Invariant::OneOutcome,
+                at,
+                format!("no outcome without a request: told {} to nobody", outcome.status),
+            );
+        }
+        for (id, policy) in &self.policies {
+            let due = policy.total.min(policy.wanted);
+            if policy.issued > policy.total || (!policy.is_adjusted && policy.issued != due) {
+                let what =
+                    format!("{} of {} were given out, {} users asked", policy.issued, policy.total, policy.wanted);
+                findings.breach(Invariant::Stock, format!("policy {id}"), what);
+            } else {
+                findings.count(Invariant::Stock, "policies", 1);
+            }
+        }
+        let Some(state) = self.state else { return Ok(()) };
+        state.each(&POLICIES, &mut |id: String, row: PolicyRow| {
+            let own = self.policies.get(&id).map(|policy| (policy.total, policy.issued));
+            let kept = (row.total.cast_signed(), row.issued.cast_signed());
+            if own != Some(kept) {
+                let at = format!("{}, policy {id}", state.source());
+                findings.breach(Invariant::Stock, at, format!("total and issued are {kept:?}, by the log {own:?}"));
+            }
+        })
+    }
+}

@@ -1,0 +1,70 @@
+//! What has been found: for each invariant what was counted, the first thing against it, and why it may not apply.
+
+use super::invariant::Invariant;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// A counter-example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Topic, partition and offset, or the store and key.
+    pub at: String,
+    /// What is wrong there, with the ids.
+    pub what: String,
+}
+
+/// What is known of one invariant.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Finding {
+    /// What was looked at, in the order of first mention.
+    pub(super) counts: Vec<(&'static str, u64)>,
+    /// Worth knowing, whatever the verdict.
+    pub(super) notes: Vec<String>,
+    /// Why nothing can be said.
+    pub(super) not_applicable: Option<String>,
+    pub(super) first: Option<Breach>,
+    pub(super) breaches: u64,
+}
+
+/// The notebook of an audit.
+#[derive(Debug, Default)]
+pub struct Findings {
+    found: BTreeMap<Invariant, Finding>,
+}
+
+impl Findings {
+    fn of(&mut self, invariant: Invariant) -> &mut Finding {
+        self.found.entry(invariant).or_default()
+    }
+
+    /// `n` more of `what` were looked at and are right.
+    pub(super) fn count(&mut self, invariant: Invariant, what: &'static str, n: u64) {
+        let counts = &mut self.of(invariant).counts;
+        match counts.iter_mut().find(|(name, _)| *name == what) {
+            Some((_, count)) => *count += n,
+            None => counts.push((what, n)),
+        }
+    }
+
+    /// `what` at `at` is against `invariant`.
+    pub(super) fn breach(&mut self, invariant: Invariant, at: impl Display, what: impl Display) {
+        let finding = self.of(invariant);
+        finding.breaches += 1;
+        finding.first.get_or_insert_with(|| Breach { at: at.to_string(), what: what.to_string() });
+    }
+
+    /// Nothing can be said of `invariant`; the first reason stays.
+    pub(super) fn not_applicable(&mut self, invariant: Invariant, why: impl Display) {
+        self.of(invariant).not_applicable.get_or_insert_with(|| why.to_string());
+    }
+
+    /// Something that a reader of the verdict should know.
+    pub(super) fn note(&mut self, invariant: Invariant, note: impl Display) {
+        self.of(invariant).notes.push(note.to_string());
+    }
+
+    /// What is known of `invariant`.
+    pub(super) fn take(&mut self, invariant: Invariant) -> Finding {
+        self.found.remove(&invariant).unwrap_or_default()
+    }
+}

@@ -1,0 +1,334 @@
+//! `audit`: everything that was decided is decided a second time, by rules written down from the requirements alone, and compared with what was told, kept and
+//! paid. It reads, joins no group, and changes nothing; on Kafka it may run beside live workers.
+//!
+//! It is not a replay. A replay asks whether the same code comes to the same again; this asks whether that was right. So it knows topics, JSON and the
+//! rules, and nothing of how topologies decide; rows of theirs it reads only to compare.
+//!
+//! ```text
+//!   cut ─► changelogs ─► dead letters, notices, facts ─► wallets ─► seats ─► coupons ─► what must have come out ─► stores, shadows ─► verdicts
+//! ```
+//! | module | holds |
+//! |---|---|
+//! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
+//! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
+//! | [`said`] | what a value says |
+//! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
+//! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
+//! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
+
+mod copies;
+mod coupons;
+mod cut;
+pub mod findings;
+pub mod invariant;
+mod known;
+mod letters;
+mod notices;
+mod reader;
+mod rebuilt;
+mod redemptions;
+pub mod report;
+mod said;
+mod seats;
+mod shadows;
+mod stores;
+mod times;
+mod wallets;
+
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::reading;
+use crate::worker::{self, RunError, logs};
+use clap::{Args, ValueEnum};
+use copies::Copies;
+use cut::{Cut, States};
+use findings::Findings;
+use holdfast_engine::Topology;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::log::{Fetcher, Log};
+use holdfast_engine::ports::record::TopicPartition;
+use holdfast_state::{RocksStores, StateConfig};
+use indicatif::{ProgressBar, ProgressStyle};
+use invariant::Invariant;
+use letters::Letters;
+use notices::Notices;
+use reader::Reader;
+use rebuilt::Rebuilt;
+use report::{Report, Verdict};
+use seats::{Ending, Facts};
+use std::path::PathBuf;
+use times::Times;
+use wallets::Money;
+
+/// Beyond its deadline by more than this, a hold that stands still is forgotten, in ms.
+const OVERDUE_MS_MAX: i64 = 10_000;
+
+/// What to audit.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    /// These invariants only, comma-separated: I-1,I-3
+    #[arg(long, value_delimiter = ',', value_name = "INVARIANTS")]
+    only: Vec<Invariant>,
+    /// Nothing may be under way: what would be neither right nor wrong is a breach
+    #[arg(long)]
+    settled: bool,
+    /// How long after its deadline a hold may stand, at the time of the last record (I-7)
+    #[arg(long, default_value_t = OVERDUE_MS_MAX, value_name = "MS")]
+    overdue_ms_max: i64,
+    /// How to say the verdicts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How verdicts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// What is audited, and how strictly.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Prefix of changelogs: APP_ID.
+    pub app: String,
+    /// What runs there, with the groups under which positions are shown.
+    pub topologies: Vec<Topology>,
+    /// What is asked for, in order.
+    pub only: Vec<Invariant>,
+    /// Nothing may be under way.
+    pub is_settled: bool,
+    /// How long after its deadline a hold may stand, in ms.
+    pub overdue_ms_max: i64,
+    /// HOLD_MS, in ms: for holds whose deadline is not in the log any more.
+    pub hold_ms: i64,
+    /// Where stores may be: `<data>/<app>`.
+    pub app_dir: Option<PathBuf>,
+    /// Everything counts as decided: for a log without changelogs.
+    pub is_all_decided: bool,
+}
+
+/// Audits what the settings name. The verdicts go to `print` in any case.
+///
+/// # Errors
+/// When an invariant is breached, or the log cannot be read.
+pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
+    let topologies = crate::commands::topologies::chosen(settings, &[])?;
+    let log = worker::open_log_for_reading(settings)?;
+    let mut only = wanted.only.clone();
+    only.sort_unstable();
+    only.dedup();
+    let question = Question {
+        app: settings.app_id.clone(),
+        topologies: worker::shown(settings, topologies),
+        only: if only.is_empty() { Invariant::ALL.to_vec() } else { only },
+        is_settled: wanted.settled,
+        overdue_ms_max: wanted.overdue_ms_max,
+        // The reader bounds it, far below what an i64 holds.
+        hold_ms: settings.hold_ms.cast_signed(),
+        app_dir: Some(logs::app_dir(settings)),
+        is_all_decided: false,
+    };
+    let report = examine(&*log, &question)?;
+    match wanted.format {
+        Format::Text => print(&report.text()),
+        // Texts and numbers always encode.
+        Format::Json => print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default())),
+    }
+    match report.verdict {
+        Verdict::Breached => Err(RunError::Failed("what was promised has not been kept".to_owned())),
+        Verdict::Proved | Verdict::NotApplicable => Ok(String::new()),
+    }
+}
+
+/// Examines a log, and the stores if there are any.
+///
+/// # Errors
+/// When the log cannot be read, or what the audit keeps on disk meanwhile cannot be written.
+pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
+    let clock = SystemClock::new();
+    let began_us = clock.monotonic_us();
+    let mut findings = Findings::default();
+    let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
+    let shown = mirrored(log, question)?;
+    let disk = tempfile::tempdir().map_err(|e| RunError::Failed(format!("temporary directory: {e}")))?;
+    let stores = RocksStores::open(StateConfig::new(disk.path())).map_err(|e| RunError::Failed(e.to_string()))?;
+    let progress = ProgressBar::new(0).with_style(style());
+    progress.set_message("reading changelogs");
+    let mut rebuild = |fetcher: &mut dyn Fetcher, topology: &Topology, source: &TopicPartition, end| {
+        Rebuilt::read(fetcher, &stores, topology, source, end, &mut findings)
+    };
+    let (mut cut, states) =
+        Cut::take(log, &mut *fetcher, &question.topologies, &question.app, question.is_all_decided, &mut rebuild)?;
+    progress.set_length(cut.sources().map(|(_, span)| u64::try_from(span.end - span.begins).unwrap_or(0)).sum());
+    let mut reader = Reader {
+        fetcher: &mut *fetcher,
+        progress: &progress,
+        records: 0,
+        undecided: 0,
+        latest_ms: 0,
+        times: Times::default(),
+    };
+    let asks = |of: &[Invariant]| question.only.iter().any(|invariant| of.contains(invariant));
+    let mut in_flight = 0;
+    if question.only.iter().any(|invariant| !ON_STATE.contains(invariant)) {
+        in_flight = decide_again(&mut reader, &mut cut, &states, question, &mut findings)?;
+        positions(&cut, &shown, &mut findings);
+    }
+    let records = reader.records;
+    let took_us = clock.monotonic_us().saturating_sub(began_us);
+    if asks(&[Invariant::Rebuilt]) {
+        progress.set_message("comparing stores");
+        match &question.app_dir {
+            Some(dir) => stores::compare(dir, &states, &mut *fetcher, &mut findings)?,
+            None => findings.not_applicable(Invariant::Rebuilt, "there are no stores here"),
+        }
+    }
+    drop((states, stores));
+    if asks(&[Invariant::Replayed]) {
+        shadows::compare(log, question, &progress, &mut findings)?;
+    }
+    progress.finish_and_clear();
+    Ok(Report::new(&question.only, &mut findings, records, in_flight, took_us / 1_000))
+}
+
+/// What follows from states alone: no topic need be read for it.
+const ON_STATE: [Invariant; 3] = [Invariant::Rebuilt, Invariant::Replayed, Invariant::OneWriter];
+
+/// Reads all topics and decides everything again. Returns what is under way.
+fn decide_again(
+    reader: &mut Reader<'_>,
+    cut: &mut Cut,
+    states: &States,
+    question: &Question,
+    findings: &mut Findings,
+) -> Result<u64, RunError> {
+    use holdfast_topologies::{coupon, payment, reservation};
+    let mut copies = Copies::default();
+    let mut letters = Letters::read(reader, cut, &question.topologies, findings)?;
+    let mut notices = Notices::read(reader, cut, findings)?;
+    let mut ending = Ending::new(question.overdue_ms_max);
+    let heads = [(payment::INBOX, MONEY), (reservation::INBOX, MONEY), (coupon::INBOX, COUPONS)];
+    for (inbox, resting) in heads {
+        if let Some((source, begins)) = cut.beheaded(inbox) {
+            let why = format!("{source} begins at offset {begins}: what was decided rests on records that are gone");
+            for invariant in resting {
+                findings.not_applicable(*invariant, &why);
+            }
+        }
+    }
+    let is_whole = |cut: &Cut, inbox| cut.beheaded(inbox).is_none();
+    // Of seats and money one cannot be judged without the other.
+    let has_seats = is_whole(cut, payment::INBOX) && is_whole(cut, reservation::INBOX);
+    if has_seats {
+        let mut facts = Facts::read(reader, cut, findings)?;
+        let mut money = Money::decide(reader, cut, states, &mut letters, &mut copies, findings)?;
+        let mut desk = seats::Desk {
+            facts: &mut facts,
+            money: &mut money,
+            notices: &mut notices,
+            ending: &mut ending,
+            copies: &mut copies,
+            hold_ms: question.hold_ms,
+        };
+        seats::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
+        ending.settle(&mut facts, &money, cut, findings);
+        facts.leftover(findings);
+    }
+    let has_coupons = is_whole(cut, coupon::INBOX);
+    if has_coupons {
+        let mut desk = coupons::Desk {
+            copies: &mut copies,
+            notices: &mut notices,
+            ending: &mut ending,
+            coupons: Default::default(),
+        };
+        coupons::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
+    }
+    if has_seats && has_coupons {
+        ending.wishes(findings);
+        copies.settle(findings);
+        notices.leftover(findings);
+    }
+    if reader.times.steps_back > 0 {
+        let n = reader.times.steps_back;
+        findings.note(Invariant::Times, format!("append time stepped back {n} times, logical time did not"));
+    }
+    let in_flight = ending.in_flight + reader.undecided;
+    if question.is_settled && in_flight > 0 {
+        let (answers, records) = (ending.in_flight, reader.undecided);
+        let what =
+            format!("{records} records are not decided, {answers} answers are under way, and all should be settled");
+        findings.breach(Invariant::OneOutcome, "the cut", what);
+    }
+    Ok(in_flight)
+}
+
+/// What cannot be said when the beginning of seats or wallets is gone.
+const MONEY: &[Invariant] = &[
+    Invariant::OneOwner,
+    Invariant::Capacity,
+    Invariant::PaidOnce,
+    Invariant::Conservation,
+    Invariant::Statements,
+    Invariant::NotEarly,
+    Invariant::NotLate,
+    Invariant::Deadline,
+    Invariant::OneOutcome,
+    Invariant::Agreement,
+    Invariant::Retries,
+    Invariant::Notices,
+    Invariant::NoGap,
+];
+
+/// What cannot be said when the beginning of the coupons is gone.
+const COUPONS: &[Invariant] = &[
+    Invariant::OneOutcome,
+    Invariant::Agreement,
+    Invariant::Stock,
+    Invariant::FirstCome,
+    Invariant::Retries,
+    Invariant::Notices,
+    Invariant::NoGap,
+];
+
+type Shown = Vec<(TopicPartition, i64)>;
+
+/// What the groups show, before the cut is taken.
+fn mirrored(log: &dyn Log, question: &Question) -> Result<Shown, RunError> {
+    let mut shown = Shown::new();
+    for topology in &question.topologies {
+        for inbox in topology.sources() {
+            let partitions = log.partitions(inbox).map_err(|e| reading::failed(inbox, &e))?.unwrap_or(0);
+            let sources: Vec<_> = (0..partitions).map(|place| TopicPartition::new(inbox.clone(), place)).collect();
+            let positions =
+                log.mirrored(topology.group(), &sources).map_err(|e| reading::failed(topology.group(), &e))?;
+            shown.extend(sources.into_iter().zip(positions).filter_map(|(source, position)| Some((source, position?))));
+        }
+    }
+    Ok(shown)
+}
+
+/// I-25: no group shows more than is decided.
+fn positions(cut: &Cut, shown: &Shown, findings: &mut Findings) {
+    for (source, position) in shown {
+        let decided = cut.decided(source);
+        if *position > decided {
+            findings.breach(
+                Invariant::NoGap,
+                source,
+                format!("its group shows {position}, and it is decided up to {decided}"),
+            );
+        } else {
+            findings.count(Invariant::NoGap, "positions shown", 1);
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    // The template is constant; without it the plain one will do.
+    ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} records, {per_sec}, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

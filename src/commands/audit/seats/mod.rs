@@ -1,0 +1,245 @@
+//! Seats: `reservation.requests` decided a second time, in the order of the log and by append times, and compared with everything that was told.
+//!
+//! A hold lasts from the append time of its record to its deadline, which is the first moment after it. Whoever pays before has the seat, however late that
+//! is read; whoever pays at it or after has not, even if nobody has freed the seat yet. What is policy (limits for each user, extensions, discounts) is
+//! not decided here: of a hold that is granted or refused by policy the facts say which, and it is looked at whether it could be.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`facts`] | what was told: deadlines, expiries, confirmations, payments taken |
+//! | [`book`] | who has what |
+//! | [`commands`], [`paying`] | wishes of customers and of the shop |
+//! | [`answers`] | deadlines that come, and what wallets say |
+//! | [`rows`] | what is kept |
+//! | [`ending`] | what has to come out in the end |
+
+mod answers;
+mod book;
+mod commands;
+pub(super) mod ending;
+mod facts;
+mod paying;
+mod rows;
+
+pub(super) use ending::Ending;
+pub(super) use facts::Facts;
+
+use super::copies::Copies;
+use super::cut::{Cut, States};
+use super::findings::Findings;
+use super::invariant::Invariant;
+use super::known::{self, Known, Seen};
+use super::letters::{self, Letters};
+use super::notices::Notices;
+use super::reader::{Entry, Reader};
+use super::rebuilt::Rebuilt;
+use super::said::Said;
+use super::wallets::Money;
+use crate::worker::RunError;
+use book::Book;
+use holdfast_engine::ports::place::place_of;
+use holdfast_engine::ports::record::TopicPartition;
+use holdfast_topologies::reservation::{self, COMMANDS, INBOX};
+
+/// Everything that the records of a place are compared with.
+pub(super) struct Desk<'a> {
+    pub(super) facts: &'a mut Facts,
+    pub(super) money: &'a mut Money,
+    pub(super) notices: &'a mut Notices,
+    pub(super) ending: &'a mut Ending,
+    pub(super) copies: &'a mut Copies,
+    /// HOLD_MS, for a hold whose deadline is not in the log any more.
+    pub(super) hold_ms: i64,
+}
+
+/// What a command was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Told {
+    /// Code of the refusal; none = done.
+    refused: Option<&'static str>,
+    serial: Option<u64>,
+    /// Something is kept: without it nothing is known.
+    is_known: bool,
+}
+
+impl Told {
+    fn is_done(&self) -> bool {
+        self.is_known && self.refused.is_none()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.is_known && self.refused.is_some()
+    }
+}
+
+/// One record and its surroundings.
+struct Scene<'a, 'd, 'e> {
+    book: &'a mut Book,
+    desk: &'a mut Desk<'d>,
+    entry: &'a Entry<'e>,
+    cut: &'a Cut,
+    findings: &'a mut Findings,
+}
+
+/// Decides the seats of every place.
+pub(super) fn decide(
+    reader: &mut Reader<'_>,
+    cut: &mut Cut,
+    states: &States,
+    letters: &mut Letters,
+    desk: &mut Desk<'_>,
+    findings: &mut Findings,
+) -> Result<(), RunError> {
+    for place in 0..cut.places {
+        let inbox = TopicPartition::new(INBOX, place);
+        let state = states.get(&(reservation::NAME.to_owned(), place));
+        let mut buried = letters.take_of(&inbox);
+        let (mut book, mut known) = (Book::new(place), Known::default());
+        let decided = cut.decided(&inbox);
+        reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
+            desk.copies.look(entry);
+            let said = Said::read(entry.value);
+            let is_decided = entry.offset < decided;
+            let is_buried = letters::meet(&mut buried, entry, findings).is_some();
+            if let Some(said) = said.as_ref().filter(|_| !is_buried) {
+                desk.ending.answer(said, entry, is_decided, findings);
+            }
+            if !is_decided {
+                return Ok(());
+            }
+            book.now_ms = book.now_ms.max(entry.append_ms);
+            if is_buried {
+                findings.count(Invariant::NoGap, "records buried", 1);
+                if let (Some(said), Some(letter)) = (said, buried.get(&entry.offset))
+                    && letter.is_given_up
+                {
+                    give_up(&mut known, &said, entry, state, findings)?;
+                }
+                return Ok(());
+            }
+            let mut scene = Scene { book: &mut book, desk, entry, cut, findings };
+            match said.map(|said| scene.record(&said, &mut known, state)).transpose()?.flatten() {
+                Some(()) => {}
+                None => {
+                    findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters")
+                }
+            }
+            Ok(())
+        })?;
+        letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
+        if let Some(state) = state {
+            rows::compare(&book, state, findings)?;
+        }
+        desk.ending.close(book, reader.latest_ms, findings);
+    }
+    Ok(())
+}
+
+/// What a command wants, as far as two commands of one id must not differ in it.
+fn wish(said: &Said<'_>) -> impl std::hash::Hash {
+    let id = |field: &super::said::Field<'_>| field.id().map(std::borrow::Cow::into_owned);
+    (
+        said.kind.text().to_owned(),
+        [&said.user_id, &said.schedule_id, &said.seat_no, &said.reservation_id, &said.payment_id, &said.coupon_id]
+            .map(id),
+        said.amount.int(),
+    )
+}
+
+/// What has no outcome of its own: the state tells whether it has been here.
+const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
+
+/// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
+fn give_up(
+    known: &mut Known,
+    said: &Said<'_>,
+    entry: &Entry<'_>,
+    state: Option<&Rebuilt>,
+    findings: &mut Findings,
+) -> Result<(), RunError> {
+    if ANSWERS.contains(&said.kind.text()) {
+        return Ok(());
+    }
+    let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+    if known.give_up(&id, wish(said)) && !told(state, &id)?.is_known && state.is_some() {
+        findings.breach(Invariant::OneOutcome, entry, format!("{id} was given up, and has no outcome"));
+    }
+    Ok(())
+}
+
+fn told(state: Option<&Rebuilt>, id: &str) -> Result<Told, RunError> {
+    let Some(state) = state else { return Ok(Told::default()) };
+    let row = state.get(&COMMANDS, &id.to_owned())?;
+    Ok(row.map_or_else(Told::default, |row| Told {
+        refused: row.refused.map(reservation::refusal::Refusal::code),
+        serial: row.serial,
+        is_known: true,
+    }))
+}
+
+impl Scene<'_, '_, '_> {
+    fn breach(&mut self, invariant: Invariant, what: impl std::fmt::Display) {
+        self.findings.breach(invariant, self.entry, what);
+    }
+
+    fn count(&mut self, invariant: Invariant, what: &'static str) {
+        self.findings.count(invariant, what, 1);
+    }
+
+    /// One record that is not buried; `None` when it should have been.
+    fn record(&mut self, said: &Said<'_>, known: &mut Known, state: Option<&Rebuilt>) -> Result<Option<()>, RunError> {
+        let kind = said.kind.text();
+        let home = match kind {
+            "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), self.cut.places)),
+            "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
+                said.schedule_id.id().map(|id| place_of(id.as_bytes(), self.cut.places))
+            }
+            "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
+            | "coupon-refused" => {
+                let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
+                // What cannot exist can be said so anywhere.
+                named.map(|place| place.filter(|place| *place < self.cut.places).unwrap_or(self.book.place))
+            }
+            _ => None,
+        };
+        let Some(home) = home else { return Ok(None) };
+        if home != self.book.place {
+            self.desk.copies.must_have(self.entry);
+            return Ok(Some(()));
+        }
+        if self.answer(kind, said) {
+            self.count(Invariant::NoGap, "records decided");
+            return Ok(Some(()));
+        }
+        let id = said.identity().map_or_else(|| self.entry.entered(), |id| id.into_owned());
+        let seen = known.see(&id, wish(said), self.entry.heads.origin.is_redriven());
+        known::retried(seen, &id, self.entry, self.findings);
+        if !matches!(seen, Seen::New | Seen::Again) {
+            self.count(Invariant::NoGap, "records known already");
+            return Ok(Some(()));
+        }
+        let told = told(state, &id)?;
+        if told.is_known {
+            self.count(Invariant::OneOutcome, "seat commands with their outcome");
+        } else if state.is_some() {
+            self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));
+        }
+        self.command(kind, said, &id, &told);
+        self.count(Invariant::NoGap, "records decided");
+        Ok(Some(()))
+    }
+
+    /// What was told and what comes out here.
+    fn agree(&mut self, id: &str, told: &Told, is_done: bool) {
+        if !told.is_known {
+            return;
+        }
+        if told.is_done() == is_done {
+            self.count(Invariant::Agreement, "seat commands whose answer is the log's");
+        } else {
+            let was = told.refused.unwrap_or("done");
+            let is = if is_done { "done" } else { "refused" };
+            self.breach(Invariant::Agreement, format!("{id} was told {was}, and by the log it is {is}"));
+        }
+    }
+}

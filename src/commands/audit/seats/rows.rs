@@ -1,0 +1,79 @@
+//! I-2 and I-10: what is kept of seats, and shown to whoever asks, is what the log says.
+
+use super::book::Book;
+use super::facts::name;
+use crate::commands::audit::findings::Findings;
+use crate::commands::audit::invariant::Invariant;
+use crate::commands::audit::rebuilt::Rebuilt;
+use crate::worker::RunError;
+use holdfast_topologies::reservation::keys::SeatKey;
+use holdfast_topologies::reservation::row::{ReservationRow, ScheduleRow, TakenRow};
+use holdfast_topologies::reservation::{RESERVATIONS, SCHEDULES, TAKEN};
+
+/// Compares the book of a place with its state.
+pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> Result<(), RunError> {
+    let source = state.source();
+    let mut kept = 0;
+    state.each(&RESERVATIONS, &mut |serial: u64, row: ReservationRow| {
+        kept += 1;
+        let it = name((book.place, serial));
+        let shown = (row.state.as_str(), row.expires_ms, row.seat_no, &*row.user_id, &*row.schedule_id);
+        let own = book.bookings.get(&serial).map(|b| (b.state.as_str(), b.expires_ms, b.seat, &*b.user, &*b.schedule));
+        if own == Some(shown) {
+            findings.count(Invariant::Agreement, "reservations shown as the log has them", 1);
+        } else {
+            findings.breach(
+                Invariant::Agreement,
+                format!("{source}, {it}"),
+                format!("shown is {shown:?}, by the log {own:?}"),
+            );
+        }
+    })?;
+    if kept != book.bookings.len() {
+        let what = format!("{kept} reservations are kept, by the log there are {}", book.bookings.len());
+        findings.breach(Invariant::Agreement, source, what);
+    }
+    let mut schedules = 0;
+    state.each(&SCHEDULES, &mut |id: String, row: ScheduleRow| {
+        schedules += 1;
+        let at = format!("{source}, schedule {id}");
+        let shown = (row.capacity, row.held, row.reserved);
+        let own = book.schedules.get(&*id).map(|schedule| (schedule.capacity, schedule.held, schedule.sold));
+        if row.held.checked_add(row.reserved).is_none_or(|taken| taken > row.capacity) {
+            findings.breach(
+                Invariant::Capacity,
+                at,
+                format!("{} seats, {} held and {} sold", shown.0, shown.1, shown.2),
+            );
+        } else if own == Some(shown) {
+            findings.count(Invariant::Capacity, "schedules whose counts are the log's", 1);
+        } else {
+            findings.breach(Invariant::Capacity, at, format!("seats, held, sold are {shown:?}, by the log {own:?}"));
+        }
+    })?;
+    if schedules != book.schedules.len() {
+        let what = format!("{schedules} schedules are kept, by the log there are {}", book.schedules.len());
+        findings.breach(Invariant::Capacity, source, what);
+    }
+    let mut taken = 0;
+    state.each(&TAKEN, &mut |key: SeatKey, row: TakenRow| {
+        taken += 1;
+        let owner = book.schedules.get(&*key.schedule_id).and_then(|schedule| schedule.taken.get(&key.seat_no));
+        if owner != Some(&row.serial) {
+            let at = format!("{source}, seat {} of {}", key.seat_no, key.schedule_id);
+            let own = owner.map(|serial| name((book.place, *serial)));
+            findings.breach(
+                Invariant::OneOwner,
+                at,
+                format!("kept is {}, by the log {own:?}", name((book.place, row.serial))),
+            );
+        }
+    })?;
+    let own: usize = book.schedules.values().map(|schedule| schedule.taken.len()).sum();
+    if taken == own {
+        findings.count(Invariant::OneOwner, "seats with their owner", own as u64);
+    } else {
+        findings.breach(Invariant::OneOwner, source, format!("{taken} seats are kept as taken, by the log {own}"));
+    }
+    Ok(())
+}

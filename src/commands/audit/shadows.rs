@@ -1,0 +1,34 @@
+//! I-19: each inbox decided again by the shop's own code on an empty store.
+
+use super::Question;
+use super::findings::Findings;
+use super::invariant::Invariant;
+use crate::commands::replay::{self, Outcome};
+use crate::worker::RunError;
+use holdfast_engine::ports::log::Log;
+use indicatif::ProgressBar;
+
+/// Replays every topology that decides.
+pub(super) fn compare(
+    log: &dyn Log,
+    question: &Question,
+    progress: &ProgressBar,
+    findings: &mut Findings,
+) -> Result<(), RunError> {
+    for topology in question.topologies.iter().filter(|topology| topology.is_deciding()) {
+        if log.partitions(topology.inbox()).map_err(|e| crate::reading::failed(topology.inbox(), &e))?.is_none() {
+            continue;
+        }
+        progress.set_message(format!("deciding {} again", topology.name()));
+        match replay::again(log, topology, &question.app)? {
+            Outcome::Same { records, outputs, rows } => {
+                findings.count(Invariant::Replayed, "records", records);
+                findings.count(Invariant::Replayed, "outputs", outputs);
+                findings.count(Invariant::Replayed, "rows", rows);
+            }
+            Outcome::Different { at, what } => findings.breach(Invariant::Replayed, at, what),
+            Outcome::NotProven { why } => findings.not_applicable(Invariant::Replayed, why),
+        }
+    }
+    Ok(())
+}

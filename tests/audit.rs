@@ -1,0 +1,13 @@
+//! The auditor: of a shop that is right he says PROVED, and each kind of wrong he finds, where it is.
+//!
+//! The shop runs on the simulated log, in the real step with all its topologies; the crimes are records that somebody forges behind its back. On both real
+//! logs, and with real processes, he is at work in `e2e/audit.rs`.
+
+#![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
+
+#[path = "audit/clean.rs"]
+mod clean;
+#[path = "audit/crimes.rs"]
+mod crimes;
+#[path = "audit/shop.rs"]
+mod shop;

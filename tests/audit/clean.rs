@@ -1,0 +1,115 @@
+//! Books that are right.
+
+use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
+use holdfast_topologies::reservation;
+use serde_json::json;
+use stream_worker::commands::audit::invariant::Invariant;
+use stream_worker::commands::audit::report::{Report, Verdict};
+use stream_worker::commands::audit::{Question, examine};
+
+fn counted(report: &Report, id: &str, what: &str) -> u64 {
+    let line = report.line(id).unwrap();
+    line.counted.iter().find(|counted| counted.what == what).map_or(0, |counted| counted.n)
+}
+
+fn proved(report: &Report, not: &[&str]) {
+    for line in &report.lines {
+        let expected = if not.contains(&&*line.invariant) { Verdict::NotApplicable } else { Verdict::Proved };
+        assert_eq!(line.verdict, expected, "{line:?}\n{}", report.text());
+    }
+}
+
+#[test]
+fn a_shop_that_is_right_is_proved_to_be() {
+    let mut shop = Shop::open();
+    shop.trade();
+    let report = examine(shop.driver.log(), &Question { is_settled: true, ..shop.question() }).unwrap();
+    // No store is on this machine's disk.
+    proved(&report, &["I-18"]);
+    assert_eq!((report.verdict, report.in_flight), (Verdict::Proved, 0));
+    for (id, what, n) in [
+        ("I-1", "holds of free seats", 10),
+        ("I-1", "holds by who has the seat", 1),
+        ("I-1", "holds of taken seats refused", 1),
+        ("I-2", "seats sold", 4),
+        ("I-2", "schedules whose counts are the log's", 2),
+        ("I-3", "seats confirmed by one payment of what is owed", 4),
+        ("I-3", "refunds paid", 2),
+        ("I-3", "payments that ended in a seat or a refund", 4),
+        ("I-4", "wallets", 5),
+        ("I-6", "holds ended at their deadline or later", 2),
+        ("I-8", "payments in time", 5),
+        ("I-8", "payments too late", 1),
+        ("I-11", "coupons", 2),
+        ("I-15", "notices", 8),
+        ("I-14", "ids that came again", 3),
+        ("I-14", "other requests under a known id, buried", 1),
+        ("I-21", "dead letters", 4),
+        ("I-25", "records sent on", 2),
+        ("I-25", "records buried", 4),
+    ] {
+        assert_eq!(counted(&report, id, what), n, "{id} {what}\n{}", report.text());
+    }
+}
+
+#[test]
+fn an_empty_log_has_nothing_to_prove() {
+    let shop = Shop::bare(holdfast_topologies::all());
+    let report = shop.audit();
+    assert_eq!(report.records, 0);
+    assert!(report.lines.iter().all(|line| line.verdict != Verdict::Breached), "{}", report.text());
+}
+
+#[test]
+fn only_what_is_asked_for_is_said() {
+    let mut shop = Shop::open();
+    shop.trade();
+    let question = |only: &[Invariant]| Question { only: only.to_vec(), ..shop.question() };
+    let report = examine(shop.driver.log(), &question(&[Invariant::NotEarly])).unwrap();
+    assert_eq!(report.lines.len(), 1);
+    assert!(report.records > 100, "{}", report.text());
+    let report = examine(shop.driver.log(), &question(&[Invariant::OneWriter])).unwrap();
+    assert_eq!((report.verdict, report.records), (Verdict::Proved, 0), "states alone tell");
+}
+
+/// At every moment of a trade the audit says no word against it: what is under way is neither right nor wrong.
+#[test]
+fn what_is_under_way_is_no_breach() {
+    let mut shop = Shop::open();
+    let first = shop.hold("h1", "user_123", 1);
+    let home = home(SCHEDULE);
+    let mut was_under_way = false;
+    let wish = json!({"type": "pay", "requestId": "p1", "reservationId": first, "amount": PRICE});
+    shop.put(reservation::INBOX, home, wish.to_string().as_bytes(), &[]);
+    let wish = json!({"type": "hold", "requestId": "h2", "userId": "1001", "scheduleId": SCHEDULE, "seatNo": 2});
+    shop.put(reservation::INBOX, home, wish.to_string().as_bytes(), &[]);
+    let only = Invariant::ALL.into_iter().filter(|i| *i != Invariant::Replayed).collect();
+    let question = Question { only, is_settled: true, ..shop.question() };
+    let mut seen = 0;
+    for _ in 0..60 {
+        let changes = shop.driver.log().changes();
+        if changes != seen && !shop.is_committing() {
+            seen = changes;
+            let report = examine(shop.driver.log(), &question).unwrap();
+            for line in report.lines.iter().filter(|line| line.verdict == Verdict::Breached) {
+                // That not all is settled is all that there is to say.
+                assert_eq!(
+                    (&*line.invariant, line.at.as_deref(), line.breaches),
+                    ("I-9", Some("the cut"), 1),
+                    "{}",
+                    report.text()
+                );
+                assert!(report.in_flight > 0);
+                was_under_way = true;
+            }
+        }
+        shop.driver.step();
+        shop.driver.clock().advance_us(1_000);
+    }
+    assert!(was_under_way);
+    shop.driver.settle();
+    let report = shop.audit();
+    assert_eq!((report.verdict, report.in_flight), (Verdict::Proved, 0), "{}", report.text());
+    shop.driver.advance_ms(HOLD_MS.unsigned_abs() + 50);
+    assert_eq!(counted(&shop.audit(), "I-6", "holds ended at their deadline or later"), 1);
+}
