@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long records wait for company when nobody is in a hurry, in ms. A commit does not wait for it; this is for transactions that stay open.
-const LINGER_MS: u64 = 5;
+const LINGER_MS: u64 = 20;
 /// Bytes that go at once, company or not.
 const GO_BYTES: usize = 512 * 1024;
 /// Bytes that may wait before the producer is held up.

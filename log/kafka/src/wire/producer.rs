@@ -73,7 +73,8 @@ pub(super) fn code_of(error: ErrorCode) -> Option<Code> {
 
 /// Whether the brokers speak what [`WireProducer`] speaks, and we may speak to them without encryption or a password.
 pub(crate) fn is_spoken(config: &KafkaConfig) -> Result<bool, LogError> {
-    if config.security.protocol.as_deref().is_some_and(|protocol| !protocol.eq_ignore_ascii_case("plaintext")) {
+    let is_plain = |protocol: &str| protocol.eq_ignore_ascii_case("plaintext");
+    if !config.speaks_transactions || !config.security.protocol.as_deref().is_none_or(is_plain) {
         return Ok(false);
     }
     let answer = Brokers::new(config)
