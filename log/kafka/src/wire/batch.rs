@@ -121,8 +121,8 @@ mod tests {
         assert_eq!(bytes[17..21], crc32c(&bytes[21..]).to_be_bytes());
         assert_eq!(bytes[21..27], [0, 0x10, 0, 0, 0, 1], "transactional, last offset 1");
         assert_eq!(bytes[43..61], [0, 0, 0, 0, 0, 0, 0, 7, 0, 3, 0, 0, 0, 5, 0, 0, 0, 2]);
-        assert_eq!(bytes[61..74], [24, 0, 0, 0, 2, b'k', 10, b'v', b'a', b'l', b'u', b'e', 2], "first record");
-        assert_eq!(bytes[78..85], [14, 0, 0, 2, 2, b'k', 1], "a tombstone, one further");
+        assert_eq!(bytes[61..74], [32, 0, 0, 0, 2, b'k', 10, b'v', b'a', b'l', b'u', b'e', 2], "first record");
+        assert_eq!(bytes[78..85], [22, 0, 0, 2, 2, b'k', 1], "a tombstone, one further");
         assert_eq!(batch.next(), 7);
     }
 
