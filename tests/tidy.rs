@@ -100,7 +100,7 @@ fn every_room_knows_only_whom_it_may() {
 const LINES_MAX: usize = 450;
 
 /// Files that hold one thing which is longer than that, and how long they may be.
-const LONG: &[(&str, usize)] = &[("log/kafka/src/ffi.rs", 795)];
+const LONG: &[(&str, usize)] = &[("log/kafka/src/ffi.rs", 820)];
 
 /// A file under version control.
 struct File {

@@ -16,7 +16,7 @@ fn requests_of_transactions_are_lost_late_and_unanswered() {
     scene.load().during(|| {
         for round in 0..rounds() {
             let mut faults = Vec::new();
-            for api in [Api::Produce, Api::AddOffsetsToTxn, Api::EndTxn, Api::TxnOffsetCommit] {
+            for api in [Api::Produce, Api::EndTxn, Api::TxnOffsetCommit] {
                 let ms = 50 + dice.below(1_000);
                 faults.extend([Fault::Delay(ms), Fault::Lost, Fault::Unanswered, Fault::Late(ms)].map(|f| (api, f)));
             }

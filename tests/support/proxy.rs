@@ -19,7 +19,6 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Api {
     Produce = 0,
-    AddOffsetsToTxn = 25,
     EndTxn = 26,
     TxnOffsetCommit = 28,
 }

@@ -70,6 +70,8 @@ pub use promises::*;
 pub use system_clock::SystemClock;
 
 /// Expands into one `#[test]` for each promise. `$harness` is an expression whose value implements [`Harness`]; it is evaluated in each test.
+///
+/// `@each ($harness) promise promise …` expands into the tests of these promises alone: for a log that keeps some of them in two ways.
 #[macro_export]
 macro_rules! contract_tests {
     ($harness:expr) => {

@@ -10,6 +10,7 @@
 //! is not refused. Still only one transaction is open at a time, so nothing overtakes: what was decided is decided, in the order of the calls.
 
 use crate::config::KafkaConfig;
+use crate::wire::WireProducer;
 use crate::writer::{self, KafkaWriter};
 use holdfast_ports::log::{LogError, WriteError, Writer};
 use holdfast_ports::membership::Generation;
@@ -17,9 +18,15 @@ use holdfast_ports::record::{NewRecord, TopicPartition};
 use std::thread;
 
 /// The writer named `id`.
-pub(crate) struct AlternatingWriter {
-    producers: [KafkaWriter; 2],
+pub(crate) struct AlternatingWriter<P> {
+    producers: [P; 2],
     turn: usize,
+}
+
+/// One of the two.
+pub(crate) trait Resting: Writer {
+    /// No transaction is open, and the next one may begin.
+    fn at_rest(&self) -> Result<(), WriteError>;
 }
 
 /// The transactional ids of the writer named `id`.
@@ -43,18 +50,28 @@ pub(crate) fn fence(config: &KafkaConfig, id: &str) -> Result<(), LogError> {
     for_both(id, |id| writer::fence(config, id)).map(drop)
 }
 
-impl AlternatingWriter {
+impl AlternatingWriter<KafkaWriter> {
     pub(crate) fn open(config: &KafkaConfig, id: &str) -> Result<Self, LogError> {
         let producers = for_both(id, |id| KafkaWriter::open(config, id))?;
         Ok(Self { producers, turn: 0 })
     }
+}
 
+impl AlternatingWriter<WireProducer> {
+    /// The same, spoken directly.
+    pub(crate) fn open_wire(config: &KafkaConfig, id: &str) -> Result<Self, LogError> {
+        let producers = for_both(id, |id| WireProducer::open(config, id))?;
+        Ok(Self { producers, turn: 0 })
+    }
+}
+
+impl<P> AlternatingWriter<P> {
     fn other(&self) -> usize {
         1 - self.turn
     }
 }
 
-impl Writer for AlternatingWriter {
+impl<P: Resting> Writer for AlternatingWriter<P> {
     fn begin(&mut self) -> Result<(), WriteError> {
         // A producer that is done for ends the writer, whoever's turn it is: what it left unknown is settled by its successor only.
         self.producers[self.turn].at_rest()?;

@@ -4,6 +4,7 @@
 //! whenever that is. Whoever stopped waiting drops the writer; the thread ends with the call.
 
 use crate::ffi::{Client, Fault, GroupMetadata};
+use crate::wire::Member;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::any::Any;
 use std::io;
@@ -36,6 +37,11 @@ impl Proof {
     pub(crate) fn of(held: &Arc<dyn Any + Send + Sync>) -> Result<Option<Self>, ()> {
         let proof = held.downcast_ref::<Held>().ok_or(())?;
         Ok(proof.is_some().then(|| Self(Arc::clone(held))))
+    }
+
+    /// The same in words.
+    pub(crate) fn member(&self) -> Option<Member> {
+        self.metadata().map(GroupMetadata::member)
     }
 
     fn metadata(&self) -> Option<&GroupMetadata> {

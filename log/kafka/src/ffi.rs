@@ -5,6 +5,7 @@
 //! transaction were never answered.
 #![expect(unsafe_code, reason = "librdkafka is a C library; this file is the only door to it")]
 
+use crate::wire::Member;
 use holdfast_ports::record::Headers;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -120,6 +121,11 @@ fn code(err: sys::rd_kafka_resp_err_t) -> Option<Code> {
         Code::NoError => None,
         code => Some(code),
     }
+}
+
+/// An error as brokers number it; `None` for success, `Unknown` for what librdkafka has no name for.
+pub(crate) fn code_of_broker(number: i16) -> Option<Code> {
+    sys::rd_kafka_resp_err_t::try_from(i32::from(number)).map_or(Some(Code::Unknown), code)
 }
 
 fn checked(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
@@ -614,6 +620,23 @@ impl GroupMetadata {
     pub(crate) fn generation_id(&self) -> i32 {
         // SAFETY: owned and alive.
         unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(self.0.as_ptr()) }
+    }
+}
+
+impl GroupMetadata {
+    /// The same in words.
+    pub(crate) fn member(&self) -> Member {
+        let metadata = self.0.as_ptr();
+        // SAFETY: owned and alive; the texts belong to the metadata and are copied.
+        unsafe {
+            let instance = sys::rd_kafka_consumer_group_metadata_group_instance_id(metadata);
+            Member {
+                group: text(sys::rd_kafka_consumer_group_metadata_group_id(metadata)),
+                generation: self.generation_id(),
+                id: text(sys::rd_kafka_consumer_group_metadata_member_id(metadata)),
+                instance: (!instance.is_null()).then(|| text(instance)),
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::health::Pulse;
 use crate::membership::KafkaMembership;
 use crate::mirror::Mirrors;
 use crate::topics;
+use crate::wire;
 use holdfast_ports::log::{Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, Writer};
 use holdfast_ports::membership::{Member, Membership};
 use holdfast_ports::record::TopicPartition;
@@ -62,7 +63,12 @@ impl Log for KafkaLog {
     }
 
     fn writer(&self, id: &str) -> Result<Box<dyn Writer>, LogError> {
-        Ok(Box::new(AlternatingWriter::open(&self.config, id)?))
+        // Asked each time: a cluster learns the newer protocol while it runs, and may be told to forget it.
+        Ok(if wire::is_spoken(&self.config)? {
+            Box::new(AlternatingWriter::open_wire(&self.config, id)?)
+        } else {
+            Box::new(AlternatingWriter::open(&self.config, id)?)
+        })
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {

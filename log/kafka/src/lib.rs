@@ -18,6 +18,7 @@
 //! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
 //! | `fetcher` | reading by manual assignment, in batches |
 //! | `alternating`, `writer`, `courier` | two producers in turn, their transactions, and how positions get into them |
+//! | `wire` | transactions spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP, and who waits for it |
 //! | `membership`, `group`, `claims` | who owns which place |
@@ -45,6 +46,7 @@ mod pending;
 mod reaction;
 mod ready;
 mod topics;
+mod wire;
 mod writer;
 
 pub use config::{KafkaConfig, Security};

@@ -1,5 +1,6 @@
 //! A transactional producer: one transaction at a time over outputs, changelogs and positions.
 
+use crate::alternating::Resting;
 use crate::appender::{record_bytes, too_large};
 use crate::cluster::{self, partition_number};
 use crate::config::KafkaConfig;
@@ -162,17 +163,6 @@ impl KafkaWriter {
         Ok(())
     }
 
-    /// No transaction is open, and the next one may begin.
-    pub(crate) fn at_rest(&self) -> Result<(), WriteError> {
-        match &self.state {
-            State::Idle => Ok(()),
-            State::Dead(death) => Err(death.error()),
-            State::Open | State::Spoilt => {
-                Err(WriteError::Fatal("begin in a transaction: a mistake of the caller".to_owned()))
-            }
-        }
-    }
-
     fn may(&self, what: &str) -> Result<(), WriteError> {
         match &self.state {
             State::Open => Ok(()),
@@ -281,6 +271,18 @@ impl Death {
         match self {
             Self::Fenced(why) => WriteError::Fenced(why.clone()),
             Self::Unknown(why) => WriteError::Unknown(why.clone()),
+        }
+    }
+}
+
+impl Resting for KafkaWriter {
+    fn at_rest(&self) -> Result<(), WriteError> {
+        match &self.state {
+            State::Idle => Ok(()),
+            State::Dead(death) => Err(death.error()),
+            State::Open | State::Spoilt => {
+                Err(WriteError::Fatal("begin in a transaction: a mistake of the caller".to_owned()))
+            }
         }
     }
 }

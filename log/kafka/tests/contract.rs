@@ -8,11 +8,15 @@ use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use std::sync::Arc;
 
-struct Kafka(&'static Brokers);
+/// With its transactions spoken directly, or through librdkafka.
+struct Kafka {
+    brokers: &'static Brokers,
+    speaks_transactions: bool,
+}
 
 impl Harness for Kafka {
     fn open(&self) -> Arc<dyn Log> {
-        self.0.connect()
+        self.brokers.connect_with(|config| config.speaks_transactions = self.speaks_transactions)
     }
 
     fn restart(&self) -> Arc<dyn Log> {
@@ -20,11 +24,11 @@ impl Harness for Kafka {
     }
 
     fn fresh(&self, stem: &str) -> String {
-        self.0.fresh(stem)
+        self.brokers.fresh(stem)
     }
 
     fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
+        &*self.brokers.clock
     }
 
     /// The brokers stamp with their own clock.
@@ -37,4 +41,28 @@ impl Harness for Kafka {
     }
 }
 
-holdfast_log_contract::contract_tests!(Kafka(brokers()));
+holdfast_log_contract::contract_tests!(Kafka { brokers: brokers(), speaks_transactions: true });
+
+/// What writers promise, by way of librdkafka: brokers before 4.0, TLS and SASL have no other.
+mod through_librdkafka {
+    use super::{Kafka, brokers};
+
+    holdfast_log_contract::contract_tests! { @each (Kafka { brokers: brokers(), speaks_transactions: false })
+        l17_a_transaction_is_visible_after_its_commit_only
+        l18_an_aborted_transaction_is_never_seen
+        l19_commit_returns_the_offset_after_the_last_record
+        l20_a_transaction_keeps_its_order
+        l21_no_reader_passes_an_open_transaction
+        l22_a_writer_goes_from_transaction_to_transaction
+        l23_a_refused_record_spoils_only_its_transaction
+        l24_appends_and_transactions_interleave
+        l25_writers_of_different_names_work_beside_each_other
+        l26_a_new_writer_fences_the_old_one_of_its_name
+        l27_a_dropped_writer_leaves_nothing_behind
+        l28_after_fencing_the_end_is_final
+        l29_positions_are_committed_with_the_transaction
+        l30_a_stale_generation_is_refused
+        l34_a_claim_fences_the_writer_before_it
+        l43_an_open_transaction_does_not_outlive_a_restart
+    }
+}

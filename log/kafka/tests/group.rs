@@ -42,7 +42,7 @@ fn serve(member: &mut dyn Membership, mine: &mut BTreeSet<u32>) -> bool {
 
 #[test]
 fn a_static_member_that_restarts_has_its_places_back_and_disturbs_nobody() {
-    let log = brokers().connect();
+    let log = brokers().connect_with(|_| ());
     let app = brokers().fresh("app");
     let mut stays = log.membership(&member(&app, Some("stays"), 4)).expect("joined");
     let mut restarts = log.membership(&member(&app, Some("restarts"), 4)).expect("joined");
@@ -67,7 +67,7 @@ fn a_static_member_that_restarts_has_its_places_back_and_disturbs_nobody() {
 /// For librdkafka a member whose name another has taken is dead for good; a worker is not: when the name is free again, it has its places.
 #[test]
 fn a_member_whose_name_was_taken_joins_again() {
-    let log = brokers().connect();
+    let log = brokers().connect_with(|_| ());
     let app = brokers().fresh("app");
     let (mut of_robbed, mut of_robber) = (BTreeSet::new(), BTreeSet::new());
     let mut robbed = log.membership(&member(&app, Some("name"), 4)).expect("joined");
@@ -93,7 +93,7 @@ fn a_member_whose_name_was_taken_joins_again() {
 
 #[test]
 fn a_generation_is_renewed_by_a_rebalance_that_moves_nothing() {
-    let log = brokers().connect();
+    let log = brokers().connect_with(|_| ());
     let app = brokers().fresh("app");
     let topic = brokers().fresh("generation");
     let cleanup = Cleanup::Delete { retention_ms: 3_600_000 };

@@ -28,9 +28,11 @@ pub(crate) fn brokers() -> &'static Brokers {
 }
 
 impl Brokers {
-    pub(crate) fn connect(&self) -> Arc<KafkaLog> {
+    pub(crate) fn connect_with(&self, set: impl FnOnce(&mut KafkaConfig)) -> Arc<KafkaLog> {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        KafkaLog::connect(KafkaConfig::new(&self.addresses, "holdfast-test", clock)).expect("connected")
+        let mut config = KafkaConfig::new(&self.addresses, "holdfast-test", clock);
+        set(&mut config);
+        KafkaLog::connect(config).expect("connected")
     }
 
     pub(crate) fn fresh(&self, stem: &str) -> String {

@@ -1,0 +1,149 @@
+//! Records as they lie in the log: batches of format 2.
+
+use super::bytes::Encoder;
+use super::crc::crc32c;
+use super::messages::ProducerId;
+use holdfast_ports::record::NewRecord;
+use std::io::Write as _;
+
+/// Bytes of records beyond which a batch is full: a broker takes 1 MiB unless told otherwise, and one record of nearly that must fit.
+const FULL_BYTES: usize = 256 * 1024;
+/// Below this, what compression saves is less than what it costs on both sides.
+const COMPRESSED_FROM_BYTES: usize = 4 * 1024;
+
+const TRANSACTIONAL: i16 = 0x10;
+const LZ4: i16 = 3;
+/// From the batch's first byte to the first that its length and its checksum count.
+const BEFORE_LENGTH: usize = 12;
+const BEFORE_CHECKED: usize = 21;
+
+/// Records of one partition that go into one batch.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    records: Encoder,
+    count: i32,
+    made_ms: i64,
+    /// Number of its first record among those that this producer epoch sent to the partition.
+    pub(super) first: i32,
+}
+
+impl Batch {
+    pub(super) fn new(first: i32, made_ms: i64) -> Self {
+        Self { records: Encoder::default(), count: 0, made_ms, first }
+    }
+
+    pub(super) fn push(&mut self, record: &NewRecord<'_>, scratch: &mut Encoder) {
+        scratch.0.clear();
+        let part = |to: &mut Encoder, bytes: Option<&[u8]>| match bytes {
+            Some(bytes) => {
+                to.signed(bytes.len() as i64).raw(bytes);
+            }
+            None => {
+                to.signed(-1);
+            }
+        };
+        // No attributes; made when the batch was.
+        scratch.i8(0).signed(0).signed(i64::from(self.count));
+        part(scratch, record.key);
+        part(scratch, record.value);
+        scratch.signed(record.headers.len() as i64);
+        for (name, value) in record.headers {
+            part(scratch, Some(name.as_bytes()));
+            part(scratch, Some(value));
+        }
+        self.records.signed(scratch.0.len() as i64).raw(&scratch.0);
+        self.count += 1;
+    }
+
+    /// Number of the record after its last.
+    pub(super) fn next(&self) -> i32 {
+        // The protocol lets the numbers of an epoch begin again at 0.
+        self.first.checked_add(self.count).unwrap_or_else(|| self.count - (i32::MAX - self.first) - 1)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.records.0.len()
+    }
+
+    pub(super) fn count(&self) -> i32 {
+        self.count
+    }
+
+    /// True when a record of `bytes` more belongs into another batch.
+    pub(super) fn is_full_for(&self, bytes: usize) -> bool {
+        self.count > 0 && self.bytes() + bytes > FULL_BYTES
+    }
+
+    /// As it goes over the wire, sent by `producer`.
+    pub(super) fn encode(&self, producer: ProducerId) -> Vec<u8> {
+        let compressed = if self.bytes() < COMPRESSED_FROM_BYTES { None } else { compressed(&self.records.0) };
+        let (codec, records) = compressed.as_ref().map_or((0, &self.records.0), |records| (LZ4, records));
+        let mut out = Encoder(Vec::with_capacity(records.len() + 61));
+        out.i64(0).i32(0).i32(-1).i8(2).i32(0);
+        out.i16(TRANSACTIONAL | codec).i32(self.count - 1).i64(self.made_ms).i64(self.made_ms);
+        out.i64(producer.id).i16(producer.epoch).i32(self.first).i32(self.count).raw(records);
+        let mut bytes = out.0;
+        let length = (bytes.len() - BEFORE_LENGTH) as i32;
+        let checksum = crc32c(&bytes[BEFORE_CHECKED..]);
+        bytes[8..12].copy_from_slice(&length.to_be_bytes());
+        bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
+        bytes
+    }
+}
+
+/// `None`: it would not become less.
+fn compressed(records: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::with_capacity(records.len() / 2));
+    encoder.write_all(records).ok()?;
+    let compressed = encoder.finish().ok()?;
+    (compressed.len() < records.len()).then_some(compressed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRODUCER: ProducerId = ProducerId { id: 7, epoch: 3 };
+
+    fn record(value: Option<&[u8]>) -> NewRecord<'_> {
+        NewRecord { topic: "t", partition: 0, key: Some(b"k"), value, headers: &[("h", b"v")] }
+    }
+
+    #[test]
+    fn a_batch_is_laid_out_as_the_format_says() {
+        let mut batch = Batch::new(5, 1_000);
+        batch.push(&record(Some(b"value")), &mut Encoder::default());
+        batch.push(&record(None), &mut Encoder::default());
+        let bytes = batch.encode(PRODUCER);
+        assert_eq!(bytes[..8], [0; 8], "the broker gives the offset");
+        assert_eq!(bytes[8..12], ((bytes.len() - 12) as i32).to_be_bytes());
+        assert_eq!(bytes[16], 2, "format");
+        assert_eq!(bytes[17..21], crc32c(&bytes[21..]).to_be_bytes());
+        assert_eq!(bytes[21..27], [0, 0x10, 0, 0, 0, 1], "transactional, last offset 1");
+        assert_eq!(bytes[43..61], [0, 0, 0, 0, 0, 0, 0, 7, 0, 3, 0, 0, 0, 5, 0, 0, 0, 2]);
+        assert_eq!(bytes[61..74], [32, 0, 0, 0, 2, b'k', 10, b'v', b'a', b'l', b'u', b'e', 2], "first record");
+        assert_eq!(bytes[78..85], [22, 0, 0, 2, 2, b'k', 1], "a tombstone, one further");
+        assert_eq!(batch.next(), 7);
+    }
+
+    #[test]
+    fn a_large_batch_is_compressed_and_nothing_is_lost() {
+        let mut batch = Batch::new(0, 0);
+        for _ in 0..1_000 {
+            batch.push(&record(Some(b"the same again")), &mut Encoder::default());
+        }
+        let bytes = batch.encode(PRODUCER);
+        assert_eq!(bytes[21..23], [0, 0x13]);
+        assert!(bytes.len() < batch.bytes() / 2);
+        let mut plain = Vec::new();
+        std::io::copy(&mut lz4_flex::frame::FrameDecoder::new(&bytes[61..]), &mut plain).expect("a whole frame");
+        assert_eq!(plain, batch.records.0);
+    }
+
+    #[test]
+    fn numbers_begin_again_after_the_last() {
+        let mut batch = Batch::new(i32::MAX, 0);
+        batch.push(&record(None), &mut Encoder::default());
+        assert_eq!(batch.next(), 0);
+    }
+}

@@ -1,0 +1,34 @@
+//! Transactions spoken to the brokers directly, where brokers speak the newer protocol of transactions (KIP-890, `transaction.version` 2).
+//!
+//! Why not through librdkafka: it sends one partition in each produce request and the older protocol, in which a broker asks the coordinator back
+//! about each of them. A commit of twelve partitions is thirty requests that the broker serves one after the other. Spoken directly it is six,
+//! and the producer's epoch moves on with each transaction, so that nothing late can be taken for a part of the next one
+//! (docs/decisions/0011). Everything else stays with librdkafka, and so do these brokers' older relatives and connections that need TLS or SASL.
+//!
+//! ```text
+//!  send ──► Outbox ──► post (a thread) ── Produce, all partitions of a broker ──► leaders
+//!  commit: outbox empty, nothing under way ── TxnOffsetCommit ──► group coordinator ── EndTxn ──► transaction coordinator
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `bytes` | integers, texts and arrays as the protocol writes them |
+//! | `batch`, `crc` | records as they lie in the log |
+//! | `messages` | the eight requests that are spoken, and their answers |
+//! | `connection` | one connection to one broker |
+//! | `brokers` | who leads which partition, who coordinates what |
+//! | `outbox`, `post` | records on their way, and the thread that sends them |
+//! | `producer` | the transactional producer itself |
+
+mod batch;
+mod brokers;
+mod bytes;
+mod connection;
+mod crc;
+mod messages;
+mod outbox;
+mod post;
+mod producer;
+
+pub(crate) use messages::Member;
+pub(crate) use producer::{WireProducer, is_spoken};

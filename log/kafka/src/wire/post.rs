@@ -1,0 +1,194 @@
+//! The thread that brings records to the leaders of their partitions: one request for each broker, with all partitions that it leads.
+//!
+//! What a broker does not take for now is sent again with the same numbers, so it cannot come to lie in the log twice.
+
+use super::batch::Batch;
+use super::brokers::Brokers;
+use super::bytes::Encoder;
+use super::messages::{self, PRODUCE, ProducerId};
+use super::outbox::{Load, Outbox};
+use super::producer::code_of;
+use crate::config::KafkaConfig;
+use crate::ffi::Code;
+use holdfast_ports::record::TopicPartition;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+/// Between two attempts, in ms.
+const PAUSE_MS: u64 = 5;
+const PAUSE_MAX_MS: u64 = 100;
+
+struct Post {
+    outbox: Arc<Outbox>,
+    brokers: Brokers,
+    config: KafkaConfig,
+    transactional_id: String,
+    leaders: FxHashMap<TopicPartition, i32>,
+}
+
+/// A batch that is not in the log yet.
+struct Parcel {
+    tag: usize,
+    to: TopicPartition,
+    batch: Batch,
+}
+
+/// Hires the post of the producer called `id`. It ends when the outbox is closed and what it holds is settled.
+pub(super) fn hire(config: &KafkaConfig, id: &str, outbox: &Arc<Outbox>) -> io::Result<()> {
+    let mut post = Post {
+        outbox: Arc::clone(outbox),
+        brokers: Brokers::new(config),
+        config: config.clone(),
+        transactional_id: id.to_owned(),
+        leaders: FxHashMap::default(),
+    };
+    thread::Builder::new().name("kafka-post".to_owned()).spawn(move || {
+        while let Some(load) = post.outbox.take() {
+            post.bring(load);
+            post.outbox.done();
+        }
+    })?;
+    Ok(())
+}
+
+impl Post {
+    fn bring(&mut self, load: Load) {
+        let Load { transaction, producer, batches } = load;
+        let mut parcels: Vec<_> = batches.into_iter().map(|(tag, to, batch)| Parcel { tag, to, batch }).collect();
+        let until_us = self.config.clock.monotonic_us() + u64::from(self.config.commit_timeout_ms) * 1_000;
+        let mut pause_ms = 0;
+        while !parcels.is_empty() && self.outbox.is_wanted_after(transaction, Duration::from_millis(pause_ms)) {
+            pause_ms = (pause_ms * 2).clamp(PAUSE_MS, PAUSE_MAX_MS);
+            let now_us = self.config.clock.monotonic_us();
+            if now_us >= until_us {
+                self.outbox.failed(transaction, Code::MessageTimedOut);
+                return;
+            }
+            let timeout = Duration::from_micros(until_us - now_us);
+            parcels = self.try_once(transaction, producer, parcels, timeout);
+        }
+    }
+
+    /// Sends all to their leaders; returns what has to be sent again.
+    fn try_once(
+        &mut self,
+        transaction: u64,
+        producer: ProducerId,
+        parcels: Vec<Parcel>,
+        timeout: Duration,
+    ) -> Vec<Parcel> {
+        let mut left = Vec::new();
+        let mut by_leader: BTreeMap<i32, Vec<Parcel>> = BTreeMap::new();
+        for parcel in parcels {
+            match self.leader(&parcel.to) {
+                Some(leader) => by_leader.entry(leader).or_default().push(parcel),
+                None => left.push(parcel),
+            }
+        }
+        // All are asked before anybody's answer is waited for.
+        let mut asked = Vec::new();
+        for (leader, parcels) in by_leader {
+            let body = self.request(producer, &parcels, timeout);
+            match self.brokers.send(leader, PRODUCE, &body, timeout) {
+                Ok(()) => asked.push((leader, parcels)),
+                Err(error) => left.extend(self.lost(leader, parcels, &error)),
+            }
+        }
+        for (leader, parcels) in asked {
+            match self.brokers.receive(leader, PRODUCE, timeout) {
+                Ok(answer) => left.extend(self.sort_out(transaction, parcels, &answer)),
+                Err(error) => left.extend(self.lost(leader, parcels, &error)),
+            }
+        }
+        left
+    }
+
+    fn request(&self, producer: ProducerId, parcels: &[Parcel], timeout: Duration) -> Encoder {
+        let mut topics: BTreeMap<&str, Vec<(i32, Vec<u8>)>> = BTreeMap::new();
+        for parcel in parcels {
+            let batch = parcel.batch.encode(producer);
+            topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), batch));
+        }
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+        messages::produce(&self.transactional_id, timeout_ms, &topics)
+    }
+
+    /// A connection broke: who leads what may be another now.
+    fn lost(&mut self, leader: i32, parcels: Vec<Parcel>, error: &super::connection::Broken) -> Vec<Parcel> {
+        tracing::debug!(leader, %error, "records were not taken, trying again");
+        for parcel in &parcels {
+            self.leaders.remove(&parcel.to);
+        }
+        parcels
+    }
+
+    /// Notes what the broker says about each batch; returns those that it did not take for now.
+    fn sort_out(&mut self, transaction: u64, mut parcels: Vec<Parcel>, answer: &[u8]) -> Vec<Parcel> {
+        let mut left = Vec::new();
+        let Self { outbox, leaders, .. } = self;
+        let read = messages::read_produce(answer, |topic, partition, produced| {
+            let found =
+                parcels.iter().position(|p| *p.to.topic == *topic && p.to.partition == partition.cast_unsigned());
+            let Some(found) = found else { return };
+            let parcel = parcels.swap_remove(found);
+            match code_of(produced.error) {
+                None => {
+                    outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.batch.count()));
+                }
+                Some(code) if passes(code) => {
+                    tracing::debug!(to = %parcel.to, %code, "a batch was not taken, trying again");
+                    leaders.remove(&parcel.to);
+                    left.push(parcel);
+                }
+                Some(code) => outbox.failed(transaction, code),
+            }
+        });
+        if read.is_err() || !parcels.is_empty() {
+            // An answer that does not say what became of them: ask again, the numbers tell.
+            left.append(&mut parcels);
+        }
+        left
+    }
+
+    fn leader(&mut self, to: &TopicPartition) -> Option<i32> {
+        if !self.leaders.contains_key(to) {
+            let metadata = self.brokers.metadata(&to.topic).inspect_err(|error| {
+                tracing::debug!(topic = %to.topic, %error, "nobody says who leads it");
+            });
+            for (partition, leader) in metadata.ok()?.leaders.into_iter().enumerate() {
+                let source = TopicPartition::new(to.topic.clone(), u32::try_from(partition).ok()?);
+                if leader >= 0 {
+                    self.leaders.insert(source, leader);
+                } else {
+                    self.leaders.remove(&source);
+                }
+            }
+        }
+        self.leaders.get(to).copied()
+    }
+}
+
+/// The broker does not take it now, and will, or another will.
+fn passes(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnknownTopicOrPartition
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::ConcurrentTransactions
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+    )
+}
