@@ -236,6 +236,7 @@ fn buyers_do_not_pay_twice_when_a_replica_leaves_and_comes_back() {
         assert!(two.terminate().success());
         lanes
     });
+    wait::until("all places at the one left", || one.places().len() == PARTITIONS as usize);
     let mut spent: BTreeMap<String, i64> = BTreeMap::new();
     let log = topics::kafka(&cluster.brokers);
     let completed: Vec<Value> = topics::read_all(&*log, "payment.completed").iter().map(|seen| seen.json()).collect();
