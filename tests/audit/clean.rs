@@ -1,6 +1,8 @@
 //! Books that are right.
 
 use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
+use holdfast_engine::ports::log::Log;
+use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::reservation;
 use serde_json::json;
 use stream_worker::commands::audit::invariant::Invariant;
@@ -50,6 +52,20 @@ fn a_shop_that_is_right_is_proved_to_be() {
     ] {
         assert_eq!(counted(&report, id, what), n, "{id} {what}\n{}", report.text());
     }
+}
+
+/// A reader gets past the marker of a transaction, and so does what its group shows; a record it is not.
+#[test]
+fn a_group_may_stand_behind_a_marker() {
+    let mut shop = Shop::open();
+    shop.trade();
+    let inbox = shop.driver.read(reservation::INBOX);
+    let end = inbox.iter().filter(|out| out.partition == home(SCHEDULE)).map(|out| out.offset + 1).max().unwrap();
+    let source = TopicPartition::new(reservation::INBOX, home(SCHEDULE));
+    shop.driver.log().mirror(reservation::GROUP, &[(source, end + 1)]).unwrap();
+    let report = shop.audit();
+    assert_eq!(report.line("I-25").unwrap().verdict, Verdict::Proved, "{}", report.text());
+    assert_eq!(counted(&report, "I-25", "positions shown"), 1);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Each kind of wrong, done by somebody who can write what he likes into any topic.
 
 use crate::shop::{HOLD_MS, PLACES, PRICE, SCHEDULE, Shop, home};
+use holdfast_engine::ports::log::Log;
+use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::payment::keys::LineKey;
 use holdfast_topologies::payment::ledger::LedgerRow;
 use holdfast_topologies::reservation::refusal::Refusal;
@@ -391,6 +393,16 @@ fn a_record_is_not_sent_on() {
         let wish = json!({"type": "hold", "requestId": "h99", "userId": "other", "scheduleId": SCHEDULE, "seatNo": 30});
         let at = shop.put(reservation::INBOX, wrong, wish.to_string().as_bytes(), &[]);
         shop.stand("reservation", wrong, reservation::INBOX, at + 1);
+    });
+}
+
+#[test]
+fn a_group_shows_what_is_not_decided() {
+    found("I-25", "its group shows", |shop| {
+        shop.driver.crash();
+        let at = shop.put(reservation::INBOX, home(SCHEDULE), b"garbage", &[]);
+        let source = TopicPartition::new(reservation::INBOX, home(SCHEDULE));
+        shop.driver.log().mirror(reservation::GROUP, &[(source, at + 1)]).unwrap();
     });
 }
 

@@ -56,6 +56,7 @@ use reader::Reader;
 use rebuilt::Rebuilt;
 use report::{Report, Verdict};
 use seats::{Ending, Facts};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use times::Times;
 use wallets::Money;
@@ -168,6 +169,7 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
         progress: &progress,
         records: 0,
         undecided: 0,
+        undecided_from: BTreeMap::new(),
         latest_ms: 0,
         times: Times::default(),
     };
@@ -175,7 +177,7 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
     let mut in_flight = 0;
     if question.only.iter().any(|invariant| !ON_STATE.contains(invariant)) {
         in_flight = decide_again(&mut reader, &mut cut, &states, question, &mut findings)?;
-        positions(&cut, &shown, &mut findings);
+        positions(&reader.undecided_from, &shown, &mut findings);
     }
     let records = reader.records;
     let took_us = clock.monotonic_us().saturating_sub(began_us);
@@ -311,18 +313,15 @@ fn mirrored(log: &dyn Log, question: &Question) -> Result<Shown, RunError> {
     Ok(shown)
 }
 
-/// I-25: no group shows more than is decided.
-fn positions(cut: &Cut, shown: &Shown, findings: &mut Findings) {
+/// I-25: no group shows more than is decided. It may stand behind the marker of a transaction, which nobody decides.
+fn positions(undecided_from: &BTreeMap<TopicPartition, i64>, shown: &Shown, findings: &mut Findings) {
     for (source, position) in shown {
-        let decided = cut.decided(source);
-        if *position > decided {
-            findings.breach(
-                Invariant::NoGap,
-                source,
-                format!("its group shows {position}, and it is decided up to {decided}"),
-            );
-        } else {
-            findings.count(Invariant::NoGap, "positions shown", 1);
+        match undecided_from.get(source).filter(|offset| position > *offset) {
+            Some(offset) => {
+                let at = format!("{source} offset {offset}");
+                findings.breach(Invariant::NoGap, at, format!("its group shows {position}, and it is not decided"));
+            }
+            None => findings.count(Invariant::NoGap, "positions shown", 1),
         }
     }
 }

@@ -11,6 +11,7 @@ use holdfast_engine::origin::Origin;
 use holdfast_engine::ports::log::{Fetcher, Start};
 use holdfast_engine::ports::record::{Record, TopicPartition};
 use indicatif::ProgressBar;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Records between two looks at the progress bar.
@@ -99,6 +100,8 @@ pub(super) struct Reader<'a> {
     pub(super) records: u64,
     /// Records of inboxes that are not decided yet.
     pub(super) undecided: u64,
+    /// The first of them in each partition that has one.
+    pub(super) undecided_from: BTreeMap<TopicPartition, i64>,
     /// The latest append time seen, in ms since the epoch.
     pub(super) latest_ms: i64,
     pub(super) times: Times,
@@ -120,14 +123,17 @@ impl Reader<'_> {
         self.progress.set_message(source.to_string());
         self.times.begin(source);
         let decided = if cut.is_inbox(source) { cut.decided(source) } else { span.end };
-        let Self { fetcher, progress, records, undecided, latest_ms, times } = self;
-        let mut first_ms = None;
+        let Self { fetcher, progress, records, undecided, undecided_from, latest_ms, times } = self;
+        let (mut first_ms, mut first_undecided) = (None, None);
         reading::read(&mut **fetcher, source, Start::Earliest, span.end, &mut |record| {
             *records += 1;
             if records.is_multiple_of(TICK_RECORDS) {
                 progress.inc(TICK_RECORDS);
             }
-            *undecided += u64::from(record.offset >= decided);
+            if record.offset >= decided {
+                *undecided += 1;
+                first_undecided.get_or_insert(record.offset);
+            }
             *latest_ms = record.append_ms.max(*latest_ms);
             first_ms.get_or_insert(record.append_ms);
             let entry = Entry {
@@ -141,6 +147,9 @@ impl Reader<'_> {
             times.look(&entry, findings);
             each(&entry, cut, findings)
         })?;
+        if let Some(offset) = first_undecided {
+            undecided_from.insert(source.clone(), offset);
+        }
         if span.begins > 0
             && let Some(first_ms) = first_ms
         {
