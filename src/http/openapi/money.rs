@@ -47,6 +47,10 @@ pub(crate) struct Payment {
     reservation_id: Option<String>,
     status: PaymentStatus,
     amount: Option<u64>,
+    /// The coupon it is made with.
+    coupon_id: Option<String>,
+    /// What the coupon takes off.
+    discount: Option<u64>,
     /// Why it failed, for programs.
     code: Option<String>,
     /// Why it was not granted, in Korean.
@@ -57,6 +61,10 @@ pub(crate) struct Payment {
     fee: Option<u64>,
     /// Whether the money is back.
     refunded: Option<bool>,
+    /// `REQUESTED`, `COMPLETED` or `FAILED`: then an operator has to see to it.
+    refund_status: Option<String>,
+    /// Why the refund failed, for programs.
+    refund_code: Option<String>,
     requested_at: Option<String>,
     changed_at: Option<String>,
 }

@@ -38,7 +38,7 @@ struct RefundBody {
         (status = 200, description = "The money is back", body = openapi::money::Payment),
         (status = 202, description = "On its way, not back within 3 s; `Location` shows when", body = openapi::money::Payment),
         (status = 404, description = "No such payment of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Nothing was paid (`PAYMENT_NOT_DEBITED`), not decided yet (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Nothing was paid (`PAYMENT_NOT_DEBITED`), the wallet does not take it back (`WALLET_LIMIT_EXCEEDED`), not decided yet (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn refund(
@@ -117,11 +117,16 @@ impl Refunding<'_> {
     async fn answer(&self, offset: Option<i64>, left: Duration) -> Result<Response, ApiError> {
         let look = || {
             let payment = view::payment(self.view, self.payment_id)?.ok_or(ApiError::PaymentNotFound)?;
-            Ok(if payment.refunded { Seen::Decided(payment) } else { Seen::Pending(payment) })
+            let is_over = payment.refunded || payment.refund_code.is_some();
+            Ok(if is_over { Seen::Decided(payment) } else { Seen::Pending(payment) })
         };
         let payment = self.api.watch_row(self.view, &PAYMENT_STATES, self.payment_id, left, look).await?;
         if payment.refunded {
             return Ok((answer::OK, axum::Json(payment)).into_response());
+        }
+        // The seat is given back and the money is not: an operator sees to it.
+        if payment.refund_code.is_some() {
+            return Ok(super::failed(payment.refund_code.as_deref(), self.payment_id).into_response());
         }
         let path = format!("/payments/{}", self.payment_id);
         Ok(accepted(&payment, &path, self.view.place(), offset, None))
