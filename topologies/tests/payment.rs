@@ -335,14 +335,35 @@ fn a_refund_is_paid_once_and_the_fee_stays() {
     ] {
         assert_eq!(bank.refund_status(id, "u"), expected, "{id}");
     }
-    let refunded: Vec<Out> =
-        bank.driver.read(payment::REPLIES).into_iter().filter(|out| out.text().contains("refunded")).collect();
+    let (refunded, refused): (Vec<Out>, Vec<Out>) = bank
+        .driver
+        .read(payment::REPLIES)
+        .into_iter()
+        .filter(|out| out.text().contains(r#""type":"refunded""#))
+        .partition(|out| out.text().contains(r#""result":"REFUNDED""#));
     assert_eq!(refunded.len(), 1);
+    // Each refusal is told to whoever waits, with its reason.
+    let told: BTreeSet<(Option<String>, String)> = refused
+        .iter()
+        .map(|out| {
+            let value: Value = serde_json::from_str(&out.text()).unwrap();
+            assert_eq!((&value["result"], out.partition), (&json!("REFUSED"), 2));
+            (out.header("ce_id"), value["reason"].as_str().unwrap().to_owned())
+        })
+        .collect();
+    let expected = [
+        ("another.refused", "ALREADY_REFUNDED"),
+        ("ref_broke.refused", "PAYMENT_NOT_DEBITED"),
+        ("ref_q.refused", "REFUND_EXCEEDS_PAYMENT"),
+        ("ref_unheard.refused", "PAYMENT_NOT_FOUND"),
+        ("stolen.refused", "PAYMENT_NOT_FOUND"),
+    ];
+    assert_eq!(told, expected.map(|(id, reason)| (Some(id.to_owned()), reason.to_owned())).into());
     assert_eq!(
         refunded[0].text(),
         concat!(
             r#"{"type":"refunded","requestId":"ref_p.refunded","refundId":"ref_p","paymentId":"p","reservationId":"res_2_p","#,
-            r#""userId":"u","amount":45000}"#
+            r#""userId":"u","result":"REFUNDED","reason":null,"amount":45000}"#
         )
     );
     assert_eq!((refunded[0].partition, refunded[0].key().as_str()), (2, "res_2_p"));
@@ -494,9 +515,13 @@ fn with_broken_books_nothing_moves_until_they_are_mended() {
     let replies = bank.read(payment::REPLIES);
     assert_eq!(
         (replies.len(), &replies[1]["result"], &replies[1]["reason"]),
-        (2, &json!("REFUSED"), &json!("SYSTEM_ERROR"))
+        (3, &json!("REFUSED"), &json!("SYSTEM_ERROR"))
     );
     assert_eq!(replies[1]["balanceAfter"], 5_000);
+    assert_eq!(
+        (&replies[2]["type"], &replies[2]["result"], &replies[2]["reason"]),
+        (&json!("refunded"), &json!("REFUSED"), &json!("SYSTEM_ERROR"))
+    );
     let dead = bank.dead_letters();
     assert_eq!(dead.len(), 3);
     assert!(dead.iter().all(|out| out.header(header::CLASS).as_deref() == Some("BrokenBooks")));
@@ -516,7 +541,9 @@ fn with_broken_books_nothing_moves_until_they_are_mended() {
     let payment = view::payment(&bank.task("u"), "p").unwrap().unwrap();
     assert_eq!((payment.outcome.status, payment.outcome.code), ("SYSTEM_ERROR", Some("SYSTEM_ERROR")));
     assert_eq!((bank.balance("u"), bank.settled().len()), (10_000, 2));
-    assert_eq!(bank.read(payment::REPLIES).len(), 3);
+    // The refund was refused, and is paid after all.
+    let replies = bank.read(payment::REPLIES);
+    assert_eq!((replies.len(), &replies[3]["result"]), (4, &json!("REFUNDED")));
     bank.check();
 }
 
@@ -697,7 +724,9 @@ proptest! {
         expected.sort();
         prop_assert_eq!(settled, expected);
         let replies = bank.read(payment::REPLIES);
-        prop_assert_eq!(replies.iter().filter(|reply| reply["type"] == "refunded").count(), model.refunded.len());
+        prop_assert_eq!(replies.iter().filter(|reply| reply["result"] == "REFUNDED").count(), model.refunded.len());
+        let answered = replies.iter().filter(|reply| reply["type"] == "refunded").count();
+        prop_assert_eq!(answered, model.ids.keys().filter(|(_, id)| id.starts_with("ref_")).count());
         prop_assert_eq!(bank.read(payment::COMPLETED).len(), model.paid.len());
     }
 }

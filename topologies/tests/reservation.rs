@@ -309,6 +309,80 @@ fn an_early_expire_ends_nothing() {
     shop.check();
 }
 
+/// The expiration topology is far behind, or an operator has reset its topic.
+#[test]
+fn a_hold_without_its_deadlines_record_is_swept() {
+    let settings = Settings { overdue_grace_ms: 60_000, ..Settings::default() };
+    let mut shop = Shop::of(&[reservation::topology(&settings)]);
+    let first = shop.hold("u", 1);
+    let first_ends = shop.expires_ms(&first);
+    shop.driver.advance_ms(200_000);
+    let second = shop.hold("v", 2);
+    let paying = shop.hold("w", 3);
+    shop.ask(pay(&paying, 50_000));
+    shop.driver.restart();
+    // At its deadline nothing comes, and a late payment is refused all the same.
+    shop.clock_to(first_ends + 50_000);
+    shop.driver.settle();
+    assert_eq!((shop.status(&first), shop.code(pay(&first, 50_000))), ("HELD", "RESERVATION_EXPIRED"));
+    shop.driver.advance_ms(11_000);
+    assert_eq!((shop.status(&first), shop.seat(1), shop.status(&second)), ("EXPIRED", "AVAILABLE", "HELD"));
+    assert_eq!((shop.read(reservation::SEATS_EXPIRED).len(), shop.notices("RESERVATION_EXPIRED").len()), (1, 1));
+    shop.check();
+    // The next one comes within a hold's time and the grace after the deadline, whatever crashed meanwhile; who is paying stays.
+    shop.driver.crash();
+    shop.driver.wipe_disk();
+    shop.driver.start();
+    shop.driver.settle();
+    shop.clock_to(shop.expires_ms(&second) + HOLD_MS + 60_100);
+    shop.driver.settle();
+    shop.driver.advance_ms(50);
+    assert_eq!((shop.status(&second), shop.status(&paying)), ("EXPIRED", "PAYING"));
+    shop.wallet(|_| "INSUFFICIENT_POINTS");
+    assert_eq!(shop.status(&paying), "EXPIRED");
+    shop.check();
+    // Nothing is held, so in the end nothing is swept: a sweep that is put back, or one made up, changes nothing.
+    shop.driver.advance_ms(400_000);
+    shop.driver.advance_ms(400_000);
+    assert!(Books::load(&shop.task()).unwrap().sweeps.is_empty());
+    let held = shop.hold("u", 1);
+    let sweeps = shop.read(reservation::INBOX).into_iter().filter(|record| record["type"] == "sweep");
+    for sweep in sweeps.collect::<Vec<_>>() {
+        shop.append(Shop::place(), sweep.to_string().as_bytes());
+    }
+    shop.driver.settle();
+    assert_eq!((shop.status(&held), Books::load(&shop.task()).unwrap().sweeps.len()), ("HELD", 1));
+    assert!(shop.dead_letters().is_empty());
+    shop.check();
+}
+
+#[test]
+fn a_big_house_is_swept_bit_by_bit() {
+    let limits = Settings { seats_per_user_max: u32::MAX, open_holds_max: u32::MAX, ..Settings::default() };
+    let mut shop = Shop::of(&[reservation::topology(&limits)]);
+    let schedule_id = (0..).map(|n| format!("big-{n}")).find(|id| place_of(id.as_bytes(), PLACES) == Shop::place());
+    let schedule_id = schedule_id.unwrap();
+    let create = CreateSchedule {
+        schedule_id: schedule_id.clone(),
+        concert_title: "t".to_owned(),
+        seats: Seats::Block { count: 3_000, price: 1 },
+        ..CreateSchedule::default()
+    };
+    shop.ask(Command::CreateSchedule(create));
+    for seat_no in 1..=2_500 {
+        let seat_no = seat_no.to_string();
+        shop.send(Command::Hold(Hold { user_id: "u".to_owned(), schedule_id: schedule_id.clone(), seat_no }));
+    }
+    shop.driver.settle();
+    let held = |shop: &Shop| view::schedule(&shop.task(), &schedule_id).unwrap().unwrap().temporary_reserved;
+    assert_eq!(held(&shop), 2_500);
+    shop.driver.advance_ms(361_000);
+    shop.driver.advance_ms(1_000);
+    assert_eq!((held(&shop), shop.read(reservation::SEATS_EXPIRED).len()), (0, 2_500));
+    assert!(shop.read(reservation::INBOX).iter().filter(|record| record["type"] == "sweep").count() >= 3);
+    shop.check();
+}
+
 #[test]
 fn a_ms_before_the_deadline_nothing_is_over() {
     let mut shop = Shop::open();
@@ -548,9 +622,12 @@ fn a_payment_id_is_debited_once() {
     // The wallet has answered for this id: it would not answer again.
     assert_eq!(shop.code(named(&payment_id, 50_000)), "SUCCESS");
     assert_eq!((shop.read(reservation::PAYMENTS).len(), shop.status(&id)), (1, "HELD"));
-    let coupon =
-        Pay { reservation_id: id.clone(), amount: 50_000, coupon_id: Some("cpn_0_1_1".to_owned()), ..Pay::default() };
-    assert_eq!(shop.code(Command::Pay(coupon)), "COUPON_NOT_SUPPORTED");
+    // Coupons are asked elsewhere: what cannot be one is known here.
+    for coupon_id in ["cpn_0_1", "cpn_3_1_1", "x"] {
+        let coupon_id = Some(coupon_id.to_owned());
+        let wish = Pay { reservation_id: id.clone(), amount: 50_000, coupon_id, ..Pay::default() };
+        assert_eq!(shop.code(Command::Pay(wish)), "COUPON_NOT_FOUND");
+    }
     shop.check();
 }
 
@@ -580,6 +657,44 @@ fn a_cancelled_reservation_gives_the_money_back_once() {
     assert_eq!(shop.status(&id), "REFUNDED");
     assert_eq!(shop.notices("REFUNDED").len(), 1);
     assert!(view::payment(&shop.task(), &payment_id).unwrap().unwrap().refunded);
+    shop.check();
+}
+
+#[test]
+fn a_refused_refund_is_told_and_may_be_paid_yet() {
+    let mut shop = Shop::open();
+    let id = shop.hold("u", 1);
+    shop.ask(pay(&id, 50_000));
+    shop.wallet(|_| "DEBITED");
+    let payment_id = shop.ask(cancel(&id, "u")).payment_id.unwrap();
+    let refund = shop.read(reservation::PAYMENTS).into_iter().find(|request| request["type"] == "refund").unwrap();
+    let told = |result: &str| {
+        let mut told = answer(&refund, "");
+        told["result"] = json!(result);
+        told["reason"] = if result == "REFUSED" { json!("SYSTEM_ERROR") } else { Value::Null };
+        told.to_string()
+    };
+    let status = |shop: &Shop| {
+        let payment = view::payment(&shop.task(), &payment_id).unwrap().unwrap();
+        (shop.status(&id), payment.refund_status, payment.refund_code)
+    };
+    assert_eq!(status(&shop), ("CANCELLED", Some("REQUESTED"), None));
+    for _ in 0..2 {
+        shop.append(Shop::place(), told("REFUSED").as_bytes());
+        shop.driver.restart();
+        assert_eq!(status(&shop), ("CANCELLED", Some("FAILED"), Some("SYSTEM_ERROR".to_owned())));
+    }
+    let notice = ("u".to_owned(), "아이유 콘서트 환불이 지연되고 있습니다. 확인 후 처리해 드리겠습니다.".to_owned());
+    assert_eq!(shop.notices("REFUND_FAILED"), [notice]);
+    shop.check();
+    // An operator has put it back, and it was paid; the refusal comes once more, late.
+    for result in ["REFUNDED", "REFUNDED", "REFUSED"] {
+        shop.append(Shop::place(), told(result).as_bytes());
+        shop.driver.settle();
+        assert_eq!(status(&shop), ("REFUNDED", Some("COMPLETED"), None));
+    }
+    assert_eq!((shop.notices("REFUNDED").len(), shop.notices("REFUND_FAILED").len()), (1, 1));
+    assert!(shop.dead_letters().is_empty());
     shop.check();
 }
 

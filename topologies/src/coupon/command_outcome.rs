@@ -58,11 +58,15 @@ pub enum CommandRefusal {
     NotUsable,
     /// Given up after all attempts.
     System,
+    /// It takes nothing off a price: its policy says nothing of a discount.
+    NoDiscount,
+    /// The order is smaller than the policy asks for.
+    BelowMinimum,
 }
 
 impl CommandRefusal {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::BadPolicyId,
         Self::BadTitle,
         Self::BadQuantity,
@@ -75,6 +79,8 @@ impl CommandRefusal {
         Self::UnknownCoupon,
         Self::NotUsable,
         Self::System,
+        Self::NoDiscount,
+        Self::BelowMinimum,
     ];
 
     /// What to answer.
@@ -88,7 +94,9 @@ impl CommandRefusal {
             | Self::BadWindow
             | Self::BadDiscount => CommandStatus::ValidationFailed,
             Self::UnknownPolicy | Self::UnknownCoupon => CommandStatus::NotFound,
-            Self::PolicyExists | Self::BelowIssued | Self::NotUsable => CommandStatus::Conflict,
+            Self::PolicyExists | Self::BelowIssued | Self::NotUsable | Self::NoDiscount | Self::BelowMinimum => {
+                CommandStatus::Conflict
+            }
             Self::System => CommandStatus::SystemError,
         }
     }
@@ -109,6 +117,8 @@ impl CommandRefusal {
             Self::UnknownCoupon => "COUPON_NOT_FOUND",
             Self::NotUsable => "COUPON_NOT_USABLE",
             Self::System => "SYSTEM_ERROR",
+            Self::NoDiscount => "COUPON_NOT_A_DISCOUNT",
+            Self::BelowMinimum => "COUPON_MINIMUM_NOT_MET",
         }
     }
 
@@ -128,6 +138,8 @@ impl CommandRefusal {
             Self::UnknownCoupon => "쿠폰을 찾을 수 없습니다",
             Self::NotUsable => "사용 가능한 쿠폰이 아닙니다",
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
+            Self::NoDiscount => "결제에 사용할 수 없는 쿠폰입니다",
+            Self::BelowMinimum => "쿠폰 최소 주문 금액에 미달합니다",
         }
     }
 }

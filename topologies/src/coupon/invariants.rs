@@ -1,8 +1,11 @@
 //! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
 
+use crate::coupon::coupon_id::CouponId;
 use crate::coupon::keys::{CouponKey, IssuedKey};
-use crate::coupon::row::{CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
-use crate::coupon::{COUPONS, ISSUED, POLICIES, REQUESTS};
+use crate::coupon::row::{
+    CouponRow, IssuedRow, PolicyRow, RedemptionOutcome, RedemptionRow, RequestOutcome, RequestRow,
+};
+use crate::coupon::{COUPONS, ISSUED, POLICIES, REDEMPTIONS, REQUESTS};
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -54,6 +57,16 @@ pub enum Broken {
         /// So many requests.
         requests: usize,
     },
+    /// A payment says that it has a coupon, and the coupon says otherwise; or it takes off more than the order.
+    #[error("payment {payment_id}: {redemption:?}, and its coupon: {coupon:?}")]
+    Redeemed {
+        /// Which payment.
+        payment_id: String,
+        /// What its row says.
+        redemption: RedemptionRow,
+        /// What the coupon's row says.
+        coupon: Option<CouponRow>,
+    },
 }
 
 /// Checks one policy by itself.
@@ -80,6 +93,8 @@ pub struct Books {
     pub coupons: BTreeMap<CouponKey, CouponRow>,
     /// By request id.
     pub requests: BTreeMap<String, RequestRow>,
+    /// By payment id.
+    pub redemptions: BTreeMap<String, RedemptionRow>,
 }
 
 impl Books {
@@ -93,6 +108,7 @@ impl Books {
         task.scan(&ISSUED, &[], &mut |key, row| into(&mut books.issued, key, row))?;
         task.scan(&COUPONS, &[], &mut |key, row| into(&mut books.coupons, key, row))?;
         task.scan(&REQUESTS, &[], &mut |key, row| into(&mut books.requests, key, row))?;
+        task.scan(&REDEMPTIONS, &[], &mut |key, row| into(&mut books.redemptions, key, row))?;
         Ok(books)
     }
 
@@ -106,7 +122,8 @@ impl Books {
             self.check_count(policy_id, row.issued)?;
         }
         self.check_marks()?;
-        self.check_requests()
+        self.check_requests()?;
+        self.check_redemptions()
     }
 
     fn check_count(&self, policy_id: &str, issued: u64) -> Result<(), Broken> {
@@ -166,6 +183,30 @@ impl Books {
             }
         }
     }
+
+    /// A payment that has a coupon has its owner's, and the coupon says so: it names one payment, so no two have it. None takes off more than the order.
+    fn check_redemptions(&self) -> Result<(), Broken> {
+        for (payment_id, redemption) in &self.redemptions {
+            let coupon = CouponId::parse(&redemption.coupon_id)
+                .and_then(|id| self.coupons.get(&CouponKey { policy_id: id.policy_id.to_owned(), serial: id.serial }));
+            let is_its = coupon.is_some_and(|coupon| {
+                coupon.user_id == redemption.user_id
+                    && coupon.used.as_ref().is_some_and(|used| used.order_id == *payment_id)
+            });
+            let within = |discount| (0..=redemption.order_amount).contains(&discount);
+            let fits = match redemption.outcome {
+                RedemptionOutcome::Used { discount } => is_its && within(discount),
+                RedemptionOutcome::Returned { discount, .. } => within(discount),
+                // By hand it may be used for an order of any name.
+                RedemptionOutcome::Refused(_) => true,
+            };
+            if !fits {
+                let (payment_id, redemption, coupon) = (payment_id.clone(), redemption.clone(), coupon.cloned());
+                return Err(Broken::Redeemed { payment_id, redemption, coupon });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
@@ -176,6 +217,7 @@ fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coupon::row::Used;
 
     fn coupon_key(serial: u64) -> CouponKey {
         CouponKey { policy_id: "1".to_owned(), serial }
@@ -207,6 +249,17 @@ mod tests {
                 .insert(coupon_key(serial), CouponRow { user_id: user_id.to_owned(), issued_ms: 0, used: None });
             books.requests.insert(format!("r{serial}"), got(user_id, serial));
         }
+        books.coupons.get_mut(&coupon_key(2)).unwrap().used = Some(Used { order_id: "p2".to_owned(), used_ms: 1 });
+        let redemption = |outcome| RedemptionRow {
+            coupon_id: "cpn_0_1_2".to_owned(),
+            user_id: "b".to_owned(),
+            order_amount: 9,
+            decided_ms: 0,
+            outcome,
+        };
+        let returned = RedemptionOutcome::Returned { discount: 9, returned_ms: 0 };
+        books.redemptions.insert("p1".to_owned(), redemption(returned));
+        books.redemptions.insert("p2".to_owned(), redemption(RedemptionOutcome::Used { discount: 5 }));
         books
     }
 
@@ -218,7 +271,18 @@ mod tests {
 
     #[test]
     fn each_way_of_being_wrong_is_found() {
-        let spoils: [fn(&mut Books); 11] = [
+        fn paid<'a>(books: &'a mut Books, id: &str) -> &'a mut RedemptionRow {
+            books.redemptions.get_mut(id).unwrap()
+        }
+        let spoils: [fn(&mut Books); 19] = [
+            |b| b.coupons.get_mut(&coupon_key(2)).unwrap().used = None,
+            |b| b.coupons.get_mut(&coupon_key(2)).unwrap().used.as_mut().unwrap().order_id = "p1".to_owned(),
+            |b| paid(b, "p1").outcome = RedemptionOutcome::Used { discount: 5 },
+            |b| paid(b, "p2").outcome = RedemptionOutcome::Used { discount: 10 },
+            |b| paid(b, "p2").outcome = RedemptionOutcome::Used { discount: -1 },
+            |b| paid(b, "p1").outcome = RedemptionOutcome::Returned { discount: 10, returned_ms: 0 },
+            |b| paid(b, "p2").coupon_id = "cpn_0_1_3".to_owned(),
+            |b| paid(b, "p2").user_id = "a".to_owned(),
             |b| b.policies.get_mut("1").unwrap().total = 1,
             |b| b.policies.get_mut("1").unwrap().issued = 1,
             |b| b.policies.get_mut("1").unwrap().issued = 3,

@@ -3,8 +3,8 @@
 //! ```text
 //! a request                                          a coupon
 //!                 ┌─► SUCCESS ── makes ───────────────►  ISSUED ── use-coupon ──► USED
-//!                 ├─► VALIDATION_FAILED                     (once; the same order may ask again)
-//!  PENDING ───────┼─► DUPLICATE_REQUEST
+//!                 ├─► VALIDATION_FAILED                     ▲  (once; the same order may ask again)
+//!  PENDING ───────┼─► DUPLICATE_REQUEST                     └────── return-coupon ───┘ (only of the payment that has it)
 //!  (in the log)   ├─► OUT_OF_STOCK
 //!                 ├─► BUSINESS_ERROR
 //!                 └─► SYSTEM_ERROR ── redriven from the dead letters, once ──► any of the others
@@ -15,11 +15,16 @@
 //! Another request of a user who has a coupon of that policy is a duplicate. Stock changes are records in the same partition, never below
 //! what has been issued, so `issued ≤ total` holds at every offset.
 //!
+//! A payment that is made with a coupon asks by `use-coupon` with a `replyPlace` and is answered there: `coupon-used` with what the coupon takes off,
+//! computed here of the policy's terms, or `coupon-refused` with the reason ([`redemption_record`]). There is one answer for each payment, for ever;
+//! `return-coupon` gives the coupon back when the payment is off. A use without a `replyPlace` is a command like any other, for good.
+//!
 //! | topic | key | what |
 //! |---|---|---|
 //! | [`INBOX`] | `coupon-{policyId}`; a use of a coupon may bring any key, its place is in the coupon's id | requests and commands |
 //! | [`SUCCESS`], [`FAILURES`] | `coupon-{policyId}` | the outcome of each request |
 //! | [`NOTIFICATIONS`] | user | one for each coupon issued |
+//! | [`REPLIES`] | reservation; placed by the `replyPlace` | what became of the wish to pay with a coupon |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read |
 
 pub mod command_outcome;
@@ -31,15 +36,16 @@ pub mod message;
 pub mod outcome;
 pub mod outcome_record;
 mod processor;
+pub mod redemption_record;
 pub mod row;
 pub mod sample;
 pub mod view;
 
-use crate::notification;
 use crate::place_id::{self, Kind};
+use crate::{notification, reservation};
 use holdfast_engine::{Table, Topology};
 use keys::{CouponKey, IssuedKey};
-use row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RequestRow, TermsRow};
+use row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RedemptionRow, RequestRow, TermsRow};
 
 /// Name of the topology.
 pub const NAME: &str = "coupon";
@@ -55,6 +61,8 @@ pub const FAILURES: &str = "coupon-issue-failures";
 pub const DEAD_LETTERS: &str = "coupon-issue-dlq";
 /// Where notifications are asked for.
 pub const NOTIFICATIONS: &str = notification::REQUESTS;
+/// Where payments that want a coupon are answered: the inbox of who asks for them.
+pub const REPLIES: &str = reservation::INBOX;
 
 /// What a request needs to know of a policy, by policy id: stock, window, title. Read for each request, so it is small.
 pub const POLICIES: Table<String, PolicyRow> = Table::new(16, "policies");
@@ -68,6 +76,8 @@ pub const ISSUED: Table<IssuedKey, IssuedRow> = Table::new(19, "issued");
 pub const COUPONS: Table<CouponKey, CouponRow> = Table::new(20, "coupons");
 /// The outcome of each command, by command id (its `requestId`, else `eventId`, else where it entered the log).
 pub const COMMANDS: Table<String, CommandRow> = Table::new(21, "commands");
+/// What became of each wish to pay with a coupon, by payment id.
+pub const REDEMPTIONS: Table<String, RedemptionRow> = Table::new(22, "redemptions");
 
 /// The topology.
 ///
@@ -84,9 +94,11 @@ pub fn topology() -> Topology {
         .store(ISSUED.spec())
         .store(COUPONS.spec())
         .store(COMMANDS.spec())
+        .store(REDEMPTIONS.spec())
         .sink(SUCCESS)
         .sink(FAILURES)
         .sink(NOTIFICATIONS)
+        .sink(REPLIES)
         .dead_letters(DEAD_LETTERS)
         .processor(|| Box::<processor::CouponProcessor>::default())
         .build()

@@ -139,6 +139,40 @@ pub struct Used<S = String> {
     pub used_ms: i64,
 }
 
+/// What became of the wish to make a payment with a coupon, by payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedemptionRow {
+    /// Which coupon, as it was named: there need not be one.
+    pub coupon_id: String,
+    /// Who pays.
+    pub user_id: String,
+    /// What it costs without the coupon, in KRW.
+    pub order_amount: i64,
+    /// When it was decided.
+    pub decided_ms: i64,
+    /// What became of it.
+    pub outcome: RedemptionOutcome,
+}
+
+/// What became of the wish to make a payment with a coupon. `Used` becomes `Returned`, once, and that is the only move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RedemptionOutcome {
+    /// The coupon is used for it.
+    Used {
+        /// What it takes off, in KRW.
+        discount: i64,
+    },
+    /// It is not, and never will be.
+    Refused(CommandRefusal),
+    /// It was, and the payment is off.
+    Returned {
+        /// What it took off, in KRW.
+        discount: i64,
+        /// When it came back.
+        returned_ms: i64,
+    },
+}
+
 /// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRow {
@@ -186,6 +220,21 @@ mod tests {
         assert_eq!(bytes(&IssuedRow { serial: 7 }), [1, 7]);
         let command = CommandRow { fingerprint: 5, decided_ms: 1, refused: Some(CommandRefusal::NotUsable) };
         assert_eq!(bytes(&command), [1, 5, 2, 1, 10]);
+        let redemption = |outcome| RedemptionRow {
+            coupon_id: "c".to_owned(),
+            user_id: "u".to_owned(),
+            order_amount: 5,
+            decided_ms: 1,
+            outcome,
+        };
+        let start = [1, 1, b'c', 1, b'u', 10, 2];
+        for (outcome, rest) in [
+            (RedemptionOutcome::Used { discount: 3 }, [0, 6].as_slice()),
+            (RedemptionOutcome::Refused(CommandRefusal::BelowMinimum), &[1, 13]),
+            (RedemptionOutcome::Returned { discount: 3, returned_ms: 2 }, &[2, 6, 4]),
+        ] {
+            assert_eq!(bytes(&redemption(outcome)), [&start, rest].concat());
+        }
         for (number, refusal) in (0u8..).zip(Refusal::ALL) {
             assert_eq!(bytes(&refusal), [1, number]);
         }

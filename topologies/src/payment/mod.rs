@@ -20,11 +20,12 @@
 //! | topic | key | what |
 //! |---|---|---|
 //! | [`INBOX`] | user | charges, debits, refunds |
-//! | [`REPLIES`] | schedule, or reservation; placed by the request's `replyPlace` | what became of a debit, and that a refund was paid |
+//! | [`REPLIES`] | schedule, or reservation; placed by the request's `replyPlace` | what became of a debit, and of a refund |
 //! | [`COMPLETED`] | user | one for each payment debited |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read |
 //!
-//! A refund that is refused has its reason in its row ([`view::refund`]) and no reply.
+//! A refund that is refused is answered, too, with its reason, which is in its row as well ([`view::refund`]). One that was given up (`SYSTEM_ERROR`) and is put
+//! back by an operator may be paid: then there is a second answer, and no third.
 
 pub mod completed;
 pub mod decide;

@@ -160,11 +160,12 @@ impl PaymentProcessor {
         let payment = ctx.get(&PAYMENTS, &payment_id)?;
         let decided = decide::refund(&funds, payment.as_ref(), refund);
         self.store_refund(ctx, refund, outcome_of(&decided))?;
-        let (Ok(posting), Some(mut payment)) = (decided, payment) else { return Ok(()) };
-        payment.refund = Some(RefundMark { refund_id: self.id.clone(), amount: refund.amount });
-        ctx.put(&PAYMENTS, &payment_id, &payment)?;
-        self.store_posting(ctx, &posting)?;
-        self.send_refunded(ctx, refund, origin)
+        if let (Ok(posting), Some(mut payment)) = (decided, payment) {
+            payment.refund = Some(RefundMark { refund_id: self.id.clone(), amount: refund.amount });
+            ctx.put(&PAYMENTS, &payment_id, &payment)?;
+            self.store_posting(ctx, &posting)?;
+        }
+        self.send_refunded(ctx, refund, origin, decided.err())
     }
 
     /// Sets `id`: what the message says, or where its record entered the log.
@@ -297,8 +298,10 @@ impl PaymentProcessor {
         ctx: &mut Context<'_>,
         refund: &Refund<'_>,
         origin: &Origin<'_>,
+        refused: Option<Refusal>,
     ) -> Result<(), ProcessError> {
-        self.name_event(".refunded");
+        // One that was given up may be paid when it is put back: that is another event.
+        self.name_event(if refused.is_none() { ".refunded" } else { ".refused" });
         self.value.clear();
         Refunded {
             request_id: &self.event_id,
@@ -306,6 +309,7 @@ impl PaymentProcessor {
             payment_id: &refund.payment_id,
             reservation_id: &refund.reservation_id,
             user_id: &refund.user_id,
+            refused,
             amount: refund.amount,
         }
         .write(&mut self.value);
@@ -370,7 +374,7 @@ impl PaymentProcessor {
         self.send_settled(ctx, debit, origin, Some(Refusal::System), balance)
     }
 
-    /// No reply: the money is still owed, and comes when the record is put back.
+    /// Whoever gave the seat back is told that the money is still owed: it comes when the record is put back, and then he is told again.
     fn give_up_refund(
         &mut self,
         ctx: &mut Context<'_>,
@@ -381,7 +385,8 @@ impl PaymentProcessor {
         if ctx.contains(&REFUNDS, &self.id)? {
             return Ok(());
         }
-        self.store_refund(ctx, refund, GIVEN_UP)
+        self.store_refund(ctx, refund, GIVEN_UP)?;
+        self.send_refunded(ctx, refund, origin, Some(Refusal::System))
     }
 }
 

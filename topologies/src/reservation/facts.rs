@@ -148,14 +148,66 @@ pub struct Debit<'a> {
     pub price: u64,
     /// What is owed, in KRW.
     pub amount: u64,
-    /// What a coupon takes off: always null so far.
-    pub discount: Option<()>,
+    /// What a coupon takes off.
+    pub discount: Option<DiscountFact<'a>>,
     /// The place that waits for the answer.
     pub reply_place: u32,
     /// What the concert is called.
     pub concert_title: &'a str,
     /// When he asked, by his own watch.
     pub requested_at: Option<&'a Value>,
+}
+
+/// What a coupon takes off a price.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiscountFact<'a> {
+    /// Which coupon.
+    pub coupon_id: &'a str,
+    /// KRW.
+    pub amount: u64,
+}
+
+/// A coupon shall be used for a payment.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UseCoupon<'a> {
+    /// `use-coupon`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// Made of the payment's id: one use for each, for ever.
+    pub request_id: &'a str,
+    /// Which coupon.
+    pub coupon_id: &'a str,
+    /// Whose it must be.
+    pub user_id: &'a str,
+    /// The payment.
+    pub order_id: &'a str,
+    /// For which reservation.
+    pub reservation_id: &'a str,
+    /// What it costs without the coupon, in KRW.
+    pub order_amount: u64,
+    /// The place that waits for the answer.
+    pub reply_place: u32,
+}
+
+/// A coupon shall be free again.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReturnCoupon<'a> {
+    /// `return-coupon`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// Made of the payment's id.
+    pub request_id: &'a str,
+    /// Which coupon.
+    pub coupon_id: &'a str,
+    /// Whose it is.
+    pub user_id: &'a str,
+    /// The payment that had it.
+    pub order_id: &'a str,
+    /// For which reservation.
+    pub reservation_id: &'a str,
 }
 
 /// The wallet shall get money back.

@@ -1,9 +1,11 @@
 //! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
 
 use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{BuyerRow, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow, TakenRow};
+use crate::reservation::row::{
+    BuyerRow, CouponRow, CouponState, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow, SweepRow, TakenRow,
+};
 use crate::reservation::state::{SeatState, State};
-use crate::reservation::{BUYERS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use crate::reservation::{BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN};
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -65,8 +67,16 @@ pub enum Broken {
         /// So many ms.
         early_ms: i64,
     },
-    /// A payment was granted at the deadline or later, or its state does not go with its reservation's, or its amount not with the price.
-    #[error("reservation {serial} is {state:?} for {price} KRW; payment {payment_id:?}: {payment:?}")]
+    /// A schedule has open holds, and nobody looks after them.
+    #[error("schedule {schedule_id}: {held} held, and no sweep is due")]
+    Unswept {
+        /// Which.
+        schedule_id: String,
+        /// Held or being paid.
+        held: u64,
+    },
+    /// A payment was granted at the deadline or later, or its state does not go with its reservation's or its coupon's, or its amount not with the price.
+    #[error("reservation {serial} is {state:?} for {price} KRW; payment {payment_id:?}: {payment:?}, {coupon:?}")]
     Payment {
         /// Of which reservation.
         serial: u64,
@@ -78,6 +88,8 @@ pub enum Broken {
         payment_id: String,
         /// What its row says.
         payment: Option<PaymentRow>,
+        /// What the row of its coupon says.
+        coupon: Option<CouponRow>,
     },
 }
 
@@ -114,6 +126,10 @@ pub struct Books {
     pub reservations: BTreeMap<u64, ReservationRow>,
     /// By id.
     pub payments: BTreeMap<String, PaymentRow>,
+    /// By payment id.
+    pub coupons: BTreeMap<String, CouponRow>,
+    /// By schedule id.
+    pub sweeps: BTreeMap<String, SweepRow>,
 }
 
 impl Books {
@@ -129,6 +145,8 @@ impl Books {
         task.scan(&BUYERS, &[], &mut |key, row| into(&mut books.buyers, key, row))?;
         task.scan(&RESERVATIONS, &[], &mut |key, row| into(&mut books.reservations, key, row))?;
         task.scan(&PAYMENT_STATES, &[], &mut |key, row| into(&mut books.payments, key, row))?;
+        task.scan(&PAYMENT_COUPONS, &[], &mut |key, row| into(&mut books.coupons, key, row))?;
+        task.scan(&SWEEPS, &[], &mut |key, row| into(&mut books.sweeps, key, row))?;
         Ok(books)
     }
 
@@ -202,6 +220,9 @@ impl Books {
             if counted != found {
                 return Err(Broken::Miscounted { schedule_id: schedule_id.clone(), counted, found });
             }
+            if row.held > 0 && !self.sweeps.contains_key(schedule_id) {
+                return Err(Broken::Unswept { schedule_id: schedule_id.clone(), held: row.held });
+            }
         }
         Ok(())
     }
@@ -234,12 +255,16 @@ impl Books {
             let fits = self.reservations.get(&payment.serial).is_some_and(|row| {
                 let is_current = row.payment_id.as_deref() == Some(payment_id);
                 payment.asked_ms < row.expires_ms
-                    && payment.amount == row.price
-                    && match payment.state {
-                        PaymentState::Pending => is_current && matches!(row.state, State::Paying | State::Cancelled),
+                    && is_right(payment, self.coupons.get(payment_id), row.price)
+                    && match &payment.state {
+                        PaymentState::Pending | PaymentState::Discounting => {
+                            is_current && matches!(row.state, State::Paying | State::Cancelled)
+                        }
                         PaymentState::Paid => is_current && row.state == State::Confirmed,
                         PaymentState::Refused(_) => true,
-                        PaymentState::Refunding(refund) | PaymentState::Refunded(refund) => {
+                        PaymentState::Refunding(refund)
+                        | PaymentState::Refunded(refund)
+                        | PaymentState::RefundRefused(refund, _) => {
                             refund.amount.checked_add(refund.fee) == Some(payment.amount)
                         }
                     }
@@ -250,7 +275,7 @@ impl Books {
         }
         for (serial, row) in &self.reservations {
             let wanted: fn(&PaymentState) -> bool = match row.state {
-                State::Paying => |state| *state == PaymentState::Pending,
+                State::Paying => |state| matches!(state, PaymentState::Pending | PaymentState::Discounting),
                 State::Confirmed => |state| *state == PaymentState::Paid,
                 State::Refunded => |state| matches!(state, PaymentState::Refunded(_)),
                 State::Held | State::Expired | State::Cancelled => continue,
@@ -271,7 +296,26 @@ impl Books {
             price: row.map_or(0, |row| row.price),
             payment_id: payment_id.to_owned(),
             payment: self.payments.get(payment_id).cloned(),
+            coupon: self.coupons.get(payment_id).cloned(),
         }
+    }
+}
+
+/// Whether a payment is of the price less what its coupon takes off, and the coupon is as far as the payment.
+fn is_right(payment: &PaymentRow, coupon: Option<&CouponRow>, price: u64) -> bool {
+    let is_price_less = |discount: u64| payment.amount.checked_add(discount) == Some(price);
+    // While it is not known what it takes off, or once that was not what was meant.
+    let may_be = payment.amount <= price;
+    let Some(coupon) = coupon else { return payment.state != PaymentState::Discounting && is_price_less(0) };
+    match (&payment.state, coupon.state) {
+        (PaymentState::Discounting, CouponState::Asked)
+        | (PaymentState::Refused(_), CouponState::Refused | CouponState::Returned { .. }) => may_be,
+        (PaymentState::Pending | PaymentState::Paid, CouponState::Used { discount })
+        | (
+            PaymentState::Refunding(_) | PaymentState::Refunded(_) | PaymentState::RefundRefused(..),
+            CouponState::Returned { discount },
+        ) => is_price_less(discount),
+        _ => false,
     }
 }
 
@@ -322,9 +366,9 @@ mod tests {
             sale_starts_ms: None,
             sale_ends_ms: None,
             house: House::OnePrice(5),
-            capacity: 3,
-            held: 2,
-            reserved: 1,
+            capacity: 5,
+            held: 3,
+            reserved: 2,
             seats_per_user_max: None,
             open_holds_max: None,
             cancelling: None,
@@ -332,23 +376,51 @@ mod tests {
             created_ms: 0,
         };
         books.schedules.insert("s".to_owned(), schedule);
-        books.taken = [(1, 10), (2, 11), (3, 12)].map(|(no, serial)| (seat(no), TakenRow { serial })).into();
+        books.taken =
+            [(1, 10), (2, 11), (3, 12), (4, 15), (5, 16)].map(|(no, serial)| (seat(no), TakenRow { serial })).into();
         books.buyers.insert(buyer("a"), BuyerRow { open: 1, bought: 1 });
         books.buyers.insert(buyer("b"), BuyerRow { open: 1, bought: 0 });
+        books.buyers.insert(buyer("c"), BuyerRow { open: 1, bought: 1 });
         books.reservations = [
             (10, reservation(1, "a", State::Held, None)),
             (11, reservation(2, "b", State::Paying, Some("p11"))),
             (12, reservation(3, "a", State::Confirmed, Some("p12"))),
             (13, reservation(3, "b", State::Expired, None)),
             (14, reservation(3, "c", State::Refunded, Some("p14"))),
+            (15, reservation(4, "c", State::Paying, Some("c11"))),
+            (16, reservation(5, "c", State::Confirmed, Some("c12"))),
+            (17, reservation(3, "c", State::Cancelled, Some("c14"))),
         ]
         .into();
         books.payments = [
             ("p11".to_owned(), payment(11, PaymentState::Pending)),
             ("p12".to_owned(), payment(12, PaymentState::Paid)),
             ("p14".to_owned(), payment(14, PaymentState::Refunded(Refund { amount: 4, fee: 1 }))),
+            // With coupons that take 2 off: one is asked, one is paid with, the others are back.
+            ("c11".to_owned(), PaymentRow { amount: 3, ..payment(15, PaymentState::Discounting) }),
+            ("c12".to_owned(), PaymentRow { amount: 3, ..payment(16, PaymentState::Paid) }),
+            (
+                "c13".to_owned(),
+                PaymentRow { amount: 4, ..payment(13, PaymentState::Refused("AMOUNT_MISMATCH".to_owned())) },
+            ),
+            (
+                "c14".to_owned(),
+                PaymentRow {
+                    amount: 3,
+                    ..payment(17, PaymentState::RefundRefused(Refund { amount: 3, fee: 0 }, String::new()))
+                },
+            ),
         ]
         .into();
+        let coupon = |id: &str, state| (id.to_owned(), CouponRow { coupon_id: "c".to_owned(), state });
+        books.coupons = [
+            coupon("c11", CouponState::Asked),
+            coupon("c12", CouponState::Used { discount: 2 }),
+            coupon("c13", CouponState::Returned { discount: 2 }),
+            coupon("c14", CouponState::Returned { discount: 2 }),
+        ]
+        .into();
+        books.sweeps.insert("s".to_owned(), SweepRow { due_ms: 360, from_seat: 0 });
         books
     }
 
@@ -366,22 +438,35 @@ mod tests {
         fn pays<'a>(books: &'a mut Books, id: &str) -> &'a mut PaymentRow {
             books.payments.get_mut(id).unwrap()
         }
-        let spoils: [fn(&mut Books); 21] = [
-            |b| b.schedules.get_mut("s").unwrap().capacity = 2,
-            |b| b.schedules.get_mut("s").unwrap().held = 1,
-            |b| (b.schedules.get_mut("s").unwrap().held, b.schedules.get_mut("s").unwrap().reserved) = (1, 2),
+        fn coupon<'a>(books: &'a mut Books, id: &str) -> &'a mut CouponRow {
+            books.coupons.get_mut(id).unwrap()
+        }
+        let spoils: [fn(&mut Books); 31] = [
+            |b| b.sweeps.clear(),
+            |b| coupon(b, "c11").state = CouponState::Used { discount: 2 },
+            |b| pays(b, "c11").amount = 6,
+            |b| b.coupons.retain(|id, _| id != "c11"),
+            |b| b.coupons.retain(|id, _| id != "c12"),
+            |b| coupon(b, "c12").state = CouponState::Used { discount: 1 },
+            |b| coupon(b, "c12").state = CouponState::Returned { discount: 2 },
+            |b| coupon(b, "c13").state = CouponState::Used { discount: 2 },
+            |b| coupon(b, "c14").state = CouponState::Used { discount: 2 },
+            |b| coupon(b, "c14").state = CouponState::Refused,
+            |b| b.schedules.get_mut("s").unwrap().capacity = 4,
+            |b| b.schedules.get_mut("s").unwrap().held = 2,
+            |b| (b.schedules.get_mut("s").unwrap().held, b.schedules.get_mut("s").unwrap().reserved) = (2, 3),
             |b| b.taken.retain(|key, _| key.seat_no != 1),
             |b| b.taken.get_mut(&seat(1)).unwrap().serial = 11,
             |b| row(b, 11).seat_no = 1,
             |b| row(b, 13).state = State::Held,
             |b| {
-                row(b, 10).seat_no = 4;
+                row(b, 10).seat_no = 6;
                 b.taken.remove(&seat(1));
-                b.taken.insert(seat(4), TakenRow { serial: 10 });
+                b.taken.insert(seat(6), TakenRow { serial: 10 });
             },
             |b| b.buyers.get_mut(&buyer("a")).unwrap().open = 2,
             |b| b.buyers.retain(|key, _| key.user_id != "b"),
-            |b| b.buyers.extend([(buyer("c"), BuyerRow::default())]),
+            |b| b.buyers.extend([(buyer("d"), BuyerRow::default())]),
             |b| row(b, 13).changed_ms = 299,
             |b| pays(b, "p11").asked_ms = 300,
             |b| pays(b, "p12").amount = 4,

@@ -6,11 +6,12 @@
 //!  from        to          by                                                               its seat before and after
 //!  –           HELD        hold                                                             AVAILABLE           TEMPORARY_RESERVED
 //!  HELD        PAYING      pay, before the deadline                                         TEMPORARY_RESERVED  the same
-//!  HELD        EXPIRED     expire, at the deadline or later                                 TEMPORARY_RESERVED  AVAILABLE
+//!  HELD        EXPIRED     expire or sweep, at the deadline or later                        TEMPORARY_RESERVED  AVAILABLE
 //!  HELD        CANCELLED   release, cancel, cancel-schedule                                 TEMPORARY_RESERVED  AVAILABLE
 //!  PAYING      CONFIRMED   settled DEBITED                                                  TEMPORARY_RESERVED  RESERVED
-//!  PAYING      HELD        settled otherwise, before the deadline, which stays              TEMPORARY_RESERVED  the same
-//!  PAYING      EXPIRED     settled otherwise, at the deadline or later                      TEMPORARY_RESERVED  AVAILABLE
+//!  PAYING      HELD        settled otherwise, or its coupon fails, before the deadline,     TEMPORARY_RESERVED  the same
+//!                          which stays
+//!  PAYING      EXPIRED     settled otherwise, or its coupon fails, at the deadline or later TEMPORARY_RESERVED  AVAILABLE
 //!  PAYING      CANCELLED   cancel-schedule; what the wallet may yet pay comes back          TEMPORARY_RESERVED  AVAILABLE
 //!  CONFIRMED   CANCELLED   cancel, cancel-schedule                                          RESERVED            AVAILABLE
 //!  CANCELLED   REFUNDED    refunded                                                         AVAILABLE           the same
@@ -21,7 +22,25 @@
 //! all, so a house of 50,000 costs what has been sold of it.
 //!
 //! Money moves elsewhere: a granted payment becomes `debit` in the payer's place, whose answer `settled` comes back here. While the wallet decides,
-//! the seat stays with the payer. Money that comes too late for its reservation goes back, once.
+//! the seat stays with the payer. Money that comes too late for its reservation goes back, once. With a coupon its place is asked first, and computes what
+//! it takes off: nobody else does, so what was offered is looked at when that is known.
+//!
+//! ```text
+//!  pay ──────────────────────────────────────────► Pending ── DEBITED ─► Paid ── cancel ─► Refunding ─► Refunded
+//!   │                                               ▲ │ │                                   ▲ │           ▲
+//!   └ with a coupon ─► Discounting ── coupon-used ──┘ │ └── DEBITED, nothing left to pay ───┤ └ REFUSED ─► RefundRefused
+//!                          │       (what is owed was  │                                     │                (an operator)
+//!                          │        offered)          │ otherwise                           │ DEBITED after all
+//!                          └── coupon-refused, or ────┴─────────────────────► Refused ──────┘
+//!                              another amount
+//! ```
+//! [`row::PaymentState::may_become`] is this table. The coupon is PAYING's, as the wallet is: a deadline that comes meanwhile does nothing, one that has come
+//! when the answer is no ends the hold. A coupon that was used goes back (`return-coupon`) with every move to Refused or Refunding, once. A refund that is
+//! refused leaves the reservation CANCELLED and its payment says why, to the buyer as well; put back by an operator, it may be paid yet.
+//!
+//! A deadline's record may never come: the topology that keeps them is behind, or an operator has reset its topic. So a schedule that has open holds is swept,
+//! by a delayed command of its own: an hour glass for each schedule instead of a second deadline for each hold, which would be a row, a record and a decision
+//! for each. A hold outlives its deadline by `hold_ms` and `overdue_grace_ms` at most; as a rule its own deadline was there long before.
 //!
 //! A command has exactly one outcome, kept under its identity (`requestId`, else `eventId`, else where the record entered the log): who asks again gets
 //! the first one, and nothing is sent again. Answers and deadlines need no identity: the state tells whether they have been here.
@@ -31,6 +50,7 @@
 //! | [`INBOX`] | scheduleId (concertId to create a concert); what brings a reservation's id may bring any key, its place is in the id | commands, answers, deadlines |
 //! | [`EXPIRATIONS`] | reservationId, in the place of its schedule | one deadline for each hold |
 //! | [`PAYMENTS`] | userId | `debit` and `refund` |
+//! | [`COUPONS`] | coupon-{policyId}, in the place of the coupon's id | `use-coupon` and `return-coupon` |
 //! | [`CONFIRMED`] | reservationId | one for each reservation that is paid |
 //! | [`SEATS_EXPIRED`] | scheduleId | one for each hold that was not paid in time |
 //! | [`RANKING`] | scheduleId | each sale and each return |
@@ -53,10 +73,10 @@ pub mod view;
 
 pub use settings::Settings;
 
-use crate::{notification, payment};
+use crate::{coupon, notification, payment};
 use holdfast_engine::{Table, Topology};
 use keys::{BuyerKey, SeatKey};
-use row::{BuyerRow, CommandRow, ConcertRow, PaymentRow, ReservationRow, ScheduleRow, TakenRow};
+use row::{BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
 
 /// Name of the topology.
 pub const NAME: &str = "reservation";
@@ -68,6 +88,8 @@ pub const INBOX: &str = "reservation.requests";
 pub const EXPIRATIONS: &str = "reservation.expiration";
 /// What the wallets shall do.
 pub const PAYMENTS: &str = payment::INBOX;
+/// What coupons shall do.
+pub const COUPONS: &str = coupon::INBOX;
 /// Reservations that are paid.
 pub const CONFIRMED: &str = "reservation.confirmed";
 /// Holds that were not paid in time.
@@ -98,6 +120,10 @@ pub const RESERVATIONS: Table<u64, ReservationRow> = Table::new(21, "reservation
 pub const PAYMENT_STATES: Table<String, PaymentRow> = Table::new(22, "payments");
 /// The outcome of each command, by command id.
 pub const COMMANDS: Table<String, CommandRow> = Table::new(23, "commands");
+/// The coupon of each payment that wants one, by payment id.
+pub const PAYMENT_COUPONS: Table<String, CouponRow> = Table::new(24, "payment-coupons");
+/// The sweep that is due, by schedule id.
+pub const SWEEPS: Table<String, SweepRow> = Table::new(25, "sweeps");
 
 /// The topology.
 ///
@@ -117,8 +143,11 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(RESERVATIONS.spec())
         .store(PAYMENT_STATES.spec())
         .store(COMMANDS.spec())
+        .store(PAYMENT_COUPONS.spec())
+        .store(SWEEPS.spec())
         .sink(EXPIRATIONS)
         .sink(PAYMENTS)
+        .sink(COUPONS)
         .sink(CONFIRMED)
         .sink(SEATS_EXPIRED)
         .sink(RANKING)

@@ -81,7 +81,7 @@ pub enum Refusal {
     BadPaymentId,
     /// What is offered is not what is owed.
     AmountMismatch,
-    /// Coupons cannot be used for seats yet.
+    /// Coupons could not be used for seats once: nothing is refused for it any more.
     CouponNotSupported,
     /// It is paid: it can be cancelled, not released.
     AlreadyConfirmed,
@@ -91,11 +91,13 @@ pub enum Refusal {
     NotExtendable,
     /// Given up after all attempts.
     System,
+    /// A coupon id of another shape, or of a place that does not exist.
+    UnknownCoupon,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BadId,
         Self::BadTitle,
         Self::BadTime,
@@ -123,6 +125,7 @@ impl Refusal {
         Self::TooLateToCancel,
         Self::NotExtendable,
         Self::System,
+        Self::UnknownCoupon,
     ];
 
     /// What to answer.
@@ -139,7 +142,9 @@ impl Refusal {
             | Self::BadPaymentId
             | Self::AmountMismatch
             | Self::CouponNotSupported => Status::ValidationFailed,
-            Self::UnknownSchedule | Self::UnknownSeat | Self::UnknownReservation => Status::NotFound,
+            Self::UnknownSchedule | Self::UnknownSeat | Self::UnknownReservation | Self::UnknownCoupon => {
+                Status::NotFound
+            }
             Self::ConcertExists
             | Self::ScheduleExists
             | Self::NotOnSale
@@ -186,6 +191,7 @@ impl Refusal {
             Self::TooLateToCancel => "CANCEL_TOO_LATE",
             Self::NotExtendable => "HOLD_NOT_EXTENDABLE",
             Self::System => "SYSTEM_ERROR",
+            Self::UnknownCoupon => "COUPON_NOT_FOUND",
         }
     }
 
@@ -220,6 +226,7 @@ impl Refusal {
             Self::TooLateToCancel => "공연이 시작되어 취소할 수 없습니다",
             Self::NotExtendable => "예약 시간을 연장할 수 없습니다",
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
+            Self::UnknownCoupon => "쿠폰을 찾을 수 없습니다",
         }
     }
 }

@@ -130,7 +130,7 @@ pub struct PaymentRow {
     pub changed_ms: i64,
 }
 
-/// How far a payment is.
+/// How far a payment is. [`PaymentState::may_become`] is the table of legal moves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentState {
     /// The wallet decides.
@@ -143,6 +143,64 @@ pub enum PaymentState {
     Refunding(Refund),
     /// It is back.
     Refunded(Refund),
+    /// The coupon is asked; the wallet has not been.
+    Discounting,
+    /// The wallet does not take it back, and this is why: an operator has to see to it.
+    RefundRefused(Refund, String),
+}
+
+impl PaymentState {
+    /// Whether a payment may go from here to `next`.
+    #[must_use]
+    pub fn may_become(&self, next: &Self) -> bool {
+        matches!(
+            (self, next),
+            (Self::Discounting, Self::Pending | Self::Refused(_))
+                | (Self::Pending, Self::Paid | Self::Refused(_) | Self::Refunding(_))
+                // A wallet that was asked again by an operator pays after it has refused.
+                | (Self::Refused(_), Self::Refunding(_))
+                | (Self::Paid, Self::Refunding(_))
+                | (Self::Refunding(_), Self::Refunded(_) | Self::RefundRefused(..))
+                | (Self::RefundRefused(..), Self::Refunded(_))
+        )
+    }
+}
+
+/// The coupon of a payment. Payments without one have no such row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CouponRow {
+    /// Which.
+    pub coupon_id: String,
+    /// How far it is.
+    pub state: CouponState,
+}
+
+/// How far the coupon of a payment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CouponState {
+    /// Its place decides.
+    Asked,
+    /// It is not used.
+    Refused,
+    /// It is used.
+    Used {
+        /// What it takes off, in KRW.
+        discount: u64,
+    },
+    /// It was used, and has been sent back.
+    Returned {
+        /// What it took off, in KRW.
+        discount: u64,
+    },
+}
+
+/// The sweep of a schedule that is due. A schedule that nobody holds a seat of has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepRow {
+    /// For which time of the clock it is armed, in ms since the epoch.
+    pub due_ms: i64,
+    /// The first seat that it has not looked at.
+    pub from_seat: u64,
 }
 
 /// What is given back.
@@ -218,11 +276,38 @@ mod tests {
             payment_id: None,
         };
         assert_eq!(bytes(&command), [1, 5, 2, 1, 13, 0, 0]);
+        assert_eq!(bytes(&PaymentState::Discounting), [1, 5]);
+        assert_eq!(bytes(&PaymentState::RefundRefused(refund, "x".to_owned())), [1, 6, 9, 1, 1, b'x']);
+        let coupon = |state| CouponRow { coupon_id: "c".to_owned(), state };
+        assert_eq!(bytes(&coupon(CouponState::Asked)), [1, 1, b'c', 0]);
+        assert_eq!(bytes(&coupon(CouponState::Refused)), [1, 1, b'c', 1]);
+        assert_eq!(bytes(&coupon(CouponState::Used { discount: 9 })), [1, 1, b'c', 2, 9]);
+        assert_eq!(bytes(&coupon(CouponState::Returned { discount: 9 })), [1, 1, b'c', 3, 9]);
+        assert_eq!(bytes(&SweepRow { due_ms: 1, from_seat: 7 }), [1, 2, 7]);
         for (number, refusal) in (0u8..).zip(Refusal::ALL) {
             assert_eq!(bytes(&refusal), [1, number]);
         }
         for (number, state) in (0u8..).zip(State::ALL) {
             assert_eq!(bytes(&state), [1, number]);
         }
+    }
+
+    #[test]
+    fn legal_moves_of_a_payment_are_the_ones_of_the_table() {
+        let refund = Refund { amount: 1, fee: 0 };
+        let states = [
+            PaymentState::Discounting,
+            PaymentState::Pending,
+            PaymentState::Paid,
+            PaymentState::Refused(String::new()),
+            PaymentState::Refunding(refund),
+            PaymentState::Refunded(refund),
+            PaymentState::RefundRefused(refund, String::new()),
+        ];
+        let legal: Vec<(usize, usize)> = (0..7)
+            .flat_map(|from| (0..7).map(move |to| (from, to)))
+            .filter(|(from, to)| states[*from].may_become(&states[*to]))
+            .collect();
+        assert_eq!(legal, [(0, 1), (0, 3), (1, 2), (1, 3), (1, 4), (2, 4), (3, 4), (4, 5), (4, 6), (6, 5)]);
     }
 }

@@ -24,6 +24,12 @@ pub struct Settings {
     pub extensions_max: u32,
     /// Fees by day, the earliest first. Before the first day nothing is kept; from the start of the show nothing is given back.
     pub fees: Vec<Fee>,
+    /// How long after it was bought a seat is given back without a fee, in ms.
+    pub free_cancel_ms: i64,
+    /// That is from so many calendar days before the show, in Korean time.
+    pub free_cancel_days_min: i64,
+    /// How long after its deadline a hold is ended by a sweep if nothing else has ended it, in ms.
+    pub overdue_grace_ms: i64,
     /// How many reservations one step of a cancelled schedule takes.
     pub cancel_batch_max: usize,
     /// Pause between two such steps, in ms: wallets, notices and other buyers share the log with them.
@@ -38,10 +44,16 @@ impl Default for Settings {
             open_holds_max: 4,
             extend_ms: 0,
             extensions_max: 1,
-            // The scale of the Korean consumer dispute standard for performances.
+            // The Korean Fair Trade Commission's consumer dispute standard (소비자분쟁해결기준, 별표 2, 공연업), customer's own reasons, row by row: up to 10 days
+            // before all is given back, up to 7 days less 10 %, up to 3 days less 20 %, up to 1 day less 30 %, on the day until it starts less 90 %.
             fees: [(10, 0), (7, 10), (3, 20), (1, 30), (0, 90)]
                 .map(|(days_before_min, percent)| Fee { days_before_min, percent })
                 .to_vec(),
+            // Its note: within 24 hours after the booking all is given back, up to 3 days before the show. It does not count days on which nobody works;
+            // a shop that wants to be as generous sets a longer time.
+            free_cancel_ms: 86_400_000,
+            free_cancel_days_min: 3,
+            overdue_grace_ms: 60_000,
             cancel_batch_max: 100,
             cancel_pause_ms: 100,
         }

@@ -3,9 +3,11 @@
 use crate::reservation::ids;
 use crate::reservation::keys::SeatKey;
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{CommandRow, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow};
+use crate::reservation::row::{
+    CommandRow, CouponRow, CouponState, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
+};
 use crate::reservation::state::{SeatState, State};
-use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
 use crate::rfc3339;
 use holdfast_engine::queries::{QueryError, TaskView};
 use serde::Serialize;
@@ -151,9 +153,15 @@ pub struct PaymentView {
     pub reservation_id: String,
     /// `PENDING`, `SUCCESS`, `FAILED`, or `CANCELLED` once the money is on its way back.
     pub status: &'static str,
-    /// KRW.
+    /// What is paid, in KRW.
     pub amount: u64,
-    /// Why it failed, for machines: `INSUFFICIENT_POINTS` …
+    /// The coupon it is made with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub coupon_id: Option<String>,
+    /// What the coupon takes off, in KRW; none = it is not used, or it is not known yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount: Option<u64>,
+    /// Why it failed, for machines: `INSUFFICIENT_POINTS`, `AMOUNT_MISMATCH` (with a coupon), `COUPON_NOT_USABLE` …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
     /// KRW that go back.
@@ -164,6 +172,12 @@ pub struct PaymentView {
     pub fee: Option<u64>,
     /// Whether the money is back.
     pub refunded: bool,
+    /// How far the refund is: `REQUESTED`, `COMPLETED`, or `FAILED`: then an operator has to see to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_status: Option<&'static str>,
+    /// Why the refund failed, for machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_code: Option<String>,
     /// When it was granted.
     pub requested_at: String,
     /// Since when it is what it is.
@@ -174,24 +188,48 @@ impl PaymentView {
     /// Shows a payment decided in `place`.
     #[must_use]
     pub fn new(place: u32, payment_id: String, row: PaymentRow) -> Self {
-        let (status, refund, code) = match &row.state {
-            PaymentState::Pending => ("PENDING", None, None),
+        let (status, refund, refund_status) = match &row.state {
+            PaymentState::Pending | PaymentState::Discounting => ("PENDING", None, None),
             PaymentState::Paid => ("SUCCESS", None, None),
-            PaymentState::Refused(code) => ("FAILED", None, Some(code.clone())),
-            PaymentState::Refunding(refund) | PaymentState::Refunded(refund) => ("CANCELLED", Some(*refund), None),
+            PaymentState::Refused(_) => ("FAILED", None, None),
+            PaymentState::Refunding(refund) => ("CANCELLED", Some(*refund), Some("REQUESTED")),
+            PaymentState::Refunded(refund) => ("CANCELLED", Some(*refund), Some("COMPLETED")),
+            PaymentState::RefundRefused(refund, _) => ("CANCELLED", Some(*refund), Some("FAILED")),
+        };
+        let (code, refund_code) = match &row.state {
+            PaymentState::Refused(code) => (Some(code.clone()), None),
+            PaymentState::RefundRefused(_, code) => (None, Some(code.clone())),
+            _ => (None, None),
         };
         Self {
             payment_id,
             reservation_id: ids::reservation(place, row.serial),
             status,
             amount: row.amount,
+            coupon_id: None,
+            discount: None,
             code,
             refund_amount: refund.map(|refund| refund.amount),
             fee: refund.map(|refund| refund.fee),
             refunded: matches!(row.state, PaymentState::Refunded(_)),
+            refund_status,
+            refund_code,
             requested_at: rfc3339::to_string(row.asked_ms),
             changed_at: rfc3339::to_string(row.changed_ms),
         }
+    }
+
+    /// With what is known of its coupon.
+    #[must_use]
+    pub fn with_coupon(mut self, coupon: Option<CouponRow>) -> Self {
+        if let Some(CouponRow { coupon_id, state }) = coupon {
+            self.coupon_id = Some(coupon_id);
+            self.discount = match state {
+                CouponState::Asked | CouponState::Refused => None,
+                CouponState::Used { discount } | CouponState::Returned { discount } => Some(discount),
+            };
+        }
+        self
     }
 
     /// Whether it is known what became of it.
@@ -328,8 +366,9 @@ pub fn reservation(task: &TaskView, reservation_id: &str) -> Result<Option<Reser
 /// [`QueryError`] when the view cannot be read.
 pub fn payment(task: &TaskView, payment_id: &str) -> Result<Option<PaymentView>, QueryError> {
     let payment_id = payment_id.to_owned();
-    let row = task.get(&PAYMENT_STATES, &payment_id)?;
-    Ok(row.map(|row| PaymentView::new(task.place(), payment_id, row)))
+    let Some(row) = task.get(&PAYMENT_STATES, &payment_id)? else { return Ok(None) };
+    let coupon = task.get(&PAYMENT_COUPONS, &payment_id)?;
+    Ok(Some(PaymentView::new(task.place(), payment_id, row).with_coupon(coupon)))
 }
 
 /// The command `command_id`, once it is decided. `task` is the one in the place the command was appended to.

@@ -101,7 +101,7 @@ impl Command {
             _ => {
                 return Err(unreadable(
                     "UnknownType",
-                    format!("{kind:?} is none of create-policy, adjust-stock, use-coupon"),
+                    format!("{kind:?} is none of create-policy, adjust-stock, use-coupon, return-coupon"),
                 ));
             }
         };

@@ -6,18 +6,23 @@
 //! {"type":"create-policy","requestId":"…","policyId":"1","title":"첫 구매 쿠폰","totalQuantity":100}
 //! {"type":"adjust-stock","policyId":"1","by":-10}
 //! {"type":"use-coupon","couponId":"cpn_0_1_57","userId":"1001","orderId":"o-9"}
+//! {"type":"use-coupon","requestId":"pay_2_9.coupon","couponId":"cpn_0_1_57","userId":"1001","orderId":"pay_2_9","reservationId":"res_2_7","orderAmount":50000,"replyPlace":2}
+//! {"type":"return-coupon","requestId":"pay_2_9.return","couponId":"cpn_0_1_57","userId":"1001","orderId":"pay_2_9"}
 //! ```
+//! The last two come from reservations: a `use-coupon` with a `replyPlace` is answered there, and is known by its `orderId`, the payment.
 //! A tolerant reader: unknown fields are ignored, ids may be numbers. The writing side is for whoever appends: the worker, tests, load generators.
 
 mod command;
+mod for_payment;
 mod issue_request;
 
 pub use command::{AdjustStock, Command, CreatePolicy, UseCoupon};
+pub use for_payment::{ReturnCoupon, UseForPayment};
 pub use issue_request::IssueRequest;
 
 use crate::wire::Id;
 use holdfast_engine::ProcessError;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -29,8 +34,12 @@ pub const ID_BYTES_MAX: usize = 512;
 pub enum Message<'a> {
     /// Somebody wants a coupon.
     Issue(IssueRequest<'a>),
-    /// Anything with a `type`.
+    /// Anything else with a `type`.
     Command(Command),
+    /// A payment wants to be made with a coupon.
+    Use(UseForPayment),
+    /// A payment that had a coupon is off.
+    Return(ReturnCoupon),
 }
 
 /// A record that is no message, and why: it goes to the dead letters.
@@ -69,6 +78,8 @@ struct Plain<'a> {
     requested_at: Option<&'a RawValue>,
     #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
+    #[serde(borrow)]
+    reply_place: Option<&'a RawValue>,
 }
 
 impl<'a> Message<'a> {
@@ -93,9 +104,11 @@ impl<'a> Message<'a> {
         {
             check_length(&id.0)?;
         }
-        match &plain.kind {
+        match plain.kind.as_ref().map(|kind| &*kind.0) {
             None => plain.into_request().map(Self::Issue),
-            Some(kind) => Command::read(&kind.0, text).map(Self::Command),
+            Some("use-coupon") if plain.reply_place.is_some() => UseForPayment::read(text).map(Self::Use),
+            Some("return-coupon") => ReturnCoupon::read(text).map(Self::Return),
+            Some(kind) => Command::read(kind, text).map(Self::Command),
         }
     }
 
@@ -105,8 +118,22 @@ impl<'a> Message<'a> {
         match self {
             Self::Issue(request) => request.to_json(),
             Self::Command(command) => command.to_json(),
+            Self::Use(wish) => typed("use-coupon", wish),
+            Self::Return(wish) => typed("return-coupon", wish),
         }
     }
+}
+
+fn typed(kind: &'static str, fields: &impl Serialize) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Typed<'a, T> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        #[serde(flatten)]
+        fields: &'a T,
+    }
+    // Texts and numbers always encode: there is no failing Serialize in a message.
+    serde_json::to_vec(&Typed { kind, fields }).unwrap_or_default()
 }
 
 impl<'a> Plain<'a> {
@@ -163,14 +190,14 @@ mod tests {
     fn request(json: &str) -> IssueRequest<'_> {
         match Message::parse(Some(json.as_bytes())).unwrap() {
             Message::Issue(request) => request,
-            Message::Command(command) => panic!("{command:?}"),
+            other => panic!("{other:?}"),
         }
     }
 
     fn command(json: &str) -> Command {
         match Message::parse(Some(json.as_bytes())).unwrap() {
             Message::Command(command) => command,
-            Message::Issue(request) => panic!("{request:?}"),
+            other => panic!("{other:?}"),
         }
     }
 

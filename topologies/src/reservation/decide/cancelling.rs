@@ -1,8 +1,10 @@
 //! Giving back: what was held, what was paid, and a whole schedule.
 
+use crate::reservation::ids;
+use crate::reservation::message::Refunded;
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{Refund, ReservationRow, ScheduleRow};
-use crate::reservation::settings::Fee;
+use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
+use crate::reservation::settings::{Fee, Settings};
 use crate::reservation::state::State;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -42,15 +44,16 @@ pub fn release(row: Option<&ReservationRow>, user_id: &str, now_ms: i64) -> Resu
     }
 }
 
-/// Decides whether `user_id` may give back what he has, paid or not.
+/// Decides whether `user_id` may give back what he has, paid or not. `paid`: what he has paid, in KRW.
 ///
 /// # Errors
 /// The reason why not.
 pub fn cancel(
     row: Option<&ReservationRow>,
+    paid: u64,
     schedule: Option<&ScheduleRow>,
     user_id: &str,
-    fees: &[Fee],
+    settings: &Settings,
     now_ms: i64,
 ) -> Result<Cancellation, Refusal> {
     let row = of(row, user_id)?;
@@ -61,37 +64,83 @@ pub fn cancel(
     if starts_ms.is_some_and(|starts_ms| now_ms >= starts_ms) {
         return Err(Refusal::TooLateToCancel);
     }
-    let fee = fee(row.price, starts_ms, fees, now_ms);
-    Ok(Cancellation::GivesBack(Refund { amount: row.price.saturating_sub(fee), fee }))
+    let fee = if is_free(row.changed_ms, starts_ms, settings, now_ms) {
+        0
+    } else {
+        fee(paid, starts_ms, &settings.fees, now_ms)
+    };
+    Ok(Cancellation::GivesBack(Refund { amount: paid.saturating_sub(fee), fee }))
+}
+
+/// Whether something bought at `bought_ms` is given back without a fee because he has thought better of it at once.
+fn is_free(bought_ms: i64, starts_ms: Option<i64>, settings: &Settings, now_ms: i64) -> bool {
+    now_ms < bought_ms.saturating_add(settings.free_cancel_ms)
+        && starts_ms.is_none_or(|starts_ms| days_before(starts_ms, now_ms) >= settings.free_cancel_days_min)
+}
+
+/// How many calendar days there are from `now_ms` to a show, in Korean time.
+fn days_before(starts_ms: i64, now_ms: i64) -> i64 {
+    let day = |ms: i64| ms.saturating_add(KST_MS).div_euclid(DAY_MS);
+    day(starts_ms) - day(now_ms)
 }
 
 /// What is kept of `paid` KRW, rounded down, at so many calendar days before a show; of a show without a time nothing.
 #[must_use]
 pub fn fee(paid: u64, starts_ms: Option<i64>, fees: &[Fee], now_ms: i64) -> u64 {
     let Some(starts_ms) = starts_ms else { return 0 };
-    let day = |ms: i64| ms.saturating_add(KST_MS).div_euclid(DAY_MS);
-    let days_before = day(starts_ms) - day(now_ms);
+    let days_before = days_before(starts_ms, now_ms);
     let percent = fees.iter().find(|fee| days_before >= fee.days_before_min).map_or(0, |fee| fee.percent.min(100));
     // The quotient is at most `paid`.
     u64::try_from(u128::from(paid) * u128::from(percent) / 100).unwrap_or(paid)
 }
 
-/// What a step of a cancelled schedule does to one of its reservations; none = nothing.
+/// What a step of a cancelled schedule does to one of its reservations, for which so many KRW were `paid`; none = nothing.
 #[must_use]
-pub fn step(row: &ReservationRow) -> Option<Cancellation> {
+pub fn step(row: &ReservationRow, paid: u64) -> Option<Cancellation> {
     match row.state {
         // What the wallet may yet pay comes back when it says so.
         State::Held | State::Paying => Some(Cancellation::Released),
-        State::Confirmed => Some(Cancellation::GivesBack(Refund { amount: row.price, fee: 0 })),
+        State::Confirmed => Some(Cancellation::GivesBack(Refund { amount: paid, fee: 0 })),
         State::Expired | State::Cancelled | State::Refunded => None,
     }
+}
+
+/// Decides what the answer about a refund comes to; none = it was here before.
+///
+/// # Errors
+/// What is wrong with an answer that is none: about a refund that nobody asked for, or another amount.
+pub fn refunded(command: &Refunded, payment: Option<&PaymentRow>) -> Result<Option<PaymentState>, &'static str> {
+    let payment = payment.ok_or("there is no such payment")?;
+    if command.refund_id != ids::refund(&command.payment_id) {
+        return Err("it is not of this payment");
+    }
+    let is_refused = match command.result.as_deref() {
+        None | Some("REFUNDED") => false,
+        Some("REFUSED") => true,
+        Some(_) => return Err("neither REFUNDED nor REFUSED"),
+    };
+    let (refund, was_refused) = match &payment.state {
+        PaymentState::Refunding(refund) => (*refund, false),
+        PaymentState::RefundRefused(refund, _) => (*refund, true),
+        PaymentState::Refunded(_) => return Ok(None),
+        PaymentState::Discounting | PaymentState::Pending | PaymentState::Paid | PaymentState::Refused(_) => {
+            return Err("nobody asked for it");
+        }
+    };
+    if u64::try_from(command.amount) != Ok(refund.amount) {
+        return Err("another amount was asked for");
+    }
+    Ok(match (is_refused, was_refused) {
+        (false, _) => Some(PaymentState::Refunded(refund)),
+        (true, false) => Some(PaymentState::RefundRefused(refund, command.reason.clone().unwrap_or_default())),
+        (true, true) => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::holding::tests::{reservation, schedule};
     use super::*;
-    use crate::reservation::settings::Settings;
     use crate::rfc3339;
 
     #[test]
@@ -109,7 +158,11 @@ mod tests {
             assert_eq!(release(Some(&row), "u", now_ms), expected, "{state:?}");
             assert_eq!(release(Some(&row), "v", now_ms), Err(Refusal::UnknownReservation));
             if state != State::Confirmed {
-                assert_eq!(cancel(Some(&row), Some(&schedule()), "u", &[], now_ms), expected, "{state:?}");
+                assert_eq!(
+                    cancel(Some(&row), 0, Some(&schedule()), "u", &Settings::default(), now_ms),
+                    expected,
+                    "{state:?}"
+                );
             }
         }
         assert_eq!(release(None, "u", 0), Err(Refusal::UnknownReservation));
@@ -117,12 +170,12 @@ mod tests {
 
     #[test]
     fn the_fee_goes_by_korean_days() {
-        let fees = Settings::default().fees;
+        let settings = Settings::default();
         let starts_ms = rfc3339::parse("2026-03-15T18:00:00+09:00").unwrap();
         let at = |text: &str| {
             let evening = ScheduleRow { starts_ms: Some(starts_ms), ..schedule() };
             let row = reservation(State::Confirmed);
-            cancel(Some(&row), Some(&evening), "u", &fees, rfc3339::parse(text).unwrap())
+            cancel(Some(&row), 50_000, Some(&evening), "u", &settings, rfc3339::parse(text).unwrap())
         };
         for (text, fee) in [
             ("2026-01-01T00:00:00+09:00", 0),
@@ -139,13 +192,42 @@ mod tests {
             assert_eq!(at(text), Ok(Cancellation::GivesBack(Refund { amount: 50_000 - fee, fee })), "{text}");
         }
         assert_eq!(at("2026-03-15T18:00:00+09:00"), Err(Refusal::TooLateToCancel));
-        assert_eq!(fee(99, Some(starts_ms), &fees, starts_ms - 1), 89);
+        assert_eq!(fee(99, Some(starts_ms), &settings.fees, starts_ms - 1), 89);
         assert_eq!(fee(u64::MAX, Some(0), &[Fee { days_before_min: -9, percent: 500 }], 0), u64::MAX);
-        assert_eq!(fee(50_000, None, &fees, 0), 0);
+        assert_eq!(fee(50_000, None, &settings.fees, 0), 0);
+    }
+
+    #[test]
+    fn what_was_bought_within_a_day_is_given_back_without_a_fee_up_to_three_days_before() {
+        let settings = Settings::default();
+        let starts_ms = rfc3339::parse("2026-03-15T18:00:00+09:00").unwrap();
+        let evening = ScheduleRow { starts_ms: Some(starts_ms), ..schedule() };
+        let fee = |bought: &str, now: &str| {
+            let row = ReservationRow { changed_ms: rfc3339::parse(bought).unwrap(), ..reservation(State::Confirmed) };
+            let now_ms = rfc3339::parse(now).unwrap();
+            match cancel(Some(&row), 45_000, Some(&evening), "u", &settings, now_ms) {
+                Ok(Cancellation::GivesBack(refund)) => {
+                    assert_eq!(refund.amount + refund.fee, 45_000);
+                    refund.fee
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        for (bought, now, expected) in [
+            ("2026-03-11T12:00:00+09:00", "2026-03-12T11:59:59.999+09:00", 0),
+            ("2026-03-11T12:00:00+09:00", "2026-03-12T12:00:00+09:00", 9_000),
+            ("2026-03-12T23:00:00+09:00", "2026-03-12T23:59:59.999+09:00", 0),
+            // Two days before, and on the day: too near.
+            ("2026-03-12T23:00:00+09:00", "2026-03-13T00:00:00+09:00", 13_500),
+            ("2026-03-15T17:00:00+09:00", "2026-03-15T17:00:01+09:00", 40_500),
+        ] {
+            assert_eq!(fee(bought, now), expected, "{bought} {now}");
+        }
     }
 
     #[test]
     fn a_cancelled_schedule_gives_everything_back() {
+        let step = |row: &ReservationRow| step(row, 50_000);
         assert_eq!(step(&reservation(State::Held)), Some(Cancellation::Released));
         assert_eq!(step(&reservation(State::Paying)), Some(Cancellation::Released));
         let all = Refund { amount: 50_000, fee: 0 };
@@ -153,5 +235,46 @@ mod tests {
         for state in [State::Expired, State::Cancelled, State::Refunded] {
             assert_eq!(step(&reservation(state)), None);
         }
+    }
+
+    #[test]
+    fn an_answer_about_a_refund_has_one_meaning() {
+        let back = Refund { amount: 45_000, fee: 5_000 };
+        let answer = |result: Option<&str>, amount| Refunded {
+            refund_id: "ref_p".to_owned(),
+            payment_id: "p".to_owned(),
+            amount,
+            result: result.map(str::to_owned),
+            reason: result.map(|_| "X".to_owned()),
+            ..Refunded::default()
+        };
+        let of = |state, answer: &Refunded| {
+            refunded(answer, Some(&PaymentRow { serial: 7, amount: 50_000, asked_ms: 0, state, changed_ms: 0 }))
+        };
+        let refused = PaymentState::RefundRefused(back, "X".to_owned());
+        let done = PaymentState::Refunded(back);
+        for result in [None, Some("REFUNDED")] {
+            let answer = answer(result, 45_000);
+            assert_eq!(of(PaymentState::Refunding(back), &answer), Ok(Some(done.clone())));
+            // Put back by an operator, it was paid after all.
+            assert_eq!(of(refused.clone(), &answer), Ok(Some(done.clone())));
+            assert_eq!(of(done.clone(), &answer), Ok(None));
+        }
+        let no = answer(Some("REFUSED"), 45_000);
+        assert_eq!(of(PaymentState::Refunding(back), &no), Ok(Some(refused.clone())));
+        assert_eq!(of(refused, &no), Ok(None));
+        assert_eq!(of(done, &no), Ok(None));
+        let yes = answer(None, 45_000);
+        for state in
+            [PaymentState::Discounting, PaymentState::Pending, PaymentState::Paid, PaymentState::Refused(String::new())]
+        {
+            assert!(of(state.clone(), &yes).is_err() && of(state, &no).is_err());
+        }
+        for wrong in [answer(None, 44_999), answer(None, -1), answer(Some("MAYBE"), 45_000)] {
+            assert!(of(PaymentState::Refunding(back), &wrong).is_err());
+        }
+        let other = Refunded { refund_id: "ref_q".to_owned(), ..yes.clone() };
+        assert!(of(PaymentState::Refunding(back), &other).is_err());
+        assert!(refunded(&yes, None).is_err());
     }
 }

@@ -102,6 +102,20 @@ pub fn expire(row: &ReservationRow, meant: Option<When>, due_at_ms: Option<i64>,
     Expiry::Early { due_ms: row.expires_ms.saturating_add(ahead_ms.min(SKEW_MS_MAX)) }
 }
 
+/// Whether a sweep ends a hold: its deadline has come, whatever has become of the record that should have said so.
+#[must_use]
+pub fn is_overdue(row: &ReservationRow, now_ms: i64) -> bool {
+    row.state == State::Held && now_ms >= row.expires_ms
+}
+
+/// When a schedule is swept after a sweep that was armed for `due_ms`, in ms since the epoch: each hold of now or later is looked at within a hold's time and
+/// the grace after its deadline. By a clock that is ahead it comes later each time, and does not go round in circles.
+#[must_use]
+pub fn next_sweep(due_ms: i64, settings: &Settings, now_ms: i64) -> i64 {
+    let pause_ms = settings.hold_ms.max(0).saturating_add(settings.overdue_grace_ms.max(1));
+    due_ms.max(now_ms).saturating_add(pause_ms)
+}
+
 /// Decides the new deadline of a hold.
 ///
 /// # Errors
@@ -242,6 +256,21 @@ pub(super) mod tests {
                 assert!(rounds < 5_000, "{ahead_ms}: it comes no nearer");
             }
         }
+    }
+
+    #[test]
+    fn a_sweep_ends_what_its_deadline_would_have_ended() {
+        for state in State::ALL {
+            let row = reservation(state);
+            for now_ms in [399, 400, 500] {
+                let ends = expire(&row, None, None, now_ms) == Expiry::Now;
+                assert_eq!(is_overdue(&row, now_ms), ends, "{state:?} {now_ms}");
+            }
+        }
+        let settings = Settings { hold_ms: 300, overdue_grace_ms: 60, ..Settings::default() };
+        assert_eq!([next_sweep(1_000, &settings, 900), next_sweep(1_000, &settings, 1_100)], [1_360, 1_460]);
+        let never = Settings { hold_ms: 0, overdue_grace_ms: 0, ..settings };
+        assert!(next_sweep(1_000, &never, 1_000) > 1_000);
     }
 
     #[test]

@@ -2,14 +2,16 @@
 
 mod cancelling;
 mod catalogue;
+mod discounting;
 mod holding;
 mod paying;
 mod tally;
 
-pub use cancelling::{Cancellation, cancel, fee, release, step};
+pub use cancelling::{Cancellation, cancel, fee, refunded, release, step};
 pub use catalogue::{NewSchedule, create_concert, create_schedule};
-pub use holding::{Expiry, Granted, expire, extend, hold};
-pub use paying::{Answer, Payment, pay, settle};
+pub use discounting::{Asked, Discounted, coupon_refused, coupon_used};
+pub use holding::{Expiry, Granted, expire, extend, hold, is_overdue, next_sweep};
+pub use paying::{Answer, Before, Here, Payment, pay, settle};
 pub use tally::{BrokenBooks, tally};
 
 use crate::reservation::refusal::Refusal;

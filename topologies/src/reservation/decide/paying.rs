@@ -1,5 +1,6 @@
 //! Payment against deadline, and what the wallet's answer comes to.
 
+use crate::coupon;
 use crate::reservation::ids;
 use crate::reservation::message::{Pay, Settled};
 use crate::reservation::refusal::Refusal;
@@ -16,11 +17,40 @@ pub enum Payment {
         /// KRW.
         amount: u64,
     },
+    /// A coupon is asked first, what it takes off so many KRW; the wallet is asked if what is owed then is what was offered.
+    Discounted {
+        /// Under this id.
+        payment_id: String,
+        /// What was offered, in KRW.
+        amount: u64,
+        /// Which coupon.
+        coupon_id: String,
+        /// The place that keeps it.
+        coupon_place: u32,
+    },
     /// It has been asked before under this id: whatever came of it stands.
     Same {
         /// The id.
         payment_id: String,
     },
+}
+
+/// A payment that is known, by the id of one that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// It.
+    pub payment: &'a PaymentRow,
+    /// Its coupon.
+    pub coupon_id: Option<&'a str>,
+}
+
+/// The place in which a payment is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Here {
+    /// Its number.
+    pub place: u32,
+    /// How many there are.
+    pub places: u32,
 }
 
 /// Decides whether the wallet is asked. `reservation`: the one of the command's id, its serial before it; `before`: the payment that has the command's payment
@@ -33,27 +63,26 @@ pub enum Payment {
 pub fn pay(
     command: &Pay,
     reservation: Option<(u64, &ReservationRow)>,
-    before: Option<&PaymentRow>,
+    before: Option<Before<'_>>,
     is_cancelled: bool,
-    place: u32,
+    here: Here,
     unique: &str,
     now_ms: i64,
 ) -> Result<Payment, Refusal> {
     let (serial, row) = reservation
         .filter(|(_, row)| command.user_id.as_ref().is_none_or(|user_id| *user_id == row.user_id))
         .ok_or(Refusal::UnknownReservation)?;
-    if command.coupon_id.is_some() {
-        return Err(Refusal::CouponNotSupported);
-    }
     let payment_id = match &command.payment_id {
-        None => ids::payment(place, unique),
-        Some(id) if ids::payment_place(id) == Some(place) => id.clone(),
+        None => ids::payment(here.place, unique),
+        Some(id) if ids::payment_place(id) == Some(here.place) => id.clone(),
         Some(_) => return Err(Refusal::BadPaymentId),
     };
     let amount = u64::try_from(command.amount).ok();
     if let Some(before) = before {
         // One debit for each id, for ever: the wallet would not answer a second time.
-        let is_same = before.serial == serial && Some(before.amount) == amount;
+        let is_same = before.payment.serial == serial
+            && Some(before.payment.amount) == amount
+            && before.coupon_id == command.coupon_id.as_deref();
         return if is_same { Ok(Payment::Same { payment_id }) } else { Err(Refusal::PaymentConflict) };
     }
     match row.state {
@@ -62,8 +91,14 @@ pub fn pay(
         State::Cancelled | State::Refunded => Err(Refusal::ReservationCancelled),
         State::Held if now_ms >= row.expires_ms => Err(Refusal::ReservationExpired),
         State::Held if is_cancelled => Err(Refusal::ScheduleCancelled),
-        State::Held => match amount {
-            Some(amount) if amount == row.price => Ok(Payment::New { payment_id, amount }),
+        State::Held => match (amount, &command.coupon_id) {
+            (Some(amount), None) if amount == row.price => Ok(Payment::New { payment_id, amount }),
+            // A coupon takes something off or nothing: whoever offers more is wrong whatever it says.
+            (Some(amount), Some(coupon_id)) if amount <= row.price => {
+                let coupon_place = coupon::coupon_place(coupon_id).filter(|place| *place < here.places);
+                let coupon_place = coupon_place.ok_or(Refusal::UnknownCoupon)?;
+                Ok(Payment::Discounted { payment_id, amount, coupon_id: coupon_id.clone(), coupon_place })
+            }
             _ => Err(Refusal::AmountMismatch),
         },
     }
@@ -96,6 +131,9 @@ pub fn settle(
     let is_debited = settled.result == "DEBITED";
     // A wallet that had given up and was asked again by an operator may pay after it has refused: that money goes back as well.
     let is_second_thought = is_debited && matches!(payment.state, PaymentState::Refused(_));
+    if payment.state == PaymentState::Discounting {
+        return Err("the wallet was not asked: the coupon is");
+    }
     if payment.state != PaymentState::Pending && !is_second_thought {
         return Ok(Answer::Known);
     }
@@ -125,6 +163,8 @@ mod tests {
     use super::super::holding::tests::reservation;
     use super::*;
 
+    const HERE: Here = Here { place: 2, places: 3 };
+
     fn offer(amount: i64) -> Pay {
         Pay { reservation_id: "res_2_7".to_owned(), amount, ..Pay::default() }
     }
@@ -134,7 +174,7 @@ mod tests {
     }
 
     fn decided(command: &Pay, state: State, now_ms: i64) -> Result<Payment, Refusal> {
-        pay(command, Some((7, &reservation(state))), None, false, 2, "9", now_ms)
+        pay(command, Some((7, &reservation(state))), None, false, HERE, "9", now_ms)
     }
 
     #[test]
@@ -165,15 +205,54 @@ mod tests {
             decided(&command, State::Held, 200)
         };
         assert_eq!(with(|c| c.user_id = Some("v".to_owned())), Err(Refusal::UnknownReservation));
-        assert_eq!(with(|c| c.coupon_id = Some("cpn_0_1_1".to_owned())), Err(Refusal::CouponNotSupported));
         for id in ["pay_123", "pay_1_9", "res_2_7", ""] {
             let command = Pay { payment_id: Some(id.to_owned()), ..offer(50_000) };
             assert_eq!(decided(&command, State::Held, 200), Err(Refusal::BadPaymentId), "{id}");
         }
         assert!(with(|c| (c.user_id, c.payment_id) = (Some("u".to_owned()), Some("pay_2_x".to_owned()))).is_ok());
-        assert_eq!(pay(&offer(50_000), None, None, false, 2, "9", 200), Err(Refusal::UnknownReservation));
+        assert_eq!(pay(&offer(50_000), None, None, false, HERE, "9", 200), Err(Refusal::UnknownReservation));
         let held = reservation(State::Held);
-        assert_eq!(pay(&offer(50_000), Some((7, &held)), None, true, 2, "9", 200), Err(Refusal::ScheduleCancelled));
+        assert_eq!(pay(&offer(50_000), Some((7, &held)), None, true, HERE, "9", 200), Err(Refusal::ScheduleCancelled));
+    }
+
+    #[test]
+    fn a_coupon_is_asked_before_the_wallet() {
+        let with = |coupon_id: &str, amount| Pay { coupon_id: Some(coupon_id.to_owned()), ..offer(amount) };
+        let granted = |amount| Payment::Discounted {
+            payment_id: "pay_2_9".to_owned(),
+            amount,
+            coupon_id: "cpn_1_p_3".to_owned(),
+            coupon_place: 1,
+        };
+        for amount in [0i64, 1, 45_000, 50_000] {
+            let expected = Ok(granted(amount.unsigned_abs()));
+            assert_eq!(decided(&with("cpn_1_p_3", amount), State::Held, 399), expected, "{amount}");
+        }
+        for amount in [-1, 50_001, i64::MIN, i64::MAX] {
+            assert_eq!(decided(&with("cpn_1_p_3", amount), State::Held, 200), Err(Refusal::AmountMismatch), "{amount}");
+        }
+        for id in ["", "cpn", "cpn_1_3", "cpn_3_p_3", "cpn_1_p_x", "res_1_3"] {
+            assert_eq!(decided(&with(id, 1), State::Held, 200), Err(Refusal::UnknownCoupon), "{id}");
+        }
+        assert_eq!(decided(&with("cpn_1_p_3", 1), State::Held, 400), Err(Refusal::ReservationExpired));
+        for state in State::ALL.into_iter().filter(|state| *state != State::Held) {
+            assert!(decided(&with("cpn_1_p_3", 1), state, 200).is_err(), "{state:?}");
+        }
+        // The same id with another coupon, or without, is another payment.
+        let row = reservation(State::Paying);
+        let again = |coupon_id: Option<&str>| {
+            let command = Pay {
+                payment_id: Some("pay_2_x".to_owned()),
+                coupon_id: coupon_id.map(str::to_owned),
+                ..offer(45_000)
+            };
+            let known = PaymentRow { amount: 45_000, ..payment(PaymentState::Discounting) };
+            let before = Before { payment: &known, coupon_id: Some("cpn_1_p_3") };
+            pay(&command, Some((7, &row)), Some(before), false, HERE, "9", 200)
+        };
+        assert_eq!(again(Some("cpn_1_p_3")), Ok(Payment::Same { payment_id: "pay_2_x".to_owned() }));
+        assert_eq!(again(Some("cpn_1_p_4")), Err(Refusal::PaymentConflict));
+        assert_eq!(again(None), Err(Refusal::PaymentConflict));
     }
 
     #[test]
@@ -181,7 +260,8 @@ mod tests {
         let command = |amount| Pay { payment_id: Some("pay_2_x".to_owned()), ..offer(amount) };
         let again = |serial, amount, state| {
             let row = reservation(State::Held);
-            pay(&command(amount), Some((serial, &row)), Some(&payment(state)), false, 2, "9", 200)
+            let before = Before { payment: &payment(state), coupon_id: None };
+            pay(&command(amount), Some((serial, &row)), Some(before), false, HERE, "9", 200)
         };
         let same = Payment::Same { payment_id: "pay_2_x".to_owned() };
         for state in [PaymentState::Pending, PaymentState::Paid, PaymentState::Refused(String::new())] {
@@ -224,6 +304,10 @@ mod tests {
             assert_eq!(settled(&refused), Ok(Answer::Known), "{state:?}");
         }
         assert!(settle(&debited, None, Some(&row), 200).is_err());
+        assert!(settle(&debited, Some(&payment(PaymentState::Discounting)), Some(&row), 200).is_err());
+        for state in [PaymentState::RefundRefused(back, String::new()), PaymentState::Refunded(back)] {
+            assert_eq!(settle(&refused, Some(&payment(state)), Some(&row), 200), Ok(Answer::Known));
+        }
         let other = Settled { amount: 49_999, ..debited };
         assert!(settle(&other, Some(&payment(PaymentState::Pending)), Some(&row), 200).is_err());
     }

@@ -1,4 +1,4 @@
-use super::{Unreadable, read, unreadable};
+use super::{CouponRefused, CouponUsed, Sweep, Unreadable, read, unreadable};
 use crate::place_id;
 use crate::wire::{self, When};
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,16 @@ pub enum Command {
     Expire(Expire),
     /// The wallet has decided.
     Settled(Settled),
-    /// The wallet has the money back.
+    /// The wallet has the money back, or will not have it.
     Refunded(Refunded),
     /// The next part of a cancelled schedule.
     CancelNext(CancelNext),
+    /// The coupon is used for the payment.
+    CouponUsed(CouponUsed),
+    /// It is not.
+    CouponRefused(CouponRefused),
+    /// Holds may be overdue.
+    Sweep(Sweep),
 }
 
 /// There shall be a concert.
@@ -182,7 +188,7 @@ pub struct Pay {
     /// Whose it must be; none = whoever knows the id.
     #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// What he offers, in KRW.
+    /// What he offers, in KRW: what is owed once the coupon has taken off what it does, or the payment fails.
     pub amount: i64,
     /// A coupon to be used for it.
     #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
@@ -256,7 +262,7 @@ pub struct Settled {
     pub amount: i64,
 }
 
-/// The wallet has the money back.
+/// What became of a refund.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refunded {
@@ -271,6 +277,12 @@ pub struct Refunded {
     pub reservation_id: String,
     /// KRW.
     pub amount: i64,
+    /// `REFUNDED`, or `REFUSED`: nothing went back. None = `REFUNDED`, as it was written before there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// The next part of a cancelled schedule.
@@ -299,25 +311,33 @@ impl Command {
             "settled" => Self::Settled(read(text)?),
             "refunded" => Self::Refunded(read(text)?),
             "cancel-next" => Self::CancelNext(read(text)?),
+            "coupon-used" => Self::CouponUsed(read(text)?),
+            "coupon-refused" => Self::CouponRefused(read(text)?),
+            "sweep" => Self::Sweep(read(text)?),
             _ => return Err(unreadable("UnknownType", format!("{kind:?} is no command of reservations"))),
         })
     }
 
     /// The ids it speaks of.
-    pub(super) fn ids(&self) -> [Option<&str>; 3] {
+    pub(super) fn ids(&self) -> [Option<&str>; 4] {
         match self {
-            Self::CreateConcert(c) => [Some(&c.concert_id), None, None],
-            Self::CreateSchedule(c) => [Some(&c.schedule_id), c.concert_id.as_deref(), None],
-            Self::Hold(c) => [Some(&c.schedule_id), Some(&c.user_id), None],
-            Self::Release(c) => [Some(&c.reservation_id), Some(&c.user_id), None],
-            Self::Pay(c) => [Some(&c.reservation_id), c.payment_id.as_deref(), c.user_id.as_deref()],
-            Self::Cancel(c) => [Some(&c.reservation_id), Some(&c.user_id), None],
-            Self::Extend(c) => [Some(&c.reservation_id), Some(&c.user_id), None],
-            Self::CancelSchedule(c) => [Some(&c.schedule_id), None, None],
-            Self::Expire(c) => [Some(&c.reservation_id), None, None],
-            Self::Settled(c) => [Some(&c.reservation_id), Some(&c.payment_id), None],
-            Self::Refunded(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.refund_id)],
-            Self::CancelNext(c) => [Some(&c.schedule_id), None, None],
+            Self::CreateConcert(c) => [Some(&c.concert_id), None, None, None],
+            Self::CreateSchedule(c) => [Some(&c.schedule_id), c.concert_id.as_deref(), None, None],
+            Self::Hold(c) => [Some(&c.schedule_id), Some(&c.user_id), None, None],
+            Self::Release(c) => [Some(&c.reservation_id), Some(&c.user_id), None, None],
+            Self::Pay(c) => {
+                [Some(&c.reservation_id), c.payment_id.as_deref(), c.user_id.as_deref(), c.coupon_id.as_deref()]
+            }
+            Self::Cancel(c) => [Some(&c.reservation_id), Some(&c.user_id), None, None],
+            Self::Extend(c) => [Some(&c.reservation_id), Some(&c.user_id), None, None],
+            Self::CancelSchedule(c) => [Some(&c.schedule_id), None, None, None],
+            Self::Expire(c) => [Some(&c.reservation_id), None, None, None],
+            Self::Settled(c) => [Some(&c.reservation_id), Some(&c.payment_id), None, None],
+            Self::Refunded(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.refund_id), None],
+            Self::CancelNext(c) => [Some(&c.schedule_id), None, None, None],
+            Self::CouponUsed(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
+            Self::CouponRefused(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
+            Self::Sweep(c) => [Some(&c.schedule_id), None, None, None],
         }
     }
 

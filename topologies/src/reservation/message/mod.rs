@@ -8,17 +8,39 @@
 //! {"type":"release","reservationId":"res_2_7","userId":"user_123"}     also: cancel, extend
 //! {"type":"cancel-schedule","scheduleId":"schedule_456"}
 //! {"type":"expire","reservationId":"res_2_7","expiresAt":"2026-02-28T14:06:00.000Z"}     from the expiration topology
-//! {"type":"settled","paymentId":"pay_2_…","reservationId":"res_2_7","result":"DEBITED","amount":50000}     from payment; also: refunded
+//! {"type":"settled","paymentId":"pay_2_…","reservationId":"res_2_7","result":"DEBITED","amount":50000}     from payment
+//! {"type":"refunded","refundId":"ref_pay_2_…","paymentId":"pay_2_…","reservationId":"res_2_7","result":"REFUNDED","amount":50000}     from payment
+//! {"type":"coupon-used","paymentId":"pay_2_…","reservationId":"res_2_7","couponId":"cpn_0_1_57","orderAmount":50000,"discount":5000}     from coupon
+//! {"type":"coupon-refused","paymentId":"pay_2_…","reservationId":"res_2_7","couponId":"cpn_0_1_57","code":"COUPON_NOT_USABLE"}     from coupon
 //! {"type":"cancel-next","scheduleId":"schedule_456","step":1}     from here
+//! {"type":"sweep","scheduleId":"schedule_456","dueAt":1772287560000,"fromSeat":0}     from here
 //! ```
+//!
+//! # What goes back and forth
+//!
+//! Each record has an id made of what caused it, each answer is given once, and an answer that has been here changes nothing. `P` is the payment's id.
+//!
+//! | record | in | its `requestId` | from what |
+//! |---|---|---|---|
+//! | `use-coupon` | coupon-issue-requests, in the place of the coupon's id | `P.coupon` | a granted `pay` with a `couponId`; `orderId` is `P`, `orderAmount` the seat's price |
+//! | `coupon-used`, `coupon-refused` | here, in the `replyPlace`, key reservationId | `P.coupon` | each `use-coupon`, one of them, once |
+//! | `debit` | payment.requests, key userId | `P` | a granted `pay`; with a coupon its `coupon-used`, then with `discount: {couponId, amount}` and `amount` = `price` − discount |
+//! | `settled` | here, in the `replyPlace`, key scheduleId | `P.settled` | each `debit`, once: `DEBITED`, `INSUFFICIENT_POINTS`, `REFUSED` |
+//! | `return-coupon` | coupon-issue-requests, in the place of the coupon's id | `P.return` | a payment that had its coupon and is off: the offer was wrong, the wallet refused, or its money goes back |
+//! | `refund` | payment.requests, key userId | `ref_P` | a cancellation of what was paid, or a `DEBITED` with nothing left to pay for |
+//! | `refunded` | here, in the `replyPlace`, key reservationId | `ref_P.refunded`, `ref_P.refused` | each `refund`: `REFUNDED`, or `REFUSED` with a `reason`; a refund that an operator has put back may be `REFUNDED` after it was `REFUSED` |
 //! A tolerant reader: unknown fields are ignored, ids may be numbers. The writing side is for whoever appends: the worker, tests, load generators.
 
 mod command;
+mod coupon;
+mod sweep;
 
 pub use command::{
     Cancel, CancelNext, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Pay,
     PricedSeat, Refunded, Release, Seats, Settled,
 };
+pub use coupon::{CouponRefused, CouponUsed};
+pub use sweep::Sweep;
 
 use crate::wire::Id;
 use holdfast_engine::ProcessError;
@@ -206,6 +228,10 @@ mod tests {
             Command::Pay(Pay { reservation_id: "r".to_owned(), amount: -5, ..Pay::default() }),
             Command::Expire(Expire { reservation_id: "r".to_owned(), expires_at: Some(When::Ms(5)), due_at: Some(6) }),
             Command::CancelNext(CancelNext { schedule_id: "s".to_owned(), step: 3 }),
+            Command::CouponUsed(CouponUsed { payment_id: "p".to_owned(), discount: -1, ..CouponUsed::default() }),
+            Command::CouponRefused(CouponRefused { code: "c".to_owned(), ..CouponRefused::default() }),
+            Command::Refunded(Refunded { result: Some("REFUSED".to_owned()), ..Refunded::default() }),
+            Command::Sweep(Sweep { schedule_id: "s".to_owned(), due_at: 5, from_seat: 7 }),
         ] {
             let mut message = Message::new("id", command);
             assert_eq!(Message::parse(Some(&message.to_json())).unwrap(), message);

@@ -2,16 +2,18 @@
 
 use super::Outcome;
 use super::desk::Desk;
-use super::outbound::Cause;
-use crate::reservation::decide::{self, Cancellation, Granted, Payment};
+use super::outbound::{Cause, Owed};
+use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
 use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::message::{
     Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Pay, Release,
 };
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
+use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
 use crate::reservation::state::State;
-use crate::reservation::{BUYERS, CONCERTS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
+use crate::reservation::{
+    BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids,
+};
 use holdfast_engine::ProcessError;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -80,8 +82,9 @@ impl Desk<'_, '_> {
                     changed_ms: now_ms,
                     payment_id: None,
                 };
-                self.open(serial, &row)?;
+                let schedule = self.open(serial, &row)?;
                 self.send_deadline(serial, &row)?;
+                self.look_after(&row, &schedule)?;
                 Ok(Outcome::of(serial))
             }
         }
@@ -100,9 +103,22 @@ impl Desk<'_, '_> {
             None => None,
         };
         let row = found.as_ref().map(|(_, row)| row);
-        let (fees, now_ms) = (&self.settings.fees, self.ctx.now_ms());
-        let decided = decide::cancel(row, schedule.as_ref(), &command.user_id, fees, now_ms);
+        let paid = row.map_or(Ok(0), |row| self.paid(row))?;
+        let now_ms = self.ctx.now_ms();
+        let decided = decide::cancel(row, paid, schedule.as_ref(), &command.user_id, self.settings, now_ms);
         self.give_back(found, decided)
+    }
+
+    /// What has been paid for a reservation, in KRW: its price less what a coupon took off.
+    fn paid(&mut self, row: &ReservationRow) -> Result<u64, ProcessError> {
+        match &row.payment_id {
+            Some(payment_id) if row.state == State::Confirmed => {
+                let payment = self.ctx.get(&PAYMENT_STATES, payment_id)?;
+                let none = || ProcessError::fail("NoPayment", format!("it is confirmed by {payment_id:?}"));
+                payment.map(|payment| payment.amount).ok_or_else(none)
+            }
+            _ => Ok(0),
+        }
     }
 
     fn give_back(
@@ -152,15 +168,13 @@ impl Desk<'_, '_> {
     pub(super) fn give_money_back(
         &mut self,
         payment_id: &str,
-        mut payment: PaymentRow,
+        payment: PaymentRow,
         refund: Refund,
         row: &ReservationRow,
         cause: Cause,
     ) -> Result<(), ProcessError> {
-        payment.state = PaymentState::Refunding(refund);
-        payment.changed_ms = self.ctx.now_ms();
-        self.ctx.put(&PAYMENT_STATES, &payment_id.to_owned(), &payment)?;
-        self.send_refund(payment.serial, payment_id, row, refund, cause)
+        self.send_refund(payment.serial, payment_id, row, refund, cause)?;
+        self.put_payment(payment_id, payment, PaymentState::Refunding(refund), row)
     }
 
     pub(super) fn pay(&mut self, command: &Pay, requested_at: Option<&Value>) -> Result<Outcome, ProcessError> {
@@ -169,6 +183,11 @@ impl Desk<'_, '_> {
         let unique = self.ctx.offset().to_string();
         let payment_id = command.payment_id.clone().unwrap_or_else(|| ids::payment(self.ctx.place(), &unique));
         let before = self.ctx.get(&PAYMENT_STATES, &payment_id)?;
+        let coupon = match &before {
+            Some(_) => self.ctx.get(&PAYMENT_COUPONS, &payment_id)?,
+            None => None,
+        };
+        let coupon_id = coupon.as_ref().map(|coupon| &*coupon.coupon_id);
         let schedule = match &found {
             Some((_, row)) => self.schedule(&row.schedule_id)?,
             None => None,
@@ -178,9 +197,9 @@ impl Desk<'_, '_> {
         let decided = decide::pay(
             command,
             found.as_ref().map(|(serial, row)| (*serial, row)),
-            before.as_ref(),
+            before.as_ref().map(|payment| Before { payment, coupon_id }),
             is_cancelled,
-            self.ctx.place(),
+            Here { place: self.ctx.place(), places: self.ctx.places() },
             &unique,
             now_ms,
         );
@@ -197,16 +216,36 @@ impl Desk<'_, '_> {
             (Ok(Payment::Same { payment_id }), Some((serial, _))) => {
                 Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
             }
-            (Ok(Payment::New { payment_id, amount }), Some((serial, mut row))) => {
-                row.payment_id = Some(payment_id.clone());
-                let schedule = self.shift(serial, &mut row, State::Paying)?;
-                let payment =
-                    PaymentRow { serial, amount, asked_ms: now_ms, state: PaymentState::Pending, changed_ms: now_ms };
-                self.ctx.put(&PAYMENT_STATES, &payment_id, &payment)?;
-                self.send_debit(serial, &row, &payment_id, amount, &schedule, requested_at)?;
+            (Ok(Payment::New { payment_id, amount }), Some((serial, row))) => {
+                let (row, schedule) = self.begin(serial, row, &payment_id, amount, PaymentState::Pending)?;
+                let owed = Owed { payment_id: &payment_id, amount, discount: None };
+                self.send_debit(serial, &row, &owed, &schedule, requested_at)?;
+                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+            }
+            (Ok(Payment::Discounted { payment_id, amount, coupon_id, coupon_place }), Some((serial, row))) => {
+                let (row, _) = self.begin(serial, row, &payment_id, amount, PaymentState::Discounting)?;
+                self.send_use_coupon(serial, &payment_id, &row, &coupon_id, coupon_place)?;
+                self.ctx.put(&PAYMENT_COUPONS, &payment_id, &CouponRow { coupon_id, state: CouponState::Asked })?;
                 Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
             }
         }
+    }
+
+    /// Begins a payment. Returns its reservation and its schedule as they are then.
+    fn begin(
+        &mut self,
+        serial: u64,
+        mut row: ReservationRow,
+        payment_id: &str,
+        amount: u64,
+        state: PaymentState,
+    ) -> Result<(ReservationRow, ScheduleRow), ProcessError> {
+        row.payment_id = Some(payment_id.to_owned());
+        let schedule = self.shift(serial, &mut row, State::Paying)?;
+        let now_ms = self.ctx.now_ms();
+        let payment = PaymentRow { serial, amount, asked_ms: now_ms, state, changed_ms: now_ms };
+        self.ctx.put(&PAYMENT_STATES, &payment_id.to_owned(), &payment)?;
+        Ok((row, schedule))
     }
 
     pub(super) fn extend(&mut self, command: &Extend) -> Result<Outcome, ProcessError> {
@@ -253,7 +292,8 @@ impl Desk<'_, '_> {
         })?;
         for serial in &serials {
             let Some(row) = self.ctx.get(&RESERVATIONS, serial)? else { continue };
-            match decide::step(&row) {
+            let paid = self.paid(&row)?;
+            match decide::step(&row, paid) {
                 Some(Cancellation::GivesBack(refund)) => self.end(*serial, row, Some(refund), Cause::Schedule)?,
                 Some(Cancellation::Released) => self.end(*serial, row, None, Cause::Schedule)?,
                 Some(Cancellation::Unchanged) | None => {}

@@ -46,11 +46,12 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Makes the reservation `serial`, which nobody has yet.
-    pub(super) fn open(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
-        self.count(None, row)?;
+    /// Makes the reservation `serial`, which nobody has yet. Returns its schedule as it is then.
+    pub(super) fn open(&mut self, serial: u64, row: &ReservationRow) -> Result<ScheduleRow, ProcessError> {
+        let schedule = self.count(None, row)?;
         self.ctx.put(&TAKEN, &seat_key(row), &TakenRow { serial })?;
-        self.ctx.put(&RESERVATIONS, &serial, row)
+        self.ctx.put(&RESERVATIONS, &serial, row)?;
+        Ok(schedule)
     }
 
     /// Moves a reservation, its seat and all counts: one transition. Returns its schedule as it is then.

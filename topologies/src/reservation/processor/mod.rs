@@ -1,9 +1,11 @@
 //! Load, decide, store, send: what surrounds a decision.
 
 mod commands;
+mod coupons;
 mod desk;
 mod outbound;
 mod replies;
+mod sweeps;
 
 use crate::envelope;
 use crate::origin::Origin;
@@ -68,6 +70,9 @@ fn home(command: &Command) -> Home<'_> {
         Command::Expire(c) => of(&c.reservation_id),
         Command::Settled(c) => of(&c.reservation_id),
         Command::Refunded(c) => of(&c.reservation_id),
+        Command::CouponUsed(c) => of(&c.reservation_id),
+        Command::CouponRefused(c) => of(&c.reservation_id),
+        Command::Sweep(c) => Home::Key(&c.schedule_id),
     }
 }
 
@@ -91,6 +96,9 @@ impl Processor for ReservationProcessor {
             Command::Settled(command) => desk.settled(command),
             Command::Refunded(command) => desk.refunded(command),
             Command::CancelNext(command) => desk.cancel_next(command),
+            Command::CouponUsed(command) => desk.coupon_used(command),
+            Command::CouponRefused(command) => desk.coupon_refused(command),
+            Command::Sweep(command) => desk.sweep(command),
             command => decide_once(&mut desk, &message, command),
         }
     }
@@ -128,7 +136,16 @@ fn is_elsewhere(ctx: &Context<'_>, command: &Command) -> bool {
 
 /// Answers and deadlines have no outcome of their own: the state tells whether they have been here.
 fn is_answer(command: &Command) -> bool {
-    matches!(command, Command::Expire(_) | Command::Settled(_) | Command::Refunded(_) | Command::CancelNext(_))
+    matches!(
+        command,
+        Command::Expire(_)
+            | Command::Settled(_)
+            | Command::Refunded(_)
+            | Command::CancelNext(_)
+            | Command::CouponUsed(_)
+            | Command::CouponRefused(_)
+            | Command::Sweep(_)
+    )
 }
 
 /// What became of a command.
@@ -185,7 +202,13 @@ fn decide_once(desk: &mut Desk<'_, '_>, message: &Message, command: &Command) ->
         Command::Cancel(command) => desk.cancel(command)?,
         Command::Extend(command) => desk.extend(command)?,
         Command::CancelSchedule(command) => desk.cancel_schedule(command)?,
-        Command::Expire(_) | Command::Settled(_) | Command::Refunded(_) | Command::CancelNext(_) => return Ok(()),
+        Command::Expire(_)
+        | Command::Settled(_)
+        | Command::Refunded(_)
+        | Command::CancelNext(_)
+        | Command::CouponUsed(_)
+        | Command::CouponRefused(_)
+        | Command::Sweep(_) => return Ok(()),
     };
     let row = outcome.row(fingerprint, desk.ctx.now_ms());
     desk.ctx.put(&COMMANDS, &id, &row)

@@ -4,10 +4,10 @@ use super::desk::Desk;
 use crate::envelope::Envelope;
 use crate::notification::{self, NotificationRequest, Priority};
 use crate::reservation::facts::{
-    At, Confirmed, Debit, EXPIRATION, Expiration, ExpirationPayload, Ranked, RefundRequest, SeatsExpired,
+    At, Confirmed, Debit, DiscountFact, EXPIRATION, Expiration, ExpirationPayload, Ranked, RefundRequest, SeatsExpired,
 };
-use crate::reservation::message::{CancelNext, Command, Expire, Message};
-use crate::reservation::row::{Refund, ReservationRow, ScheduleRow};
+use crate::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
+use crate::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
 use crate::reservation::state::State;
 use crate::reservation::{self, ids};
 use crate::rfc3339;
@@ -37,14 +37,24 @@ impl Cause {
     }
 }
 
+/// What a wallet shall pay.
+pub(super) struct Owed<'a> {
+    /// Under this id.
+    pub(super) payment_id: &'a str,
+    /// KRW.
+    pub(super) amount: u64,
+    /// What a coupon has taken off.
+    pub(super) discount: Option<DiscountFact<'a>>,
+}
+
 /// A record on its way out, but for its value.
-struct To<'a> {
-    topic: &'a str,
+pub(super) struct To<'a> {
+    pub(super) topic: &'a str,
     /// None = where the key lives.
-    place: Option<u32>,
-    key: &'a str,
-    kind: &'a str,
-    event_id: &'a str,
+    pub(super) place: Option<u32>,
+    pub(super) key: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) event_id: &'a str,
 }
 
 /// A notice on its way out.
@@ -58,7 +68,7 @@ struct Notice<'a> {
 }
 
 impl Desk<'_, '_> {
-    fn send_fact(&mut self, to: &To<'_>, fact: &impl Serialize) -> Result<(), ProcessError> {
+    pub(super) fn send_fact(&mut self, to: &To<'_>, fact: &impl Serialize) -> Result<(), ProcessError> {
         self.value.clear();
         // Texts and numbers always encode: there is no failing Serialize in a fact.
         serde_json::to_writer(&mut *self.value, fact)
@@ -120,6 +130,13 @@ impl Desk<'_, '_> {
         let due_ms = self.ctx.now_ms().saturating_add(self.settings.cancel_pause_ms);
         let next = CancelNext { schedule_id: schedule_id.to_owned(), step };
         let message = Message::new(format!("{schedule_id}.cancel.{step}"), Command::CancelNext(next));
+        self.send_later(due_ms, schedule_id, message)
+    }
+
+    pub(super) fn send_sweep(&mut self, schedule_id: &str, sweep: SweepRow) -> Result<(), ProcessError> {
+        let SweepRow { due_ms, from_seat } = sweep;
+        let command = Sweep { schedule_id: schedule_id.to_owned(), due_at: due_ms, from_seat };
+        let message = Message::new(format!("{schedule_id}.sweep.{due_ms}"), Command::Sweep(command));
         self.send_later(due_ms, schedule_id, message)
     }
 
@@ -203,11 +220,11 @@ impl Desk<'_, '_> {
         &mut self,
         serial: u64,
         row: &ReservationRow,
-        payment_id: &str,
-        amount: u64,
+        owed: &Owed<'_>,
         schedule: &ScheduleRow,
         requested_at: Option<&Value>,
     ) -> Result<(), ProcessError> {
+        let payment_id = owed.payment_id;
         let fact = Debit {
             kind: "debit",
             request_id: payment_id,
@@ -217,8 +234,8 @@ impl Desk<'_, '_> {
             user_id: &row.user_id,
             seat_no: row.seat_no,
             price: row.price,
-            amount,
-            discount: None,
+            amount: owed.amount,
+            discount: owed.discount,
             reply_place: self.ctx.place(),
             concert_title: &schedule.concert_title,
             requested_at,
@@ -336,6 +353,27 @@ impl Desk<'_, '_> {
                 title: "환불 완료",
                 message: &format!("{title} {cause}{amount}원이 환불되었습니다."),
                 data: &[("reservationId", &id), ("concertTitle", title), ("amount", &amount), ("fee", &fee)],
+            },
+        )
+    }
+
+    /// Nothing is asked of him: an operator has the refund among the dead letters, or in the payment's row.
+    pub(super) fn notify_refund_failed(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        title: &str,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        self.notify(
+            row,
+            &Notice {
+                event_id: &format!("evt_{id}.refund-failed.notice"),
+                kind: "REFUND_FAILED",
+                priority: Priority::High,
+                title: "환불 지연",
+                message: &format!("{title} 환불이 지연되고 있습니다. 확인 후 처리해 드리겠습니다."),
+                data: &[("reservationId", &id), ("concertTitle", title)],
             },
         )
     }

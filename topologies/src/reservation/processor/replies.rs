@@ -4,7 +4,6 @@ use super::desk::Desk;
 use super::outbound::Cause;
 use crate::reservation::PAYMENT_STATES;
 use crate::reservation::decide::{self, Answer, Expiry};
-use crate::reservation::ids;
 use crate::reservation::message::{Expire, Refunded, Settled};
 use crate::reservation::row::{PaymentRow, PaymentState, ReservationRow};
 use crate::reservation::state::State;
@@ -23,7 +22,7 @@ impl Desk<'_, '_> {
     }
 
     /// The hold is over.
-    fn run_out(&mut self, serial: u64, mut row: ReservationRow) -> Result<(), ProcessError> {
+    pub(super) fn run_out(&mut self, serial: u64, mut row: ReservationRow) -> Result<(), ProcessError> {
         let schedule = self.shift(serial, &mut row, State::Expired)?;
         self.send_expired(serial, &row)?;
         self.notify_expired(serial, &row, &schedule)
@@ -39,19 +38,20 @@ impl Desk<'_, '_> {
         let (Some(payment), Some((serial, row))) = (payment, found) else { return Ok(()) };
         match answer {
             Answer::Known => Ok(()),
-            Answer::Ends(state) => self.put_payment(&command.payment_id, payment, state),
+            Answer::Ends(state) => self.put_payment(&command.payment_id, payment, state, &row),
             Answer::GivesBack(refund) => {
                 self.give_money_back(&command.payment_id, payment, refund, &row, Cause::NotConfirmed)
             }
             Answer::Moves(to, state) => {
                 let amount = payment.amount;
-                self.put_payment(&command.payment_id, payment, state)?;
+                self.put_payment(&command.payment_id, payment, state, &row)?;
                 self.settle(serial, row, to, &command.payment_id, amount)
             }
         }
     }
 
-    fn settle(
+    /// Moves a reservation to where the answer about its payment leads.
+    pub(super) fn settle(
         &mut self,
         serial: u64,
         mut row: ReservationRow,
@@ -71,38 +71,38 @@ impl Desk<'_, '_> {
         }
     }
 
-    fn put_payment(
+    /// Moves a payment. One that is off has no use for its coupon.
+    pub(super) fn put_payment(
         &mut self,
         payment_id: &str,
         mut payment: PaymentRow,
         state: PaymentState,
+        row: &ReservationRow,
     ) -> Result<(), ProcessError> {
+        if !payment.state.may_become(&state) {
+            let from = payment.state;
+            return Err(ProcessError::fail("IllegalMove", format!("payment {payment_id:?}: {from:?} to {state:?}")));
+        }
+        let is_off = matches!(state, PaymentState::Refused(_) | PaymentState::Refunding(_));
         payment.state = state;
         payment.changed_ms = self.ctx.now_ms();
-        self.ctx.put(&PAYMENT_STATES, &payment_id.to_owned(), &payment)
+        self.ctx.put(&PAYMENT_STATES, &payment_id.to_owned(), &payment)?;
+        if is_off { self.return_coupon(payment_id, payment.serial, row) } else { Ok(()) }
     }
 
     pub(super) fn refunded(&mut self, command: &Refunded) -> Result<(), ProcessError> {
-        let unexpected =
-            |why: &str| Err(ProcessError::refuse("UnexpectedAnswer", format!("refund {:?}: {why}", command.refund_id)));
         let payment = self.ctx.get(&PAYMENT_STATES, &command.payment_id)?;
         let found = self.reservation(&command.reservation_id)?;
-        let (Some(payment), Some((serial, mut row))) = (payment, found) else {
-            return unexpected("there is no such payment");
-        };
-        if payment.serial != serial || command.refund_id != ids::refund(&command.payment_id) {
-            return unexpected("it is not of this payment");
-        }
-        let refund = match payment.state {
-            PaymentState::Refunded(_) => return Ok(()),
-            PaymentState::Refunding(refund) if u64::try_from(command.amount) == Ok(refund.amount) => refund,
-            PaymentState::Refunding(_) => return unexpected("another amount was asked for"),
-            PaymentState::Pending | PaymentState::Paid | PaymentState::Refused(_) => {
-                return unexpected("nobody asked for it");
-            }
-        };
-        self.put_payment(&command.payment_id, payment, PaymentState::Refunded(refund))?;
+        let payment = payment.filter(|payment| found.as_ref().is_some_and(|(serial, _)| *serial == payment.serial));
+        let next = decide::refunded(command, payment.as_ref()).map_err(|why| {
+            ProcessError::refuse("UnexpectedAnswer", format!("refund {:?}: {why}", command.refund_id))
+        })?;
+        let (Some(next), Some(payment), Some((serial, mut row))) = (next, payment, found) else { return Ok(()) };
+        self.put_payment(&command.payment_id, payment, next.clone(), &row)?;
         let title = self.schedule(&row.schedule_id)?.map(|schedule| schedule.concert_title).unwrap_or_default();
+        let PaymentState::Refunded(refund) = next else {
+            return self.notify_refund_failed(serial, &row, &title);
+        };
         if row.state == State::Cancelled {
             self.shift(serial, &mut row, State::Refunded)?;
         }

@@ -1,5 +1,9 @@
 //! Who gets a coupon, and every other decision: pure functions of rows, message and now. No other file of the topology decides anything.
 
+mod redemption;
+
+pub use redemption::{Return, discount, give_back, redeem, used};
+
 use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::message::{AdjustStock, CreatePolicy, UseCoupon};
 use crate::coupon::outcome::Refusal;
@@ -110,7 +114,7 @@ fn rows_of(command: &CreatePolicy, now_ms: i64) -> Result<(PolicyRow, TermsRow),
     let terms = TermsRow {
         total_at_creation: total,
         description: command.description.clone(),
-        discount: discount(command.discount_type.as_deref(), command.discount_value)?,
+        discount: discount_terms(command.discount_type.as_deref(), command.discount_value)?,
         minimum_order_amount: amount(command.minimum_order_amount, 0)?,
         maximum_discount_amount: amount(command.maximum_discount_amount, 1)?,
         created_ms: now_ms,
@@ -131,7 +135,7 @@ fn moment(when: Option<When>) -> Result<Option<i64>, CommandRefusal> {
     }
 }
 
-fn discount(kind: Option<&str>, value: Option<i64>) -> Result<Option<Discount>, CommandRefusal> {
+fn discount_terms(kind: Option<&str>, value: Option<i64>) -> Result<Option<Discount>, CommandRefusal> {
     match (kind, amount(value, 1)?) {
         (None, None) => Ok(None),
         (Some("FIXED_AMOUNT"), Some(krw)) => Ok(Some(Discount::FixedAmount(krw))),

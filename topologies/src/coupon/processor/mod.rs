@@ -1,5 +1,7 @@
 //! Load, decide, store, send: what surrounds a decision.
 
+mod redemption;
+
 use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide::{self, Creation, Seen, Use};
@@ -50,6 +52,8 @@ impl Processor for CouponProcessor {
         match Message::parse(record.value)? {
             Message::Issue(request) => self.issue(ctx, record, &request),
             Message::Command(command) => self.command(ctx, record, &command),
+            Message::Use(wish) => self.redeem(ctx, record, &wish),
+            Message::Return(wish) => self.give_back(ctx, record, &wish),
         }
     }
 
@@ -64,6 +68,9 @@ impl Processor for CouponProcessor {
         match message {
             Message::Issue(request) => self.give_up_request(ctx, &request, &origin),
             Message::Command(command) => self.give_up_command(ctx, &command, &origin),
+            Message::Use(wish) => self.give_up_redemption(ctx, &wish, &origin),
+            // Nobody waits for it, and it is still owed: it comes when the record is put back.
+            Message::Return(_) => Ok(()),
         }
     }
 }

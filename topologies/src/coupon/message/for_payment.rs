@@ -1,0 +1,59 @@
+use super::{Unreadable, check_length, read};
+use crate::wire;
+use serde::{Deserialize, Serialize};
+
+/// A payment wants to be made with this coupon: `use-coupon` with a place that waits for the answer. Sent by whoever sells, never by a customer.
+///
+/// Known by its payment: there is one answer for each, for ever ([`crate::coupon::redemption_record`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UseForPayment {
+    /// Which coupon.
+    #[serde(deserialize_with = "wire::id")]
+    pub coupon_id: String,
+    /// Whose it must be.
+    #[serde(deserialize_with = "wire::id")]
+    pub user_id: String,
+    /// The payment: the order that the coupon is used for.
+    #[serde(rename = "orderId", deserialize_with = "wire::id")]
+    pub payment_id: String,
+    /// For which reservation: it comes back in the answer, and is its key.
+    #[serde(deserialize_with = "wire::id")]
+    pub reservation_id: String,
+    /// What it costs without the coupon, in KRW.
+    pub order_amount: i64,
+    /// The place that waits for the answer.
+    pub reply_place: u32,
+}
+
+/// A payment that had this coupon is off: `return-coupon`. It has no answer, and comes after its use: both are sent from one place to one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReturnCoupon {
+    /// Which coupon.
+    #[serde(deserialize_with = "wire::id")]
+    pub coupon_id: String,
+    /// Whose it must be.
+    #[serde(deserialize_with = "wire::id")]
+    pub user_id: String,
+    /// The payment that it was used for.
+    #[serde(rename = "orderId", deserialize_with = "wire::id")]
+    pub payment_id: String,
+}
+
+impl UseForPayment {
+    pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
+        let wish: Self = read(text)?;
+        check_length(&wish.payment_id)?;
+        check_length(&wish.reservation_id)?;
+        Ok(wish)
+    }
+}
+
+impl ReturnCoupon {
+    pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
+        let wish: Self = read(text)?;
+        check_length(&wish.payment_id)?;
+        Ok(wish)
+    }
+}
