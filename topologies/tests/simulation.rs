@@ -88,7 +88,10 @@ fn flow() -> Simulation {
 }
 
 /// What the histories have to have in them, so that there was something to be wrong about.
-const HAPPENS: [&str; 25] = [
+const HAPPENS: [&str; 28] = [
+    "coupon Used",
+    "coupon Returned",
+    "coupon Refused",
     "deadline",
     "deadline moved",
     "expired",

@@ -9,6 +9,8 @@ use std::ops::ControlFlow;
 
 /// Rounds of all workers after which something goes round in circles.
 const ROUNDS_MAX: u64 = 6_000;
+/// After so many rounds the workload is asked to put right what is left to it, although there is still something to do.
+const CLOSE_EVERY: u64 = 300;
 /// Rounds in a row that find nothing to do.
 const QUIET_ROUNDS: u64 = 5;
 
@@ -35,6 +37,10 @@ impl Run<'_> {
             self.advance(wait_us.max(500 + round / 1_000 * 5_000));
             self.log.deliver();
             self.ask_audits()?;
+            // What waits for somebody outside may keep messages of its own meanwhile.
+            if round % CLOSE_EVERY == CLOSE_EVERY - 1 {
+                self.close();
+            }
             quiet = if wait_us > 0 && self.is_settled().is_none() { quiet + 1 } else { 0 };
             if quiet > QUIET_ROUNDS {
                 if !self.close() {

@@ -61,7 +61,9 @@ impl Place {
     }
 
     fn take_seats(&mut self, write: &Write<'_>, changes: &mut Changes) -> Result<(), String> {
-        use reservation::{BUYERS, COMMANDS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+        use reservation::{
+            BUYERS, COMMANDS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN,
+        };
         if write.store == position::STORE.id {
             let position: Position = codec::decode(write.value.unwrap_or_default()).map_err(|e| e.to_string())?;
             self.next = position.next_offset(reservation::INBOX).unwrap_or(0);
@@ -72,6 +74,8 @@ impl Place {
         take(&PRICES, write, &mut books.prices)?;
         take(&TAKEN, write, &mut books.taken)?;
         take(&BUYERS, write, &mut books.buyers)?;
+        take(&PAYMENT_COUPONS, write, &mut books.coupons)?;
+        take(&SWEEPS, write, &mut books.sweeps)?;
         changes.reservations.extend(take(&RESERVATIONS, write, &mut books.reservations)?);
         changes.payments.extend(take(&PAYMENT_STATES, write, &mut books.payments)?);
         changes.commands.extend(take(&COMMANDS, write, &mut self.commands)?);

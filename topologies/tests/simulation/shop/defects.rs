@@ -6,7 +6,7 @@ use super::paper;
 use super::referee::Referee;
 use super::street::Street;
 use super::wrapped::{Around, stumbling, wrapped};
-use super::{HOLD_MS, topologies};
+use super::{HOLD_MS, settings, topologies};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Topology};
 use holdfast_sim::Simulation;
@@ -92,7 +92,13 @@ impl Defect {
 
 /// The flow with one mistake in it.
 pub(crate) fn simulation(defect: Defect) -> Simulation {
-    let topologies: Vec<Topology> = topologies()
+    let mut topologies = topologies();
+    if defect == Defect::SleepingHandler {
+        // Such a shop has nobody who looks after holds that are overdue.
+        let settings = reservation::Settings { overdue_grace_ms: 120_000, ..settings() };
+        topologies[0] = reservation::topology(&settings);
+    }
+    let topologies: Vec<Topology> = topologies
         .iter()
         .map(stumbling)
         .map(|t| if &**t.name() == defect.at_home() { wrapped(&t, move || Mistaken { defect }) } else { t })

@@ -8,10 +8,10 @@ use holdfast_engine::ports::place::place_of;
 use holdfast_sim::simulation::{History, LiveStores};
 use holdfast_topologies::payment::row::PaymentRow as DebitRow;
 use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::row::PaymentState;
+use holdfast_topologies::reservation::row::{CouponState, PaymentState};
 use holdfast_topologies::reservation::state::State;
 use holdfast_topologies::reservation::{self, ids};
-use holdfast_topologies::{envelope, expiration, payment};
+use holdfast_topologies::{coupon, envelope, expiration, payment};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,8 +38,10 @@ fn nobody_waits(referee: &Referee) -> Result<(), String> {
         {
             return Err(format!("reservation {serial} of place {place} is left behind: {row:?} (I-7, I-25)"));
         }
-        let is_open = |state: &PaymentState| matches!(state, PaymentState::Pending | PaymentState::Refunding(_));
-        if let Some((id, row)) = books.payments.iter().find(|(_, row)| is_open(&row.state)) {
+        let is_over = |state: &PaymentState| {
+            matches!(state, PaymentState::Paid | PaymentState::Refused(_) | PaymentState::Refunded(_))
+        };
+        if let Some((id, row)) = books.payments.iter().find(|(_, row)| !is_over(&row.state)) {
             return Err(format!("payment {id} is left behind: {row:?} (I-3)"));
         }
         if let Some((id, row)) = books.schedules.iter().find(|(_, row)| row.cancelling.is_some() && row.held > 0) {
@@ -80,7 +82,8 @@ fn money_and_seats(referee: &Referee, debits: &BTreeMap<&String, &DebitRow>) -> 
         for (serial, row) in town.rows.reservation.reservations.iter().filter(|(_, r)| r.state == State::Confirmed) {
             let debit = row.payment_id.as_ref().and_then(|id| debits.get(id));
             let is_paid = debit.is_some_and(|debit| {
-                debit.amount.unsigned_abs() == row.price
+                let off = debit.discount.as_ref().map_or(0, |discount| discount.amount.unsigned_abs());
+                debit.amount.unsigned_abs() + off == row.price
                     && debit.user_id == row.user_id
                     && debit.reservation_id == ids::reservation(*place, *serial)
             });
@@ -163,7 +166,7 @@ fn told(referee: &Referee, debits: &BTreeMap<&String, &DebitRow>) -> Result<(), 
 /// I-21: what lies among the dead letters says where it comes from, and belongs there. Returns the origins.
 fn dead_letters(history: &History<'_>) -> Result<BTreeSet<String>, String> {
     let mut buried = BTreeSet::new();
-    for topic in [reservation::DEAD_LETTERS, expiration::DEAD_LETTERS, payment::DEAD_LETTERS] {
+    for topic in [reservation::DEAD_LETTERS, expiration::DEAD_LETTERS, payment::DEAD_LETTERS, coupon::DEAD_LETTERS] {
         for place in 0..history.places() {
             for (offset, letter) in history.read(topic, place, 0) {
                 let class = head(&letter, header::CLASS).unwrap_or_default();
@@ -196,7 +199,7 @@ fn outcomes(referee: &Referee, history: &History<'_>, buried: &BTreeSet<String>)
             let outcomes: Vec<_> = towns().filter_map(|town| town.rows.commands.get(&line.identity)).collect();
             let is_known = match line.kind() {
                 kind if COMMANDS.contains(&kind) => !outcomes.is_empty() || buried.contains(&here),
-                "expire" | "settled" | "refunded" | "cancel-next" => true,
+                "expire" | "settled" | "refunded" | "cancel-next" | "coupon-used" | "coupon-refused" | "sweep" => true,
                 _ => buried.contains(&here),
             };
             if !is_known {
@@ -252,7 +255,7 @@ pub(crate) fn views(referee: &Referee, stores: &LiveStores) -> Result<(), String
             let by_seat = (count("AVAILABLE"), count("TEMPORARY_RESERVED"), count("RESERVED"));
             let by_schedule = schedule.map(|s| (s.available, s.temporary_reserved, s.reserved));
             let prices: BTreeMap<u64, u64> = seats.iter().map(|seat| (seat.seat_no, seat.price)).collect();
-            if by_schedule != Some(by_seat) || referee.prices.get(id) != Some(&prices) {
+            if by_schedule != Some(by_seat) || referee.catalogue.prices(id) != Some(&prices) {
                 return Err(format!(
                     "schedule {id} shows {by_schedule:?}, its seats {by_seat:?} at {prices:?} (I-2, I-10)"
                 ));
@@ -284,4 +287,26 @@ pub(crate) fn views(referee: &Referee, stores: &LiveStores) -> Result<(), String
         }
     }
     Ok(())
+}
+
+/// A coupon is used by the payment that has it, and by no other: what was given back is free again.
+pub(crate) fn coupons(referee: &Referee, stores: &LiveStores) -> Result<(), String> {
+    let payments = referee.towns.values().flat_map(|town| &town.rows.reservation.coupons);
+    let has_it = payments.filter(|(_, row)| matches!(row.state, CouponState::Used { .. }));
+    let expected: BTreeMap<String, String> = has_it.map(|(id, row)| (id.clone(), row.coupon_id.clone())).collect();
+    let mut used = BTreeMap::new();
+    for task in stores.tasks(coupon::NAME) {
+        let books = coupon::invariants::Books::load(&task).map_err(|error| error.to_string())?;
+        books.check().map_err(|broken| format!("{broken} (I-11)"))?;
+        for (key, row) in books.coupons {
+            if let Some(by) = row.used {
+                used.insert(by.order_id, format!("cpn_{}_{}_{}", task.place(), key.policy_id, key.serial));
+            }
+        }
+    }
+    if used == expected {
+        Ok(())
+    } else {
+        Err(format!("coupons are used by {used:?}, payments have {expected:?} (I-3)"))
+    }
 }

@@ -1,5 +1,6 @@
 //! The facts that the shop has told the world: each once, and none that the rules forbid.
 
+use super::catalogue::Catalogue;
 use super::paper::{self, head, is_forwarded, is_redriven};
 use super::wrapped::CLUMSY;
 use holdfast_sim::memory_log::Stored;
@@ -38,16 +39,16 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Reads what has been told since the last call.
-    pub(crate) fn follow(
-        &mut self,
-        history: &History<'_>,
-        prices: &BTreeMap<String, BTreeMap<u64, u64>>,
-    ) -> Result<(), String> {
+    pub(crate) fn follow(&mut self, history: &History<'_>, catalogue: &Catalogue) -> Result<(), String> {
         for topic in TOPICS {
             for place in 0..history.places() {
                 for (offset, record) in self.cursors.entry((topic, place)).or_default().read(history, topic, place) {
                     // What others send brings no such id; what is sent on or put back has been told before.
-                    let Some(id) = head(&record, header::ID) else { continue };
+                    let (Some(source), Some(id)) = (head(&record, header::SOURCE), head(&record, header::ID)) else {
+                        continue;
+                    };
+                    // An id is its source's own.
+                    let id = format!("{source} {id}");
                     if is_forwarded(&record) || is_redriven(&record) {
                         continue;
                     }
@@ -56,7 +57,7 @@ impl Facts {
                         return Err(format!("{here}: {id} is told a second time (I-9, I-15)"));
                     }
                     let value = paper::json(&record).ok_or_else(|| format!("{here} is no JSON"))?;
-                    self.take(topic, &record, &value, prices, history.behind_ms())
+                    self.take(topic, &record, &value, catalogue, history.behind_ms())
                         .map_err(|why| format!("{here}: {why}: {value}"))?;
                 }
             }
@@ -69,12 +70,11 @@ impl Facts {
         topic: &str,
         record: &Stored,
         value: &Value,
-        prices: &BTreeMap<String, BTreeMap<u64, u64>>,
+        catalogue: &Catalogue,
         behind_ms: i64,
     ) -> Result<(), String> {
         let text = |value: &Value| paper::text(value).unwrap_or_default();
-        let price =
-            |schedule: &Value, seat: &Value| prices.get(&text(schedule))?.get(&text(seat).parse().ok()?).copied();
+        let price = |schedule: &Value, seat: &Value| catalogue.price(&text(schedule), text(seat).parse().ok()?);
         let (kind, about) = match topic {
             reservation::EXPIRATIONS => {
                 let is_first = text(&value["eventId"]).ends_with(".expiration");
@@ -84,14 +84,22 @@ impl Facts {
             reservation::PAYMENTS => {
                 let kind = text(&value["type"]);
                 let owed = price(&value["scheduleId"], &value["seatNo"]);
-                if kind == "debit" && (owed.is_none() || value["amount"].as_u64() != owed) {
-                    return Err(format!("{owed:?} KRW are owed (I-3)"));
+                let discount = &value["discount"];
+                let off = if discount.is_null() {
+                    Some(0)
+                } else {
+                    catalogue.discount(&text(&discount["couponId"]), owed.unwrap_or_default())
+                };
+                let asked = value["amount"].as_u64().zip(off).map(|(amount, off)| amount + off);
+                let is_off = discount.is_null() || discount["amount"].as_u64() == off;
+                if kind == "debit" && (owed.is_none() || asked != owed || !is_off) {
+                    return Err(format!("{owed:?} KRW are owed, less {off:?} (I-3)"));
                 }
                 (kind, text(&value["paymentId"]))
             }
             reservation::CONFIRMED => {
                 let owed = price(&value["scheduleId"], &value["seatNo"]);
-                if owed.is_none() || value["amount"].as_u64() != owed {
+                if owed.is_none() || value["amount"].as_u64() > owed {
                     return Err(format!("{owed:?} KRW are owed (I-3)"));
                 }
                 ("confirmed".to_owned(), text(&value["reservationId"]))
@@ -118,6 +126,9 @@ impl Facts {
             reservation::RANKING => (text(&value["type"]), text(&value["reservationId"])),
             notification::REQUESTS => {
                 let payload = &value["payload"];
+                if payload["data"]["reservationId"].is_null() {
+                    return Ok(());
+                }
                 (format!("notice {}", text(&payload["type"])), text(&payload["data"]["reservationId"]))
             }
             _ => ("completed".to_owned(), text(&value["payload"]["paymentId"])),

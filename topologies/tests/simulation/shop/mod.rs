@@ -1,10 +1,11 @@
-//! The whole flow of a seat under the simulator: held, paid or not, expired, cancelled, given back, with the wallets that pay for it.
+//! The whole flow of a seat under the simulator: held, paid or not, expired, cancelled, given back, with the wallets and the coupons that pay for it.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`street`] | who comes in: buyers, double-clickers, late payers, bots, an operator |
 //! | [`wrapped`] | the shop's topologies with something around their processors, and records that stumble until they are put back |
 //! | [`paper`] | records as anybody could read them |
+//! | [`catalogue`] | prices and terms as they were announced |
 //! | [`books`] | rows of all places as their changelogs tell them |
 //! | [`referee`], [`facts`] | what must hold after every commit: of rows, and of what the world was told |
 //! | [`ending`] | what must hold when nothing is left to be done |
@@ -13,6 +14,7 @@
 //! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
 
 pub(crate) mod books;
+pub(crate) mod catalogue;
 pub(crate) mod defects;
 pub(crate) mod ending;
 pub(crate) mod facts;
@@ -25,7 +27,7 @@ pub(crate) mod wrapped;
 
 use holdfast_engine::Topology;
 use holdfast_sim::Simulation;
-use holdfast_topologies::{expiration, payment, reservation};
+use holdfast_topologies::{coupon, expiration, payment, reservation};
 
 /// How long a seat is held, in ms: many deadlines come in one history, and a clock that is 5 s ahead is ahead of all of them.
 pub(crate) const HOLD_MS: i64 = 2_500;
@@ -33,11 +35,15 @@ pub(crate) const HOLD_MS: i64 = 2_500;
 /// By how much one `extend` moves a deadline, in ms.
 pub(crate) const EXTEND_MS: i64 = 700;
 
+/// How long a hold may be overdue before it is swept, in ms.
+const GRACE_MS: i64 = 1_000;
+
 /// The shop's settings for short histories.
 pub(crate) fn settings() -> reservation::Settings {
     reservation::Settings {
         hold_ms: HOLD_MS,
         extend_ms: EXTEND_MS,
+        overdue_grace_ms: GRACE_MS,
         cancel_batch_max: 2,
         cancel_pause_ms: 20,
         ..reservation::Settings::default()
@@ -46,7 +52,12 @@ pub(crate) fn settings() -> reservation::Settings {
 
 /// The topologies of the flow, as they are in production.
 pub(crate) fn topologies() -> Vec<Topology> {
-    vec![reservation::topology(&settings()), expiration::topology(), payment::topology(&payment::Settings::default())]
+    vec![
+        reservation::topology(&settings()),
+        expiration::topology(),
+        payment::topology(&payment::Settings::default()),
+        coupon::topology(),
+    ]
 }
 
 /// The flow under simulation; what happens in it goes to `tally`.

@@ -2,16 +2,18 @@
 //! the inboxes; nothing is asked of the code that decides.
 
 use super::books::{Changed, Changes, Place};
+use super::catalogue::Catalogue;
 use super::facts::Facts;
 use super::paper::{self, is_redriven};
 use super::tally::Tally;
 use super::{EXTEND_MS, HOLD_MS, ending};
 use holdfast_engine::ports::place::place_of;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores};
+use holdfast_topologies::coupon;
 use holdfast_topologies::payment;
 use holdfast_topologies::payment::row::Outcome;
 use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::row::{CommandRow, PaymentRow, ReservationRow};
+use holdfast_topologies::reservation::row::{CommandRow, CouponState, PaymentRow, PaymentState, ReservationRow};
 use holdfast_topologies::reservation::state::{SeatState, State};
 use holdfast_topologies::reservation::{self, ids};
 use serde_json::Value;
@@ -62,23 +64,11 @@ pub(crate) struct Town {
 #[derive(Default)]
 pub(crate) struct Referee {
     pub(crate) towns: BTreeMap<u32, Town>,
-    /// KRW of each seat, by schedule: as it was asked for when the schedule was created.
-    pub(crate) prices: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// What was announced.
+    pub(crate) catalogue: Catalogue,
+    coupons: BTreeMap<u32, Cursor>,
     pub(crate) facts: Facts,
     tally: Tally,
-}
-
-/// The prices that a schedule was created with.
-fn prices(value: &Value) -> BTreeMap<u64, u64> {
-    let seats = &value["seats"];
-    let number = |value: &Value| paper::text(value).and_then(|text| text.parse::<u64>().ok());
-    match (number(&seats["count"]), number(&seats["price"]), seats.as_array()) {
-        (Some(count), Some(price), _) => (1..=count).map(|seat| (seat, price)).collect(),
-        (_, _, Some(each)) => {
-            each.iter().filter_map(|seat| Some((number(&seat["seatNo"])?, number(&seat["price"])?))).collect()
-        }
-        _ => BTreeMap::new(),
-    }
 }
 
 /// Whether a reservation can have gone from one state to the other, in any number of steps.
@@ -93,17 +83,13 @@ fn can_become(from: State, to: State) -> bool {
 
 impl Town {
     /// Reads the inbox: what time it is in the place at each record.
-    fn read(&mut self, history: &History<'_>, place: u32, catalogue: &mut BTreeMap<String, BTreeMap<u64, u64>>) {
+    fn read(&mut self, history: &History<'_>, place: u32, catalogue: &mut Catalogue) {
         for (offset, record) in self.inbox.read(history, reservation::INBOX, place) {
             self.now_ms = self.now_ms.max(record.append_ms);
             let value = paper::json(&record);
             let nothing = Value::Null;
             let said = value.as_ref().unwrap_or(&nothing);
-            if said["type"] == "create-schedule"
-                && let Some(schedule) = paper::text(&said["scheduleId"])
-            {
-                catalogue.entry(schedule).or_insert_with(|| prices(said));
-            }
+            catalogue.note(said);
             let identity = paper::identity(&record, said, (reservation::INBOX, place, offset));
             let is_at_home = home(said, history.places()).is_none_or(|home| home == place);
             let line = Line { now_ms: self.now_ms, identity, is_redriven: is_redriven(&record), is_at_home, value };
@@ -126,7 +112,7 @@ impl Town {
 struct Look<'a> {
     place: u32,
     town: &'a Town,
-    prices: &'a BTreeMap<String, BTreeMap<u64, u64>>,
+    catalogue: &'a Catalogue,
 }
 
 impl Look<'_> {
@@ -148,7 +134,7 @@ impl Look<'_> {
     }
 
     fn price(&self, row: &ReservationRow) -> Option<u64> {
-        self.prices.get(&row.schedule_id)?.get(&row.seat_no).copied()
+        self.catalogue.price(&row.schedule_id, row.seat_no)
     }
 
     /// I-1: nobody shares a seat. I-2: what is held and sold is what the schedule counts, and fits into its house.
@@ -169,7 +155,7 @@ impl Look<'_> {
         }
         for (id, row) in &self.town.rows.reservation.schedules {
             let (held, reserved) = counts.get(id.as_str()).copied().unwrap_or_default();
-            let seats = self.prices.get(id).map_or(0, |prices| prices.len() as u64);
+            let seats = self.catalogue.prices(id).map_or(0, |prices| prices.len() as u64);
             if (row.held, row.reserved) != (held, reserved) || held + reserved + row.available() != seats {
                 return Err(format!("schedule {id} of {seats} seats: {row:?}, but {held} held, {reserved} sold (I-2)"));
             }
@@ -244,8 +230,21 @@ impl Look<'_> {
         if row.asked_ms >= reservation.expires_ms {
             return Err(format!("payment {} was granted too late: {row:?} for {reservation:?} (I-8)", changed.key));
         }
-        if Some(row.amount) != self.price(reservation) {
-            return Err(format!("payment {}: {} KRW for {reservation:?} (I-3)", changed.key, row.amount));
+        let price = self.price(reservation).unwrap_or_default();
+        let coupon = self.town.rows.reservation.coupons.get(&changed.key);
+        let off = match coupon.map(|coupon| (&coupon.coupon_id, coupon.state)) {
+            None => Some(0),
+            // What was offered counts for nothing yet, or for nothing any more.
+            Some((_, CouponState::Asked | CouponState::Refused)) => return Ok(()),
+            Some((id, CouponState::Used { discount } | CouponState::Returned { discount })) => {
+                if self.catalogue.discount(id, price) != Some(discount) {
+                    return Err(format!("payment {}: {coupon:?} of {price} KRW (I-3)", changed.key));
+                }
+                if matches!(row.state, PaymentState::Refused(_)) { None } else { Some(discount) }
+            }
+        };
+        if off.is_some_and(|off| row.amount + off != price) {
+            return Err(format!("payment {}: {} KRW, {off:?} off, for {reservation:?} (I-3)", changed.key, row.amount));
         }
         Ok(())
     }
@@ -336,20 +335,27 @@ impl Referee {
 impl Audit for Referee {
     fn committed(&mut self, history: &History<'_>) -> Result<(), String> {
         for place in 0..history.places() {
-            self.towns.entry(place).or_default().read(history, place, &mut self.prices);
+            self.towns.entry(place).or_default().read(history, place, &mut self.catalogue);
+            let cursor = self.coupons.entry(place).or_default();
+            let announced = cursor.read(history, coupon::INBOX, place);
+            announced
+                .iter()
+                .filter_map(|(_, record)| paper::json(record))
+                .for_each(|value| self.catalogue.note(&value));
         }
         for place in 0..history.places() {
             let town = self.towns.entry(place).or_default();
             let changes = town.rows.follow(history, place)?;
-            Look { place, town, prices: &self.prices }.check(&changes)?;
+            Look { place, town, catalogue: &self.catalogue }.check(&changes)?;
         }
-        self.facts.follow(history, &self.prices)
+        self.facts.follow(history, &self.catalogue)
     }
 
     fn settled(&mut self, history: &History<'_>, stores: &LiveStores) -> Result<(), String> {
         self.committed(history)?;
         ending::check(self, history)?;
         ending::views(self, stores)?;
+        ending::coupons(self, stores)?;
         self.tally.count(self);
         Ok(())
     }

@@ -17,7 +17,7 @@ use holdfast_topologies::reservation::message::{
 };
 use holdfast_topologies::reservation::{self, ids};
 use holdfast_topologies::wire::When;
-use holdfast_topologies::{expiration, payment};
+use holdfast_topologies::{coupon, expiration, payment};
 use std::collections::BTreeMap;
 
 const SCHEDULES: u64 = 6;
@@ -28,6 +28,19 @@ const STORM: u64 = 500;
 /// And when it has not.
 const SHOWER: u64 = 25;
 
+const DEAD_LETTERS: [&str; 4] =
+    [reservation::DEAD_LETTERS, expiration::DEAD_LETTERS, payment::DEAD_LETTERS, coupon::DEAD_LETTERS];
+
+const POLICIES: [&str; 2] = ["fixed", "percent"];
+const FIXED: &str = r#""discountType":"FIXED_AMOUNT","discountValue":4000"#;
+const PERCENT: &str =
+    r#""discountType":"PERCENTAGE","discountValue":30,"maximumDiscountAmount":9000,"minimumOrderAmount":6000"#;
+
+/// What a customer thinks that his coupon takes off.
+fn discount(coupon_id: &str, price: i64) -> i64 {
+    if coupon_id.contains(POLICIES[0]) { price.min(4_000) } else { (price * 30 / 100).min(9_000) }
+}
+
 struct Schedule {
     id: String,
     seats: u64,
@@ -37,6 +50,7 @@ struct Schedule {
 
 struct Held {
     id: String,
+    coupon: Option<String>,
     user: String,
     price: i64,
     expires_ms: i64,
@@ -54,7 +68,9 @@ pub(crate) struct Street {
     schedules: Vec<Schedule>,
     held: Vec<Held>,
     read: BTreeMap<(&'static str, u32), i64>,
-    letters: Vec<(u32, i64, Stored)>,
+    letters: Vec<(u32, i64, Stored, &'static str)>,
+    /// Whose which coupon is.
+    coupons: Vec<(String, String)>,
     sent: Vec<(&'static str, String, Vec<u8>)>,
     has_stormed: bool,
 }
@@ -115,14 +131,23 @@ impl Street {
                 let price = schedule.and_then(|schedule| schedule.price);
                 let price = price.unwrap_or_else(|| price_of(payload["seatNo"].as_u64().unwrap_or_default()));
                 let expires_ms = paper::moment(&payload["expiresAt"]).unwrap_or_default();
-                self.held.push(Held { id, user, price, expires_ms });
+                let coupon = self.coupons.iter().rfind(|(owner, _)| *owner == user).map(|(_, coupon)| coupon.clone());
+                self.held.push(Held { id, coupon, user, price, expires_ms });
             }
-            for topic in [reservation::DEAD_LETTERS, expiration::DEAD_LETTERS, payment::DEAD_LETTERS] {
+            let next = self.read.entry((coupon::SUCCESS, place)).or_default();
+            for (offset, record) in world.read(coupon::SUCCESS, place, *next) {
+                *next = offset + 1;
+                let issued = paper::json(&record).unwrap_or_default();
+                if let (Some(user), Some(id)) = (paper::text(&issued["userId"]), paper::text(&issued["couponId"])) {
+                    self.coupons.push((user, id));
+                }
+            }
+            for topic in DEAD_LETTERS {
                 let next = self.read.entry((topic, place)).or_default();
                 for (offset, letter) in world.read(topic, place, *next) {
                     *next = offset + 1;
                     if head(&letter, header::CLASS).as_deref() == Some(STUMBLED) {
-                        self.letters.push((place, offset, letter));
+                        self.letters.push((place, offset, letter, topic));
                     }
                 }
             }
@@ -153,6 +178,14 @@ impl Street {
             let concert =
                 CreateConcert { concert_id: "c".to_owned(), title: "아이유 콘서트".to_owned(), date: None };
             self.command(world, "c", Command::CreateConcert(concert));
+            for policy in POLICIES {
+                let terms = format!(
+                    r#"{{"type":"create-policy","requestId":"{}","policyId":"{policy}","title":"t","totalQuantity":20,{}}}"#,
+                    self.id("policy"),
+                    if policy == POLICIES[0] { FIXED } else { PERCENT },
+                );
+                self.send(world, coupon::INBOX, &coupon::inbox_key(policy), terms.into_bytes());
+            }
         }
         self.schedules.push(Schedule { id: id.clone(), seats, price });
         self.command(world, &id, Command::CreateSchedule(command));
@@ -200,9 +233,17 @@ impl Street {
         let (reservation_id, expires_ms) = (held.id.clone(), held.expires_ms);
         let place = ids::parse_reservation(&reservation_id).map_or(0, |(place, _)| place);
         let wrong = world.rng().below(25);
+        let coupon_id = match world.rng().below(50) {
+            0 => Some("cpn_0_fixed_99".to_owned()),
+            1 => Some("no coupon".to_owned()),
+            2..25 => held.coupon.clone(),
+            _ => None,
+        };
         let amount = match wrong {
             0 => 1,
             1 => -held.price,
+            // What it takes off, everybody can work out, and some forget.
+            2..23 => held.price - coupon_id.as_deref().map_or(0, |id| discount(id, held.price)),
             _ => held.price,
         };
         let user_id = match wrong {
@@ -221,7 +262,7 @@ impl Street {
             let aside_ms = world.rng().pick(&[-2, -1, -1, 0, 1]).copied().unwrap_or(0);
             world.wait_until(expires_ms + aside_ms, HOLD_MS);
         }
-        let coupon_id = world.rng().chance(2).then(|| "cpn_0_p_1".to_owned());
+
         let pay = Pay { reservation_id: reservation_id.clone(), payment_id, user_id, amount, coupon_id };
         let again = world.rng().chance(15);
         self.command(world, &reservation_id, Command::Pay(pay.clone()));
@@ -253,6 +294,13 @@ impl Street {
         let id = self.id("charge");
         let value = Charge::new(&id, &user, amount, world.now_ms()).to_json();
         self.send(world, payment::INBOX, &user, value);
+    }
+
+    fn want_coupon(&mut self, world: &mut World<'_>) {
+        let policy = world.rng().pick(&POLICIES).copied().unwrap_or_default();
+        let (id, user) = (self.id("issue"), Self::user(world));
+        let value = format!(r#"{{"requestId":"{id}","policyId":"{policy}","userId":"{user}"}}"#);
+        self.send(world, coupon::INBOX, &coupon::inbox_key(policy), value.into_bytes());
     }
 
     /// Many want one seat, at once.
@@ -344,9 +392,8 @@ impl Street {
     fn redrive(&mut self, world: &mut World<'_>, letters_max: usize) {
         for _ in 0..letters_max.min(self.letters.len()) {
             let nth = usize::try_from(world.rng().below(self.letters.len() as u64)).unwrap_or(0);
-            let (place, offset, letter) = self.letters.swap_remove(nth);
-            let dead_letters = format!("{}.dlq", head(&letter, header::TOPIC).unwrap_or_default());
-            Self::put_back(world, place, offset, &letter, &dead_letters);
+            let (place, offset, letter, dead_letters) = self.letters.swap_remove(nth);
+            Self::put_back(world, place, offset, &letter, dead_letters);
         }
     }
 }
@@ -362,7 +409,8 @@ impl Workload for Street {
             match world.rng().below(100) {
                 0..34 => self.hold(world),
                 34..58 => self.pay(world),
-                58..70 => self.charge(world),
+                58..66 => self.charge(world),
+                66..70 => self.want_coupon(world),
                 70..76 => self.give_back(world),
                 76..82 => {
                     let nth = usize::try_from(world.rng().below(self.sent.len() as u64)).unwrap_or(0);

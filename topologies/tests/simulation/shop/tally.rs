@@ -42,6 +42,10 @@ impl Tally {
                     add(&format!("not paid: {why}"), 1);
                 }
             }
+            for row in books.coupons.values() {
+                let state = format!("{:?}", row.state);
+                add(&format!("coupon {}", state.split(' ').next().unwrap_or_default()), 1);
+            }
             for line in town.lines.values() {
                 add("put back", usize::from(line.is_redriven));
                 let id = line.value.as_ref().and_then(|value| value["reservationId"].as_str()).unwrap_or_default();
