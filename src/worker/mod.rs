@@ -227,13 +227,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     }
     let narrates =
         stream.is_some() && options.topologies.iter().any(|topology| **topology.name() == *reservation::NAME);
-    let narrator = match narrates {
-        true => Some(
-            narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone())
-                .map_err(|e| RunError::failed("narrator thread")(&e))?,
-        ),
-        false => None,
-    };
+    let narrator = narrates.then(|| narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone()));
     let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag)
         .map_err(|e| RunError::failed("observer thread")(&e))?;
 

@@ -20,7 +20,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 /// How long one wait for news lasts; also how soon a stop or a new place is noticed.
@@ -48,28 +47,21 @@ impl Narrator {
         self.begun.load(Ordering::Acquire)
     }
 
-    /// Asks it to stop; nobody waits for it.
+    /// Asks it to stop.
     pub fn stop(&self) {
         // It may be gone already.
         let _ = self.stop.send(());
     }
 }
 
-/// Starts it.
-///
-/// # Errors
-/// When the system gives no thread.
-pub fn spawn(
-    log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
-    status: Status,
-    queries: Arc<Queries>,
-) -> std::io::Result<Narrator> {
+/// Starts it, on a thread of the runtime: whoever shuts that down waits for it, since it holds the log to the last.
+#[must_use]
+pub fn spawn(log: Arc<dyn Log>, clock: Arc<dyn Clock>, status: Status, queries: Arc<Queries>) -> Narrator {
     let (stop, stopped) = mpsc::channel();
     let begun = Arc::new(AtomicBool::new(false));
     let (open, pause) = (VecDeque::new(), PAUSE);
     let mut teller = Teller { log, clock, status, queries, begun: begun.clone(), reading: None, open, pause };
-    thread::Builder::new().name("narrator".to_owned()).spawn(move || {
+    tokio::task::spawn_blocking(move || {
         loop {
             let pause = match teller.turn() {
                 Ok(Turn::Quiet) => TURN,
@@ -91,8 +83,8 @@ pub fn spawn(
                 return;
             }
         }
-    })?;
-    Ok(Narrator { stop, begun })
+    });
+    Narrator { stop, begun }
 }
 
 /// How a turn ended.
