@@ -228,8 +228,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let narrates =
         stream.is_some() && options.topologies.iter().any(|topology| **topology.name() == *reservation::NAME);
     let narrator = narrates.then(|| narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone()));
-    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag)
-        .map_err(|e| RunError::failed("observer thread")(&e))?;
+    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag);
 
     let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);
     let becoming_ready = become_ready(api.clone(), narrator.as_ref(), options.sample, loaded);

@@ -11,7 +11,6 @@ use holdfast_engine::task::State;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -26,26 +25,24 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Asks it to stop; nobody waits for it.
+    /// Asks it to stop.
     pub fn stop(&self) {
         // It may be gone already.
         let _ = self.stop.send(());
     }
 }
 
-/// Starts it.
-///
-/// # Errors
-/// When the system gives no thread.
+/// Starts it, on a thread of the runtime: whoever shuts that down waits for it, since it holds the log to the last.
+#[must_use]
 pub fn spawn(
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
     status: Status,
     topologies: Vec<Topology>,
     board: LagBoard,
-) -> std::io::Result<Observer> {
+) -> Observer {
     let (stop, stopped) = mpsc::channel();
-    thread::Builder::new().name("observer".to_owned()).spawn(move || {
+    tokio::task::spawn_blocking(move || {
         let mut eyes = Eyes { log, clock, status, topologies, board, fetcher: None };
         loop {
             if let Err(error) = eyes.look() {
@@ -60,8 +57,8 @@ pub fn spawn(
                 return;
             }
         }
-    })?;
-    Ok(Observer { stop })
+    });
+    Observer { stop }
 }
 
 struct Eyes {
