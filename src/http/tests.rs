@@ -102,16 +102,13 @@ async fn running() -> Worker {
         performer: Box::new(ToTheLog),
     };
     worker.stream = Some(stream::spawn(parts, wanted, PLACES).unwrap());
-    worker.observer = Some(
-        observer::spawn(
-            api.log.clone(),
-            api.clock.clone(),
-            api.status.clone(),
-            api.topologies.clone(),
-            api.lag.clone(),
-        )
-        .unwrap(),
-    );
+    worker.observer = Some(observer::spawn(
+        api.log.clone(),
+        api.clock.clone(),
+        api.status.clone(),
+        api.topologies.clone(),
+        api.lag.clone(),
+    ));
     let mut look = tokio::time::interval(Duration::from_millis(5));
     while !api.every_place_runs() {
         look.tick().await;
