@@ -83,6 +83,8 @@ pub struct Kafka {
     pub client_id: String,
     /// How to speak to them.
     pub security: Security,
+    /// Whether transactions go through librdkafka everywhere.
+    pub librdkafka_transactions: bool,
 }
 
 /// Where notices and facts go outside.
@@ -325,6 +327,7 @@ mod tests {
             ("HTTP_ADDR", "127.0.0.1:3000,127.0.0.1:3000"),
             ("APP_ID", "a b"),
             ("KAFKA_BROKERS", "localhost"),
+            ("KAFKA_TRANSACTIONS", "none"),
             ("LOG_FORMAT", "xml"),
             ("SLACK_WEBHOOK_URL", "slack"),
             ("PARTITIONS", "0"),

@@ -151,6 +151,7 @@ impl Reader<'_> {
         let username = self.text("kafka_security_username")?;
         let password = self.secret("kafka_security_password")?;
         let ca = self.text("kafka_security_ca")?;
+        let transactions = self.one_of("kafka_transactions", &["direct", "librdkafka"])?;
         let Some(brokers) = brokers else { return Ok(None) };
         for broker in brokers.split(',') {
             let port = broker
@@ -168,7 +169,9 @@ impl Reader<'_> {
         if let Some(ca) = ca.as_ref().filter(|ca| !PathBuf::from(ca).is_file()) {
             return Err(self.wrong("kafka_security_ca", format!("{ca:?} is not a file")));
         }
-        Ok(Some(Kafka { brokers, client_id, security: Security { protocol, mechanism, username, password, ca } }))
+        let security = Security { protocol, mechanism, username, password, ca };
+        let librdkafka_transactions = transactions.as_deref() == Some("librdkafka");
+        Ok(Some(Kafka { brokers, client_id, security, librdkafka_transactions }))
     }
 
     fn addresses(&mut self, key: &'static str) -> Result<Vec<SocketAddr>, ConfigError> {

@@ -36,6 +36,11 @@ pub const SETTINGS: &[Setting] = &[
     secret("kafka_security_password", "SASL password"),
     plain("kafka_security_ca", None, "file with the certificates of the authority that signed the brokers'"),
     plain(
+        "kafka_transactions",
+        Some("direct"),
+        "direct: spoken to brokers of 4.0 and later ourselves where no TLS or SASL is asked for; librdkafka: never",
+    ),
+    plain(
         "app_id",
         Some("holdfast"),
         "the worker's consumer group; prefix of placement and changelog topics and transactional ids",
