@@ -4,7 +4,7 @@
 # the same requests. Writes docs/benchmarks.md.
 #   PARTS             which of: peers limit hot http seats money pending locks (scripts/bench/)
 #   N=500000          requests in the backlog that is drained (2000000 for the long run)
-#   RATES             requests a second at which latency is measured (1000 5000 20000), SECONDS_EACH=10 after WARM_UP_SECONDS=5
+#   RATES             requests a second at which latency is measured (1000 5000 20000), SECONDS_EACH=10 after WARM_UP_SECONDS=20
 #   CONTENDERS        which of: kafka-streams kafka-streams-10ms holdfast
 #   HOT_N=300000      requests for the one hot policy
 #   OUT               where the page is written (docs/benchmarks.md)
@@ -16,7 +16,7 @@ PARTS=${PARTS:-peers limit hot http seats money pending locks}
 N=${N:-500000}
 RATES=${RATES:-1000 5000 20000}
 SECONDS_EACH=${SECONDS_EACH:-10}
-WARM_UP_SECONDS=${WARM_UP_SECONDS:-5}
+WARM_UP_SECONDS=${WARM_UP_SECONDS:-20}
 HOT_N=${HOT_N:-300000}
 PARTITIONS=4
 POLICIES=1000
