@@ -347,7 +347,9 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Respo
 
 /// 201, 202, 200, 304 and 503 of answers that are no errors.
 pub mod answer {
-    use axum::http::StatusCode;
+    use axum::http::{HeaderValue, StatusCode, header};
+    use axum::response::{IntoResponse, Response};
+    use serde::Serialize;
 
     /// Something was made.
     pub const CREATED: StatusCode = StatusCode::CREATED;
@@ -359,6 +361,13 @@ pub mod answer {
     pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
     /// Cannot serve now, in words.
     pub const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+    /// Answered with what is true at this moment and nobody else's business: nobody keeps it.
+    pub fn current(body: &impl Serialize) -> Response {
+        let mut response = (OK, axum::Json(body)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
 
     /// Whether a peer says that it has no such thing.
     #[must_use]

@@ -91,7 +91,7 @@ fn reach(log: &dyn Log, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::R
             Err(LogError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
             Err(error) => return Err(RunError::Failed(format!("topics: {error}"))),
         }
-        if !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout)) {
+        if stops_meanwhile(stopped) {
             return Ok(false);
         }
     }
@@ -108,10 +108,15 @@ fn join(mut parts: Parts, stopped: &mpsc::Receiver<()>) -> Result<Option<StreamT
             }
             Err(refused) => return Err(RunError::Failed(refused.to_string())),
         }
-        if !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout)) {
+        if stops_meanwhile(stopped) {
             return Ok(None);
         }
     }
+}
+
+/// Lets [`RETRY`] pass. True when asked to stop, or when nobody is left to ask.
+fn stops_meanwhile(stopped: &mpsc::Receiver<()>) -> bool {
+    !matches!(stopped.recv_timeout(RETRY), Err(RecvTimeoutError::Timeout))
 }
 
 /// The lines that operators of the seeds know.

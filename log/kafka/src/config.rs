@@ -70,6 +70,8 @@ impl fmt::Debug for KafkaConfig {
     }
 }
 
+/// How long a transaction may stay open before its coordinator aborts it, in ms.
+pub(crate) const TRANSACTION_MS: i32 = 10_000;
 /// How long a question to the cluster may take.
 pub(crate) const ASK_MS: i32 = 5_000;
 
@@ -180,7 +182,7 @@ impl KafkaConfig {
             &mut settings,
             &[
                 ("transactional.id", id),
-                ("transaction.timeout.ms", "10000"),
+                ("transaction.timeout.ms", &TRANSACTION_MS.to_string()),
                 // The commit's flush does not wait for it. More would only leave more to be sent at the commit.
                 ("linger.ms", "1"),
                 // The coordinator refuses the next transaction while it writes the markers of the last one, a few ms: 100 ms, the default, would be

@@ -5,7 +5,7 @@ use crate::http::extract::{Params, Query};
 use crate::http::intake::{Asked, Owner, PositionToken, WAIT_MS_MAX, Waited};
 use crate::http::{Api, handover, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::view::{self, RequestView};
@@ -143,8 +143,6 @@ async fn foreign(api: &Api, request_id: &str, asked: &Asked) -> Result<Response,
 
 impl IntoResponse for Shown {
     fn into_response(self) -> Response {
-        let mut response = (answer::OK, axum::Json(self)).into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        answer::current(&self)
     }
 }

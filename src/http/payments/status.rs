@@ -7,8 +7,7 @@ use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
 use crate::http::reservations::PENDING;
 use crate::http::{Api, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::reservation::view::{self, CommandView, PaymentView};
 use holdfast_topologies::reservation::{COMMANDS, NAME, PAYMENT_STATES};
@@ -78,9 +77,7 @@ pub(crate) async fn show(
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
     let shown = follow(&api, &view, &payment_id, query.offset(place)?, query.wait()).await?;
-    let mut response = (answer::OK, axum::Json(shown)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(answer::current(&shown))
 }
 
 /// Waits for at most `wait`: until it is granted or refused, then until the wallet has answered.

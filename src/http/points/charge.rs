@@ -9,7 +9,6 @@ use crate::http::intake::{Asked, Command, OutcomeQuery, Owner, Seen};
 use crate::http::payments::wallet_kind;
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::payment::message::Charge;
@@ -130,9 +129,7 @@ pub(crate) async fn show(
     let after = query.offset(place)?;
     let look = || look(&api, &view, &request_id, after);
     let shown = api.watch_row(&view, &CHARGES, &request_id, query.wait(), look).await?;
-    let mut response = (answer::OK, axum::Json(shown)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(answer::current(&shown))
 }
 
 fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {

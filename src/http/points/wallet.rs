@@ -7,11 +7,10 @@ use crate::http::fields::id;
 use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use holdfast_topologies::payment::NAME;
 use holdfast_topologies::payment::view::{self, Cursor, PAGE_LINES_MAX};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::IntoParams;
 
 /// Lines of a page when the client does not say.
@@ -66,7 +65,7 @@ pub(crate) async fn balance(
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
     api.read_after(&view, query.after.as_deref()).await?;
-    Ok(private(&view::balance(&view, &user_id)?))
+    Ok(answer::current(&view::balance(&view, &user_id)?))
 }
 
 /// The statement of a wallet, the latest line first, page by page.
@@ -95,12 +94,5 @@ pub(crate) async fn statement(
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
     api.read_after(&view, query.after.as_deref()).await?;
-    Ok(private(&view::statement(&view, &user_id, cursor, limit)?))
-}
-
-/// Nobody else's business, and of this moment.
-fn private(body: &impl Serialize) -> Response {
-    let mut response = (answer::OK, axum::Json(body)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(answer::current(&view::statement(&view, &user_id, cursor, limit)?))
 }

@@ -8,7 +8,6 @@ use crate::http::fields::id;
 use crate::http::intake::{AfterQuery, Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::reservation::message::{Cancel, Command, Extend};
@@ -73,7 +72,7 @@ pub(crate) async fn show(
     api.read_after(&view, query.after.as_deref()).await?;
     let reservation = view::reservation(&view, &reservation_id)?;
     let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
-    Ok(shown(&reservation))
+    Ok(answer::current(&reservation))
 }
 
 /// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
@@ -182,11 +181,5 @@ fn changed(view: &TaskView, serial: Option<u64>) -> Result<Response, ApiError> {
         None => None,
     };
     let (refund_amount, fee) = payment.map_or((None, None), |payment| (payment.refund_amount, payment.fee));
-    Ok(shown(&GivenBack { reservation, refund_amount, fee }))
-}
-
-fn shown(body: &impl Serialize) -> Response {
-    let mut response = (answer::OK, axum::Json(body)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(answer::current(&GivenBack { reservation, refund_amount, fee }))
 }

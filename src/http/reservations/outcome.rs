@@ -6,8 +6,7 @@ use crate::http::extract::{Params, Query};
 use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
 use crate::http::{Api, openapi};
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::place_id::{self, Kind};
 use holdfast_topologies::reservation::view::{self, CommandView};
@@ -68,9 +67,7 @@ pub(crate) async fn show(
     let after = query.offset(place)?;
     let look = || look(&api, &view, &request_id, after);
     let shown = api.watch_row(&view, &COMMANDS, &request_id, query.wait(), look).await?;
-    let mut response = (answer::OK, axum::Json(shown)).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(answer::current(&shown))
 }
 
 fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {

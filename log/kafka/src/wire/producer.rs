@@ -7,7 +7,7 @@ use super::outbox::Outbox;
 use super::post;
 use crate::alternating::Resting;
 use crate::appender::{record_bytes, too_large};
-use crate::config::KafkaConfig;
+use crate::config::{KafkaConfig, TRANSACTION_MS};
 use crate::courier::Proof;
 use crate::ffi::{self, Code, Fault};
 use crate::reaction::{self, Step};
@@ -19,8 +19,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a transaction may stay open before its coordinator aborts it, in ms. As in `config.rs`.
-const TRANSACTION_MS: i32 = 10_000;
 /// Between two questions to a coordinator that is busy or moving.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How often, and with which pauses between, a topic is asked for that no broker knows: a new one is heard of by one after the other.
