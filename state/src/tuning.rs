@@ -3,6 +3,8 @@
 //! What it is tuned for: point reads, most of them of keys that are not there (has this request been seen?), commits of thousands of small rows,
 //! and queues (delayed messages) that are written at one end and deleted at the other.
 
+use std::sync::Arc;
+
 use holdfast_ports::store::StoreError;
 use rocksdb::{
     BlockBasedOptions, BlockBasedTablePinningTier, Cache, DBCompressionType, DataBlockIndexType, Env, LogLevel,
@@ -10,6 +12,7 @@ use rocksdb::{
 };
 
 use crate::StateConfig;
+use crate::cache::Budget;
 
 /// Bits of bloom filter for a key on disk: about 1 % of absent keys are looked for in vain.
 const BLOOM_BITS: f64 = 10.0;
@@ -19,6 +22,7 @@ pub(crate) struct Tuning {
     cache: Cache,
     buffers: WriteBufferManager,
     env: Env,
+    rows: Arc<Budget>,
     config: StateConfig,
 }
 
@@ -34,6 +38,7 @@ impl Tuning {
             // No stall: a commit must not wait for the disk because another task is busy. The budget may be passed for the time of a flush.
             buffers: WriteBufferManager::new_write_buffer_manager(config.write_buffer_bytes, false),
             env,
+            rows: Budget::of(config.row_cache_bytes),
             config,
         })
     }
@@ -106,6 +111,11 @@ impl Tuning {
         table.set_data_block_hash_ratio(0.75);
         table.set_format_version(5);
         table
+    }
+
+    /// What rows read again and again may take.
+    pub(crate) fn rows(&self) -> Arc<Budget> {
+        Arc::clone(&self.rows)
     }
 
     /// Bytes of blocks, indexes and filters in memory.
