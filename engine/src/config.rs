@@ -3,6 +3,13 @@
 use holdfast_ports::membership::Member;
 use holdfast_ports::membership::Owner;
 
+use crate::topology::DELETE_RETENTION_MS;
+
+/// A day less than tombstones are kept: for clocks that are wrong, and for restores that take long.
+const STORE_AGE_MAX_MS: i64 = DELETE_RETENTION_MS - 24 * 60 * 60 * 1000;
+/// How often a running store is noted to be level with its changelog, at most.
+const FRESH_INTERVAL_MAX_MS: i64 = 60_000;
+
 /// When a stream thread commits. Adaptive: a single request is committed at once, a flood in large groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitConfig {
@@ -49,6 +56,8 @@ pub struct StreamConfig {
     pub delayed_records_max: usize,
     /// How often the group is asked for changes, in µs.
     pub membership_interval_us: u64,
+    /// A store that was level with its changelog longer ago than this may have missed tombstones, and is rebuilt; in ms, less than tombstones are kept.
+    pub store_age_max_ms: i64,
 }
 
 impl StreamConfig {
@@ -62,6 +71,12 @@ impl StreamConfig {
             fetch_records_max: 2_000,
             delayed_records_max: 10_000,
             membership_interval_us: 20_000,
+            store_age_max_ms: STORE_AGE_MAX_MS,
         }
+    }
+
+    /// How often a running store is noted to be level with its changelog, in µs.
+    pub(crate) fn fresh_interval_us(&self) -> u64 {
+        u64::try_from((self.store_age_max_ms / 8).min(FRESH_INTERVAL_MAX_MS)).unwrap_or(0) * 1_000
     }
 }

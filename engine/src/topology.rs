@@ -39,7 +39,7 @@ use std::sync::Arc;
 /// How long records stay in a topic unless the topology says otherwise: 7 days.
 pub const RETENTION_DEFAULT_MS: i64 = 7 * DAY_MS;
 
-/// How long a changelog keeps tombstones. A local store left alone for longer is rebuilt from the start: it may have missed some.
+/// How long a changelog keeps tombstones. A local store left alone for nearly so long is rebuilt from the start: it may have missed some.
 pub const DELETE_RETENTION_MS: i64 = 7 * DAY_MS;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

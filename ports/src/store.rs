@@ -97,11 +97,11 @@ pub trait Store: Send {
     /// Offset of the first changelog record that is not in the durable store; `None` for a new or cleared store.
     fn changelog_next(&self) -> Option<i64>;
 
-    /// When the durable store was last known to be level with its changelog, in ms since the epoch: a store left alone for longer than the
-    /// changelog keeps tombstones has to be cleared. `None` for a new store.
+    /// When the durable store was last known to be level with its changelog, in ms since the epoch; until it has been for the first time, when that
+    /// was begun. A store left alone for longer than the changelog keeps tombstones has to be cleared. `None` for a new store.
     fn fresh_ms(&self) -> Option<i64>;
 
-    /// Notes that the store was level with its changelog at `now_ms`.
+    /// Notes that the store was level with its changelog at `now_ms`, or begins from nothing then.
     fn set_fresh(&mut self, now_ms: i64) -> Result<(), StoreError>;
 
     /// Deletes everything: the restore starts from the beginning.

@@ -263,10 +263,19 @@ impl TestDriver {
     /// Its disk is emptied. Only while it does not run.
     ///
     /// # Panics
-    /// When the directory cannot be made anew.
+    /// When it runs, or the directory cannot be made anew.
     pub fn wipe_disk(&mut self) {
-        assert!(self.thread.is_none(), "a disk is wiped while the worker is down");
-        self.disk = memory_disk();
+        drop(self.change_disk(None));
+    }
+
+    /// Puts another disk in, an empty one unless it is given one that was there before, and hands over the one that was in. Only while it does not run.
+    ///
+    /// # Panics
+    /// When it runs, or the directory cannot be made.
+    #[must_use]
+    pub fn change_disk(&mut self, disk: Option<tempfile::TempDir>) -> tempfile::TempDir {
+        assert!(self.thread.is_none(), "a disk is changed while the worker is down");
+        std::mem::replace(&mut self.disk, disk.unwrap_or_else(memory_disk))
     }
 
     /// What its stores have on disk is overwritten with something else. Only while it does not run.

@@ -12,6 +12,8 @@ mod dead_letters;
 mod delayed;
 #[path = "engine/effects.rs"]
 mod effects;
+#[path = "engine/forgetting.rs"]
+mod forgetting;
 #[path = "engine/led_group.rs"]
 mod led_group;
 #[path = "engine/moves.rs"]

@@ -31,9 +31,8 @@ const WAIT_MAX_US: u64 = 100_000;
 /// First pause after a setback; it doubles up to [`BACKOFF_MAX_US`].
 const BACKOFF_MIN_US: u64 = 20_000;
 const BACKOFF_MAX_US: u64 = 1_000_000;
-/// How often positions are copied into the status, and a running store is noted to be fresh.
+/// How often positions are copied into the status.
 const STATUS_INTERVAL_US: u64 = 100_000;
-const FRESH_INTERVAL_US: u64 = 60_000_000;
 
 /// What a stream thread is made of.
 pub struct Parts {

@@ -1,13 +1,16 @@
 //! Restores begun and finished: the way from an open store to a running task.
+//!
+//! A store that has missed a tombstone keeps a row that nobody has any more, for ever. So one that was level with its changelog too long ago is
+//! emptied, and so is one whose restore has taken too long, however often it was interrupted: for a store that is built from nothing, its beginning
+//! counts.
 
 use super::StreamThread;
 use crate::effect;
 use crate::restore::Restore;
 use crate::setback::Setback;
 use crate::task::State;
-use crate::topology::DELETE_RETENTION_MS;
 use holdfast_ports::log::{End, Start};
-use holdfast_ports::store::TaskId;
+use holdfast_ports::store::{Store, TaskId};
 
 impl StreamThread {
     pub(super) fn begin_restore(&mut self, index: usize, now_ms: i64) -> Result<(), Setback> {
@@ -18,9 +21,12 @@ impl StreamThread {
                 self.fetcher.unassign(slot);
             }
         }
-        if task.store.fresh_ms().is_some_and(|fresh| now_ms - fresh > DELETE_RETENTION_MS) {
+        if task.store.changelog_next().is_some() && !is_young(&*task.store, now_ms, self.config.store_age_max_ms) {
             tracing::warn!(task = %task.id, "local store is older than the changelog keeps tombstones: rebuilding it");
             task.store.clear().map_err(|e| failed(&task.id, e))?;
+        }
+        if task.store.changelog_next().is_none() {
+            task.store.set_fresh(now_ms).map_err(|e| failed(&task.id, e))?;
         }
         let end = self.fetcher.end(&task.changelog, End::Written)?;
         let next = task.store.changelog_next();
@@ -53,6 +59,14 @@ impl StreamThread {
                 continue;
             }
             let failed = |id: &TaskId, error| Setback::Store(id.clone(), error);
+            if !is_young(&*task.store, now_ms, self.config.store_age_max_ms) {
+                tracing::warn!(task = %task.id, "the restore took longer than the changelog keeps tombstones: beginning again");
+                self.fetcher.unassign(restore.slot);
+                task.restore = None;
+                task.store.clear().map_err(|e| failed(&task.id, e))?;
+                self.index_feeds();
+                continue;
+            }
             restore.apply(&mut *task.store).map_err(|e| failed(&task.id, e))?;
             self.metrics.restored_records.with_label_values(&labels[..1]).inc_by(progress.records);
             self.metrics.restored_bytes.with_label_values(&labels[..1]).inc_by(progress.bytes);
@@ -105,4 +119,10 @@ impl StreamThread {
         self.show_places();
         Ok(())
     }
+}
+
+/// Whether `store` cannot have missed a tombstone, being level with its changelog at most `age_max_ms` ago. A time far ahead says nothing: some clock was
+/// wrong.
+fn is_young(store: &dyn Store, now_ms: i64, age_max_ms: i64) -> bool {
+    store.fresh_ms().is_some_and(|fresh_ms| now_ms.saturating_sub(fresh_ms).saturating_abs() <= age_max_ms)
 }

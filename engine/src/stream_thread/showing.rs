@@ -1,6 +1,6 @@
 //! What the thread shows of itself.
 
-use super::{FRESH_INTERVAL_US, STATUS_INTERVAL_US, StreamThread};
+use super::{STATUS_INTERVAL_US, StreamThread};
 use crate::status::{Snapshot, TaskStatus};
 use crate::task::{Source, State, Task};
 
@@ -33,7 +33,7 @@ impl StreamThread {
             *s = Snapshot { places, places_total, tasks, joined, unclaimed, owners, regrouping, trouble, ended: None };
         });
         if now_us >= self.fresh_due_us {
-            self.fresh_due_us = now_us + FRESH_INTERVAL_US;
+            self.fresh_due_us = now_us + self.config.fresh_interval_us();
             for task in self.tasks.iter_mut().filter(|task| task.state == State::Running) {
                 if let Err(error) = task.store.set_fresh(now_ms) {
                     tracing::warn!(task = %task.id, %error, "freshness not noted");

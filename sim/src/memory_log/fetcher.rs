@@ -35,13 +35,14 @@ impl MemoryFetcher {
 
 impl Fetcher for MemoryFetcher {
     fn assign(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
-        if self.log.0.state.lock().partition(&source.topic, source.partition).is_none() {
-            return Err(LogError::Fatal(format!("no partition {source}")));
-        }
+        let begins = match self.log.0.state.lock().partition(&source.topic, source.partition) {
+            Some(partition) => offset(partition.begins),
+            None => return Err(LogError::Fatal(format!("no partition {source}"))),
+        };
         self.last_slot += 1;
         let slot = Slot(self.last_slot);
         let next = match start {
-            Start::Earliest => 0,
+            Start::Earliest => begins,
             Start::At(offset) => offset,
         };
         self.reading.insert(slot, (source.clone(), next));
@@ -72,15 +73,15 @@ impl Fetcher for MemoryFetcher {
             let (batch, end) = {
                 let mut state = self.log.0.state.lock();
                 let Some(partition) = state.partition(&source.topic, source.partition) else { continue };
-                let latest = offset(partition.entries.len());
-                if *next > latest || *next < 0 {
+                let (earliest, latest) = (offset(partition.begins), offset(partition.entries.len()));
+                if !(earliest..=latest).contains(next) {
                     self.idle.insert(slot);
-                    return Err(LogError::OutOfRange { slot, earliest: 0, latest });
+                    return Err(LogError::OutOfRange { slot, earliest, latest });
                 }
                 let stable = partition.stable_end();
                 let visible = partition.entries.iter().enumerate().take(stable).skip(index(*next));
                 let batch: Vec<(i64, Stored)> = visible
-                    .filter(|(_, e)| e.visibility == Visibility::Committed)
+                    .filter(|(_, e)| e.visibility == Visibility::Committed && !e.is_gone)
                     .take(records_max - fetched)
                     .map(|(i, e)| (offset(i), e.record.clone()))
                     .collect();

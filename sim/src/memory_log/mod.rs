@@ -1,12 +1,15 @@
 //! A log in memory that behaves like Kafka where it matters: open transactions hold readers up, markers occupy offsets, a new writer of a name
-//! ends what the old one left open, and an answer to a commit can be lost.
+//! ends what the old one left open, and an answer to a commit can be lost. What it forgets, readers do not get any more; who looks in from outside
+//! still does.
 
+mod cleaning;
 mod fetcher;
 mod group;
 mod membership;
 mod peek;
 mod writer;
 
+pub use cleaning::Taken;
 pub(crate) use membership::MemoryMembership;
 pub use peek::Author;
 pub use writer::Fault;
@@ -57,11 +60,18 @@ struct Entry {
     visibility: Visibility,
     /// Its writer and that one's epoch; none for what was appended.
     by: Option<(String, u64)>,
+    /// Compaction has taken it.
+    is_gone: bool,
+    /// Of a tombstone: when compaction first met it, on the monotonic clock.
+    met_us: Option<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Partition {
+    /// Everything that was ever written, at its offset.
     entries: Vec<Entry>,
+    /// First offset that a reader may ask for.
+    begins: usize,
 }
 
 impl Partition {
@@ -71,7 +81,7 @@ impl Partition {
 
     fn push(&mut self, record: Stored, visibility: Visibility, by: Option<(&str, u64)>) -> i64 {
         let by = by.map(|(id, epoch)| (id.to_owned(), epoch));
-        self.entries.push(Entry { record, visibility, by });
+        self.entries.push(Entry { record, visibility, by, is_gone: false, met_us: None });
         offset(self.entries.len() - 1)
     }
 

@@ -17,13 +17,13 @@ pub struct Author {
 }
 
 impl MemoryLog {
-    /// All committed records of a partition, with their offsets.
+    /// All records of a partition that were ever committed, with their offsets: also those that the log has forgotten since.
     #[must_use]
     pub fn committed(&self, topic: &str, partition: u32) -> Vec<(i64, Stored)> {
         self.committed_from(topic, partition, 0).into_iter().map(|(offset, record, _)| (offset, record)).collect()
     }
 
-    /// Committed records of a partition from offset `from` on, as far as a reader may see them, with those who wrote them.
+    /// Records of a partition from offset `from` on that were committed, as far as a reader could have seen them, with those who wrote them.
     #[must_use]
     pub fn committed_from(&self, topic: &str, partition: u32, from: i64) -> Vec<(i64, Stored, Option<Author>)> {
         let state = self.0.state.lock();
@@ -135,5 +135,5 @@ impl MemoryLog {
 
 fn settled(entry: &Entry) -> Entry {
     let visibility = if entry.visibility == Visibility::Committed { Visibility::Committed } else { Visibility::Hidden };
-    Entry { record: entry.record.clone(), visibility, by: None }
+    Entry { record: entry.record.clone(), visibility, by: None, is_gone: false, met_us: None }
 }

@@ -7,7 +7,7 @@ use holdfast_sim::memory_log::Fault;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-fn feed(driver: &mut TestDriver) {
+pub(crate) fn feed(driver: &mut TestDriver) {
     for i in 0..30 {
         let word = format!("w{}", i % 7);
         driver.pipe(IN, Some(&word), &format!("count {word}"));
@@ -29,7 +29,7 @@ fn expected() -> Vec<String> {
 }
 
 /// Everything a worker's stores hold, by place, store and key.
-fn dump(driver: &TestDriver) -> BTreeMap<(u32, u8, Vec<u8>), Vec<u8>> {
+pub(crate) fn dump(driver: &TestDriver) -> BTreeMap<(u32, u8, Vec<u8>), Vec<u8>> {
     let mut rows = BTreeMap::new();
     for task in driver.queries().tasks("tally") {
         for store in [0, 1, 2, 16, 17] {
