@@ -136,6 +136,24 @@ impl Scene {
         with(self.replicas.lock().unwrap()[name].worker.as_ref().unwrap())
     }
 
+    /// The same with whichever lives.
+    pub(crate) fn on_any<T>(&self, with: impl FnOnce(&Worker) -> T) -> T {
+        let replicas = self.replicas.lock().unwrap();
+        with(replicas.values().find_map(|replica| replica.worker.as_ref()).unwrap())
+    }
+
+    /// What each replica was started with, for other verbs.
+    pub(crate) fn setups(&self) -> Vec<Setup> {
+        self.replicas.lock().unwrap().values().map(|replica| replica.setup.clone()).collect()
+    }
+
+    /// Stops them all as an operator does.
+    pub(crate) fn stop_all(&self) {
+        for replica in self.replicas.lock().unwrap().values_mut() {
+            assert!(replica.worker.take().unwrap().terminate().success());
+        }
+    }
+
     /// The places that run in a replica, as it says.
     pub(crate) fn places(&self, name: &str) -> Vec<u32> {
         self.on(name, Worker::places)
