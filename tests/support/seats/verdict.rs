@@ -30,12 +30,23 @@ fn values(log: &dyn Log, topic: &str) -> Vec<Value> {
     read_all(log, topic).iter().filter_map(json).collect()
 }
 
-/// How many reservations lie in the log of users whose names begin so, and how many of these are paid.
+/// Reservations of users whose names begin so: how many nobody has asked to pay for, and how many are confirmed.
 pub(crate) fn of_users(log: &dyn Log, begin: &str) -> (usize, usize) {
-    let count = |topic, pointer: &str| {
-        texts(&values(log, topic), pointer).iter().filter(|user| user.starts_with(begin)).count()
+    let of = |topic, user: &str, reservation: &str| -> BTreeSet<String> {
+        let is_theirs =
+            |value: &Value| value.pointer(user).and_then(Value::as_str).is_some_and(|u| u.starts_with(begin));
+        let theirs: Vec<Value> = values(log, topic).into_iter().filter(is_theirs).collect();
+        texts(&theirs, reservation).into_iter().map(str::to_owned).collect()
     };
-    (count(DEADLINES, "/payload/userId"), count("reservation.confirmed", "/userId"))
+    let held = of(DEADLINES, "/payload/userId", "/payload/reservationId");
+    let asked = of_kind(&values(log, INBOX), "pay", "/reservationId");
+    (held.difference(&asked).count(), of("reservation.confirmed", "/userId", "/reservationId").len())
+}
+
+/// A field of all commands of this kind.
+fn of_kind(commands: &[Value], kind: &str, pointer: &str) -> BTreeSet<String> {
+    let these = commands.iter().filter(|command| command["type"] == kind);
+    these.filter_map(|command| Some(command.pointer(pointer)?.as_str()?.to_owned())).collect()
 }
 
 /// Stories of users whose names begin so and who were killed: nobody knows what they were told.
@@ -114,15 +125,11 @@ impl Facts {
             all
         };
         let inbox = values(log, INBOX);
-        let of = |kind: &str, pointer| {
-            let these: Vec<Value> = inbox.iter().filter(|value| value["type"] == kind).cloned().collect();
-            texts(&these, pointer).into_iter().map(str::to_owned).collect()
-        };
         Self {
             confirmed: by_reservation("reservation.confirmed", ""),
             completed: by_reservation("payment.completed", "/payload"),
-            holders: of("hold", "/userId"),
-            payments: of("pay", "/reservationId"),
+            holders: of_kind(&inbox, "hold", "/userId"),
+            payments: of_kind(&inbox, "pay", "/reservationId"),
         }
     }
 }
