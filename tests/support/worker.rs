@@ -48,6 +48,12 @@ impl Setup {
         setup
     }
 
+    /// With this setting, by its name in the environment.
+    pub(crate) fn with(mut self, setting: &str, value: &str) -> Self {
+        self.env.insert(setting.to_owned(), value.to_owned());
+        self
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-worker"));
         command.args(&self.args).env_clear().envs(&self.env).current_dir(&self.data).stdin(Stdio::null());
