@@ -145,6 +145,10 @@ impl Worker {
         self.client.post(format!("{}{path}", self.url)).header("content-type", content_type).body(body).send().unwrap()
     }
 
+    pub(crate) fn delete(&self, path: &str) -> Response {
+        self.client.delete(format!("{}{path}", self.url)).send().unwrap()
+    }
+
     /// A POST with an idempotency key that may find nobody there.
     pub(crate) fn try_post(&self, path: &str, key: &str, body: &Value) -> Option<Response> {
         self.client.post(format!("{}{path}", self.url)).header("idempotency-key", key).json(body).send().ok()
