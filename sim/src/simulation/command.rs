@@ -1,6 +1,7 @@
 //! The runner behind `make sim`: one seed or many, on all cores, and what to type when one fails.
 
 use super::{Failure, FaultCounts, Options, Report, Simulation};
+use crate::memory_log::Taken;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -42,6 +43,7 @@ struct Sum {
     commits: u64,
     records: u64,
     faults: FaultCounts,
+    forgotten: Taken,
     digest: u64,
     failure: Option<(usize, Box<Failure>)>,
 }
@@ -52,6 +54,7 @@ impl Sum {
         self.commits += report.commits;
         self.records += report.records;
         self.faults.add(&report.faults);
+        self.forgotten.add(&report.forgotten);
         // Whatever order the threads come in.
         self.digest = self.digest.wrapping_add(report.digest);
     }
@@ -116,6 +119,10 @@ pub fn run(
     print(&format!(
         "seeds={} commits={} records={} digest={:016x} faults: {}",
         sum.seeds, sum.commits, sum.records, sum.digest, sum.faults
+    ));
+    let Taken { compacted, tombstones, retired } = sum.forgotten;
+    print(&format!(
+        "forgotten: {compacted} records by compaction, {tombstones} tombstones, {retired} records by retention"
     ));
     let Some((which, failure)) = sum.failure else { return Ok(true) };
     let (name, simulation) = &chosen[which];

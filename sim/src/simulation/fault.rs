@@ -67,6 +67,12 @@ kinds! {
     ClockJump = "clock-jump",
     /// The log's clock steps back or ahead, as append times do when a leader changes.
     LogClock = "log-clock",
+    /// Changelogs are compacted, some of them as far as they are committed, some of them not so far.
+    Compaction = "compaction",
+    /// Retention takes the beginning of a topic: of an inbox, what has been decided.
+    Retention = "retention",
+    /// An operator resets a group to some offset that has been decided.
+    GroupReset = "group-reset",
 }
 
 impl FaultKind {

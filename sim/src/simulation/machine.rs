@@ -186,7 +186,12 @@ impl Fetcher for MachineFetcher {
         each: &mut dyn FnMut(Slot, &Record<'_>) -> ControlFlow<()>,
     ) -> Result<usize, LogError> {
         self.machine.ask_log()?;
-        self.inner.fetch(records_max, each)
+        match self.inner.fetch(records_max, each) {
+            Err(LogError::OutOfRange { slot, latest, .. }) if self.machine.is(Mutant::SkipToLatest) => {
+                Err(LogError::OutOfRange { slot, earliest: latest, latest })
+            }
+            fetched => fetched,
+        }
     }
 
     fn wait(&mut self, timeout: Duration) -> Result<(), LogError> {

@@ -3,8 +3,10 @@
 use super::APP;
 use super::machine::Machine;
 use super::mutant::Mutant;
+use crate::clock::SimClock;
 use crate::memory_log::MemoryLog;
 use holdfast_engine::{changelog, delayed};
+use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{End, Fetcher, Log};
 use holdfast_ports::record::TopicPartition;
 use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec, Stores, TaskId, View, Visit, Write};
@@ -37,6 +39,7 @@ impl Machine {
 /// The stores of one machine.
 pub(super) struct MachineStores {
     pub(super) machine: Machine,
+    pub(super) clock: SimClock,
     pub(super) inner: Arc<dyn Stores>,
 }
 
@@ -44,7 +47,8 @@ impl Stores for MachineStores {
     fn open(&self, task: &TaskId, stores: &[StoreSpec]) -> Result<Box<dyn Store>, StoreError> {
         let inner: SharedStore = Arc::new(Mutex::new(self.inner.open(task, stores)?));
         self.machine.stores.lock().insert(task.clone(), inner.clone());
-        Ok(Box::new(MachineStore { machine: self.machine.clone(), task: task.clone(), inner, delayed: 0 }))
+        let (machine, clock) = (self.machine.clone(), self.clock.clone());
+        Ok(Box::new(MachineStore { machine, clock, task: task.clone(), inner, delayed: 0 }))
     }
 
     fn destroy(&self, task: &TaskId) -> Result<(), StoreError> {
@@ -55,6 +59,7 @@ impl Stores for MachineStores {
 
 struct MachineStore {
     machine: Machine,
+    clock: SimClock,
     task: TaskId,
     inner: SharedStore,
     delayed: u64,
@@ -130,7 +135,8 @@ impl Store for MachineStore {
     }
 
     fn fresh_ms(&self) -> Option<i64> {
-        self.inner.lock().fresh_ms()
+        let fresh_ms = self.inner.lock().fresh_ms();
+        if self.machine.is(Mutant::TrustOldStore) { fresh_ms.map(|_| self.clock.now_ms()) } else { fresh_ms }
     }
 
     fn set_fresh(&mut self, now_ms: i64) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@
 //! | [`workload`], [`audit`] | what a user writes: what comes in, and what must hold |
 //! | [`options`], [`fault`] | what may go wrong, how much, and how that is written on a command line |
 //! | [`run`], [`quiet`], [`shadow`] | the history of a seed, its end, and deciding it again |
+//! | [`forgetting`] | what the log forgets meanwhile |
 //! | [`worker`], [`machine`], [`machine_stores`], [`disk`] | a worker and all it stands on |
 //! | [`shrink`], [`command`] | the smallest failure, and the runner of many seeds |
 //! | [`mutant`] | mistakes on purpose |
@@ -24,6 +25,7 @@ pub mod audit;
 pub mod command;
 pub mod disk;
 pub mod fault;
+mod forgetting;
 mod machine;
 mod machine_stores;
 pub mod mutant;
@@ -41,6 +43,7 @@ pub use mutant::Mutant;
 pub use options::Options;
 pub use workload::{Workload, World};
 
+use crate::memory_log::Taken;
 use holdfast_engine::topology::Topology;
 use std::sync::Arc;
 
@@ -128,6 +131,8 @@ pub struct Report {
     pub records: u64,
     /// Faults injected.
     pub faults: FaultCounts,
+    /// Records that the log has forgotten.
+    pub forgotten: Taken,
 }
 
 /// What must not be.

@@ -19,17 +19,23 @@ pub enum Mutant {
     LoseDelayed,
     /// What was not committed stays in the store after a setback.
     NoRollback,
+    /// A store of any age is taken for one that has missed no tombstone.
+    TrustOldStore,
+    /// Who asks for an offset that retention has taken goes on at the end, whatever is undecided before it.
+    SkipToLatest,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFence,
         Self::StoreFirst,
         Self::ReuseWriter,
         Self::RestoreToStable,
         Self::LoseDelayed,
         Self::NoRollback,
+        Self::TrustOldStore,
+        Self::SkipToLatest,
     ];
 
     /// As it is written on a command line.
@@ -42,6 +48,8 @@ impl Mutant {
             Self::RestoreToStable => "restore-to-stable",
             Self::LoseDelayed => "lose-delayed",
             Self::NoRollback => "no-rollback",
+            Self::TrustOldStore => "trust-old-store",
+            Self::SkipToLatest => "skip-to-latest",
         }
     }
 

@@ -11,6 +11,8 @@ use std::ops::ControlFlow;
 const ROUNDS_MAX: u64 = 6_000;
 /// After so many rounds the workload is asked to put right what is left to it, although there is still something to do.
 const CLOSE_EVERY: u64 = 300;
+/// Rounds between compactions.
+const COMPACT_EVERY: u64 = 100;
 /// Rounds in a row that find nothing to do.
 const QUIET_ROUNDS: u64 = 5;
 
@@ -37,6 +39,10 @@ impl Run<'_> {
             self.advance(wait_us.max(500 + round / 1_000 * 5_000));
             self.log.deliver();
             self.ask_audits()?;
+            // Or restores take so long, a few records a step, that stores are too old again by their end. What is open now is not for ever.
+            if round % COMPACT_EVERY == 0 {
+                self.compact_all();
+            }
             // What waits for somebody outside may keep messages of its own meanwhile.
             if round % CLOSE_EVERY == CLOSE_EVERY - 1 {
                 self.close();

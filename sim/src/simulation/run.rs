@@ -6,7 +6,7 @@ use super::worker::{Stepped, Worker};
 use super::workload::{Workload, World};
 use super::{APP, Failure, Options, Report, Simulation};
 use crate::clock::SimClock;
-use crate::memory_log::{Fault, MemoryLog};
+use crate::memory_log::{Fault, MemoryLog, Taken};
 use crate::rng::Rng;
 use holdfast_engine::stream_thread::Next;
 use holdfast_ports::clock::Clock;
@@ -38,6 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) event: u64,
     seen_changes: u64,
     faults: FaultCounts,
+    pub(super) forgotten: Taken,
     trace: String,
 }
 
@@ -78,6 +79,7 @@ impl<'a> Run<'a> {
             event: 0,
             seen_changes: 0,
             faults: FaultCounts::default(),
+            forgotten: Taken::default(),
             trace: String::new(),
         }
     }
@@ -103,6 +105,7 @@ impl<'a> Run<'a> {
                 commits: self.log.commits(),
                 records: self.appended,
                 faults,
+                forgotten: self.forgotten,
                 trace: self.trace,
             }),
             Err(what) => Err(Box::new(Failure {
@@ -309,6 +312,7 @@ impl<'a> Run<'a> {
             FaultKind::LateRequest => self.log.inject(Fault::LateRequest),
             FaultKind::LateMarkers => self.log.inject(Fault::LateMarkers),
             FaultKind::Fenced => self.log.inject(Fault::Fenced),
+            FaultKind::Suspend if !self.may_set_back() => return Ok(false),
             FaultKind::Zombie | FaultKind::Suspend if is_up => {
                 self.workers[who].asleep_until = until;
                 self.workers[who].is_suspended = kind == FaultKind::Suspend;
@@ -326,10 +330,16 @@ impl<'a> Run<'a> {
                 self.workers[who].cut_off_until = until;
                 self.workers[who].machine.cut_off(true);
             }
-            FaultKind::ClockJump => self.workers[who].clock.jump_ms(signed(size % 20_000, 10_000)),
+            FaultKind::ClockJump => {
+                let by_ms = signed(size % 20_000, 10_000);
+                self.workers[who].clock.jump_ms(if self.may_set_back() { by_ms } else { by_ms.abs() });
+            }
             // Mostly as when a leader changes, now and then as when somebody sets it.
             FaultKind::LogClock if size.is_multiple_of(4) => self.log_clock.jump_ms(signed(size % 10_000, 5_000)),
             FaultKind::LogClock => self.log_clock.jump_ms(signed(size % 200, 100)),
+            FaultKind::Compaction => return Ok(self.compact(size)),
+            FaultKind::Retention => return Ok(self.retire(size)),
+            FaultKind::GroupReset => return Ok(self.reset_group(size)),
             _ => return Ok(false),
         }
         Ok(true)
@@ -354,6 +364,7 @@ impl<'a> Run<'a> {
 
     /// After every commit that somebody can see.
     pub(super) fn ask_audits(&mut self) -> Result<(), Wrong> {
+        self.watch_clocks();
         let log_ms = self.log_clock.now_ms();
         let behind_ms = self.workers.iter().map(|worker| log_ms - worker.clock.now_ms()).max().unwrap_or_default();
         self.behind_ms = self.behind_ms.max(behind_ms);

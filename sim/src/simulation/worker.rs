@@ -2,6 +2,7 @@
 
 use super::APP;
 use super::disk::{Disk, DiskKind};
+use super::forgetting::Drift;
 use super::machine::{Machine, MachineLog};
 use super::machine_stores::MachineStores;
 use super::mutant::Mutant;
@@ -19,6 +20,9 @@ use holdfast_ports::membership::{Member, Owner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+/// After so long a store may have missed tombstones, in ms: a week in the time of a history.
+pub(super) const STORE_AGE_MAX_MS: i64 = 1_500;
+
 pub(super) struct Worker {
     pub(super) number: usize,
     /// It comes back under the same name, so that its places wait for it.
@@ -27,6 +31,7 @@ pub(super) struct Worker {
     pub(super) machine: Machine,
     pub(super) disk: Disk,
     pub(super) clock: SimClock,
+    pub(super) drift: Drift,
     /// Dropped before the disk is.
     pub(super) thread: Option<StreamThread>,
     pub(super) queries: Arc<Queries>,
@@ -57,6 +62,7 @@ impl Worker {
             machine: Machine::default(),
             disk: Disk::new(disk),
             clock,
+            drift: Drift::default(),
             thread: None,
             queries: Arc::default(),
             status: Status::default(),
@@ -96,6 +102,7 @@ impl Worker {
                 // Small enough that the limits are met.
                 fetch_records_max: 7,
                 delayed_records_max: 3,
+                store_age_max_ms: STORE_AGE_MAX_MS,
                 ..StreamConfig::new(
                     member,
                     owner,
@@ -110,7 +117,11 @@ impl Worker {
             },
             topologies: topologies.to_vec(),
             log: Arc::new(MachineLog { machine: self.machine.clone(), log: log.clone() }),
-            stores: Arc::new(MachineStores { machine: self.machine.clone(), inner: self.disk.stores() }),
+            stores: Arc::new(MachineStores {
+                machine: self.machine.clone(),
+                clock: self.clock.clone(),
+                inner: self.disk.stores(),
+            }),
             clock: Arc::new(self.clock.clone()),
             queries: self.queries.clone(),
             status: self.status.clone(),
