@@ -18,7 +18,6 @@ use decide::Seen;
 use desk::Desk;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError, Processor};
-use std::borrow::Cow;
 
 /// Decides the inbox of one place. Nothing is carried from one record to the next, so a record that is rolled back leaves nothing behind.
 #[derive(Debug)]
@@ -172,10 +171,10 @@ impl Outcome {
 }
 
 /// What the message says it is recognised by, or where its record entered the log.
-fn identity<'m>(desk: &Desk<'_, '_>, message: &'m Message) -> Cow<'m, String> {
-    match message.request_id.as_ref().or(message.event_id.as_ref()) {
-        Some(identity) => Cow::Borrowed(identity),
-        None => Cow::Owned(desk.origin.identity((desk.ctx.topic(), desk.ctx.place(), desk.ctx.offset()))),
+fn identity(desk: &Desk<'_, '_>, message: &Message) -> String {
+    match message.identity() {
+        Some(identity) => identity.to_owned(),
+        None => desk.origin.identity((desk.ctx.topic(), desk.ctx.place(), desk.ctx.offset())),
     }
 }
 
@@ -183,7 +182,7 @@ fn identity<'m>(desk: &Desk<'_, '_>, message: &'m Message) -> Cow<'m, String> {
 fn decide_once(desk: &mut Desk<'_, '_>, message: &Message, command: &Command) -> Result<(), ProcessError> {
     let id = identity(desk, message);
     let fingerprint = command.fingerprint();
-    let earlier = desk.ctx.get(&COMMANDS, &*id)?;
+    let earlier = desk.ctx.get(&COMMANDS, &id)?;
     match decide::seen(earlier.as_ref(), fingerprint, desk.origin.is_redriven()) {
         Seen::New => {}
         Seen::Before => return Ok(()),
