@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and only that.
 #   setup.sh build    what the build needs: a C++ compiler, libclang (RocksDB's bindings), OpenSSL (librdkafka's TLS)
-#   setup.sh test     the same, and what brokers from jars need: Java 17 and Maven
+#   setup.sh test     the same, and what brokers from jars and the seeds' scripts need: Java 17, Maven, curl
 #   setup.sh bench    the same, and what the peers need: a Java compiler, PostgreSQL, Redis
 # As root or through sudo. Elsewhere than on Debian and its kin it says what is needed and installs nothing.
 set -euo pipefail
@@ -55,7 +55,6 @@ has_library zlib || need "zlib's headers" zlib1g-dev
 has_libclang || need libclang libclang-dev
 if [ "$what" = bench ]; then
   has javac || need "a Java compiler" openjdk-17-jdk-headless
-  has curl || need curl curl
   # The locks we are measured against.
   any_file '/usr/lib/postgresql/*/bin/initdb' || need PostgreSQL postgresql
   { has pgbench || any_file '/usr/lib/postgresql/*/bin/pgbench'; } || need pgbench postgresql-contrib
@@ -65,6 +64,8 @@ if [ "$what" != build ]; then
   { has java && java_is_17; } || need "Java 17" openjdk-17-jre-headless
   has mvn || need Maven maven
   has ps || need ps procps
+  # The seeds' own scripts are a test.
+  has curl || need curl curl
 fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0

@@ -5,9 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
 
+#[path = "audit/answers.rs"]
+mod answers;
 #[path = "audit/clean.rs"]
 mod clean;
 #[path = "audit/crimes.rs"]
 mod crimes;
+#[path = "audit/discounts.rs"]
+mod discounts;
 #[path = "audit/shop.rs"]
 mod shop;

@@ -14,6 +14,8 @@ mod bad_input;
 mod coupon_flow;
 #[path = "e2e/crash_audit.rs"]
 mod crash_audit;
+#[path = "e2e/discounts.rs"]
+mod discounts;
 #[path = "e2e/dlq.rs"]
 mod dlq;
 #[path = "e2e/kafka.rs"]

@@ -14,6 +14,8 @@ mod moves;
 mod outage;
 #[path = "kafka/scene.rs"]
 mod scene;
+#[path = "kafka/seats.rs"]
+mod seats;
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;

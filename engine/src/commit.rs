@@ -22,7 +22,14 @@ pub(crate) struct Transaction {
     began_us: u64,
     pub(crate) records: usize,
     pub(crate) bytes: u64,
-    last_commit_began_us: Option<u64>,
+    last_commit: Option<LastCommit>,
+}
+
+/// On the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+struct LastCommit {
+    began_us: u64,
+    ended_us: u64,
 }
 
 impl Transaction {
@@ -55,8 +62,11 @@ impl Transaction {
         if full {
             return 0;
         }
-        let spacing_left_us =
-            self.last_commit_began_us.map_or(0, |last| (last + config.spacing_min_us).saturating_sub(now_us));
+        let spacing_left_us = self.last_commit.map_or(0, |last| {
+            let took_us = last.ended_us.saturating_sub(last.began_us);
+            let rested_us = last.ended_us + took_us.saturating_mul(config.rest_percent) / 100;
+            rested_us.max(last.began_us + config.spacing_min_us).saturating_sub(now_us)
+        });
         let interval_left_us = (self.began_us + config.interval_max_us).saturating_sub(now_us);
         if drained { spacing_left_us.min(interval_left_us) } else { interval_left_us }
     }
@@ -124,7 +134,7 @@ impl Committer<'_> {
         // From here on it is true: whatever fails now is repaired by a restore, never by a retry.
         let records = transaction.records;
         transaction.ended();
-        transaction.last_commit_began_us = Some(began_us);
+        transaction.last_commit = Some(LastCommit { began_us, ended_us: log_ended_us });
         // One store that fails must not keep the others from what is true.
         let mut failure = None;
         for (nth, task) in tasks.iter_mut().filter(|task| task.dirty).enumerate() {
@@ -205,11 +215,18 @@ impl Committer<'_> {
 mod tests {
     use super::*;
 
-    const CONFIG: CommitConfig =
-        CommitConfig { records_max: 10, bytes_max: 100, interval_max_us: 50_000, spacing_min_us: 5_000 };
+    const CONFIG: CommitConfig = CommitConfig {
+        records_max: 10,
+        bytes_max: 100,
+        interval_max_us: 50_000,
+        spacing_min_us: 5_000,
+        rest_percent: 50,
+    };
 
+    /// `last` = when the last commit began, which took 2 ms.
     fn open(records: usize, bytes: u64, last: Option<u64>) -> Transaction {
-        Transaction { open: true, began_us: 100_000, records, bytes, last_commit_began_us: last }
+        let last_commit = last.map(|began_us| LastCommit { began_us, ended_us: began_us + 2_000 });
+        Transaction { open: true, began_us: 100_000, records, bytes, last_commit }
     }
 
     #[test]
@@ -225,6 +242,24 @@ mod tests {
         assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, 100_000), 0);
         // Old.
         assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, 150_000), 0);
+    }
+
+    #[test]
+    fn a_slow_commit_is_followed_by_a_rest_that_ends_with_the_interval() {
+        let after = |took_us: u64| {
+            let last_commit = Some(LastCommit { began_us: 100_000 - took_us, ended_us: 100_000 });
+            Transaction { last_commit, ..open(1, 1, None) }
+        };
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 100_000), 10_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 109_000), 1_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 110_000), 0);
+        // However slow the log was: what has waited for the whole interval has waited long enough.
+        let resting = CommitConfig { rest_percent: 200, ..CONFIG };
+        assert_eq!(after(90_000).due_in_us(&resting, true, 100_000), 50_000);
+        // Never while more is there to be taken.
+        assert_eq!(Transaction { records: 10, ..after(20_000) }.due_in_us(&CONFIG, false, 100_000), 0);
+        let restless = CommitConfig { rest_percent: 0, spacing_min_us: 0, ..CONFIG };
+        assert_eq!(after(20_000).due_in_us(&restless, true, 100_000), 0);
     }
 
     #[test]

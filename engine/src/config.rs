@@ -21,16 +21,24 @@ pub struct CommitConfig {
     pub interval_max_us: u64,
     /// Two commits begin at least this far apart while more may come, in µs: groups small requests on a log whose transactions are dear.
     pub spacing_min_us: u64,
+    /// After a commit nothing is committed for this share of the time it took, in %, while more may come. A log that is slow because it is busy is
+    /// asked less often, and has more done at once.
+    pub rest_percent: u64,
 }
 
 impl CommitConfig {
-    /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance.
-    pub const KAFKA: Self =
-        Self { records_max: 20_000, bytes_max: 32 << 20, interval_max_us: 100_000, spacing_min_us: 5_000 };
+    /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance, and take at most half of the time.
+    pub const KAFKA: Self = Self {
+        records_max: 20_000,
+        bytes_max: 32 << 20,
+        interval_max_us: 100_000,
+        spacing_min_us: 5_000,
+        rest_percent: 100,
+    };
 
     /// For the embedded log: a transaction costs one sync, so nothing is gained by waiting.
     pub const EMBEDDED: Self =
-        Self { records_max: 10_000, bytes_max: 16 << 20, interval_max_us: 50_000, spacing_min_us: 0 };
+        Self { records_max: 10_000, bytes_max: 16 << 20, interval_max_us: 50_000, spacing_min_us: 0, rest_percent: 0 };
 }
 
 /// Settings of one stream thread.

@@ -36,8 +36,13 @@ pub struct Output<'a> {
 pub(crate) struct Outbox {
     bytes: Vec<u8>,
     records: Vec<Queued>,
-    headers: Vec<(Span, Span)>,
+    headers: Vec<(usize, Span)>,
+    /// Names of headers, each once: a topology has the same few on all it sends, so they are not copied and read as text again for each.
+    names: Vec<Box<str>>,
 }
+
+/// Names beyond which they are forgotten when nothing is queued: those of others' records are passed on, too.
+const NAMES_KEPT: usize = 32;
 
 type Span = (u32, u32);
 
@@ -55,6 +60,17 @@ impl Outbox {
         self.bytes.clear();
         self.records.clear();
         self.headers.clear();
+        if self.names.len() > NAMES_KEPT {
+            self.names.clear();
+        }
+    }
+
+    fn name(&mut self, name: &str) -> usize {
+        // Only among the first: a record of others may have any number of names, and each is looked for.
+        self.names.iter().take(NAMES_KEPT).position(|known| **known == *name).unwrap_or_else(|| {
+            self.names.push(name.into());
+            self.names.len() - 1
+        })
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Span {
@@ -73,7 +89,7 @@ impl Outbox {
         let value = output.value.map(|v| self.keep(v));
         let first = self.headers.len();
         for (name, content) in output.headers {
-            let pair = (self.keep(name.as_bytes()), self.keep(content));
+            let pair = (self.name(name), self.keep(content));
             self.headers.push(pair);
         }
         let headers = (u32::try_from(first).unwrap_or(u32::MAX), u32::try_from(self.headers.len()).unwrap_or(u32::MAX));
@@ -88,7 +104,7 @@ impl Outbox {
             headers.clear();
             let range = queued.headers.0 as usize..queued.headers.1 as usize;
             for (name, content) in self.headers.get(range).unwrap_or_default() {
-                headers.push((std::str::from_utf8(self.bytes_of(*name)).unwrap_or_default(), self.bytes_of(*content)));
+                headers.push((self.names.get(*name).map_or("", |name| name), self.bytes_of(*content)));
             }
             let record = NewRecord {
                 topic: &queued.topic,

@@ -141,12 +141,17 @@ impl Pending {
         let to = DelayedId { due_ms: now_ms.saturating_add(1), sequence: 0 }.to_bytes();
         let mut keys: Vec<Vec<u8>> = Vec::new();
         let mut failed = None;
+        let mut last_topic: Option<Topic> = None;
         store.scan(STORE.id, &from, Some(&to), &mut |key, value| {
             match decode(value) {
                 Ok(row) => {
                     let output =
                         Output { topic: row.topic, place: None, key: row.key, value: row.value, headers: &row.headers };
-                    outbox.push(Topic::from(row.topic), row.partition, &output);
+                    // Nearly all that is due goes to one topic.
+                    let topic =
+                        last_topic.take().filter(|topic| **topic == *row.topic).unwrap_or_else(|| row.topic.into());
+                    outbox.push(topic.clone(), row.partition, &output);
+                    last_topic = Some(topic);
                 }
                 Err(error) => {
                     failed = Some(error);

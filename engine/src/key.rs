@@ -22,12 +22,15 @@ const END: u8 = 0x01;
 
 /// Appends a text.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
-    for byte in text.bytes() {
-        out.push(byte);
-        if byte == ESCAPE {
-            out.push(ESCAPED_ZERO);
-        }
+    // Hardly any text has a zero in it, and one without is copied as it is.
+    let mut rest = text.as_bytes();
+    while let Some(zero) = rest.iter().position(|byte| *byte == ESCAPE) {
+        let (before, after) = rest.split_at(zero + 1);
+        out.extend_from_slice(before);
+        out.push(ESCAPED_ZERO);
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.extend_from_slice(&[ESCAPE, END]);
 }
 

@@ -64,6 +64,8 @@ verb() {
 
 # launch WHO [on the log kafka|embedded]: starts a contender in the background.
 launch() {
+  # Before the process is there that would do it: what an earlier one has said must not be taken for ready.
+  : >"$work/$1.log"
   case "$1" in
     kafka-streams*)
       local commit=()

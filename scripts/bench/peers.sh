@@ -12,18 +12,20 @@ latency_at() {
   "$limit" produce coupon-issue-requests $((samples + warm_up)) --rate "$at" --linger 1 --seed "$((at + 7))" --policies $POLICIES >"$work/load" &
   load=$!
   began=$(now_s) cpu=$(cpu_s "$contender") broker_cpu=$(cpu_s "$broker")
-  wait "$side"
+  # A contender that is half a minute behind has not kept up, and says so below.
+  wait "$side" || true
   side=""
   busy=$(awk -v c="$(minus "$(cpu_s "$contender")" "$cpu")" -v b="$(minus "$(cpu_s "$broker")" "$broker_cpu")" -v s="$(minus "$(now_s)" "$began")" \
     'BEGIN { printf "%.0f / %.0f", 100 * c / s, 100 * b / s }')
   wait "$load"
   line=$(sed -n 's/^latency of [0-9]*: //p' "$work/latency")
-  read -r _ p50 _ p90 _ p99 _ <<<"$line"
+  read -r _ p50 _ p90 _ p99 _ <<<"${line:-p50 - p90 - p99 -}"
   # A generator that could not keep its own pace has measured itself.
   late=""
   if awk -v got="$(sed -n 's|^produce: .* = \([0-9]*\)/s$|\1|p' "$work/load")" -v want="$at" 'BEGIN { exit !(got < 0.98 * want) }'; then
     late=" (void: the load fell behind)"
   fi
+  [ -n "$line" ] || late=" (did not keep up)"
   echo "bench: at $at/s: $line$late"
 }
 
@@ -98,13 +100,14 @@ P
   } >"$work/page.peers"
 }
 
-# p99 by rate, a line for each contender.
+# p99 by rate, a line for each contender, as far as all of them kept up.
 plot() {
-  local who
+  local who kept
+  kept=$(awk '$4 == "-" { lost[$1] = 1 } { seen[$1] = 1 } END { for (rate in seen) if (!lost[rate]) print rate }' "$work/points" | sort -n | paste -sd ' ')
   printf '\n```mermaid\nxychart-beta\n  title "p99, ms, by requests a second (lines in this order: %s)"\n  x-axis [%s]\n  y-axis "ms"\n' \
-    "$CONTENDERS" "$(sed 's/ /, /g' <<<"$RATES")"
+    "$CONTENDERS" "${kept// /, }"
   for who in $CONTENDERS; do
-    printf '  line [%s]\n' "$(awk -v w="$who" '$2 == w { printf "%s%s", sep, $4; sep = ", " }' "$work/points")"
+    printf '  line [%s]\n' "$(awk -v w="$who" -v kept=" $kept " '$2 == w && index(kept, " " $1 " ") { printf "%s%s", sep, $4; sep = ", " }' "$work/points")"
   done
   printf '```\n'
 }

@@ -14,6 +14,8 @@ pub struct StateConfig {
     pub write_buffer_bytes: usize,
     /// Bytes at which one store's memory table is written to disk even if the budget above is not used up. Default 16 MiB.
     pub memtable_bytes: usize,
+    /// Bytes for single rows that have been read from the stores and may be read again. Default 16 MiB.
+    pub row_cache_bytes: usize,
     /// Files that one task may hold open. Default 512.
     pub open_files_max: i32,
     /// Threads that compact, shared by all tasks; one more writes memory tables to disk. Default 2.
@@ -28,6 +30,7 @@ impl StateConfig {
             block_cache_bytes: 96 << 20,
             write_buffer_bytes: 64 << 20,
             memtable_bytes: 16 << 20,
+            row_cache_bytes: 16 << 20,
             open_files_max: 512,
             compaction_threads: 2,
         }

@@ -27,7 +27,10 @@ impl Database {
         let mut names: BTreeSet<String> = if path.join("CURRENT").exists() { on_disk(path)? } else { BTreeSet::new() };
         names
             .extend([DEFAULT, META].into_iter().chain(columns.specs().iter().map(|spec| spec.name)).map(str::to_owned));
-        let families = names.iter().map(|name| ColumnFamilyDescriptor::new(name, tuning.column()));
+        let families = names
+            .iter()
+            .map(|name| Ok(ColumnFamilyDescriptor::new(name, tuning.column()?)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
         let db = DB::open_cf_descriptors(&tuning.database(), path, families).map_err(|e| error::opening(path, &e))?;
         Ok(Self::of(db, names))
     }

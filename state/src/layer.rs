@@ -27,7 +27,7 @@ impl Span {
 pub(crate) struct Entry {
     pub(crate) key: Span,
     pub(crate) value: Option<Span>,
-    hash: u32,
+    pub(crate) hash: u32,
 }
 
 /// Entries beyond which a layer gives its memory back after a commit.

@@ -24,6 +24,7 @@
 //! ```text
 //!   Store ──► overlay (layer for each store: index, entries, sorted keys)      one thread
 //!     │          │ commit: one write batch, the changelog offset last
+//!     ├──► cache (rows that are read again and again)
 //!     ▼          ▼
 //!   database: column family for each store + meta                              any thread
 //!     ▲
@@ -36,6 +37,7 @@
 //! | [`stores`] | opening a task's store |
 //! | [`store`] | one task's store: reads through the overlay, commits, restores |
 //! | [`overlay`], [`layer`], [`index`] | uncommitted writes, and the way back to a mark |
+//! | [`cache`] | committed rows that were read, for the next time |
 //! | [`merge`] | a scan through overlay and database at once |
 //! | [`view`], [`gate`] | committed reads from other threads, and how they end |
 //! | [`database`], [`tuning`] | one RocksDB, and why it is tuned as it is |
@@ -47,6 +49,7 @@
 // The map above names private rooms on purpose: it is for those who read the source.
 #![expect(rustdoc::private_intra_doc_links, reason = "the map names private modules")]
 
+mod cache;
 mod columns;
 pub mod config;
 mod database;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use holdfast_ports::store::{Store, StoreError, StoreId, View, Visit, Write};
 use rocksdb::WriteBatch;
 
+use crate::cache::Cache;
 use crate::columns::Columns;
 use crate::database::Database;
 use crate::dir::TaskDir;
@@ -23,6 +24,7 @@ use crate::view::RocksView;
 /// that order.
 pub(crate) struct RocksStore {
     overlay: Overlay,
+    cache: Cache,
     columns: Arc<Columns>,
     /// `None` only while the store is being cleared or dropped. Shared with the gate and nobody else, so that shutting the gate closes it.
     db: Option<Arc<Database>>,
@@ -47,6 +49,7 @@ impl RocksStore {
         let db = open(&dir, &tuning, &columns)?;
         Ok(Self {
             overlay: Overlay::new(columns.specs().iter().map(|spec| spec.id)),
+            cache: Cache::new(columns.specs().len(), tuning.rows()),
             meta: Meta::read(&db)?,
             gate: Arc::new(Gate::to(Arc::clone(&db))),
             db: Some(db),
@@ -112,7 +115,17 @@ impl Store for RocksStore {
     fn get(&self, store: StoreId, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
         let slot = self.columns.slot(store)?;
         match self.overlay.get(slot, key) {
-            Found::Nothing => self.poison.keep(self.db()?.get(self.columns.name(slot), key, read)),
+            Found::Nothing => {
+                let db = self.db()?;
+                if self.cache.get(slot, key, read) {
+                    return Ok(true);
+                }
+                let mut read_and_keep = |value: &[u8]| {
+                    read(value);
+                    self.cache.keep(slot, key, value);
+                };
+                self.poison.keep(db.get(self.columns.name(slot), key, &mut read_and_keep))
+            }
             found => {
                 self.poison.check()?;
                 let Found::Value(value) = found else { return Ok(false) };
@@ -166,7 +179,10 @@ impl Store for RocksStore {
         let batch = self.batch(changelog_next)?;
         self.write(batch)?;
         self.meta.changelog_next = Some(changelog_next);
-        self.overlay.clear();
+        let Self { overlay, cache, columns, .. } = self;
+        let bare: Box<[bool]> = (0..columns.specs().len()).map(|slot| cache.is_bare(slot)).collect();
+        overlay.hashed(|slot| !bare[slot], |slot, hash, (key, value)| cache.update(slot, hash, key, value));
+        overlay.clear();
         Ok(())
     }
 
@@ -175,6 +191,8 @@ impl Store for RocksStore {
     }
 
     fn restore(&mut self, writes: &[Write<'_>], changelog_next: i64) -> Result<(), StoreError> {
+        // Whatever becomes of it: rows change below.
+        self.cache.clear();
         let db = self.db()?;
         let mut batch = WriteBatch::default();
         for write in writes {
@@ -209,6 +227,7 @@ impl Store for RocksStore {
     fn clear(&mut self) -> Result<(), StoreError> {
         self.poison.check()?;
         self.overlay.clear();
+        self.cache.clear();
         self.meta = Meta::default();
         let replaced = self.replace_db().map_err(|e| StoreError::Poisoned(format!("clear failed: {e}")));
         self.poison.keep(replaced)?;

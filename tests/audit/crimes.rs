@@ -21,7 +21,7 @@ fn found(invariant: &str, said: &str, crime: impl FnOnce(&mut Shop)) {
     expect(&shop, invariant, said);
 }
 
-fn expect(shop: &Shop, invariant: &str, said: &str) {
+pub(crate) fn expect(shop: &Shop, invariant: &str, said: &str) {
     let only = vec![invariant.parse().unwrap()];
     let report = examine(shop.driver.log(), &Question { only, ..shop.question() }).unwrap();
     let line = report.line(invariant).unwrap();

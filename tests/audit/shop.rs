@@ -246,6 +246,7 @@ impl Shop {
             hold_ms: HOLD_MS,
             app_dir: None,
             is_all_decided: false,
+            answers: None,
         }
     }
 

@@ -56,11 +56,11 @@ fn count(log: &dyn Log, topic: &str) -> usize {
     read_all(log, topic).len()
 }
 
-fn report(said: &Said) -> Value {
+pub(crate) fn report(said: &Said) -> Value {
     serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{said:?}"))
 }
 
-fn line<'r>(report: &'r Value, id: &str) -> &'r Value {
+pub(crate) fn line<'r>(report: &'r Value, id: &str) -> &'r Value {
     report["lines"].as_array().unwrap().iter().find(|line| line["invariant"] == id).unwrap()
 }
 
@@ -125,7 +125,7 @@ fn trade(log: &dyn Log, first: u64) {
 }
 
 /// What the worker has read is decided, by a look that it takes from now on.
-fn settled(worker: &Worker) {
+pub(crate) fn settled(worker: &Worker) {
     let look = || -> Value { worker.get("/api/lag").json().unwrap() };
     let first = look()["at"].clone();
     wait::until("nothing is left to decide", || {

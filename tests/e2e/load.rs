@@ -1,5 +1,6 @@
 //! `stream-worker load`: each shape, small, against a worker.
 
+use crate::audit::{line, report, settled};
 use crate::support::broker::Cluster;
 use crate::support::command::{Said, said};
 use crate::support::topics::{self, read_all};
@@ -7,6 +8,8 @@ use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use holdfast_topologies::payment::COMPLETED;
 use holdfast_topologies::reservation::{EXPIRATIONS, SEATS_EXPIRED};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 fn load(setup: &Setup, line: &str) -> Said {
     let args: Vec<&str> = std::iter::once("load").chain(line.split(' ')).collect();
@@ -27,6 +30,44 @@ fn decided(worker: &Worker, topology: &str) -> f64 {
 
 fn wait_until_decided(worker: &Worker, topology: &str, records: u32) {
     wait::until("all is decided", || decided(worker, topology) >= f64::from(records));
+}
+
+/// The files of answers together, as one.
+fn together(data: &Path, files: &[PathBuf]) -> PathBuf {
+    let all: Vec<u8> = files.iter().flat_map(|file| std::fs::read(file).unwrap()).collect();
+    let together = data.join("answers.jsonl");
+    std::fs::write(&together, all).unwrap();
+    together
+}
+
+/// Audits the log together with what clients were told, and says how many of their answers it bears out. Then one of them is forged, and found.
+fn borne_out(setup: &Setup, file: &Path) -> u64 {
+    let audit =
+        || said(setup, &["audit", "--only", "I-9,I-10,I-14", "--format", "json", "--answers", file.to_str().unwrap()]);
+    let right = audit();
+    assert_eq!(right.code, 0, "{right:?}");
+    let report = report(&right);
+    let counted = |id: &str, what: &str| {
+        let counted = line(&report, id)["counted"].as_array().unwrap().clone();
+        counted.iter().find(|counted| counted["what"] == what).map_or(0, |counted| counted["n"].as_u64().unwrap())
+    };
+    assert!(counted("I-14", "answers under a key that came again") > 0, "{report}");
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_yes = |line: &Value| line["status"] == 201 || (line["status"] == 200 && line["said"]["status"] == "SUCCESS");
+    let (at, yes) = lines.iter_mut().enumerate().find(|(_, line)| is_yes(line)).unwrap();
+    for id in ["reservationId", "paymentId", "requestId"] {
+        if !yes["said"][id].is_null() {
+            yes["said"][id] = json!(format!("{}0", yes["said"][id].as_str().unwrap()));
+        }
+    }
+    std::fs::write(file, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    let forged = audit();
+    let found = self::report(&forged);
+    assert!(forged.code == 1 && line(&found, "I-10")["verdict"] == "BREACHED", "{forged:?}");
+    assert!(line(&found, "I-10")["at"].as_str().unwrap().ends_with(&format!(" line {}", at + 1)), "{found}");
+    std::fs::write(file, text).unwrap();
+    counted("I-10", "answers over HTTP")
 }
 
 #[test]
@@ -68,6 +109,12 @@ fn a_cliff_on_kafka_beside_the_worker() {
     let out = loaded(&setup, "expiry-lateness --seed 7 --holds 40");
     assert!(out.starts_with("expiry-lateness: 40 seats freed") && out.contains("; 0 early, 0 twice"), "{out}");
     assert_eq!(read_all(&*topics::kafka(&cluster.brokers), SEATS_EXPIRED).len(), 40);
+    // What a rush was told, held against the log while the worker runs.
+    let file = data.path().join("rush.jsonl");
+    let rush = format!("coupon-rush --users 150 --seed 7 --url {} --answers {}", worker.url, file.display());
+    loaded(&setup, &rush);
+    // Each was told that it is in the log, and then what became of it.
+    assert!(borne_out(&setup, &file) >= 300);
     assert!(worker.terminate().success());
 }
 
@@ -121,16 +168,25 @@ fn a_storm_leaves_one_winner_a_seat() {
     assert!(out.contains(": 10 winners of 10 seats, ") && out.contains("Each seat has one winner"), "{out}");
 
     // In the middle of it the worker is gone: what is known is told, and it is no success.
-    let (url, before) = (worker.url.clone(), decided(&worker, "reservation"));
+    let (url, before, setup) = (worker.url.clone(), decided(&worker, "reservation"), &setup);
+    let file = data.path().join("storm.jsonl");
+    let answers = file.display().to_string();
     let cut_off = std::thread::scope(|scope| {
-        let line = format!("seat-storm --users 400 --seats 1000000 --zipf 0 --rate 100 --seed 3 --url {url}");
-        let storm = scope.spawn(move || load(&setup, &line));
+        let line = format!(
+            "seat-storm --users 400 --seats 1000000 --zipf 0 --rate 100 --seed 3 --url {url} --answers {answers}"
+        );
+        let storm = scope.spawn(move || load(setup, &line));
         wait::until("the storm has begun", || decided(&worker, "reservation") >= before + 50.0);
         worker.kill9();
         storm.join().unwrap()
     });
     assert!(cut_off.code == 1 && cut_off.err.contains("seat map of storm-3-"), "{cut_off:?}");
     assert!(cut_off.out.contains("not connected") && cut_off.out.contains(" winners of "), "{cut_off:?}");
+    // Whoever was told something before has been told the truth.
+    let worker = Worker::start(setup);
+    settled(&worker);
+    assert!(worker.terminate().success());
+    assert!(borne_out(setup, &file) >= 40);
 }
 
 #[test]
@@ -142,7 +198,8 @@ fn of_mixed_buyers_each_is_answered_as_he_pays() {
     let worker = Worker::start(&setup);
     let mix =
         "pay-mix --buyers 80 --rate 200 --schedules 3 --think-ms 100 --tail 0.1 --late 0.2 --twice 0.2 --never 0.2";
-    let out = loaded(&setup, &format!("{mix} --seed 3 --url {}", worker.url));
+    let files = ["mix", "rush"].map(|name| data.path().join(format!("{name}.jsonl")));
+    let out = loaded(&setup, &format!("{mix} --seed 3 --url {} --answers {}", worker.url, files[0].display()));
     assert!(out.contains("No reservation was paid twice, and no payment was taken after its deadline."), "{out}");
     for kind in [
         "charge: 200",
@@ -155,5 +212,11 @@ fn of_mixed_buyers_each_is_answered_as_he_pays() {
     ] {
         assert!(out.contains(kind), "{kind} is not in\n{out}");
     }
+    worker.create_policy("v1", 20);
+    let rush = "coupon-rush --users 60 --policy v1 --strategy v1 --duplicates 0.5 --seed 4";
+    loaded(&setup, &format!("{rush} --url {} --answers {}", worker.url, files[1].display()));
+    settled(&worker);
     assert!(worker.terminate().success());
+    // Charges, holds, payments and coupons, each fifth of the first three twice.
+    assert!(borne_out(&setup, &together(data.path(), &files)) >= 80 * 2 + 50 + 60);
 }

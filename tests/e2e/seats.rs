@@ -85,7 +85,7 @@ fn said(worker: &Worker, line: &str) {
 }
 
 /// A POST that is answered with `status`, and its answer.
-fn told(worker: &Worker, path: &str, body: &Value, status: u16) -> Value {
+pub(crate) fn told(worker: &Worker, path: &str, body: &Value, status: u16) -> Value {
     let answer = worker.post(path, body);
     let (got, told) = (answer.status(), answer.json::<Value>().unwrap());
     assert_eq!(got, status, "{path} {body}: {told}");
@@ -93,14 +93,14 @@ fn told(worker: &Worker, path: &str, body: &Value, status: u16) -> Value {
 }
 
 /// A POST that is refused with this status and code.
-fn refused(worker: &Worker, path: &str, body: &Value, status: u16, code: &str) -> Value {
+pub(crate) fn refused(worker: &Worker, path: &str, body: &Value, status: u16, code: &str) -> Value {
     let problem = told(worker, path, body, status);
     assert_eq!(problem["code"], code, "{path} {body}: {problem}");
     assert!(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
     problem
 }
 
-fn balance(worker: &Worker, user: &str) -> i64 {
+pub(crate) fn balance(worker: &Worker, user: &str) -> i64 {
     worker.get(&format!("/api/points/balance?userId={user}")).json::<Value>().unwrap()["balance"].as_i64().unwrap()
 }
 

@@ -3,6 +3,7 @@
 use crate::seats::{
     becomes, buyers, clients_that_hang_up, deadlines, expired_once, hold, reservation, seeds, short_holds,
 };
+use crate::seeds::script;
 use crate::support::broker::Cluster;
 use crate::support::topics::{self, PARTITIONS};
 use crate::support::wait;
@@ -29,27 +30,11 @@ fn the_seeds_scenes_and_a_broker_that_goes_away() {
     // S0-46, S0-47: what was held before stays and expires; while nothing can be written nothing is accepted, and the same request goes through later.
     let before = hold(&worker, "1002", "schedule_456", 30);
     cluster.to_broker("kill", 1);
-    let body = json!({"userId": "1003", "scheduleId": "schedule_456", "seatNo": 31});
-    let mut refused = Value::Null;
-    wait::until("nothing is accepted", || {
-        let answer = worker.try_post("/reservations", "outage", &body).unwrap();
-        let is_refused = answer.status() == 503;
-        assert!(is_refused || answer.status().is_success(), "{}", answer.status());
-        refused = answer.json().unwrap();
-        is_refused
-    });
-    println!("while the broker is away: {refused}");
+    println!("{}", script(&worker, &["outage"]));
     cluster.to_broker("start", 1);
-    let mut held = Value::Null;
-    wait::until("the same request goes through", || {
-        let answer = worker.try_post("/reservations", "outage", &body).unwrap();
-        let is_held = answer.status() == 201 || answer.status() == 200;
-        held = answer.json().unwrap();
-        is_held
-    });
+    let resumed = script(&worker, &["resumed"]);
     becomes(&worker, &before, "EXPIRED");
-    let id = held["reservationId"].as_str().unwrap().to_owned();
-    becomes(&worker, &id, "EXPIRED");
+    let id = resumed.split([' ', ',']).find(|word| word.starts_with("res_")).unwrap().to_owned();
     expired_once(&*topics::kafka(&cluster.brokers), &[expired, before, id]);
     lag_is_shown(&cluster);
     assert!(worker.terminate().success());

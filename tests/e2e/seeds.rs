@@ -1,8 +1,9 @@
-//! The seeds' own scripts (S3-29 to S3-31, S4-5, S4-6, S4-30).
+//! The seeds' own scripts, as `scripts/seeds.sh` sends them: coupons (S3-29 to S3-31, S4-5, S4-6, S4-30), seats (S0-14, S0-31, S0-38), and what a restart does to
+//! them (S0-30, S0-48). Brokers that go away (S0-46, S0-47) are in `seats_on_kafka.rs`, which calls it, too.
 
-use crate::support::wait;
+use crate::seats::short_holds;
 use crate::support::worker::{Setup, Worker};
-use serde_json::{Value, json};
+use std::process::{Command, Output};
 
 #[test]
 fn on_the_embedded_log() {
@@ -13,43 +14,38 @@ fn on_the_embedded_log() {
     let mut worker = Worker::start(&setup);
     worker.url = worker.url.split(',').next().unwrap().to_owned();
     scripts(&worker);
+    script(&worker, &["reserve"]);
+    // A seat that is sold cannot be had a second time: the script says what is not as written.
+    let again = run(&worker, &["reserve"]);
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(again.status.code() == Some(1) && said.contains("S0-14  NOT AS WRITTEN"), "{said}");
+    assert_eq!(run(&worker, &["nothing"]).status.code(), Some(2));
+    assert!(worker.terminate().success());
+
+    let setup = short_holds(Setup::embedded(data.path()));
+    let worker = Worker::start(&setup);
+    println!("{}", script(&worker, &["expire", "before"]));
+    worker.kill9();
+    let worker = Worker::start(&setup);
+    println!("{}", script(&worker, &["restarted"]));
+    assert!(worker.terminate().success());
 }
 
+/// The coupons' scripts, on a worker that has sold none.
 pub(crate) fn scripts(worker: &Worker) {
-    eleven_issued(worker);
-    a_thousand_at_once(worker);
+    println!("{}", script(worker, &["eleven", "issue", "thousand"]));
 }
 
-/// S3: one request, then ten at the same time, on 100 coupons: 11 issued, stock 89.
-fn eleven_issued(worker: &Worker) {
-    assert_eq!(worker.policy("1")["remaining"], 100);
-    let first = worker.post("/api/coupons/1/issue?userId=16", &json!({}));
-    assert_eq!(first.status(), 202);
-    std::thread::scope(|scope| {
-        for user in 17..=26 {
-            scope.spawn(move || {
-                assert_eq!(worker.post(&format!("/api/coupons/1/issue?userId={user}"), &json!({})).status(), 202)
-            });
-        }
-    });
-    wait::until("11 issued", || worker.policy("1")["issued"] == 11);
-    assert_eq!(worker.policy("1")["remaining"], 89);
+fn run(worker: &Worker, scenes: &[&str]) -> Output {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/seeds.sh");
+    Command::new(script).arg(&worker.url).args(scenes).output().unwrap()
 }
 
-/// S4-30: a thousand users at once, a hundred at a time, each answered PENDING; the first get what is left.
-fn a_thousand_at_once(worker: &Worker) {
-    std::thread::scope(|scope| {
-        for lane in 0..100 {
-            scope.spawn(move || {
-                for user in (1..=1000).skip(lane).step_by(100) {
-                    let body = json!({"policyId": "1", "userId": format!("1{user:04}")});
-                    let answer = worker.post("/api/coupons/issue?strategy=v3", &body);
-                    assert_eq!(answer.status(), 202);
-                    assert_eq!(answer.json::<Value>().unwrap()["status"], "PENDING");
-                }
-            });
-        }
-    });
-    wait::until("sold out", || worker.policy("1")["remaining"] == 0);
-    assert_eq!(worker.policy("1")["issued"], 100);
+/// Runs these scenes, in which everything has to be as written, and returns what the script says.
+pub(crate) fn script(worker: &Worker, scenes: &[&str]) -> String {
+    let output = run(worker, scenes);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout);
+    assert!(output.status.success() && said.contains("  as written: "), "{said}\n{}", text(&output.stderr));
+    said
 }

@@ -1,6 +1,6 @@
 //! Requests of a transaction are late, lost, answered to nobody, and late after they were sent again.
 
-use crate::scene::Scene;
+use crate::scene::{LIBRDKAFKA, Scene, TRANSACTIONS};
 use crate::support::dice::Dice;
 use crate::support::proxy::{Api, Fault, Proxies};
 use crate::support::rounds::rounds;
@@ -10,13 +10,27 @@ use crate::support::wait;
 fn requests_of_transactions_are_lost_late_and_unanswered() {
     let proxies = Proxies::new(1);
     let scene = Scene::behind(&proxies.ports(), proxies.brokers());
+    play(&scene, &proxies, &[Api::Produce, Api::EndTxn, Api::TxnOffsetCommit]);
+    scene.audit();
+}
+
+/// What librdkafka sends for the same, where transactions are left to it.
+#[test]
+fn requests_of_librdkafkas_transactions_are_lost_late_and_unanswered() {
+    let proxies = Proxies::new(1);
+    let scene = Scene::behind(&proxies.ports(), proxies.brokers()).with(TRANSACTIONS, LIBRDKAFKA);
+    play(&scene, &proxies, &[Api::AddPartitionsToTxn, Api::AddOffsetsToTxn, Api::EndTxn, Api::TxnOffsetCommit]);
+    scene.audit();
+}
+
+fn play(scene: &Scene, proxies: &Proxies, apis: &[Api]) {
     proxies.0[0].lead_to(scene.cluster.detour(0));
     scene.open("a", Some("a"));
     let mut dice = Dice::new(26);
     scene.load().during(|| {
         for round in 0..rounds() {
             let mut faults = Vec::new();
-            for api in [Api::Produce, Api::EndTxn, Api::TxnOffsetCommit] {
+            for api in apis.iter().copied() {
                 let ms = 50 + dice.below(1_000);
                 faults.extend([Fault::Delay(ms), Fault::Lost, Fault::Unanswered, Fault::Late(ms)].map(|f| (api, f)));
             }
@@ -40,5 +54,4 @@ fn requests_of_transactions_are_lost_late_and_unanswered() {
     // Only an EndTxn that was lost or answered to nobody needs this, but those do.
     let unknown = scene.setbacks("unknown");
     assert!(unknown >= 3 * rounds(), "{unknown} times a writer was replaced because nobody knew");
-    scene.audit();
 }

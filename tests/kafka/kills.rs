@@ -1,6 +1,6 @@
 //! Replicas die.
 
-use crate::scene::Scene;
+use crate::scene::{LIBRDKAFKA, Scene, TRANSACTIONS};
 use crate::support::dice::Dice;
 use crate::support::rounds::rounds;
 use crate::support::wait;
@@ -8,7 +8,16 @@ use crate::support::wait;
 /// One comes back under its name before the group has noticed; the places of the other, which has none, are taken over first.
 #[test]
 fn each_of_two_replicas_is_killed_in_turn() {
-    let scene = Scene::with_brokers(1);
+    play(Scene::with_brokers(1));
+}
+
+/// The other way of a transaction: its writer is fenced and its leftovers are ended as well.
+#[test]
+fn each_of_two_replicas_is_killed_in_turn_with_librdkafkas_transactions() {
+    play(Scene::with_brokers(1).with(TRANSACTIONS, LIBRDKAFKA));
+}
+
+fn play(scene: Scene) {
     let mut dice = Dice::new(7);
     scene.open("named", Some("named"));
     scene.load().during(|| {

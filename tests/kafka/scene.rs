@@ -11,6 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// The setting that says who speaks transactions to the brokers.
+pub(crate) const TRANSACTIONS: &str = "KAFKA_TRANSACTIONS";
+/// Not we: what clusters with TLS or SASL get, and older ones.
+pub(crate) const LIBRDKAFKA: &str = "librdkafka";
+
 static STAGE: Mutex<()> = Mutex::new(());
 
 struct Replica {
@@ -24,6 +29,8 @@ pub(crate) struct Scene {
     pub(crate) cluster: Cluster,
     /// Where replicas find the brokers: straight ahead, or through proxies.
     brokers: String,
+    /// What replicas are told beside that, by its name in the environment.
+    settings: Vec<(&'static str, &'static str)>,
     replicas: Mutex<BTreeMap<String, Replica>>,
     data: tempfile::TempDir,
     pub(crate) sale: Sale,
@@ -52,6 +59,7 @@ impl Scene {
         Self {
             cluster,
             brokers,
+            settings: Vec::new(),
             replicas: Mutex::default(),
             data: tempfile::tempdir().unwrap(),
             // Some are sold out soon, some never: who comes first counts in both.
@@ -62,11 +70,22 @@ impl Scene {
         }
     }
 
-    /// Starts the first replica and opens the sale.
-    pub(crate) fn open(&self, name: &str, member: Option<&str>) {
+    /// With this setting in every replica.
+    pub(crate) fn with(mut self, setting: &'static str, value: &'static str) -> Self {
+        self.settings.push((setting, value));
+        self
+    }
+
+    /// Starts the first replica.
+    pub(crate) fn begin(&self, name: &str, member: Option<&str>) {
         self.enlist(name, member);
         self.launch(name);
         self.settle_places();
+    }
+
+    /// Starts the first replica and opens the sale.
+    pub(crate) fn open(&self, name: &str, member: Option<&str>) {
+        self.begin(name, member);
         self.on(name, |worker| self.sale.open(worker));
     }
 
@@ -78,8 +97,14 @@ impl Scene {
         self.settle_places();
     }
 
-    fn enlist(&self, name: &str, member: Option<&str>) {
+    /// What a replica of this name is started with.
+    fn setup(&self, name: &str, member: Option<&str>) -> Setup {
         let setup = Setup::replica(self.data.path(), &self.brokers, name, member);
+        self.settings.iter().fold(setup, |setup, (setting, value)| setup.with(setting, value))
+    }
+
+    fn enlist(&self, name: &str, member: Option<&str>) {
+        let setup = self.setup(name, member);
         self.replicas.lock().unwrap().insert(name.to_owned(), Replica { setup, worker: None });
     }
 
@@ -109,6 +134,24 @@ impl Scene {
 
     pub(crate) fn on<T>(&self, name: &str, with: impl FnOnce(&Worker) -> T) -> T {
         with(self.replicas.lock().unwrap()[name].worker.as_ref().unwrap())
+    }
+
+    /// The same with whichever lives.
+    pub(crate) fn on_any<T>(&self, with: impl FnOnce(&Worker) -> T) -> T {
+        let replicas = self.replicas.lock().unwrap();
+        with(replicas.values().find_map(|replica| replica.worker.as_ref()).unwrap())
+    }
+
+    /// What each replica was started with, for other verbs.
+    pub(crate) fn setups(&self) -> Vec<Setup> {
+        self.replicas.lock().unwrap().values().map(|replica| replica.setup.clone()).collect()
+    }
+
+    /// Stops them all as an operator does.
+    pub(crate) fn stop_all(&self) {
+        for replica in self.replicas.lock().unwrap().values_mut() {
+            assert!(replica.worker.take().unwrap().terminate().success());
+        }
     }
 
     /// The places that run in a replica, as it says.
@@ -150,7 +193,7 @@ impl Scene {
         let living: Vec<(Setup, Worker)> =
             replicas.into_values().filter_map(|replica| Some((replica.setup, replica.worker?))).collect();
         audit::ask_everything(&living[0].1, &self.ledger, &self.sale);
-        let empty = Setup::replica(self.data.path(), &self.brokers, "empty", None);
+        let empty = self.setup("empty", None);
         stores::rebuilt_equals_live(living, &empty);
         audit::topics(&*topics::kafka(&self.cluster.brokers), &self.ledger);
     }

@@ -5,6 +5,7 @@
 //! | `broker`, `worker` | processes of ours, gone when dropped |
 //! | `proxy` | between a worker and a broker: requests that are late, lost, or answered to nobody |
 //! | `load`, `ledger` | clients and a producer that never give up, and what they were told |
+//! | `seats` | buyers of seats, what they were told, and whether that was true |
 //! | `audit` | what must be true afterwards, whatever happened |
 //! | `command` | the worker's other verbs, and what they printed |
 //! | `topics` | reading and writing topics beside the worker |
@@ -18,6 +19,7 @@ pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod rounds;
+pub(crate) mod seats;
 pub(crate) mod topics;
 pub(crate) mod wait;
 pub(crate) mod worker;

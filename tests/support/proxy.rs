@@ -19,6 +19,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Api {
     Produce = 0,
+    /// Before the first record of a partition. Only librdkafka sends it, like the next: in the newer protocol the broker itself adds what it meets.
+    AddPartitionsToTxn = 24,
+    AddOffsetsToTxn = 25,
     EndTxn = 26,
     TxnOffsetCommit = 28,
 }

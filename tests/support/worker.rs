@@ -48,6 +48,12 @@ impl Setup {
         setup
     }
 
+    /// With this setting, by its name in the environment.
+    pub(crate) fn with(mut self, setting: &str, value: &str) -> Self {
+        self.env.insert(setting.to_owned(), value.to_owned());
+        self
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stream-worker"));
         command.args(&self.args).env_clear().envs(&self.env).current_dir(&self.data).stdin(Stdio::null());
@@ -137,6 +143,10 @@ impl Worker {
     /// A POST with these bytes as they are.
     pub(crate) fn post_bytes(&self, path: &str, content_type: &str, body: Vec<u8>) -> Response {
         self.client.post(format!("{}{path}", self.url)).header("content-type", content_type).body(body).send().unwrap()
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Response {
+        self.client.delete(format!("{}{path}", self.url)).send().unwrap()
     }
 
     /// A POST with an idempotency key that may find nobody there.

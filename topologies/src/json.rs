@@ -48,6 +48,20 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A field that is a list of texts.
+    #[must_use]
+    pub fn texts<'t>(mut self, name: &str, texts: impl IntoIterator<Item = &'t str>) -> Self {
+        self.name(name);
+        let mut mark = b'[';
+        for text in texts {
+            self.out.push(mark);
+            put_text(self.out, text);
+            mark = b',';
+        }
+        self.out.extend_from_slice(if mark == b'[' { b"[]" } else { b"]" });
+        self
+    }
+
     /// A number field.
     #[must_use]
     pub fn number(mut self, name: &str, number: u64) -> Self {
@@ -126,6 +140,8 @@ fn put_escaped<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
             _ => out.extend_from_slice(&[
                 b'\\',
                 b'u',
@@ -155,6 +171,14 @@ mod tests {
             prop_assert_eq!(&back["o"]["n"], &serde_json::Value::from(number));
             prop_assert_eq!(&back["o"]["i"], &serde_json::Value::from(integer));
         }
+
+        // Hashes of what was written are stored.
+        #[test]
+        fn texts_look_as_serde_writes_them(text in "[\\x00-\\x7f가-나]{0,12}") {
+            let mut out = Vec::new();
+            put_text(&mut out, &text);
+            prop_assert_eq!(out, serde_json::to_vec(&text).unwrap());
+        }
     }
 
     #[test]
@@ -162,5 +186,18 @@ mod tests {
         let mut out = Vec::new();
         Object::begin(&mut out).text_if("a", None).number_if("b", None).raw_if("c", None).end();
         assert_eq!(out, b"{}");
+    }
+
+    #[test]
+    fn lists_have_their_brackets() {
+        let list = |texts: &[&str]| {
+            let mut out = Vec::new();
+            Object::begin(&mut out).texts("a", texts.iter().copied()).end();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            [list(&[]), list(&["x"]), list(&["x", "\"y"])],
+            [r#"{"a":[]}"#, r#"{"a":["x"]}"#, r#"{"a":["x","\"y"]}"#]
+        );
     }
 }

@@ -35,7 +35,15 @@ impl Kind {
 /// Writes the id of something of `kind` that is decided in `place`. `rest` is unique within the place.
 #[must_use]
 pub fn format(kind: Kind, place: u32, rest: &str) -> String {
-    format!("{}_{place}_{rest}", kind.word())
+    let mut number = itoa::Buffer::new();
+    [kind.word(), "_", number.format(place), "_", rest].concat()
+}
+
+/// [`format`] with a number for the rest.
+#[must_use]
+pub fn numbered(kind: Kind, place: u32, rest: u64) -> String {
+    let mut number = itoa::Buffer::new();
+    format(kind, place, number.format(rest))
 }
 
 /// Place and rest of an id; `None` for every other shape. Only what [`format`] writes is read: an id has one spelling.

@@ -27,20 +27,17 @@ impl Text {
 pub fn format(ms: i64) -> Text {
     let ms = ms.clamp(MIN_MS, MAX_MS);
     let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
-    let in_day = ms.rem_euclid(DAY_MS);
-    let mut text = Text(*b"0000-00-00T00:00:00.000Z");
-    for (at, width, number) in [
-        (0, 4, year),
-        (5, 2, month),
-        (8, 2, day),
-        (11, 2, in_day / 3_600_000),
-        (14, 2, in_day / 60_000 % 60),
-        (17, 2, in_day / 1_000 % 60),
-        (20, 3, in_day % 1_000),
-    ] {
-        put_digits(&mut text.0, at, width, number);
-    }
-    text
+    // Between 0 and a day, and a year has four digits: all of it fits, and 32 bits are divided faster than 64.
+    let in_day = u32::try_from(ms.rem_euclid(DAY_MS)).unwrap_or(0);
+    let small = |number: i64| u32::try_from(number).unwrap_or(0);
+    let (seconds, fraction_ms) = (in_day / 1_000, in_day % 1_000);
+    let (minutes, year) = (seconds / 60, small(year));
+    let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
+    let ([m1, m2], [d1, d2]) = (two_digits(small(month)), two_digits(small(day)));
+    let ([h1, h2], [n1, n2]) = (two_digits(minutes / 60), two_digits(minutes % 60));
+    let ([s1, s2], [f1, f2], [_, f3]) =
+        (two_digits(seconds % 60), two_digits(fraction_ms / 10), two_digits(fraction_ms % 10));
+    Text([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'.', f1, f2, f3, b'Z'])
 }
 
 /// `ms` since the epoch as an owned text.
@@ -111,12 +108,10 @@ pub fn is_showable(ms: i64) -> bool {
     (MIN_MS..=MAX_MS).contains(&ms)
 }
 
-fn put_digits(out: &mut [u8; 24], at: usize, width: usize, mut number: i64) {
-    for slot in out[at..at + width].iter_mut().rev() {
-        // A remainder of 10 is one digit.
-        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-    }
+/// The last two digits of a number.
+fn two_digits(number: u32) -> [u8; 2] {
+    const DIGITS: &[u8; 10] = b"0123456789";
+    [DIGITS[(number / 10 % 10) as usize], DIGITS[(number % 10) as usize]]
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {

@@ -71,14 +71,61 @@ pub(crate) fn partitions_expected(client: &Arc<Client>, topic: &str) -> Result<O
 }
 
 /// First offset and the end as `client` sees it. A round trip.
-pub(crate) fn watermarks(client: &Client, source: &TopicPartition) -> Result<(i64, i64), LogError> {
+pub(crate) fn watermarks(client: &Arc<Client>, source: &TopicPartition) -> Result<(i64, i64), LogError> {
     let partition = partition_number(source.partition)?;
-    client
-        .watermarks(&source.topic, partition, ASK_MS)
-        .map_err(|code| reaction::of_question(format_args!("offsets of {source}"), code))
+    let code = match client.watermarks(&source.topic, partition, ASK_MS) {
+        Ok(found) => return Ok(found),
+        Err(code) => code,
+    };
+    if denies(code) {
+        return Err(denied(source, code, partitions_expected(client, &source.topic)?));
+    }
+    Err(reaction::of_question(format_args!("offsets of {source}"), code))
+}
+
+/// Whether it says that there is no such partition.
+fn denies(code: Code) -> bool {
+    matches!(code, Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition)
+}
+
+/// What to make of a client that denies a partition of a topic that has so many. After brokers were away it denies for a moment what it knew before: to
+/// believe it would end a worker that only has to ask again.
+fn denied(source: &TopicPartition, code: Code, partitions: Option<u32>) -> LogError {
+    if partitions.is_some_and(|partitions| source.partition < partitions) {
+        LogError::Retry(format!("offsets of {source}: {code}, though it is there"))
+    } else {
+        reaction::of_question(format_args!("offsets of {source}"), code)
+    }
 }
 
 /// librdkafka counts partitions in i32.
 pub(crate) fn partition_number(partition: u32) -> Result<i32, LogError> {
     i32::try_from(partition).map_err(|_| LogError::Fatal(format!("there is no partition {partition}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_log_contract::SystemClock;
+    use rdkafka::mocking::MockCluster;
+
+    #[test]
+    fn a_partition_that_is_there_is_asked_for_again_whatever_a_client_says() {
+        let of =
+            |partition, partitions| denied(&TopicPartition::new("t", partition), Code::UnknownPartition, partitions);
+        assert!(matches!(of(1, Some(2)), LogError::Retry(_)));
+        assert!(matches!(of(2, Some(2)), LogError::Fatal(_)));
+        assert!(matches!(of(0, None), LogError::Fatal(_)));
+    }
+
+    #[test]
+    fn a_partition_that_is_missing_is_told_at_once() {
+        let brokers = MockCluster::new(1).unwrap();
+        brokers.create_topic("t", 2, 1).unwrap();
+        let config = KafkaConfig::new(brokers.bootstrap_servers(), "test", Arc::new(SystemClock::new()));
+        let questions = Cluster::new(&config).unwrap();
+        let end = |partition| questions.watermarks(&TopicPartition::new("t", partition));
+        assert_eq!(end(1).unwrap(), (0, 0));
+        assert!(matches!(end(2), Err(LogError::Fatal(_))));
+    }
 }

@@ -76,6 +76,9 @@ pub(crate) fn policies(topic: &str, count: u64, stock: u64) -> anyhow::Result<()
 pub(crate) fn produce(topic: &str, count: u64, shape: &Shape) -> anyhow::Result<()> {
     let producer: BaseProducer = client()
         .set("acks", "all")
+        // As every client of today: at most five requests are under way, and what waits is gathered. librdkafka's own default is a million: a broker that
+        // is slow for a moment then has to take every request of one record by itself, long after it is fast again.
+        .set("enable.idempotence", "true")
         .set("linger.ms", shape.linger.to_string())
         .set("compression.type", &shape.codec)
         .set("batch.num.messages", "100000")

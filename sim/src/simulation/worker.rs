@@ -111,6 +111,7 @@ impl Worker {
                         bytes_max: 1 << 20,
                         interval_max_us: 20_000,
                         spacing_min_us: 1_000,
+                        rest_percent: 100,
                     },
                 )
             },

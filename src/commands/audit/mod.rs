@@ -12,10 +12,12 @@
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
 //! | [`said`] | what a value says |
+//! | [`answers`] | what clients were told |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 
+mod answers;
 mod copies;
 mod coupons;
 mod cut;
@@ -39,6 +41,7 @@ use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::reading;
 use crate::worker::{self, RunError, logs};
+use answers::{Answers, Realm};
 use clap::{Args, ValueEnum};
 use copies::Copies;
 use cut::{Cut, States};
@@ -76,6 +79,9 @@ pub struct Wanted {
     /// How long after its deadline a hold may stand, at the time of the last record (I-7)
     #[arg(long, default_value_t = OVERDUE_MS_MAX, value_name = "MS")]
     overdue_ms_max: i64,
+    /// What clients were told, as `load --answers` writes it: held against the log (I-9, I-10, I-14)
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
     /// How to say the verdicts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -109,6 +115,8 @@ pub struct Question {
     pub app_dir: Option<PathBuf>,
     /// Everything counts as decided: for a log without changelogs.
     pub is_all_decided: bool,
+    /// What clients were told.
+    pub answers: Option<PathBuf>,
 }
 
 /// Audits what the settings name. The verdicts go to `print` in any case.
@@ -131,6 +139,7 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
         hold_ms: settings.hold_ms.cast_signed(),
         app_dir: Some(logs::app_dir(settings)),
         is_all_decided: false,
+        answers: wanted.answers.clone(),
     };
     let report = examine(&*log, &question)?;
     match wanted.format {
@@ -152,6 +161,8 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
     let clock = SystemClock::new();
     let began_us = clock.monotonic_us();
     let mut findings = Findings::default();
+    // Before the cut: what was told by now is in the log by then.
+    let answers = question.answers.as_deref().map(|file| Answers::read(file, &mut findings)).transpose()?;
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
     let shown = mirrored(log, question)?;
     let disk = tempfile::tempdir().map_err(|e| RunError::Failed(format!("temporary directory: {e}")))?;
@@ -176,7 +187,7 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
     let asks = |of: &[Invariant]| question.only.iter().any(|invariant| of.contains(invariant));
     let mut in_flight = 0;
     if question.only.iter().any(|invariant| !ON_STATE.contains(invariant)) {
-        in_flight = decide_again(&mut reader, &mut cut, &states, question, &mut findings)?;
+        in_flight = decide_again(&mut reader, &mut cut, &states, question, answers.unwrap_or_default(), &mut findings)?;
         positions(&reader.undecided_from, &shown, &mut findings);
     }
     let records = reader.records;
@@ -205,6 +216,7 @@ fn decide_again(
     cut: &mut Cut,
     states: &States,
     question: &Question,
+    mut answers: Answers,
     findings: &mut Findings,
 ) -> Result<u64, RunError> {
     use holdfast_topologies::{coupon, payment, reservation};
@@ -226,18 +238,20 @@ fn decide_again(
     let has_seats = is_whole(cut, payment::INBOX) && is_whole(cut, reservation::INBOX);
     if has_seats {
         let mut facts = Facts::read(reader, cut, findings)?;
-        let mut money = Money::decide(reader, cut, states, &mut letters, &mut copies, findings)?;
+        let mut money = Money::decide(reader, cut, states, &mut letters, &mut copies, &mut answers, findings)?;
         let mut desk = seats::Desk {
             facts: &mut facts,
             money: &mut money,
             notices: &mut notices,
             ending: &mut ending,
             copies: &mut copies,
+            answers: &mut answers,
             hold_ms: question.hold_ms,
         };
         seats::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
         ending.settle(&mut facts, &money, cut, findings);
         facts.leftover(findings);
+        answers.leftover(Realm::Seats, findings);
     }
     let has_coupons = is_whole(cut, coupon::INBOX);
     if has_coupons {
@@ -245,9 +259,11 @@ fn decide_again(
             copies: &mut copies,
             notices: &mut notices,
             ending: &mut ending,
+            answers: &mut answers,
             coupons: Default::default(),
         };
         coupons::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
+        answers.leftover(Realm::Coupons, findings);
     }
     if has_seats && has_coupons {
         ending.wishes(findings);

@@ -56,6 +56,16 @@ impl Redemptions {
         self.owners.insert(print(coupon), print(user));
     }
 
+    /// How many were given out.
+    pub(super) fn given(&self) -> usize {
+        self.owners.len()
+    }
+
+    /// Whether `coupon` is `user`'s, and used for this order, or for none.
+    pub(super) fn is_as(&self, coupon: &str, user: &str, order: Option<&str>) -> bool {
+        self.is_his(coupon, user) && self.used.get(&print(coupon)).copied() == order.map(print)
+    }
+
     fn is_his(&self, coupon: &str, user: &str) -> bool {
         self.owners.get(&print(coupon)) == Some(&print(user))
     }
@@ -135,7 +145,11 @@ mod tests {
         coupons.give_back("p2");
         assert_eq!(coupons.use_for("p6", "c", "u", 9, terms), Some(None), "returned once");
         assert_eq!(coupons.use_for("p5", "c", "u", 9, terms), None, "its return was first");
+        assert!(coupons.is_as("c", "u", Some("p4")) && coupons.given() == 1);
         coupons.give_back("p4");
+        for (user, order, is_so) in [("u", None, true), ("u", Some("p4"), false), ("v", None, false)] {
+            assert_eq!(coupons.is_as("c", user, order), is_so, "{user} {order:?}");
+        }
         coupons.use_by_hand("c", "u", "order");
         assert_eq!(coupons.use_for("p7", "c", "u", 9, terms), Some(None));
     }

@@ -6,6 +6,7 @@
 
 use super::latencies::{COLUMNS, Latencies};
 use super::random::Random;
+use super::witness::{self, Witness};
 use crate::clock::SystemClock;
 use crate::commands::table::table;
 use crate::worker::RunError;
@@ -15,8 +16,10 @@ use holdfast_topologies::rfc3339;
 use indicatif::ProgressBar;
 use reqwest::Client;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -49,6 +52,9 @@ pub struct CouponRush {
     /// Makes users, order and times; the same seed asks for the same things [default: from the clock, printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Write what is answered into this file, for `audit --answers`; every request gets a key then, and each fifth is asked again under it
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
     /// Part of the users who ask twice
     #[arg(long, default_value_t = 0.2)]
     duplicates: f64,
@@ -161,22 +167,24 @@ async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: Sy
     } else {
         rush.concurrency.unwrap_or(100).max(1)
     }));
-    let url: Arc<str> = format!("{base}/api/coupons/issue?strategy={}", rush.strategy).into();
+    let path = format!("/api/coupons/issue?strategy={}", rush.strategy);
+    let witness = Witness::open(rush.answers.as_deref(), &format!("rush-{seed}-{}", clock.now_ms()))?;
+    let door = Arc::new(Door { client, witness, base, path });
     let policy: Arc<str> = rush.policy.as_str().into();
     let (start_us, start_ms) = (clock.monotonic_us(), clock.now_ms());
     let mut tick = tokio::time::interval(Duration::from_millis(1));
     let mut running = JoinSet::new();
     let mut answered = Vec::with_capacity(arrivals.len());
-    for arrival in arrivals {
+    for (n, arrival) in (0..).zip(arrivals) {
         while start_us + arrival.at_us > clock.monotonic_us() {
             tick.tick().await;
         }
         let slot = slots.clone().acquire_owned().await.map_err(|e| RunError::Failed(e.to_string()))?;
         // In a closed loop nothing is intended before there is room for it.
         let intended_us = if rush.rate.is_some() { start_us + arrival.at_us } else { clock.monotonic_us() };
-        let (client, url, policy) = (client.clone(), url.clone(), policy.clone());
+        let (door, policy) = (door.clone(), policy.clone());
         running.spawn(async move {
-            let outcome = ask(&client, &url, &policy, seed, arrival.user).await;
+            let outcome = door.ask(n, &policy, seed, arrival.user).await;
             drop(slot);
             let latency_us = clock.monotonic_us().saturating_sub(intended_us);
             let since_ms = i64::try_from(intended_us.saturating_sub(start_us) / 1000).unwrap_or(0);
@@ -193,15 +201,62 @@ async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: Sy
     }
     let asked_us = clock.monotonic_us() - start_us;
     bar.finish_and_clear();
-    read_outcomes(&client, &base, &mut answered).await;
+    read_outcomes(&door, &mut answered).await;
+    door.witness.finish()?;
     Ok(report(&answered, asked_us, start_ms))
 }
 
-async fn ask(client: &Client, url: &str, policy: &str, seed: u64, user: u64) -> Result<(u16, Said), reqwest::Error> {
-    let user_id = format!("{seed}-{user}");
-    let answered = client.post(url).json(&Wish { policy_id: policy, user_id: &user_id }).send().await?;
-    let status = answered.status().as_u16();
-    Ok((status, answered.json().await.unwrap_or_default()))
+/// Where requests go, and who writes down what is answered.
+struct Door {
+    client: Client,
+    witness: Witness,
+    base: String,
+    path: String,
+}
+
+impl Door {
+    async fn ask(&self, n: u64, policy: &str, seed: u64, user: u64) -> Result<(u16, Said), reqwest::Error> {
+        let (key, user_id) = (self.witness.key(n), format!("{seed}-{user}"));
+        let wish = Wish { policy_id: policy, user_id: &user_id };
+        let ask = async || {
+            let mut request = self.client.post(format!("{}{}", self.base, self.path)).json(&wish);
+            if let Some(key) = &key {
+                request = request.header("idempotency-key", key);
+            }
+            self.hear(request, "POST", &self.path, key.as_deref(), Some(&wish)).await
+        };
+        let first = ask().await;
+        if self.witness.asks_again(n) {
+            // Only written down: of a request that comes again nothing else is of interest.
+            drop(ask().await);
+        }
+        first
+    }
+
+    async fn outcome(&self, request_id: &str) -> Result<(u16, Said), reqwest::Error> {
+        let path = format!("/api/coupons/requests/{request_id}?waitMs=30000");
+        let request = self.client.get(format!("{}{path}", self.base));
+        self.hear(request, "GET", &path, None, None).await
+    }
+
+    async fn hear(
+        &self,
+        request: reqwest::RequestBuilder,
+        method: &'static str,
+        path: &str,
+        key: Option<&str>,
+        asked: Option<&Wish<'_>>,
+    ) -> Result<(u16, Said), reqwest::Error> {
+        let heard = async {
+            let answered = request.send().await?;
+            Ok((answered.status().as_u16(), answered.bytes().await?))
+        };
+        let heard = heard.await;
+        let (status, text) = heard.as_ref().map_or((0, &[][..]), |(status, body)| (*status, &**body));
+        let said: Option<Box<RawValue>> = serde_json::from_slice(text).ok();
+        self.witness.note(&witness::Answered { method, path, status, key, asked, said: said.as_deref() });
+        heard.map(|(status, body)| (status, serde_json::from_slice(&body).unwrap_or_default()))
+    }
 }
 
 fn answer_of(outcome: Result<(u16, Said), reqwest::Error>, latency_us: u64, intended_ms: i64) -> Answered {
@@ -226,19 +281,16 @@ fn decided_ms(said: &Said) -> Option<i64> {
     said.decided_at.as_deref().and_then(rfc3339::parse)
 }
 
-async fn read_outcomes(client: &Client, base: &str, answered: &mut [Answered]) {
+async fn read_outcomes(door: &Arc<Door>, answered: &mut [Answered]) {
     let bar = ProgressBar::new(answered.len() as u64);
     let slots = Arc::new(Semaphore::new(READERS));
     let mut running = JoinSet::new();
     for (i, one) in answered.iter().enumerate() {
         let Some(request_id) = &one.accepted else { continue };
         let Ok(slot) = slots.clone().acquire_owned().await else { return };
-        let (client, url) = (client.clone(), format!("{base}/api/coupons/requests/{request_id}?waitMs=30000"));
+        let (door, request_id) = (door.clone(), request_id.clone());
         running.spawn(async move {
-            let said: Said = match client.get(url).send().await {
-                Ok(answered) => answered.json().await.unwrap_or_default(),
-                Err(_) => Said::default(),
-            };
+            let (_, said) = door.outcome(&request_id).await.unwrap_or_default();
             drop(slot);
             (i, said)
         });
@@ -308,6 +360,7 @@ mod tests {
             concurrency: None,
             url: String::new(),
             seed: None,
+            answers: None,
             duplicates: 0.2,
             strategy: "v3".to_owned(),
         }

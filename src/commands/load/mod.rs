@@ -24,6 +24,7 @@ pub mod pay_mix;
 mod random;
 pub mod seat_storm;
 mod target;
+mod witness;
 
 /// A number of things a second, from a command line.
 ///

@@ -4,6 +4,7 @@
 //! omission). What a client does next may depend on an answer; when he does it does not depend on when the answer came.
 
 use super::target::{Said, Target};
+use super::witness::Witness;
 use crate::clock::SystemClock;
 use crate::worker::RunError;
 use holdfast_engine::ports::clock::Clock;
@@ -88,8 +89,10 @@ impl<S> Agenda<S> {
 pub(super) async fn play<P: Play>(
     play: &mut P,
     target: &Target,
+    witness: &Witness,
     mut agenda: Agenda<P::Scene>,
 ) -> Result<u64, RunError> {
+    let mut asked = 0;
     let bar = ProgressBar::new(agenda.due.len() as u64);
     let mut tick = tokio::time::interval(Duration::from_millis(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -99,10 +102,12 @@ pub(super) async fn play<P: Play>(
             && let Some((at_us, scene)) = agenda.take_due()
         {
             let (path, body) = play.request(&scene);
-            let (target, clock, start_us) = (target.clone(), agenda.clock, agenda.start_us);
+            let (target, witness, clock, start_us) = (target.clone(), witness.clone(), agenda.clock, agenda.start_us);
+            let n = asked;
+            asked += 1;
             running.spawn(async move {
                 let sent_ms = clock.now_ms();
-                let said = target.post(path, &body).await;
+                let said = target.post_before(&witness, n, path, &body).await;
                 let latency_us = clock.monotonic_us().saturating_sub(start_us + at_us);
                 (scene, Answer { said, latency_us, sent_ms })
             });
@@ -118,6 +123,7 @@ pub(super) async fn play<P: Play>(
         }
     }
     bar.finish_and_clear();
+    witness.finish()?;
     Ok(agenda.now_us())
 }
 

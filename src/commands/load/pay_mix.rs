@@ -8,6 +8,7 @@ use super::latencies::{COLUMNS, Latencies};
 use super::open_loop::{self, Agenda, Answer, Play, UNDER_WAY_MAX, counted};
 use super::random::Random;
 use super::target::Target;
+use super::witness::Witness;
 use super::{a_rate, a_share, house};
 use crate::clock::SystemClock;
 use crate::commands::table::table;
@@ -19,6 +20,7 @@ use holdfast_topologies::rfc3339;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// From a buyer's charge to his hold, in µs.
 const CHARGE_LEAD_US: u64 = 500_000;
@@ -60,6 +62,9 @@ pub struct PayMix {
     /// Makes names, kinds and times; the same seed does the same things [default: from the clock, printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Write what is answered into this file, for `audit --answers`; every request gets a key then, and each fifth is asked again under it
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
 }
 
 /// When a buyer pays.
@@ -269,6 +274,7 @@ pub fn pay_mix(mix: &PayMix, print: &mut dyn FnMut(&str)) -> Result<String, RunE
         for n in 0..mix.schedules {
             house::create(&target, &format!("{name}-{n}"), mix.buyers.div_ceil(mix.schedules)).await?;
         }
+        let witness = Witness::open(mix.answers.as_deref(), &name)?;
         let mut play = Mix {
             name,
             schedules: mix.schedules,
@@ -281,7 +287,7 @@ pub fn pay_mix(mix: &PayMix, print: &mut dyn FnMut(&str)) -> Result<String, RunE
         for buyer in buyers {
             agenda.add(buyer.at_us, (buyer, Step::Charge));
         }
-        let took_us = open_loop::play(&mut play, &target, agenda).await?;
+        let took_us = open_loop::play(&mut play, &target, &witness, agenda).await?;
         print(&play.report(took_us));
         match play.breaches() {
             none if none.is_empty() => {
@@ -308,6 +314,7 @@ mod tests {
             never: 0.3,
             url: String::new(),
             seed: None,
+            answers: None,
         }
     }
 

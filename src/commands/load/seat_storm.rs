@@ -7,6 +7,7 @@ use super::latencies::{COLUMNS, Latencies};
 use super::open_loop::{self, Agenda, Answer, Play, UNDER_WAY_MAX, counted};
 use super::random::{Random, Zipf};
 use super::target::Target;
+use super::witness::Witness;
 use super::{a_rate, an_exponent, house};
 use crate::clock::SystemClock;
 use crate::commands::table::table;
@@ -16,6 +17,7 @@ use holdfast_engine::ports::clock::Clock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Many want few seats at once.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +43,9 @@ pub struct SeatStorm {
     /// Makes names, seats and times; the same seed asks for the same things [default: from the clock, printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Write what is answered into this file, for `audit --answers`; every request gets a key then, and each fifth is asked again under it
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
 }
 
 /// One wish: whose, of which seat, and how many he has left.
@@ -176,6 +181,7 @@ pub fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<Stri
         let target = Target::reach(&storm.url, UNDER_WAY_MAX).await?;
         let schedule_id = format!("storm-{seed}-{}", clock.now_ms());
         house::create(&target, &schedule_id, storm.seats).await?;
+        let witness = Witness::open(storm.answers.as_deref(), &schedule_id)?;
         let mut play = Storm {
             schedule_id,
             zipf,
@@ -190,7 +196,7 @@ pub fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<Stri
         for (at_us, wish) in wishes {
             agenda.add(at_us, wish);
         }
-        let took_us = open_loop::play(&mut play, &target, agenda).await?;
+        let took_us = open_loop::play(&mut play, &target, &witness, agenda).await?;
         print(&play.report(took_us));
         let breaches = play.breaches(&taken(&target, &play.schedule_id).await?);
         if breaches.is_empty() {
@@ -214,7 +220,16 @@ mod tests {
     use super::*;
 
     fn storm(rate: Option<f64>) -> SeatStorm {
-        SeatStorm { users: 1_000, seats: 50, zipf: 1.1, rate, retries: 2, url: String::new(), seed: None }
+        SeatStorm {
+            users: 1_000,
+            seats: 50,
+            zipf: 1.1,
+            rate,
+            retries: 2,
+            url: String::new(),
+            seed: None,
+            answers: None,
+        }
     }
 
     fn planned(rate: Option<f64>, seed: u64) -> Vec<(u64, Wish)> {

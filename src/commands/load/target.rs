@@ -1,8 +1,10 @@
 //! A worker, as its clients see it.
 
+use super::witness::{Answered, Witness};
 use crate::worker::RunError;
 use reqwest::Client;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,11 +63,31 @@ impl Target {
     }
 
     pub(super) async fn get(&self, path: &str) -> Said {
-        Self::hear(self.client.get(format!("{}{path}", self.base)).send().await).await
+        Self::hear(self.client.get(format!("{}{path}", self.base)).send().await).await.0
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Said {
-        Self::hear(self.client.post(format!("{}{path}", self.base)).json(body).send().await).await
+        Self::hear(self.client.post(format!("{}{path}", self.base)).json(body).send().await).await.0
+    }
+
+    /// The `n`th request of a run, which `witness` writes down. One that is asked again for its sake is what it was at first.
+    pub(super) async fn post_before(&self, witness: &Witness, n: u64, path: &str, body: &Value) -> Said {
+        let key = witness.key(n);
+        let ask = async || {
+            let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
+            if let Some(key) = &key {
+                request = request.header("idempotency-key", key);
+            }
+            let (said, text) = Self::hear(request.send().await).await;
+            let (status, key) = (said.status, key.as_deref());
+            witness.note(&Answered { method: "POST", path, status, key, asked: Some(body), said: text.as_deref() });
+            said
+        };
+        let first = ask().await;
+        if witness.asks_again(n) {
+            ask().await;
+        }
+        first
     }
 
     /// A request without which the shape makes no sense: anything but one of `expected` fails.
@@ -80,16 +102,20 @@ impl Target {
         Err(RunError::Failed(format!("{}{path}: {} {}", self.base, said.kind, said.body)))
     }
 
-    async fn hear(answer: Result<reqwest::Response, reqwest::Error>) -> Said {
+    /// What came back, and its body as it came if that is JSON.
+    async fn hear(answer: Result<reqwest::Response, reqwest::Error>) -> (Said, Option<Box<RawValue>>) {
         match answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 match answer.bytes().await {
-                    Ok(body) => Said::answered(status, serde_json::from_slice(&body).unwrap_or_default()),
-                    Err(error) => Said::unanswered(&error),
+                    Ok(body) => {
+                        let said = Said::answered(status, serde_json::from_slice(&body).unwrap_or_default());
+                        (said, serde_json::from_slice(&body).ok())
+                    }
+                    Err(error) => (Said::unanswered(&error), None),
                 }
             }
-            Err(error) => Said::unanswered(&error),
+            Err(error) => (Said::unanswered(&error), None),
         }
     }
 }

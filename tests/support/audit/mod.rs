@@ -89,6 +89,7 @@ pub(crate) fn by_the_log(log: &dyn Log) -> Report {
         hold_ms: 300_000,
         app_dir: None,
         is_all_decided,
+        answers: None,
     };
     let report = examine(log, &question).unwrap();
     assert_eq!(report.verdict, Verdict::Proved, "{}", report.text());

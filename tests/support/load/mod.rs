@@ -62,7 +62,8 @@ impl Doors {
         self.0.write().unwrap().remove(name);
     }
 
-    fn any(&self, nth: u64) -> Option<String> {
+    /// One of them, by chance.
+    pub(crate) fn any(&self, nth: u64) -> Option<String> {
         let doors = self.0.read().unwrap();
         doors.values().nth(usize::try_from(nth).unwrap() % doors.len().max(1)).cloned()
     }
@@ -130,7 +131,8 @@ impl Load<'_> {
     }
 }
 
-struct GoHome<'a>(&'a AtomicBool);
+/// Sends a crowd home when it is dropped.
+pub(crate) struct GoHome<'a>(pub(crate) &'a AtomicBool);
 
 impl Drop for GoHome<'_> {
     fn drop(&mut self) {

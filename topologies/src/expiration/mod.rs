@@ -40,7 +40,7 @@ pub fn topology() -> Topology {
         .sink(SINK)
         .dead_letters(DEAD_LETTERS)
         .retention(INBOX, reservation::EXPIRATIONS_RETENTION_MS)
-        .processor(|| Box::new(processor::ExpirationProcessor))
+        .processor(|| Box::new(processor::ExpirationProcessor::default()))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

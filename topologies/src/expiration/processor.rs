@@ -1,30 +1,35 @@
 //! A deadline in, a delayed command out.
 
 use super::SINK;
+use crate::json::Object;
 use crate::reservation::ids;
-use crate::reservation::message::{Command, Expire, Message};
-use crate::wire::{self, When};
+use crate::rfc3339;
+use crate::wire::{Id, When};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor};
 use serde::Deserialize;
 
 /// What is read of a deadline's record.
 #[derive(Deserialize)]
-struct Expiration {
-    payload: Payload,
+struct Expiration<'a> {
+    #[serde(borrow)]
+    payload: Payload<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Payload {
-    #[serde(deserialize_with = "wire::id")]
-    reservation_id: String,
+struct Payload<'a> {
+    #[serde(borrow)]
+    reservation_id: Id<'a>,
     expires_at: When,
 }
 
 /// Arms the deadlines of one place.
-#[derive(Debug)]
-pub(super) struct ExpirationProcessor;
+#[derive(Debug, Default)]
+pub(super) struct ExpirationProcessor {
+    /// A buffer.
+    value: Vec<u8>,
+}
 
 impl Processor for ExpirationProcessor {
     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
@@ -34,16 +39,40 @@ impl Processor for ExpirationProcessor {
         let When::Ms(expires_ms) = payload.expires_at else {
             return Err(ProcessError::refuse("InvalidField", "expiresAt is no time"));
         };
-        let id = payload.reservation_id;
-        match ids::parse_reservation(&id) {
+        let id = &*payload.reservation_id.0;
+        match ids::parse_reservation(id) {
             Some((place, _)) if place == ctx.place() => {}
             Some((place, _)) if place < ctx.places() => return ctx.forward_to(record, place),
             _ => return Err(ProcessError::refuse("UnknownReservation", format!("{id:?} is no reservation of ours"))),
         }
-        let expire = Expire { reservation_id: id.clone(), expires_at: Some(payload.expires_at), due_at: None };
-        let value = Message::new(format!("{id}.expire"), Command::Expire(expire)).to_json();
-        let place = Some(ctx.place());
-        let output = Output { topic: SINK, place, key: Some(id.as_bytes()), value: Some(&value), headers: &[] };
-        ctx.send_at(expires_ms, &output).map(|_| ())
+        self.value.clear();
+        write_expire(&mut self.value, id, expires_ms);
+        let (place, key, value) = (Some(ctx.place()), Some(id.as_bytes()), Some(&*self.value));
+        ctx.send_at(expires_ms, &Output { topic: SINK, place, key, value, headers: &[] }).map(|_| ())
+    }
+}
+
+/// Appends the command: as `reservation::message` writes it, by hand, since there is one for each hold.
+fn write_expire(out: &mut Vec<u8>, id: &str, expires_ms: i64) {
+    Object::begin(out)
+        .text("type", "expire")
+        .text("reservationId", id)
+        .text("expiresAt", rfc3339::format(expires_ms).as_str())
+        .text("requestId", &[id, ".expire"].concat())
+        .end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reservation::message::{Command, Expire, Message};
+
+    #[test]
+    fn it_writes_what_the_reservations_read() {
+        let mut value = Vec::new();
+        write_expire(&mut value, "res_2_7", 300_000);
+        let expire = Expire { reservation_id: "res_2_7".to_owned(), expires_at: Some(When::Ms(300_000)), due_at: None };
+        let message = Message::new("res_2_7.expire", Command::Expire(expire));
+        assert_eq!(String::from_utf8_lossy(&value), String::from_utf8_lossy(&message.to_json()));
     }
 }

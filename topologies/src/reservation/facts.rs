@@ -1,5 +1,6 @@
 //! The records that go out, as JSON. Shapes of the seeds stay as they are; what is added stands after it.
 
+use crate::json::Object;
 use crate::reservation::row::Refund;
 use crate::rfc3339;
 use serde::{Serialize, Serializer};
@@ -19,25 +20,10 @@ impl Serialize for At {
 }
 
 /// A hold has this deadline. The seeds' record: `eventTime` is the deadline, `occurredAt` is when the seat was held.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Expiration<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline<'a> {
     /// Unique for each deadline.
     pub event_id: &'a str,
-    /// [`EXPIRATION`].
-    pub event_type: &'a str,
-    /// The deadline.
-    pub event_time: At,
-    /// What it is about.
-    pub payload: ExpirationPayload<'a>,
-    /// When the deadline was set.
-    pub occurred_at: At,
-}
-
-/// What a deadline is about.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExpirationPayload<'a> {
     /// Which reservation.
     pub reservation_id: &'a str,
     /// Whose.
@@ -50,19 +36,42 @@ pub struct ExpirationPayload<'a> {
     pub schedule_id: &'a str,
     /// Which seat.
     pub seat_no: u64,
+    /// When the deadline was set.
+    pub occurred_at: At,
+}
+
+impl Deadline<'_> {
+    /// Appends it as JSON. By hand: there is one for each hold.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let expires_at = rfc3339::format(self.expires_at.0);
+        Object::begin(out)
+            .text("eventId", self.event_id)
+            .text("eventType", EXPIRATION)
+            .text("eventTime", expires_at.as_str())
+            .object("payload", |payload| {
+                payload
+                    .text("reservationId", self.reservation_id)
+                    .text("userId", self.user_id)
+                    .text("seatId", self.seat_id)
+                    .text("expiresAt", expires_at.as_str())
+                    .text("scheduleId", self.schedule_id)
+                    .number("seatNo", self.seat_no)
+            })
+            .text("occurredAt", rfc3339::format(self.occurred_at.0).as_str())
+            .end();
+    }
 }
 
 /// Seats are free again because nobody paid in time.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy)]
 pub struct SeatsExpired<'a> {
     /// Unique for each expiry.
     pub event_id: &'a str,
-    /// Which seats.
-    pub seat_ids: [&'a str; 1],
+    /// Which seat, as the seeds name it.
+    pub seat_id: &'a str,
     /// Of which schedule.
     pub schedule_id: &'a str,
-    /// When they were freed: append time of the record that did it.
+    /// When it was freed: append time of the record that did it.
     pub expired_at: At,
     /// The deadline.
     pub expires_at: At,
@@ -72,6 +81,22 @@ pub struct SeatsExpired<'a> {
     pub user_id: &'a str,
     /// Which seat.
     pub seat_no: u64,
+}
+
+impl SeatsExpired<'_> {
+    /// Appends it as JSON. By hand: a cliff of deadlines makes a hundred thousand of them.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        Object::begin(out)
+            .text("eventId", self.event_id)
+            .texts("seatIds", [self.seat_id])
+            .text("scheduleId", self.schedule_id)
+            .text("expiredAt", rfc3339::format(self.expired_at.0).as_str())
+            .text("expiresAt", rfc3339::format(self.expires_at.0).as_str())
+            .text("reservationId", self.reservation_id)
+            .text("userId", self.user_id)
+            .number("seatNo", self.seat_no)
+            .end();
+    }
 }
 
 /// A reservation is paid.
@@ -232,4 +257,59 @@ pub struct RefundRequest<'a> {
     pub reason: &'a str,
     /// The place that waits for the answer.
     pub reply_place: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn deadlines_have_the_seeds_shape() {
+        let deadline = Deadline {
+            event_id: "evt_res_2_7.expiration",
+            reservation_id: "res_2_7",
+            user_id: "user_\"1\"",
+            seat_id: "seat_schedule_456_1",
+            expires_at: At(300_000),
+            schedule_id: "schedule_456",
+            seat_no: 1,
+            occurred_at: At(0),
+        };
+        assert_eq!(
+            written(|out| deadline.write(out)),
+            concat!(
+                r#"{"eventId":"evt_res_2_7.expiration","eventType":"reservation.expiration","eventTime":"1970-01-01T00:05:00.000Z","#,
+                r#""payload":{"reservationId":"res_2_7","userId":"user_\"1\"","seatId":"seat_schedule_456_1","#,
+                r#""expiresAt":"1970-01-01T00:05:00.000Z","scheduleId":"schedule_456","seatNo":1},"occurredAt":"1970-01-01T00:00:00.000Z"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn expiries_have_their_shape() {
+        let expired = SeatsExpired {
+            event_id: "evt_res_2_7.expired",
+            seat_id: "seat_schedule_456_1",
+            schedule_id: "schedule_456",
+            expired_at: At(300_001),
+            expires_at: At(300_000),
+            reservation_id: "res_2_7",
+            user_id: "user_1",
+            seat_no: 1,
+        };
+        assert_eq!(
+            written(|out| expired.write(out)),
+            concat!(
+                r#"{"eventId":"evt_res_2_7.expired","seatIds":["seat_schedule_456_1"],"scheduleId":"schedule_456","#,
+                r#""expiredAt":"1970-01-01T00:05:00.001Z","expiresAt":"1970-01-01T00:05:00.000Z","reservationId":"res_2_7","#,
+                r#""userId":"user_1","seatNo":1}"#
+            )
+        );
+    }
 }

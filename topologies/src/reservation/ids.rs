@@ -5,7 +5,7 @@ use crate::place_id::{self, Kind};
 /// The id of the reservation `serial` of `place`.
 #[must_use]
 pub fn reservation(place: u32, serial: u64) -> String {
-    place_id::format(Kind::Reservation, place, &serial.to_string())
+    place_id::numbered(Kind::Reservation, place, serial)
 }
 
 /// Place and serial of a reservation's id; `None` for every other shape. Whether there is such a reservation only the place knows.
@@ -36,7 +36,8 @@ pub fn refund(payment_id: &str) -> String {
 /// How events of the seeds name a seat.
 #[must_use]
 pub fn seat(schedule_id: &str, seat_no: u64) -> String {
-    format!("seat_{schedule_id}_{seat_no}")
+    let mut number = itoa::Buffer::new();
+    ["seat_", schedule_id, "_", number.format(seat_no)].concat()
 }
 
 #[cfg(test)]

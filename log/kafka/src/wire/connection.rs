@@ -14,6 +14,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) enum Broken {
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The connection stands, and nothing comes.
+    #[error("no answer for {} ms", .0.as_millis())]
+    Silent(Duration),
     #[error("{0}")]
     Malformed(#[from] Malformed),
     #[error("an answer to another request")]
@@ -86,13 +89,13 @@ impl Connection {
     pub(super) fn receive(&mut self, api: Api, timeout: Duration) -> Result<Vec<u8>, Broken> {
         self.stream.set_read_timeout(Some(at_least_a_moment(timeout)))?;
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length)?;
+        self.read(&mut length, timeout)?;
         let length = usize::try_from(i32::from_be_bytes(length)).map_err(|_| Malformed)?;
         if length > ANSWER_BYTES_MAX {
             return Err(Malformed.into());
         }
         let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer)?;
+        self.read(&mut answer, timeout)?;
         let mut from = Decoder(&answer);
         let number = from.i32()?;
         // The one answer whose head is not flexible: who asks does not know yet what the broker speaks.
@@ -107,9 +110,37 @@ impl Connection {
         answer.drain(..head);
         Ok(answer)
     }
+
+    fn read(&mut self, into: &mut [u8], timeout: Duration) -> Result<(), Broken> {
+        self.stream.read_exact(into).map_err(|error| match error.kind() {
+            // Which of the two a timeout is called depends on the platform.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::Silent(timeout),
+            _ => Broken::Io(error),
+        })
+    }
 }
 
 /// A timeout of zero would mean none.
 fn at_least_a_moment(timeout: Duration) -> Duration {
     timeout.max(Duration::from_millis(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_broker_that_stands_still_is_told_from_one_that_is_gone() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let moment = Duration::from_millis(20);
+        let mut connection = Connection::open("127.0.0.1", port, "me", moment).unwrap();
+        // The kernel has accepted it; nobody reads.
+        let silent = connection.ask(API_VERSIONS, &Encoder::default(), moment).unwrap_err();
+        assert_eq!(silent.to_string(), "no answer for 20 ms");
+        drop(listener);
+        let gone = connection.ask(API_VERSIONS, &Encoder::default(), moment).unwrap_err();
+        assert!(matches!(gone, Broken::Io(_)), "{gone}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 
+use super::answers::Answers;
 use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
@@ -19,8 +20,10 @@ use crate::worker::RunError;
 use commands::command_wish;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::coupon::row::PolicyRow;
-use holdfast_topologies::coupon::{self, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
+use holdfast_topologies::coupon::keys::CouponKey;
+use holdfast_topologies::coupon::row::{CouponRow, PolicyRow};
+use holdfast_topologies::coupon::{self, COUPONS, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
+use holdfast_topologies::reservation;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
@@ -78,6 +81,8 @@ pub(super) struct Desk<'a> {
     pub(super) notices: &'a mut Notices,
     /// What payments were told about their coupons.
     pub(super) ending: &'a mut Ending,
+    /// What clients were told.
+    pub(super) answers: &'a mut Answers,
     /// All coupons that were given out.
     pub(super) coupons: FxHashSet<u128>,
 }
@@ -114,11 +119,20 @@ pub(super) fn decide(
         let decided = cut.decided(&inbox);
         reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
             desk.copies.look(entry);
+            let said = Said::read(entry.value);
+            // A copy is no second return.
+            if let Some(said) = said.as_ref().filter(|said| said.kind.text() == "return-coupon")
+                && entry.heads.is_by(reservation::NAME)
+            {
+                desk.ending.coupon_back(&said.order_id.id().unwrap_or_default(), entry, findings);
+            }
+            if let Some(id) = said.as_ref().filter(|_| !desk.answers.is_empty()).and_then(Said::identity) {
+                desk.answers.in_log(&id, findings);
+            }
             if entry.offset >= decided {
                 return Ok(());
             }
             sale.now_ms = sale.now_ms.max(entry.append_ms);
-            let said = Said::read(entry.value);
             if let Some(letter) = letters::meet(&mut buried, entry, findings) {
                 findings.count(Invariant::NoGap, "records buried", 1);
                 if let Some(said) = said {
@@ -137,6 +151,7 @@ pub(super) fn decide(
             Ok(())
         })?;
         letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
+        desk.answers.owners(|policy, user| sale.has_one(policy, user, cut.places), findings);
         sale.close(findings)?;
     }
     Ok(())
@@ -263,10 +278,15 @@ impl Sale<'_> {
                     entry,
                     format!("{id} has no outcome: by the log it is {status}"),
                 );
+            } else if status == "SUCCESS" {
+                // Its outcome is gone, and the coupon may be used all the same.
+                let number = self.policies.get(&*policy).map_or(0, |policy| policy.issued);
+                self.redemptions.give(&format!("cpn_{}_{policy}_{number}", self.place), &user);
             }
             return Ok(Some(()));
         };
         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
+        desk.answers.issued(&id, status, told.coupon.as_deref(), findings);
         let at = || format!("{}-{} offset {}", told.topic, self.place, told.offset);
         if &*told.status != status || told.who != print((Some(&*policy), Some(&*user))) {
             let what =
@@ -331,6 +351,12 @@ impl Sale<'_> {
         }
     }
 
+    /// Whether a user has a coupon of a policy; `None` where the policy is another place's.
+    fn has_one(&self, policy: &str, user: &str, places: u32) -> Option<bool> {
+        let is_here = place_of(key_of(policy).as_bytes(), places) == self.place;
+        is_here.then(|| self.wanted.get(&print((policy, user))).copied().unwrap_or(false))
+    }
+
     /// The place is done.
     fn close(self, findings: &mut Findings) -> Result<(), RunError> {
         for outcome in self.outcomes.values().filter(|outcome| outcome.is_firm) {
@@ -352,6 +378,22 @@ impl Sale<'_> {
             }
         }
         let Some(state) = self.state else { return Ok(()) };
+        let mut kept = 0;
+        state.each(&COUPONS, &mut |key: CouponKey, row: CouponRow| {
+            kept += 1;
+            let id = format!("cpn_{}_{}_{}", self.place, key.policy_id, key.serial);
+            let order = row.used.as_ref().map(|used| &*used.order_id);
+            if self.redemptions.is_as(&id, &row.user_id, order) {
+                findings.count(Invariant::Agreement, "coupons shown as the log has them", 1);
+            } else {
+                let what = format!("{id} of {} is shown as used for {order:?}, and is not by the log", row.user_id);
+                findings.breach(Invariant::Agreement, state.source(), what);
+            }
+        })?;
+        if kept != self.redemptions.given() {
+            let what = format!("{kept} coupons are kept, by the log there are {}", self.redemptions.given());
+            findings.breach(Invariant::Agreement, state.source(), what);
+        }
         state.each(&POLICIES, &mut |id: String, row: PolicyRow| {
             let own = self.policies.get(&id).map(|policy| (policy.total, policy.issued));
             let kept = (row.total.cast_signed(), row.issued.cast_signed());

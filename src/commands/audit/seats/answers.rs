@@ -90,6 +90,7 @@ impl Scene<'_, '_, '_> {
         let is_over = booking.is_some_and(|booking| self.book.now_ms >= booking.expires_ms);
         if !is_debited {
             payment.paid = Paid::Nothing;
+            self.expect_coupon_back(&payment_id);
             match (is_current, is_over) {
                 (true, true) => self.run_out(serial),
                 (true, false) => self.book.shift(serial, State::Held),
@@ -97,6 +98,7 @@ impl Scene<'_, '_, '_> {
             }
         } else if is_current {
             payment.paid = Paid::Seat;
+            payment.had_seat = true;
             self.confirm(serial, &payment_id, amount);
         } else {
             // Nothing is left to be paid for.
@@ -125,6 +127,10 @@ impl Scene<'_, '_, '_> {
         let is_over = booking.is_some_and(|booking| self.book.now_ms >= booking.expires_ms);
         let goes_on = is_used && is_current && owed == Some(offered);
         payment.paid = if goes_on { Paid::Pending } else { Paid::Nothing };
+        payment.has_coupon = is_used;
+        if !goes_on {
+            self.expect_coupon_back(&payment_id);
+        }
         let is_asked = self.desk.money.debits.get(&*payment_id).is_some_and(|debit| debit.is_explained);
         match (goes_on, is_asked) {
             (true, true) => self.count(Invariant::PaidOnce, "payments with a coupon"),

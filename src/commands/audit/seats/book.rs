@@ -44,6 +44,8 @@ pub(super) struct Booking {
     /// KRW.
     pub(super) price: i64,
     pub(super) expires_ms: i64,
+    /// The deadline it was granted with.
+    pub(super) granted_until_ms: i64,
     /// Deadlines that extensions have set, the next one last.
     pub(super) later: Vec<Deadline>,
     pub(super) state: State,
@@ -68,12 +70,16 @@ pub(in crate::commands::audit) enum Paid {
 }
 
 /// A payment that was granted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Payment {
     pub(super) serial: u64,
     /// What was offered, and is owed if it is taken, in KRW.
     pub(super) amount: i64,
     pub(super) paid: Paid,
+    /// A coupon is used for it, and has not been given back.
+    pub(super) has_coupon: bool,
+    /// A seat was confirmed by it, whatever came later.
+    pub(super) had_seat: bool,
 }
 
 /// One evening.

@@ -89,8 +89,17 @@ impl Scene<'_, '_, '_> {
                 self.count(Invariant::Capacity, "holds that fit the house");
             }
         }
-        let booking =
-            Booking { schedule, seat, user, price, expires_ms, later: deadlines, state: State::Held, payment: None };
+        let booking = Booking {
+            schedule,
+            seat,
+            user,
+            price,
+            expires_ms,
+            granted_until_ms: expires_ms,
+            later: deadlines,
+            state: State::Held,
+            payment: None,
+        };
         self.book.bookings.insert(serial, booking);
     }
 
@@ -182,8 +191,17 @@ impl Scene<'_, '_, '_> {
         self.expect_refund(&payment, amount);
     }
 
-    /// The money of `payment` has to go back.
+    /// A payment that is off has no use for its coupon: that has to go back, once.
+    pub(super) fn expect_coupon_back(&mut self, payment: &str) {
+        if let Some(known) = self.book.payments.get_mut(payment).filter(|known| known.has_coupon) {
+            known.has_coupon = false;
+            self.desk.ending.expect_coupon_back(payment, self.entry);
+        }
+    }
+
+    /// The money of `payment` has to go back, and its coupon if it has one.
     pub(super) fn expect_refund(&mut self, payment: &str, amount: Option<i64>) {
+        self.expect_coupon_back(payment);
         let Some(known) = self.book.payments.get_mut(payment) else { return };
         known.paid = Paid::Returning;
         let paid = known.amount;

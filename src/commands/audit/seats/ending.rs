@@ -34,6 +34,8 @@ pub(in crate::commands::audit) struct Ending {
     refunded: FxHashMap<String, Answer>,
     /// By payment id: what coupons take off.
     coupons: FxHashMap<String, Answer>,
+    /// By payment id: where its coupon became of no use to it, and has not been seen to come back.
+    returns: FxHashMap<String, String>,
     paid: FxHashMap<String, Paid>,
     /// How long after its deadline each hold ended, in ms.
     lateness_ms: Histogram<u64>,
@@ -51,6 +53,7 @@ impl Ending {
             settled: FxHashMap::default(),
             refunded: FxHashMap::default(),
             coupons: FxHashMap::default(),
+            returns: FxHashMap::default(),
             paid: FxHashMap::default(),
             lateness_ms: Histogram::new_with_bounds(1, 1_000_000_000, 3).expect("the bounds are constant and in order"),
             hold_ms: None,
@@ -183,8 +186,30 @@ impl Ending {
         }
     }
 
+    /// The coupon of a payment has to go back, since `at`.
+    pub(super) fn expect_coupon_back(&mut self, payment_id: &str, at: &Entry<'_>) {
+        self.returns.insert(payment_id.to_owned(), at.to_string());
+    }
+
+    /// The shop gives the coupon of a payment back at `at`.
+    pub(in crate::commands::audit) fn coupon_back(
+        &mut self,
+        payment_id: &str,
+        at: &Entry<'_>,
+        findings: &mut Findings,
+    ) {
+        if self.returns.remove(payment_id).is_some() {
+            findings.count(Invariant::PaidOnce, "coupons given back", 1);
+        } else if at.is_firm {
+            findings.breach(Invariant::PaidOnce, at, format!("a coupon of {payment_id} goes back, and none is due"));
+        }
+    }
+
     /// All coupons are decided.
     pub(in crate::commands::audit) fn wishes(&self, findings: &mut Findings) {
+        for (id, at) in &self.returns {
+            findings.breach(Invariant::NoGap, at, format!("{id} has no use for its coupon, and nobody gave it back"));
+        }
         for (id, answer) in self.coupons.iter().filter(|(_, answer)| answer.is_firm && !answer.is_met) {
             findings.breach(
                 Invariant::OneOutcome,

@@ -24,6 +24,7 @@ mod rows;
 pub(super) use ending::Ending;
 pub(super) use facts::Facts;
 
+use super::answers::{Answers, Hold, Payment};
 use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
@@ -48,6 +49,7 @@ pub(super) struct Desk<'a> {
     pub(super) notices: &'a mut Notices,
     pub(super) ending: &'a mut Ending,
     pub(super) copies: &'a mut Copies,
+    pub(super) answers: &'a mut Answers,
     /// HOLD_MS, for a hold whose deadline is not in the log any more.
     pub(super) hold_ms: i64,
 }
@@ -104,6 +106,9 @@ pub(super) fn decide(
             if let Some(said) = said.as_ref().filter(|_| !is_buried) {
                 desk.ending.answer(said, entry, is_decided, findings);
             }
+            if let Some(id) = said.as_ref().filter(|_| !desk.answers.is_empty()).and_then(Said::identity) {
+                desk.answers.in_log(&id, findings);
+            }
             if !is_decided {
                 return Ok(());
             }
@@ -130,9 +135,28 @@ pub(super) fn decide(
         if let Some(state) = state {
             rows::compare(&book, state, findings)?;
         }
+        if !desk.answers.is_empty() {
+            told_of(&book, desk.answers, findings);
+        }
         desk.ending.close(book, reader.latest_ms, findings);
     }
     Ok(())
+}
+
+/// Compares what clients were told of reservations and payments with the book of a place.
+fn told_of(book: &Book, answers: &mut Answers, findings: &mut Findings) {
+    for (serial, booking) in &book.bookings {
+        let (user, schedule) = (&*booking.user, &*booking.schedule);
+        let expires_ms = [booking.granted_until_ms, booking.expires_ms];
+        let hold = Hold { user, schedule, seat: booking.seat, expires_ms };
+        answers.hold(&facts::name((book.place, *serial)), hold, findings);
+    }
+    for (id, payment) in &book.payments {
+        let reservation = facts::name((book.place, payment.serial));
+        let has_seat = payment.paid == book::Paid::Seat;
+        let shown = Payment { reservation: &reservation, amount: payment.amount, has_seat, had_seat: payment.had_seat };
+        answers.payment(id, shown, findings);
+    }
 }
 
 /// What a command wants, as far as two commands of one id must not differ in it.
@@ -220,6 +244,7 @@ impl Scene<'_, '_, '_> {
         }
         let told = told(state, &id)?;
         if told.is_known {
+            self.desk.answers.command(&id, told.refused, kind == "pay", self.findings);
             self.count(Invariant::OneOutcome, "seat commands with their outcome");
         } else if state.is_some() {
             self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));

@@ -98,7 +98,9 @@ impl Scene<'_, '_, '_> {
         let payment_id: Rc<str> = payment_id.into();
         let paid = if has_coupon { Paid::Discounting } else { Paid::Pending };
         let amount = asked.map_or_else(|| offered.unwrap_or_default(), |(_, _, amount)| amount);
-        self.book.payments.insert(Rc::clone(&payment_id), Payment { serial, amount, paid });
+        self.book
+            .payments
+            .insert(Rc::clone(&payment_id), Payment { serial, amount, paid, has_coupon: false, had_seat: false });
         if booking.state == State::Held
             && let Some(booking) = self.book.bookings.get_mut(&serial)
         {

@@ -1,14 +1,17 @@
 //! I-2 and I-10: what is kept of seats, and shown to whoever asks, is what the log says.
 
-use super::book::Book;
+use super::book::{Book, Paid, Payment};
 use super::facts::name;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::rebuilt::Rebuilt;
 use crate::worker::RunError;
 use holdfast_topologies::reservation::keys::SeatKey;
-use holdfast_topologies::reservation::row::{ReservationRow, ScheduleRow, TakenRow};
-use holdfast_topologies::reservation::{RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_topologies::reservation::row::{
+    CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow, TakenRow,
+};
+use holdfast_topologies::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN};
+use rustc_hash::FxHashSet;
 
 /// Compares the book of a place with its state.
 pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> Result<(), RunError> {
@@ -33,6 +36,7 @@ pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> 
         let what = format!("{kept} reservations are kept, by the log there are {}", book.bookings.len());
         findings.breach(Invariant::Agreement, source, what);
     }
+    payments(book, state, findings)?;
     let mut schedules = 0;
     state.each(&SCHEDULES, &mut |id: String, row: ScheduleRow| {
         schedules += 1;
@@ -74,6 +78,47 @@ pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> 
         findings.count(Invariant::OneOwner, "seats with their owner", own as u64);
     } else {
         findings.breach(Invariant::OneOwner, source, format!("{taken} seats are kept as taken, by the log {own}"));
+    }
+    Ok(())
+}
+
+/// Compares payments, and which of them have a coupon.
+fn payments(book: &Book, state: &Rebuilt, findings: &mut Findings) -> Result<(), RunError> {
+    let mut coupons = FxHashSet::default();
+    state.each(&PAYMENT_COUPONS, &mut |id: String, row: CouponRow| {
+        if let CouponState::Used { .. } = row.state {
+            coupons.insert(id);
+        }
+    })?;
+    let mut kept = 0;
+    state.each(&PAYMENT_STATES, &mut |id: String, row: PaymentRow| {
+        kept += 1;
+        let shown = Payment {
+            serial: row.serial,
+            // What no i64 holds was never offered.
+            amount: i64::try_from(row.amount).unwrap_or(-1),
+            paid: match row.state {
+                PaymentState::Discounting => Paid::Discounting,
+                PaymentState::Pending => Paid::Pending,
+                PaymentState::Paid => Paid::Seat,
+                PaymentState::Refused(_) => Paid::Nothing,
+                PaymentState::Refunding(_) | PaymentState::RefundRefused(..) => Paid::Returning,
+                PaymentState::Refunded(_) => Paid::Returned,
+            },
+            has_coupon: coupons.contains(&id),
+            had_seat: book.payments.get(&*id).is_some_and(|payment| payment.had_seat),
+        };
+        let own = book.payments.get(&*id);
+        if own == Some(&shown) {
+            findings.count(Invariant::Agreement, "payments shown as the log has them", 1);
+        } else {
+            let at = format!("{}, {id}", state.source());
+            findings.breach(Invariant::Agreement, at, format!("shown is {shown:?}, by the log {own:?}"));
+        }
+    })?;
+    if kept != book.payments.len() {
+        let what = format!("{kept} payments are kept, by the log there are {}", book.payments.len());
+        findings.breach(Invariant::Agreement, state.source(), what);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod kept;
 
+use super::answers::Answers;
 use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
@@ -128,6 +129,7 @@ impl Money {
         states: &States,
         letters: &mut Letters,
         copies: &mut Copies,
+        answers: &mut Answers,
         findings: &mut Findings,
     ) -> Result<Self, RunError> {
         let mut money = Self::default();
@@ -140,7 +142,7 @@ impl Money {
             reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
                 copies.look(entry);
                 let Some(letter) = letters::meet(&mut buried, entry, findings) else {
-                    return money.record(&mut here, entry, decided, cut.places, state, copies, findings);
+                    return money.record(&mut here, entry, decided, cut.places, state, copies, answers, findings);
                 };
                 if entry.offset < decided {
                     findings.count(Invariant::NoGap, "records buried", 1);
@@ -167,6 +169,7 @@ impl Money {
         places: u32,
         state: Option<&Rebuilt>,
         copies: &mut Copies,
+        answers: &mut Answers,
         findings: &mut Findings,
     ) -> Result<(), RunError> {
         let said = Said::read(entry.value);
@@ -182,8 +185,13 @@ impl Money {
             return Ok(());
         }
         let is_decided = entry.offset < decided;
+        if !answers.is_empty()
+            && let Some(id) = said.identity()
+        {
+            answers.in_log(&id, findings);
+        }
         let done = match kind {
-            "charge" if is_decided => charge(here, said, &user, entry, state, findings)?,
+            "charge" if is_decided => charge(here, said, &user, entry, state, answers, findings)?,
             "charge" => Some(()),
             "debit" => self.debit(here, said, &user, entry, is_decided, state, findings)?,
             _ => self.refund(here, said, &user, entry, is_decided, state, findings)?,
@@ -395,6 +403,7 @@ fn charge(
     user: &str,
     entry: &Entry<'_>,
     state: Option<&Rebuilt>,
+    answers: &mut Answers,
     findings: &mut Findings,
 ) -> Result<Option<()>, RunError> {
     let Some(amount) = said.amount.int() else { return Ok(None) };
@@ -411,6 +420,8 @@ fn charge(
         here.post(user, amount)
     };
     check_posted(here, user, entry, findings);
+    let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
+    answers.charge(&id, (user, amount), balance, findings);
     if let Some(state) = state {
         let row = state.get(&CHARGES, &id)?;
         agree(row.map(|row| (row.user_id, row.amount, row.outcome)), (user, amount, fate), &id, entry, findings);

@@ -33,6 +33,7 @@
 
 mod command;
 mod coupon;
+mod hot;
 mod sweep;
 
 pub use command::{
@@ -84,7 +85,7 @@ impl From<Unreadable> for ProcessError {
     }
 }
 
-/// What every record is read as first.
+/// What a record is read as first that is none of [`hot`]'s.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -118,13 +119,9 @@ impl Message {
                 Err(e) => unreadable("InvalidJson", e.to_string()),
             });
         }
-        let head: Head<'_> = read(text)?;
-        let kind = head.kind.ok_or_else(|| unreadable("MissingField", "missing field `type`"))?;
-        let message = Self {
-            command: Command::read(&kind.0, text)?,
-            event_id: not_blank(head.event_id),
-            request_id: not_blank(head.request_id),
-            requested_at: head.requested_at.filter(|at| !at.is_null()),
+        let message = match hot::parse(text) {
+            Some(message) => message,
+            None => Self::parse_slowly(text)?,
         };
         let ids = [message.event_id.as_deref(), message.request_id.as_deref()];
         for id in message.command.ids().into_iter().chain(ids).flatten() {
@@ -133,6 +130,18 @@ impl Message {
             }
         }
         Ok(message)
+    }
+
+    /// Reads what it is called first, and what it says then.
+    fn parse_slowly(text: &str) -> Result<Self, Unreadable> {
+        let head: Head<'_> = read(text)?;
+        let kind = head.kind.ok_or_else(|| unreadable("MissingField", "missing field `type`"))?;
+        Ok(Self {
+            command: Command::read(&kind.0, text)?,
+            event_id: not_blank(head.event_id),
+            request_id: not_blank(head.request_id),
+            requested_at: head.requested_at.filter(|at| !at.is_null()),
+        })
     }
 
     /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.

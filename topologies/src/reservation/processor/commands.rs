@@ -64,15 +64,17 @@ impl Desk<'_, '_> {
         let buyer = self.ctx.get(&BUYERS, &buyer_key)?.unwrap_or_default();
         let taken = taken.as_ref().map(|(serial, row)| (*serial, row));
         let now_ms = self.ctx.now_ms();
-        match decide::hold(command, schedule.as_ref(), price, taken, buyer, self.settings, now_ms) {
-            Err(refusal) => Ok(Outcome::refused(refusal)),
-            Ok(Granted::Same { serial }) => Ok(Outcome::of(serial)),
-            Ok(Granted::New { expires_ms, price }) => {
+        let decided = decide::hold(command, schedule.as_ref(), price, taken, buyer, self.settings, now_ms);
+        match (decided, schedule) {
+            (Err(refusal), _) => Ok(Outcome::refused(refusal)),
+            (Ok(Granted::Same { serial }), _) => Ok(Outcome::of(serial)),
+            (Ok(Granted::New { .. }), None) => Ok(Outcome::refused(Refusal::UnknownSchedule)),
+            (Ok(Granted::New { expires_ms, price }), Some(schedule)) => {
                 // Offsets are never negative.
                 let serial = self.ctx.offset().unsigned_abs();
                 let row = ReservationRow {
-                    schedule_id: key.schedule_id,
-                    user_id: buyer_key.user_id,
+                    schedule_id: command.schedule_id.clone(),
+                    user_id: command.user_id.clone(),
                     seat_no: key.seat_no,
                     price,
                     held_ms: now_ms,
@@ -82,7 +84,7 @@ impl Desk<'_, '_> {
                     changed_ms: now_ms,
                     payment_id: None,
                 };
-                let schedule = self.open(serial, &row)?;
+                let schedule = self.open(serial, &row, (&key, &buyer_key), (schedule, buyer))?;
                 self.send_deadline(serial, &row)?;
                 self.look_after(&row, &schedule)?;
                 Ok(Outcome::of(serial))

@@ -2,7 +2,7 @@ use crate::origin::Origin;
 use crate::reservation::decide;
 use crate::reservation::invariants;
 use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{House, ReservationRow, ScheduleRow, TakenRow};
+use crate::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
 use crate::reservation::settings::Settings;
 use crate::reservation::state::{SeatState, State};
 use crate::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
@@ -46,10 +46,18 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Makes the reservation `serial`, which nobody has yet. Returns its schedule as it is then.
-    pub(super) fn open(&mut self, serial: u64, row: &ReservationRow) -> Result<ScheduleRow, ProcessError> {
-        let schedule = self.count(None, row)?;
-        self.ctx.put(&TAKEN, &seat_key(row), &TakenRow { serial })?;
+    /// Makes the reservation `serial` of the seat and the user of `keys`, which nobody has yet, in books that were read for it. Returns its schedule as it
+    /// is then.
+    pub(super) fn open(
+        &mut self,
+        serial: u64,
+        row: &ReservationRow,
+        keys: (&SeatKey, &BuyerKey),
+        books: (ScheduleRow, BuyerRow),
+    ) -> Result<ScheduleRow, ProcessError> {
+        let (seat_key, buyer_key) = keys;
+        let schedule = self.count(None, row, buyer_key, books)?;
+        self.ctx.put(&TAKEN, seat_key, &TakenRow { serial })?;
         self.ctx.put(&RESERVATIONS, &serial, row)?;
         Ok(schedule)
     }
@@ -67,7 +75,16 @@ impl Desk<'_, '_> {
         }
         let from = std::mem::replace(&mut row.state, to);
         row.changed_ms = self.ctx.now_ms();
-        let schedule = self.count(Some(from), row)?;
+        let schedule = self
+            .schedule(&row.schedule_id)?
+            .ok_or_else(|| ProcessError::fail("NoSchedule", format!("a reservation of {:?}", row.schedule_id)))?;
+        let schedule = if from.seat() == to.seat() {
+            schedule
+        } else {
+            let key = BuyerKey { schedule_id: row.schedule_id.clone(), user_id: row.user_id.clone() };
+            let buyer = self.ctx.get(&BUYERS, &key)?.unwrap_or_default();
+            self.count(Some(from), row, &key, (schedule, buyer))?
+        };
         if from.seat() != SeatState::Available && to.seat() == SeatState::Available {
             self.ctx.delete(&TAKEN, &seat_key(row))?;
         }
@@ -75,23 +92,22 @@ impl Desk<'_, '_> {
         Ok(schedule)
     }
 
-    fn count(&mut self, from: Option<State>, row: &ReservationRow) -> Result<ScheduleRow, ProcessError> {
-        let mut schedule = self
-            .schedule(&row.schedule_id)?
-            .ok_or_else(|| ProcessError::fail("NoSchedule", format!("a reservation of {:?}", row.schedule_id)))?;
-        if from.is_some_and(|from| from.seat() == row.state.seat()) {
-            return Ok(schedule);
-        }
-        let key = BuyerKey { schedule_id: row.schedule_id.clone(), user_id: row.user_id.clone() };
-        let mut buyer = self.ctx.get(&BUYERS, &key)?.unwrap_or_default();
+    fn count(
+        &mut self,
+        from: Option<State>,
+        row: &ReservationRow,
+        key: &BuyerKey,
+        books: (ScheduleRow, BuyerRow),
+    ) -> Result<ScheduleRow, ProcessError> {
+        let (mut schedule, mut buyer) = books;
         decide::tally(from, row.state, &mut schedule, &mut buyer)
             .map_err(|broken| ProcessError::fail("BrokenBooks", broken.to_string()))?;
         schedule.version += 1;
         self.ctx.put(&SCHEDULES, &row.schedule_id, &schedule)?;
         if buyer.open + buyer.bought == 0 {
-            self.ctx.delete(&BUYERS, &key)?;
+            self.ctx.delete(&BUYERS, key)?;
         } else {
-            self.ctx.put(&BUYERS, &key, &buyer)?;
+            self.ctx.put(&BUYERS, key, &buyer)?;
         }
         Ok(schedule)
     }

@@ -4,7 +4,7 @@ use super::desk::Desk;
 use crate::envelope::Envelope;
 use crate::notification::{self, NotificationRequest, Priority};
 use crate::reservation::facts::{
-    At, Confirmed, Debit, DiscountFact, EXPIRATION, Expiration, ExpirationPayload, Ranked, RefundRequest, SeatsExpired,
+    At, Confirmed, Deadline, Debit, DiscountFact, EXPIRATION, Ranked, RefundRequest, SeatsExpired,
 };
 use crate::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
 use crate::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
@@ -91,28 +91,26 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_deadline(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let event_id = match row.extensions {
-            0 => format!("evt_{id}.expiration"),
-            times => format!("evt_{id}.expiration.{times}"),
-        };
-        let expiration = Expiration {
+        let mut event_id = ["evt_", &id, ".expiration"].concat();
+        if row.extensions > 0 {
+            event_id = format!("{event_id}.{}", row.extensions);
+        }
+        let deadline = Deadline {
             event_id: &event_id,
-            event_type: EXPIRATION,
-            event_time: At(row.expires_ms),
-            payload: ExpirationPayload {
-                reservation_id: &id,
-                user_id: &row.user_id,
-                seat_id: &ids::seat(&row.schedule_id, row.seat_no),
-                expires_at: At(row.expires_ms),
-                schedule_id: &row.schedule_id,
-                seat_no: row.seat_no,
-            },
+            reservation_id: &id,
+            user_id: &row.user_id,
+            seat_id: &ids::seat(&row.schedule_id, row.seat_no),
+            expires_at: At(row.expires_ms),
+            schedule_id: &row.schedule_id,
+            seat_no: row.seat_no,
             occurred_at: At(self.ctx.now_ms()),
         };
+        self.value.clear();
+        deadline.write(self.value);
         // Placed with its schedule, whatever the key: so the deadline is kept where the decision is.
         let place = Some(self.ctx.place());
         let to = To { topic: reservation::EXPIRATIONS, place, key: &id, kind: EXPIRATION, event_id: &event_id };
-        self.send_fact(&to, &expiration)
+        self.send(&to)
     }
 
     /// Asks for the deadline again when a clock that is ahead shows `due_ms`.
@@ -149,10 +147,10 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_expired(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let event_id = format!("evt_{id}.expired");
+        let event_id = ["evt_", &id, ".expired"].concat();
         let fact = SeatsExpired {
             event_id: &event_id,
-            seat_ids: [&ids::seat(&row.schedule_id, row.seat_no)],
+            seat_id: &ids::seat(&row.schedule_id, row.seat_no),
             schedule_id: &row.schedule_id,
             expired_at: At(row.changed_ms),
             expires_at: At(row.expires_ms),
@@ -160,8 +158,10 @@ impl Desk<'_, '_> {
             user_id: &row.user_id,
             seat_no: row.seat_no,
         };
+        self.value.clear();
+        fact.write(self.value);
         let (topic, kind) = (reservation::SEATS_EXPIRED, "seats.expired");
-        self.send_fact(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
+        self.send(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id })
     }
 
     pub(super) fn send_confirmed(
@@ -173,7 +173,7 @@ impl Desk<'_, '_> {
         schedule: &ScheduleRow,
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let event_id = format!("evt_{id}.confirmed");
+        let event_id = ["evt_", &id, ".confirmed"].concat();
         let fact = Confirmed {
             reservation_id: &id,
             user_id: &row.user_id,
@@ -198,7 +198,7 @@ impl Desk<'_, '_> {
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         let (kind, what) = if is_sale { ("SEAT_SOLD", "sold") } else { ("SEAT_RETURNED", "returned") };
-        let event_id = format!("evt_{id}.{what}");
+        let event_id = ["evt_", &id, ".", what].concat();
         let fact = Ranked {
             event_id: &event_id,
             kind,
@@ -240,7 +240,7 @@ impl Desk<'_, '_> {
             concert_title: &schedule.concert_title,
             requested_at,
         };
-        let event_id = format!("{payment_id}.debit");
+        let event_id = [payment_id, ".debit"].concat();
         let (topic, kind) = (reservation::PAYMENTS, "payment.debit");
         self.send_fact(&To { topic, place: None, key: &row.user_id, kind, event_id: &event_id }, &fact)
     }

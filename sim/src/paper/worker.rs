@@ -1,0 +1,95 @@
+//! The worker that reads it.
+
+use super::log::PaperLog;
+use crate::clock::SimClock;
+use crate::driver::memory_disk;
+use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::effect::{Effect, Performer};
+use holdfast_engine::metrics::EngineMetrics;
+use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::status::Status;
+use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use holdfast_engine::topology::Topology;
+use holdfast_state::{RocksStores, StateConfig};
+use std::sync::Arc;
+
+const APP: &str = "paper";
+
+/// Nobody wants anything outside.
+struct Nobody;
+
+impl Performer for Nobody {
+    fn perform(&self, _: Effect) {}
+}
+
+/// One worker, on paper.
+pub struct PaperWorker {
+    /// First, so that it is dropped before its disk is.
+    thread: StreamThread,
+    log: PaperLog,
+    clock: SimClock,
+    _disk: tempfile::TempDir,
+}
+
+impl PaperWorker {
+    /// A worker that runs `topologies` in `places` places, on an empty disk.
+    ///
+    /// # Panics
+    /// When the temporary directory cannot be made.
+    #[must_use]
+    pub fn new(topologies: &[Topology], places: u32) -> Self {
+        let (disk, clock) = (memory_disk(), SimClock::default());
+        let log = PaperLog::new(clock.clone());
+        let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places };
+        let owner = Owner { endpoint: "paper:0".to_owned(), writer: format!("{APP}-one-0") };
+        let stores = RocksStores::open(StateConfig::new(disk.path().join(APP))).expect("the state directory opens");
+        let metrics =
+            EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
+        let parts = Parts {
+            config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
+            topologies: topologies.to_vec(),
+            log: Arc::new(log.clone()),
+            stores: Arc::new(stores),
+            clock: Arc::new(clock.clone()),
+            queries: Arc::default(),
+            status: Status::default(),
+            metrics,
+            performer: Box::new(Nobody),
+        };
+        let thread = StreamThread::join(parts).expect("paper can be joined");
+        let mut worker = Self { thread, log, clock, _disk: disk };
+        worker.settle();
+        worker
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &PaperLog {
+        &self.log
+    }
+
+    /// Wall time, in ms since the epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Time passes. What falls due is sent by the next [`PaperWorker::settle`].
+    pub fn advance_ms(&self, ms: u64) {
+        self.clock.advance_us(ms * 1_000);
+    }
+
+    /// Steps until nothing is left to do.
+    ///
+    /// # Panics
+    /// When the worker ends.
+    pub fn settle(&mut self) {
+        // The first quiet step commits, the second finds nothing.
+        let mut quiet = 0;
+        while quiet < 2 {
+            let next = self.thread.step(self.clock.now_ms()).expect("the worker goes on");
+            quiet = if next == Next::Now { 0 } else { quiet + 1 };
+        }
+    }
+}
