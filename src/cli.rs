@@ -126,8 +126,9 @@ enum Verb {
     /// Decide an inbox again and compare with what was decided
     ///
     /// A shadow reads the inbox from its beginning with a fresh store, sends nothing and performs no effect. Its outputs are compared with the topics, its
-    /// state with the changelog; the first difference of each place is shown. Exit code 0: identical; 1: different, or not everything could be compared. On
-    /// Kafka it may run beside the workers; the embedded log is one process's, so the worker has to be stopped.
+    /// state with the changelog; the first difference of each place is shown. From an offset on, and where retention has taken the beginning, it begins on
+    /// the state that the changelog tells for that moment, and older outputs are not compared. Exit code 0: identical; 1: different, or not everything that
+    /// was asked for could be compared. On Kafka it may run beside the workers; the embedded log is one process's, so the worker has to be stopped.
     Replay(replay::Wanted),
     /// Decide everything a second time, by the rules alone, and prove that what was promised has been kept
     ///
@@ -342,6 +343,7 @@ mod tests {
             "dlq redrive --all --class InvalidJson",
             "replay --topology coupon --from earliest",
             "replay --topology coupon --from earliest --place 0 --format json",
+            "replay --topology coupon --from 7 --place 0",
             "audit",
             "audit --only I-1,i-31 --settled --overdue-ms-max 500 --format json",
             "reset --sample",
@@ -351,7 +353,7 @@ mod tests {
         for line in [
             "",
             "replay",
-            "replay --topology coupon --from 7",
+            "replay --topology coupon --from latest",
             "audit --only I-99",
             "reset",
             "run --role boss",

@@ -3,7 +3,7 @@
 //!
 //! The log's own refusals are the one thing that a decision depends on and the inbox does not tell: the dead letters do ([`Shadow::refused`]).
 //!
-//! [`Rebuild`] makes the other half of the comparison: what the changelog says.
+//! [`Rebuild`] makes the other half of the comparison: what the changelog says. A shadow may also begin on what it said once.
 
 use crate::codec;
 use crate::context::Outbox;
@@ -51,6 +51,10 @@ impl Shadow {
         if store.changelog_next().is_some() {
             return Err(StoreError::Fatal(format!("the shadow of {id} needs an empty store")));
         }
+        Self::on(id, topology, store, app, places)
+    }
+
+    fn on(id: TaskId, topology: &Topology, store: Box<dyn Store>, app: &str, places: u32) -> Result<Self, StoreError> {
         if !topology.is_deciding() {
             return Err(StoreError::Fatal(format!(
                 "{} has no inbox: nobody knows in which order its sources were read",
@@ -63,6 +67,24 @@ impl Shadow {
             undrained: 0,
             batches: 0,
         })
+    }
+
+    /// The shadow of `id` on a state it had once, which lies in `store`: it goes on where its position says.
+    ///
+    /// # Errors
+    /// [`StoreError::Fatal`] when the topology has no inbox, [`StoreError::Corrupt`] when the position cannot be read; else as the store.
+    pub fn resume(
+        id: TaskId,
+        topology: &Topology,
+        store: Box<dyn Store>,
+        app: &str,
+        places: u32,
+    ) -> Result<Self, StoreError> {
+        let batches = store.changelog_next().unwrap_or(0);
+        let mut shadow = Self::on(id, topology, store, app, places)?;
+        shadow.task.load()?;
+        shadow.batches = batches;
+        Ok(shadow)
     }
 
     /// The log has refused an output of the next record, so that it was buried: `times` over, for the reason `why`.

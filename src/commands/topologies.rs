@@ -78,7 +78,7 @@ fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
     holdfast_topologies::Settings { reservation, ..Default::default() }
 }
 
-fn names() -> String {
+pub(super) fn names() -> String {
     all().iter().map(|topology| topology.name().to_string()).collect::<Vec<_>>().join(", ")
 }
 

@@ -181,6 +181,104 @@ fn by_command(setup: &Setup) {
     assert_eq!(worker.policy("1")["issued"], 1);
 }
 
+/// Requests that name themselves by nothing but where they lie. Each was decided, and then a letter says that it was not: somebody doubts it.
+#[test]
+fn what_was_decided_after_all_is_not_decided_again() {
+    let data = tempfile::tempdir().unwrap();
+    let mut setup = Setup::embedded(data.path());
+    // No hold ends meanwhile.
+    setup.env.insert("HOLD_MS".to_owned(), "3600000".to_owned());
+    assert!(Worker::start(&setup).terminate().success());
+    let requests: [(&str, &str, &str, &str); 3] = [
+        (INBOX, DEAD, "coupon-1", r#"{"policyId":"1","userId":"doubted"}"#),
+        ("payment.requests", "payment.requests.dlq", "1001", r#"{"type":"charge","userId":"1001","amount":5000}"#),
+        (
+            "reservation.requests",
+            "reservation.requests.dlq",
+            "schedule_456",
+            r#"{"type":"hold","userId":"doubted","scheduleId":"schedule_456","seatNo":7}"#,
+        ),
+    ];
+    {
+        let log = topics::embedded(data.path());
+        let appender = log.appender().unwrap();
+        for (inbox, dead, key, value) in requests {
+            let home = place_of(key.as_bytes(), PARTITIONS);
+            let lies = append(&*appender, inbox, home, Some(key.as_bytes()), Some(value.as_bytes()));
+            let (place, offset) = (home.to_string(), lies.offset.to_string());
+            let headers: &[(&str, &[u8])] = &[
+                ("X-Original-Topic", inbox.as_bytes()),
+                ("X-Original-Partition", place.as_bytes()),
+                ("X-Original-Offset", offset.as_bytes()),
+                ("X-Exception-Class", b"Doubted"),
+                ("X-Exception-Message", b"Doubted: by somebody"),
+                ("X-Attempts", b"4"),
+            ];
+            let (tell, told) = std::sync::mpsc::channel();
+            let letter = holdfast_ports::record::NewRecord {
+                topic: dead,
+                partition: home,
+                key: Some(key.as_bytes()),
+                value: Some(value.as_bytes()),
+                headers,
+            };
+            appender.append(letter, Box::new(move |landed| tell.send(landed).unwrap()));
+            told.recv().unwrap().unwrap();
+        }
+    }
+    let worker = Worker::start(&setup);
+    decided(&worker);
+    let before = shown(&worker);
+    assert_eq!(before["balance"], 1_005_000, "{before}");
+    let ids: Vec<Value> = letters(&worker, "?class=Doubted").iter().map(|letter| letter["id"].clone()).collect();
+    assert_eq!(ids.len(), 3);
+    for attempt in [1, 2] {
+        let back = redrive(&worker, &json!({"ids": ids}));
+        let attempts: Vec<&Value> = back["redriven"].as_array().unwrap().iter().map(|b| &b["attempt"]).collect();
+        assert_eq!(attempts, [&json!(attempt); 3], "{back}");
+        decided(&worker);
+        assert_eq!(shown(&worker), before, "put back {attempt} times");
+    }
+    assert!(worker.terminate().success());
+    let log = topics::embedded(data.path());
+    let to_user = |topic, user: &str| read_all(&*log, topic).iter().filter(|r| r.json()["userId"] == user).count();
+    assert_eq!(to_user("coupon-issue-success", "doubted"), 1);
+    assert_eq!(to_user("coupon-issue-failures", "doubted"), 0);
+    assert_eq!(letters_in(&*log, &requests.map(|(_, dead, ..)| dead)), 3, "nothing was buried by it");
+    drop(log);
+    // Three records in the log are nobody's decisions: the letters themselves. A replay names them.
+    for topology in ["coupon", "payment", "reservation"] {
+        let replayed = said(&setup, &["replay", "--topology", topology, "--from", "earliest"]);
+        let is_the_letter =
+            replayed.out.contains("an output that no decision makes") && replayed.out.contains("Doubted");
+        assert!(replayed.code == 1 && is_the_letter, "{replayed:?}");
+    }
+}
+
+/// Everything that lies in the inboxes is decided.
+fn decided(worker: &Worker) {
+    wait::until("it is decided", || {
+        let lag: Value = worker.get("/api/lag").json().unwrap();
+        lag["totalLagRecords"] == 0 && lag["lags"].as_array().is_some_and(|lags| !lags.is_empty())
+    });
+}
+
+/// What anybody is shown of coupons, money and seats.
+fn shown(worker: &Worker) -> Value {
+    let get = |path: &str| worker.get(path).json::<Value>().unwrap();
+    json!({
+        "issued": worker.policy("1")["issued"],
+        "coupons": get("/api/coupons/users/doubted"),
+        "balance": get("/api/points/balance?userId=1001")["balance"],
+        "statement": get("/api/points/statement?userId=1001"),
+        "seats": get("/api/schedules/schedule_456/seats"),
+    })
+}
+
+fn letters_in(log: &dyn Log, topics: &[&str]) -> usize {
+    topics.iter().map(|topic| read_all(log, topic).len()).sum()
+}
+
 #[test]
 fn beside_a_live_worker_on_kafka() {
     let cluster = Cluster::start(1);

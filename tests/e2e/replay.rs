@@ -6,6 +6,8 @@ use crate::support::topics::{self, PARTITIONS, Seen, append, read_all};
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use crate::{bad_input, coupon_flow};
+use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Appender, Log};
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::NewRecord;
@@ -14,7 +16,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use stream_worker::clock::SystemClock;
 
 const INBOX: &str = "coupon-issue-requests";
 const TOPICS: [&str; 6] = [
@@ -128,6 +132,99 @@ fn copied(setup: &Setup, to: &Path) -> Setup {
     let from = setup.data.join("holdfast");
     assert!(std::process::Command::new("cp").arg("-r").arg(from).arg(to).status().unwrap().success());
     Setup::embedded(to)
+}
+
+/// Retention has taken the beginning of the inbox: what follows is decided again on the state that the changelog tells for there.
+#[test]
+fn from_an_offset_and_behind_the_horizon() {
+    let data = tempfile::tempdir().unwrap();
+    let setup = Setup::embedded(data.path());
+    let worker = Worker::start(&setup);
+    worker.create_policy("h", 1_000);
+    give_coupons(&worker, 0..5);
+    assert!(worker.terminate().success());
+    a_week_later(data.path());
+    let worker = Worker::start(&setup);
+    give_coupons(&worker, 5..12);
+    assert!(worker.terminate().success());
+    let home = place_of(b"coupon-h", PARTITIONS);
+    let there: Vec<i64> = read_all(&*topics::embedded(data.path()), INBOX)
+        .into_iter()
+        .filter(|record| record.partition == home)
+        .map(|record| record.offset)
+        .collect();
+    assert!(there.len() == 7 && there[0] > 0, "{there:?}");
+
+    let cut = said(&setup, &REPLAY);
+    assert_eq!(cut.code, 1, "{cut:?}");
+    let begins = format!("its inbox begins at offset {}", there[0]);
+    assert!(cut.out.contains(&begins) && cut.out.contains("NOT PROVEN"), "{cut:?}");
+    assert!(cut.out.contains("decided again from offset"), "what is left is decided again all the same: {cut:?}");
+    nonsense(&setup, home, &there);
+    from_the_middle(&setup, home, &there);
+}
+
+/// Each in a commit of its own, as it is waited for.
+fn give_coupons(worker: &Worker, users: std::ops::Range<u32>) {
+    for user in users {
+        let body = json!({"policyId": "h", "userId": format!("h-{user}")});
+        let accepted: Value = worker.post("/api/coupons/issue", &body).json().unwrap();
+        assert_eq!(worker.outcome(accepted["requestId"].as_str().unwrap())["status"], "SUCCESS");
+    }
+}
+
+/// The log forgets what it forgets in a week, while no worker runs.
+fn a_week_later(data: &Path) {
+    let clock = Arc::new(SystemClock::new());
+    let log = EmbeddedLog::open(EmbeddedConfig::new(data.join("holdfast/log"), clock.clone())).unwrap();
+    let later_ms = clock.now_ms() + 8 * 24 * 60 * 60 * 1_000;
+    assert!(log.maintain(later_ms).unwrap().offsets_expired > 0);
+}
+
+fn nonsense(setup: &Setup, home: u32, there: &[i64]) {
+    let (place, first) = (home.to_string(), there[0]);
+    let (before, after) = ((first - 1).to_string(), (there[there.len() - 1] + 1_000).to_string());
+    let begins = format!("begins at offset {first}");
+    let cases: [(&[&str], &str); 6] = [
+        (&["--topology", "coupon", "--from", &before, "--place", &place], &begins),
+        (&["--topology", "coupon", "--from", &after, "--place", &place], "is decided up to offset"),
+        (&["--topology", "coupon", "--from", "7"], "--place is needed"),
+        (&["--topology", "coupon", "--from", "earliest", "--place", "17"], "there is no place 17"),
+        (&["--topology", "none", "--from", "earliest"], "there is no topology \"none\"; there are: "),
+        (&["--topology", "coupon", "--from", "latest"], "neither \"earliest\" nor an offset"),
+    ];
+    for (words, why) in cases {
+        let said = said(setup, &[&["replay"], words].concat());
+        assert!(said.code != 0 && said.err.contains(why) && !said.err.contains("panicked"), "{words:?}: {said:?}");
+    }
+}
+
+fn from_the_middle(setup: &Setup, home: u32, there: &[i64]) {
+    let (place, from) = (home.to_string(), there[3]);
+    let text = from.to_string();
+    let replay = ["replay", "--topology", "coupon", "--from", &text, "--place", &place, "--format", "json"];
+    let same = said(setup, &replay);
+    assert_eq!(same.code, 0, "{same:?}");
+    let report: Value = serde_json::from_str(&same.out).unwrap();
+    let shown = &report["places"][0];
+    assert_eq!((&report["verdict"], &shown["difference"]), (&json!("identical"), &Value::Null), "{report}");
+    assert!(shown["stateAt"].as_i64().is_some_and(|at| (1..=from).contains(&at)), "{report}");
+    assert!(shown["records"].as_u64() >= Some(4) && shown["outputs"].as_u64() >= Some(8), "{report}");
+    assert!(shown["rows"].as_u64() > Some(12), "the state is compared whole: {report}");
+
+    // What was decided from there on is not believed: somebody adds an outcome of his own.
+    let log = topics::embedded(&setup.data);
+    let (topic, source) = ("coupon-issue-success", format!("/coupon/{home}"));
+    let headers: &[(&str, &[u8])] = &[("ce_source", source.as_bytes())];
+    tamper(
+        &*log.appender().unwrap(),
+        NewRecord { topic, partition: home, key: Some(b"coupon-h"), value: Some(b"{}"), headers },
+    );
+    drop(log);
+    let other = said(setup, &replay);
+    let report: Value = serde_json::from_str(&other.out).unwrap();
+    assert_eq!((other.code, &report["verdict"]), (1, &json!("different")), "{other:?}");
+    assert!(report["places"][0]["difference"]["found"].as_str().unwrap().contains("value={}"), "{report}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use holdfast_engine::ports::log::{End, Fetcher, Start};
 use holdfast_engine::ports::record::{Record, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, Write};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
 /// The class of a dead letter whose record was decided, and whose outputs the log would not take.
 const OUTPUT_REFUSED: &str = "OutputRefused";
@@ -66,6 +66,19 @@ impl Trail {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
             Err(error) => Err(disk(&error)),
         }
+    }
+
+    /// Whether `fingerprint` is still to come. It stays where it is.
+    pub(super) fn holds(&mut self, fingerprint: u64) -> Result<bool, RunError> {
+        let here = self.records.stream_position().map_err(|e| disk(&e))?;
+        let mut holds = false;
+        while let Some(found) = self.next()?
+            && !holds
+        {
+            holds = found.fingerprint == fingerprint;
+        }
+        self.records.seek(SeekFrom::Start(here)).map_err(|e| disk(&e))?;
+        Ok(holds)
     }
 }
 

@@ -8,8 +8,11 @@
 //!   4. each place: changelog ─► state and position ┐
 //!                  inbox up to it ─► shadow ───────┴─► outputs and rows compared
 //! ```
+//! A decision rests on all before it. So a replay that begins later begins on the state that the changelog tells for that moment, and takes it for given.
+//!
 //! | module | holds |
 //! |---|---|
+//! | [`from`], [`base`] | where it begins, and the state it begins on when that is not the first record |
 //! | [`author`] | whose a record is, and what makes two of them the same |
 //! | [`found`] | what was written, as fingerprints on disk |
 //! | [`compare`] | outputs in order |
@@ -18,8 +21,10 @@
 //! | [`report`] | the verdict |
 
 mod author;
+mod base;
 mod compare;
 mod found;
+mod from;
 mod place;
 mod report;
 mod rows;
@@ -32,6 +37,7 @@ use crate::worker::{self, RunError};
 use author::Author;
 use clap::{Args, ValueEnum};
 use found::Writings;
+pub use from::From;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{End, Log};
@@ -45,8 +51,8 @@ pub struct Wanted {
     /// The topology
     #[arg(long)]
     topology: String,
-    /// Where to begin
-    #[arg(long, value_enum)]
+    /// Where to begin: "earliest", or an offset of the inbox together with --place
+    #[arg(long)]
     from: From,
     /// This place only
     #[arg(long)]
@@ -54,13 +60,6 @@ pub struct Wanted {
     /// How to say the verdict
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// Where a replay begins. A decision rests on all before it, so there is one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum From {
-    /// The first record of the inbox.
-    Earliest,
 }
 
 /// How a verdict is written.
@@ -77,7 +76,6 @@ pub enum Format {
 /// # Errors
 /// When anything is different or could not be compared, or the log cannot be read.
 pub fn replay(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
-    let From::Earliest = wanted.from;
     let report = compare(settings, wanted)?;
     match wanted.format {
         Format::Text => print(&report.text()),
@@ -96,9 +94,22 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
     let topology = topologies::chosen(settings, &[])?
         .into_iter()
         .find(|topology| **topology.name() == *wanted.topology)
-        .ok_or_else(|| RunError::Failed(format!("there is no topology {:?}", wanted.topology)))?;
+        .ok_or_else(|| {
+            RunError::Failed(format!("there is no topology {:?}; there are: {}", wanted.topology, topologies::names()))
+        })?;
+    if !topology.is_deciding() {
+        return Err(RunError::Failed(format!(
+            "{} reads several topics and decides nothing: nobody knows in which order its records came",
+            topology.name()
+        )));
+    }
+    if let (From::Offset(offset), None) = (wanted.from, wanted.place) {
+        return Err(RunError::Failed(format!(
+            "--from {offset}: each place counts its own offsets, so --place is needed"
+        )));
+    }
     let log = worker::open_log_for_reading(settings)?;
-    compare_in(&*log, &topology, &settings.app_id, wanted.place)
+    compare_in(&*log, &topology, &settings.app_id, wanted.from, wanted.place)
 }
 
 /// How it ended, for another verb.
@@ -132,7 +143,7 @@ pub(super) enum Outcome {
 /// # Errors
 /// When the log cannot be read.
 pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Outcome, RunError> {
-    let report = compare_in(log, topology, app, None)?;
+    let report = compare_in(log, topology, app, From::Earliest, None)?;
     if let Some(difference) = report.places.iter().find_map(|place| place.difference.as_ref()) {
         let said = |text: &Option<String>| text.as_deref().unwrap_or("nothing").to_owned();
         let (expected, found) = (said(&difference.expected), said(&difference.found));
@@ -142,7 +153,9 @@ pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Out
         };
         return Ok(Outcome::Different { at, what: format!("{}: expected {expected}, found {found}", difference.what) });
     }
-    if let Some((place, begins)) = report.places.iter().find_map(|place| Some((place.place, place.inbox_begins?))) {
+    if let Some((place, begins)) =
+        report.places.iter().find_map(|place| Some((place.place, place.skipped_to.and(place.inbox_begins)?)))
+    {
         let inbox = topology.inbox();
         return Ok(Outcome::NotProven { why: format!("{inbox}-{place} begins at offset {begins}") });
     }
@@ -150,7 +163,13 @@ pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Out
     Ok(Outcome::Same { records: sum(|p| p.records), outputs: sum(|p| p.outputs), rows: sum(|p| p.rows) })
 }
 
-fn compare_in(log: &dyn Log, topology: &Topology, app: &str, place: Option<u32>) -> Result<Report, RunError> {
+fn compare_in(
+    log: &dyn Log,
+    topology: &Topology,
+    app: &str,
+    from: From,
+    place: Option<u32>,
+) -> Result<Report, RunError> {
     let places = places(log, topology.inbox())?;
     let chosen: Vec<u32> = match place {
         None => (0..places).collect(),
@@ -162,7 +181,7 @@ fn compare_in(log: &dyn Log, topology: &Topology, app: &str, place: Option<u32>)
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
     let author = Author::of(topology, places);
     let progress = ProgressBar::new(0).with_style(style());
-    let replay = Replay { topology, author: &author, app, places, progress: &progress };
+    let replay = Replay { topology, author: &author, app, places, from, progress: &progress };
 
     let mut writings = Writings::of(topology, places, &mut *fetcher)?;
     let mut ends = Vec::new();

@@ -1,22 +1,25 @@
 //! One place: the changelog rebuilt on one side, the inbox decided again on the other, and both compared.
 
 use super::author::{Author, line};
+use super::base::{Search, Wish};
 use super::compare::{Comparison, Parting};
 use super::found::{Target, Writings, disk};
+use super::from::From;
 use super::report::{Difference, PlaceReport};
 use super::rows::{self, Excuses};
 use crate::commands::state::readable;
 use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
-use holdfast_engine::changelog;
 use holdfast_engine::ports::log::{Fetcher, Start};
 use holdfast_engine::ports::record::{NewRecord, Record, TopicPartition};
 use holdfast_engine::ports::store::{Store, StoreError, StoreId, Stores, TaskId};
 use holdfast_engine::shadow::{Made, Rebuild, Shadow};
+use holdfast_engine::{changelog, delayed};
 use holdfast_state::{RocksStores, StateConfig};
 use indicatif::ProgressBar;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// What a replay needs to know of the app.
@@ -25,6 +28,7 @@ pub(super) struct Replay<'a> {
     pub(super) author: &'a Author,
     pub(super) app: &'a str,
     pub(super) places: u32,
+    pub(super) from: From,
     pub(super) progress: &'a ProgressBar,
 }
 
@@ -55,14 +59,23 @@ impl Replay<'_> {
         writings: &mut Writings,
         fetcher: &mut dyn Fetcher,
     ) -> Result<PlaceReport, RunError> {
+        let inbox = self.inbox(place);
+        let begins = writings.targets.iter().find(|t| t.source == inbox).map_or(0, |target| target.begins);
+        let from = self.from.offset(&inbox, begins)?;
         let disk = tempfile::tempdir().map_err(|e| disk(&e))?;
+        let store = self.open(&disk.path().join("shadow"), place)?;
+        let mut search = Search::new(self.topology.inbox(), Wish { from, begins }, store);
         let mut live = self.open(&disk.path().join("changelog"), place)?;
         let mut rebuild = Rebuild::default();
         reading::read(fetcher, &self.changelog(place), Start::Earliest, changelog_end, &mut |record| {
+            if from > 0 {
+                search.take(record).map_err(failed)?;
+            }
             rebuild.take(record, &mut *live).map_err(failed)
         })?;
         let position = rebuild.finish(&mut *live).map_err(failed)?;
         let decided_to = position.next_offset(self.topology.inbox()).unwrap_or(0);
+        self.from.check_end(&inbox, decided_to)?;
         let mut report = PlaceReport {
             place,
             records: 0,
@@ -71,22 +84,25 @@ impl Replay<'_> {
             outputs_unsigned: 0,
             rows: 0,
             decided_to,
-            inbox_begins: None,
+            inbox_begins: (begins > 0).then_some(begins),
+            state_at: None,
+            skipped_to: None,
             difference: None,
         };
         let (refusals, trails) = (writings.refusals(place), writings.trails(place)?);
         let targets = &writings.targets;
-        let begins = targets.iter().find(|t| t.source == self.inbox(place)).map_or(0, |target| target.begins);
-        if begins > 0 {
-            report.inbox_begins = Some(begins);
-            return Ok(report);
-        }
-
         let mut comparison = Comparison::new(place, self.author, targets, trails)?;
-        let store = self.open(&disk.path().join("shadow"), place)?;
-        let mut shadow = Shadow::new(self.task(place), self.topology, store, self.app, self.places).map_err(failed)?;
+        let Some((mut shadow, start)) =
+            self.shadow(place, search, begins, &disk.path().join("nothing"), &mut comparison)?
+        else {
+            report.skipped_to = Some(decided_to);
+            return Ok(report);
+        };
+        report.state_at = (start > 0).then_some(start);
+        report.skipped_to = self.from.skipped_to(begins, start);
         let mut parted: Option<(i64, Parting)> = None;
-        let first = reading::read(fetcher, &self.inbox(place), Start::Earliest, decided_to, &mut |record| {
+        let at = if start > 0 { Start::At(start) } else { Start::Earliest };
+        let first = reading::read(fetcher, &inbox, at, decided_to, &mut |record| {
             if parted.is_some() {
                 return Ok(());
             }
@@ -108,9 +124,10 @@ impl Replay<'_> {
             self.progress.inc(1);
             outcome
         })?;
-        if first > 0 {
+        if first > start {
             // Retention has taken the beginning meanwhile.
             report.inbox_begins = Some(first);
+            report.skipped_to = Some(decided_to);
             return Ok(report);
         }
         let parting = match parted {
@@ -144,6 +161,38 @@ impl Replay<'_> {
         report.outputs_forgotten = comparison.counts.forgotten;
         report.outputs_unsigned = comparison.counts.unsigned;
         Ok(report)
+    }
+
+    /// A shadow and the offset it begins at: on what the search has found, on nothing when the whole inbox is there; else there is none.
+    fn shadow(
+        &self,
+        place: u32,
+        search: Search<'_>,
+        begins: i64,
+        nothing: &Path,
+        comparison: &mut Comparison<'_>,
+    ) -> Result<Option<(Shadow, i64)>, RunError> {
+        let task = self.task(place);
+        if let Some(store) = search.finish()? {
+            // What was armed before may be sent at any time from here on.
+            store
+                .scan(delayed::STORE.id, &[], None, &mut |_, row| {
+                    // The shadow reads the same rows and fails on one that cannot be read.
+                    let _ = delayed::message(row, &mut |message| comparison.made_later(message));
+                    ControlFlow::Continue(())
+                })
+                .map_err(failed)?;
+            comparison.begins_later();
+            let shadow = Shadow::resume(task, self.topology, store, self.app, self.places).map_err(failed)?;
+            let start = shadow.position().next_offset(self.topology.inbox()).unwrap_or(0);
+            return Ok(Some((shadow, start)));
+        }
+        if begins > 0 {
+            return Ok(None);
+        }
+        let store = self.open(nothing, place)?;
+        let shadow = Shadow::new(task, self.topology, store, self.app, self.places).map_err(failed)?;
+        Ok(Some((shadow, 0)))
     }
 
     /// Keys that `place` has written since its changelog ended at `since`.

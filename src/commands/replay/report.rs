@@ -20,9 +20,15 @@ pub(super) struct PlaceReport {
     pub(super) rows: u64,
     /// Next inbox offset to be decided when the replay began.
     pub(super) decided_to: i64,
-    /// First offset of the inbox that is still there, when it is not 0: nothing can be decided again then.
+    /// First offset of the inbox that is still there, when it is not 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inbox_begins: Option<i64>,
+    /// The first inbox offset decided again, when that is not the first of all: on the state that the changelog tells for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state_at: Option<i64>,
+    /// What was asked for and lies before this offset could not be decided again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) skipped_to: Option<i64>,
     /// Where replay and log part first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Difference>,
@@ -70,7 +76,7 @@ impl Report {
     pub(super) fn new(topology: &str, places: Vec<PlaceReport>, elapsed_us: u64) -> Self {
         let verdict = if places.iter().any(|place| place.difference.is_some()) {
             Verdict::Different
-        } else if places.iter().any(|place| place.inbox_begins.is_some()) {
+        } else if places.iter().any(|place| place.skipped_to.is_some()) {
             Verdict::NotProven
         } else {
             Verdict::Identical
@@ -116,10 +122,19 @@ impl Report {
                     let _ = writeln!(out, "  {name:<9} {}", text.as_deref().unwrap_or("-"));
                 }
             }
-            if let Some(begins) = place.inbox_begins {
+            if let Some(to) = place.skipped_to {
+                let begins = place.inbox_begins.map(|begins| format!("its inbox begins at offset {begins}, "));
                 let _ = writeln!(
                     out,
-                    "place {}: its inbox begins at offset {begins}; what was decided rests on records that are gone, so nothing here can be decided again",
+                    "place {}: {}the changelog tells no state before offset {to}, and what was decided before it rests on records that are gone: it was not decided again",
+                    place.place,
+                    begins.unwrap_or_default()
+                );
+            }
+            if let Some(at) = place.state_at {
+                let _ = writeln!(
+                    out,
+                    "place {}: decided again from offset {at} on, on the state that its changelog tells for there; older outputs were not compared",
                     place.place
                 );
             }
@@ -164,7 +179,7 @@ fn grouped(number: u64) -> String {
 mod tests {
     use super::*;
 
-    fn place(difference: Option<Difference>, inbox_begins: Option<i64>) -> PlaceReport {
+    fn place(difference: Option<Difference>, skipped_to: Option<i64>) -> PlaceReport {
         PlaceReport {
             place: 2,
             records: 1_234_567,
@@ -173,7 +188,9 @@ mod tests {
             outputs_unsigned: 0,
             rows: 5,
             decided_to: 9,
-            inbox_begins,
+            inbox_begins: skipped_to.map(|_| 500),
+            state_at: skipped_to,
+            skipped_to,
             difference,
         }
     }
@@ -195,10 +212,14 @@ mod tests {
             expected: Some("key=k".to_owned()),
             found: None,
         };
-        let cut = Report::new("coupon", vec![place(None, None), place(None, Some(500))], 1);
+        let cut = Report::new("coupon", vec![place(None, None), place(None, Some(512))], 1);
         assert_eq!(cut.verdict, Verdict::NotProven);
-        assert!(cut.text().contains("begins at offset 500"), "{}", cut.text());
-        let different = Report::new("coupon", vec![place(Some(difference), None), place(None, Some(500))], 1);
+        for said in ["begins at offset 500", "before offset 512", "again from offset 512 on"] {
+            assert!(cut.text().contains(said), "{said}: {}", cut.text());
+        }
+        let later = PlaceReport { state_at: Some(7), ..place(None, None) };
+        assert_eq!(Report::new("coupon", vec![later], 1).verdict, Verdict::Identical, "all that was asked for");
+        let different = Report::new("coupon", vec![place(Some(difference), None), place(None, Some(512))], 1);
         assert_eq!(different.verdict, Verdict::Different);
         assert!(
             different.text().contains("  inbox     in-2 offset 7\n  expected  key=k\n  found     -\n"),
