@@ -51,22 +51,7 @@ impl Shadow {
         if store.changelog_next().is_some() {
             return Err(StoreError::Fatal(format!("the shadow of {id} needs an empty store")));
         }
-        Self::on(id, topology, store, app, places)
-    }
-
-    fn on(id: TaskId, topology: &Topology, store: Box<dyn Store>, app: &str, places: u32) -> Result<Self, StoreError> {
-        if !topology.is_deciding() {
-            return Err(StoreError::Fatal(format!(
-                "{} has no inbox: nobody knows in which order its sources were read",
-                topology.name()
-            )));
-        }
-        Ok(Self {
-            task: Task::new(id, topology, store, app, places)?,
-            outbox: Outbox::default(),
-            undrained: 0,
-            batches: 0,
-        })
+        Self::resume(id, topology, store, app, places)
     }
 
     /// The shadow of `id` on a state it had once, which lies in `store`: it goes on where its position says.
@@ -80,11 +65,19 @@ impl Shadow {
         app: &str,
         places: u32,
     ) -> Result<Self, StoreError> {
+        if !topology.is_deciding() {
+            return Err(StoreError::Fatal(format!(
+                "{} has no inbox: nobody knows in which order its sources were read",
+                topology.name()
+            )));
+        }
         let batches = store.changelog_next().unwrap_or(0);
-        let mut shadow = Self::on(id, topology, store, app, places)?;
-        shadow.task.load()?;
-        shadow.batches = batches;
-        Ok(shadow)
+        Ok(Self {
+            task: Task::new(id, topology, store, app, places)?,
+            outbox: Outbox::default(),
+            undrained: 0,
+            batches,
+        })
     }
 
     /// The log has refused an output of the next record, so that it was buried: `times` over, for the reason `why`.
