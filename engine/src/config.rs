@@ -58,6 +58,8 @@ pub struct StreamConfig {
     pub membership_interval_us: u64,
     /// A store that was level with its changelog longer ago than this may have missed tombstones, and is rebuilt; in ms, less than tombstones are kept.
     pub store_age_max_ms: i64,
+    /// Offsets of a changelog that may still be missing when a place is asked for in which another one works: they are restored while nobody does.
+    pub tail_max: i64,
 }
 
 impl StreamConfig {
@@ -72,6 +74,7 @@ impl StreamConfig {
             delayed_records_max: 10_000,
             membership_interval_us: 20_000,
             store_age_max_ms: STORE_AGE_MAX_MS,
+            tail_max: 5_000,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub joined: bool,
     /// Places given to this worker that it has not claimed yet.
     pub unclaimed: Vec<u32>,
+    /// Places given to this worker in which their last owner still works: it asks for them when it is warm.
+    pub held: Vec<u32>,
     /// The claim of each place, `None` where nobody claims it. Index = place.
     pub owners: Vec<Option<Owner>>,
     /// Commits wait for news of a generation that the group has moved on to.
@@ -38,6 +40,7 @@ impl Snapshot {
         self.ended.is_none()
             && self.joined
             && self.unclaimed.is_empty()
+            && self.held.is_empty()
             && self.tasks.values().all(|task| task.state == State::Running)
     }
 }

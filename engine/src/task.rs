@@ -20,15 +20,19 @@ use std::sync::Arc;
 ///
 /// ```text
 ///   Created ──► Restoring ──► Running ──► Closed
-///                   ▲            │           ▲
-///                   └────────────┘           │
-///       commit unknown, fenced, store failed │   place revoked, lost, worker stops
-///                   └────────────────────────┘
+///      │            ▲ ▲          │           ▲
+///      │            │ └──────────┘           │
+///      │            │  commit unknown, fenced, store failed
+///      └► Warming ──┘                        │
+///         while another works there          │   place revoked, lost, worker stops
+///      └───────┴────┴────────────────────────┘
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// The store is open, nothing else has happened.
     Created,
+    /// The store is being brought nearly level with its changelog, beside the one who still works in the place.
+    Warming,
     /// The store is being brought level with its changelog.
     Restoring,
     /// Records are being decided.
@@ -39,17 +43,17 @@ pub enum State {
 
 impl State {
     /// All of them, in order of life.
-    pub const ALL: [Self; 4] = [Self::Created, Self::Restoring, Self::Running, Self::Closed];
+    pub const ALL: [Self; 5] = [Self::Created, Self::Warming, Self::Restoring, Self::Running, Self::Closed];
 
     /// Whether a task may go from here to `next`.
     #[must_use]
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (Self::Created, Self::Restoring)
-                | (Self::Restoring, Self::Running | Self::Restoring)
+            (Self::Created | Self::Warming | Self::Restoring, Self::Warming | Self::Restoring)
+                | (Self::Restoring, Self::Running)
                 | (Self::Running, Self::Restoring)
-                | (Self::Created | Self::Restoring | Self::Running, Self::Closed)
+                | (Self::Created | Self::Warming | Self::Restoring | Self::Running, Self::Closed)
         )
     }
 
@@ -58,6 +62,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::Warming => "warming",
             Self::Restoring => "restoring",
             Self::Running => "running",
             Self::Closed => "closed",
@@ -338,7 +343,7 @@ mod tests {
 
     #[test]
     fn legal_moves_are_the_ones_of_the_diagram() {
-        use State::{Closed, Created, Restoring, Running};
+        use State::{Closed, Created, Restoring, Running, Warming};
         let legal: Vec<(State, State)> = State::ALL
             .into_iter()
             .flat_map(|from| State::ALL.into_iter().map(move |to| (from, to)))
@@ -347,8 +352,13 @@ mod tests {
         assert_eq!(
             legal,
             [
+                (Created, Warming),
                 (Created, Restoring),
                 (Created, Closed),
+                (Warming, Warming),
+                (Warming, Restoring),
+                (Warming, Closed),
+                (Restoring, Warming),
                 (Restoring, Restoring),
                 (Restoring, Running),
                 (Restoring, Closed),

@@ -28,13 +28,27 @@ pub struct Owner {
 /// One change of what is ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// These places are ours from now on. They must be claimed before work.
+    /// These places are ours to claim, and must be before work: see [`Membership::claim`].
     Assigned(Vec<u32>),
-    /// These places are wanted elsewhere: commit, close, then [`Membership::release`]. They are ours until then.
+    /// These places are waited for elsewhere: commit, close, then [`Membership::release`]. They are ours until then, however long ago the group gave
+    /// them to somebody else.
     Revoked(Vec<u32>),
     /// These places were ours and are gone: throw uncommitted work away.
     Lost(Vec<u32>),
 }
+
+/// What came of claiming a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Claimed {
+    /// It is ours and may be worked on.
+    Ours,
+    /// Its last owner still works there, and gives it up when asked: [`Membership::ask`]. Nothing was claimed.
+    Held,
+}
+
+/// How long one who was asked for a place may take to give it up, in ms. After that he is fenced as if he were dead.
+pub const PATIENCE_MS: u64 = 5_000;
 
 /// The log's own proof of membership, shown at each commit. Opaque to everybody but the log it came from.
 #[derive(Clone)]
@@ -76,9 +90,20 @@ pub trait Membership: Send {
     /// seconds, or the group is just moving on.
     fn confirm(&mut self) -> Result<(), LogError>;
 
-    /// Claims an assigned place: fences the writer of the previous claim, if it was not released and is not ours, then writes our claim. The place
-    /// may be worked on once this returns.
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError>;
+    /// Claims an assigned place: fences the writer of the previous claim, if it was not released and is not ours, then writes our claim. Where that
+    /// writer's owner lives and is ready to give the place up, nothing is done before he was asked and has released it, or has let
+    /// [`PATIENCE_MS`] pass. Cheap to call again while the place is held.
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError>;
+
+    /// Asks whoever holds an assigned place to give it up now: [`Change::Revoked`] for him. Once is enough.
+    fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError>;
+
+    /// Gives up, releases and returns the places that are ours only until somebody asks for them. A writer that was made anew calls this before it
+    /// writes: whoever lost patience has fenced the one before, or is about to, and nothing else would keep the two apart.
+    ///
+    /// # Errors
+    /// When a release could not be written: they are still ours to renounce, and may not be worked on.
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError>;
 
     /// Gives places up after a [`Change::Revoked`] or before leaving: their claims are marked released.
     fn release(&mut self, places: &[u32]) -> Result<(), LogError>;

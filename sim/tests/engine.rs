@@ -24,5 +24,7 @@ mod places;
 mod queries;
 #[path = "engine/shadow.rs"]
 mod shadow;
+#[path = "engine/takeover.rs"]
+mod takeover;
 #[path = "engine/tally.rs"]
 mod tally;

@@ -5,6 +5,7 @@ mod records;
 mod restores;
 mod setbacks;
 mod showing;
+mod takeover;
 
 use crate::commit::{ChangedKeys, Transaction};
 use crate::config::StreamConfig;
@@ -25,6 +26,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use takeover::Held;
 
 /// A step is never further away than this, so that a stop is noticed.
 const WAIT_MAX_US: u64 = 100_000;
@@ -114,9 +116,13 @@ pub struct StreamThread {
     /// Places that are ours but not yet claimed.
     unclaimed: Vec<u32>,
     places: Vec<u32>,
+    /// Those of the unclaimed in which somebody still works.
+    held: Vec<Held>,
     fetcher: Box<dyn Fetcher>,
     /// `None` between a setback and the next attempt.
     writer: Option<Box<dyn Writer>>,
+    /// The writer is another than the one that what is ours was yielded with.
+    is_new: bool,
     /// In order of task id: order is behaviour.
     tasks: Vec<Task>,
     feeds: FxHashMap<Slot, Feeds>,
@@ -165,7 +171,9 @@ impl StreamThread {
             pending: VecDeque::new(),
             unclaimed: Vec::new(),
             places: Vec::new(),
+            held: Vec::new(),
             writer,
+            is_new: false,
             tasks: Vec::new(),
             feeds: FxHashMap::default(),
             transaction: Transaction::default(),
@@ -232,6 +240,8 @@ impl StreamThread {
         }
         let places = std::mem::take(&mut self.places);
         self.close_tasks(&places, outcome.is_ok());
+        let warmed: Vec<u32> = self.tasks.iter().map(|task| task.id.place).collect();
+        self.close_tasks(&warmed, true);
         let released = self.membership.release(&places).and_then(|()| self.membership.leave());
         self.status.update(|s| {
             s.places.clear();
@@ -246,9 +256,10 @@ impl StreamThread {
         released.map_err(|error| StepError(error.to_string()))
     }
 
-    /// True when every task runs and nothing waits to be claimed.
+    /// True when every task of our places runs and nothing waits to be claimed, but for what others hold.
     fn is_settled(&self) -> bool {
-        self.writer.is_some() && self.unclaimed.is_empty() && self.tasks.iter().all(|task| task.state == State::Running)
+        let runs = |task: &Task| task.state == State::Running || !self.places.contains(&task.id.place);
+        self.writer.is_some() && self.unclaimed.len() == self.held.len() && self.tasks.iter().all(runs)
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
@@ -282,6 +293,9 @@ impl StreamThread {
         let running = self.tasks.iter().filter(|task| task.state == State::Running);
         let due_ms = running.filter_map(|task| task.delayed.next_due_ms()).min();
         let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
+        if self.is_awaited() {
+            return takeover::LOOK_US;
+        }
         // Not shorter than a millisecond: librdkafka takes whole ones, and less would spin.
         due_us.min(self.config.membership_interval_us.max(1_000)).clamp(1_000, WAIT_MAX_US)
     }

@@ -37,8 +37,11 @@ impl StreamThread {
                 if self.transaction.is_open() {
                     self.commit()?;
                 }
-                self.close_tasks(places, true);
-                self.membership.release(places)?;
+                // Somebody waits for the place, and nobody for our disk: it is written down afterwards.
+                let closing = self.take_tasks(places);
+                let released = self.membership.release(places);
+                Self::close_stores(closing, true);
+                released?;
             }
             Change::Lost(places) => {
                 if self.transaction.is_open() {
@@ -64,24 +67,22 @@ impl StreamThread {
         if self.writer.is_none() {
             // Making it ends what an earlier writer of this name left open, so a restore that begins after it sees the truth.
             self.writer = Some(self.log.writer(&self.config.owner.writer)?);
+            self.is_new = true;
+        }
+        if self.is_new {
+            let renounced = self.membership.renounce()?;
+            self.close_tasks(&renounced, true);
+            self.is_new = false;
         }
         if self.unconfirmed {
             self.membership.confirm()?;
             self.unconfirmed = false;
         }
-        while let Some(place) = self.unclaimed.last().copied() {
-            self.membership.claim(place, &self.config.owner)?;
-            self.unclaimed.pop();
-            if !self.places.contains(&place) {
-                self.places.push(place);
-                self.places.sort_unstable();
-                self.open_tasks(place)?;
-            }
-        }
+        self.claim_places(now_ms)?;
         for index in 0..self.tasks.len() {
             let task = &self.tasks[index];
             let begun = task.state == State::Restoring && task.restore.is_some();
-            if task.state != State::Running && !begun {
+            if self.places.contains(&task.id.place) && task.state != State::Running && !begun {
                 self.begin_restore(index, now_ms)?;
             }
         }
@@ -123,25 +124,38 @@ impl StreamThread {
 
     /// Closes the tasks of `places`. Clean: everything they did is committed, so their stores are flushed.
     pub(super) fn close_tasks(&mut self, places: &[u32], clean: bool) {
-        let (closing, staying): (Vec<Task>, Vec<Task>) =
+        let closing = self.take_tasks(places);
+        Self::close_stores(closing, clean);
+    }
+
+    /// Ends the work in `places`: what is returned is neither fed nor shown any more, and is to be closed.
+    fn take_tasks(&mut self, places: &[u32]) -> Vec<Task> {
+        let (mut closing, staying): (Vec<Task>, Vec<Task>) =
             std::mem::take(&mut self.tasks).into_iter().partition(|task| places.contains(&task.id.place));
         self.tasks = staying;
-        for mut task in closing {
+        for task in &mut closing {
             task.stop_reading(&mut *self.fetcher);
             if let Some(shown) = task.shown.take() {
                 self.queries.hide(&shown);
             }
             task.store.rollback();
+        }
+        self.places.retain(|place| !places.contains(place));
+        self.unclaimed.retain(|place| !places.contains(place));
+        self.held.retain(|held| !places.contains(&held.place));
+        self.index_feeds();
+        self.show_places();
+        closing
+    }
+
+    fn close_stores(closing: Vec<Task>, clean: bool) {
+        for mut task in closing {
             if clean && let Err(error) = task.store.flush() {
                 tracing::warn!(task = %task.id, %error, "store not flushed, the restart restores its tail");
             }
             task.become_state(State::Closed);
             tracing::info!(task = %task.id, clean, "task closed");
         }
-        self.places.retain(|place| !places.contains(place));
-        self.unclaimed.retain(|place| !places.contains(place));
-        self.index_feeds();
-        self.show_places();
     }
 
     pub(super) fn index_feeds(&mut self) {

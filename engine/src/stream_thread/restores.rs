@@ -39,8 +39,9 @@ impl StreamThread {
         }
         let slot = self.fetcher.assign(&task.changelog, next.map_or(Start::Earliest, Start::At))?;
         task.restore = Some(Restore::new(slot, end, self.clock.monotonic_us()));
-        task.become_state(State::Restoring);
-        tracing::info!(task = %task.id, from = next, end, "restoring");
+        let ours = self.places.contains(&task.id.place);
+        task.become_state(if ours { State::Restoring } else { State::Warming });
+        tracing::info!(task = %task.id, from = next, end, ours, "restoring");
         self.index_feeds();
         Ok(())
     }
@@ -77,10 +78,15 @@ impl StreamThread {
                 .restore(&[], position.max(task.store.changelog_next().unwrap_or(0)))
                 .map_err(|e| failed(&task.id, e))?;
             task.store.set_fresh(now_ms).map_err(|e| failed(&task.id, e))?;
-            self.run_task(index)?;
+            if self.places.contains(&task.id.place) {
+                self.run_task(index)?;
+            } else {
+                self.index_feeds();
+                self.show_places();
+            }
             let task = &self.tasks[index];
             tracing::info!(
-                task = %task.id, records = progress.records, mb_per_s = progress.mb_per_s(), elapsed_ms = progress.elapsed_ms, "running"
+                task = %task.id, records = progress.records, mb_per_s = progress.mb_per_s(), elapsed_ms = progress.elapsed_ms, "{}", task.state.name()
             );
         }
         Ok(())
@@ -123,6 +129,6 @@ impl StreamThread {
 
 /// Whether `store` cannot have missed a tombstone, being level with its changelog at most `age_max_ms` ago. A time far ahead says nothing: some clock was
 /// wrong.
-fn is_young(store: &dyn Store, now_ms: i64, age_max_ms: i64) -> bool {
+pub(super) fn is_young(store: &dyn Store, now_ms: i64, age_max_ms: i64) -> bool {
     store.fresh_ms().is_some_and(|fresh_ms| now_ms.saturating_sub(fresh_ms).saturating_abs() <= age_max_ms)
 }

@@ -25,12 +25,25 @@ impl StreamThread {
         self.status_due_us = now_us + STATUS_INTERVAL_US;
         let tasks = self.tasks.iter().map(|task| (task.id.clone(), self.status_of(task, now_us))).collect();
         let owners = self.membership.owners();
-        let (places, unclaimed) = (self.places.clone(), self.unclaimed.clone());
+        let held: Vec<u32> = self.held.iter().map(|held| held.place).collect();
+        let unclaimed = self.unclaimed.iter().copied().filter(|place| !held.contains(place)).collect();
+        let places = self.places.clone();
         let (joined, regrouping) = (self.membership.has_joined(), self.regrouping.is_some());
         let places_total = self.config.member.places;
         self.status.update(|s| {
             let trouble = s.trouble.take();
-            *s = Snapshot { places, places_total, tasks, joined, unclaimed, owners, regrouping, trouble, ended: None };
+            *s = Snapshot {
+                places,
+                places_total,
+                tasks,
+                joined,
+                unclaimed,
+                held,
+                owners,
+                regrouping,
+                trouble,
+                ended: None,
+            };
         });
         if now_us >= self.fresh_due_us {
             self.fresh_due_us = now_us + self.config.fresh_interval_us();

@@ -5,7 +5,7 @@ use crate::rows::claim;
 use crate::shared::Shared;
 use crate::tenure::{Office, Tenure};
 use holdfast_ports::log::LogError;
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use parking_lot::Mutex;
 use rocksdb::WriteBatch;
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ impl Membership for EmbeddedMembership {
         self.check()
     }
 
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError> {
         self.check()?;
         let at = (Arc::clone(&self.generation.app), place);
         let before = self.shared.claims.by_place.lock().get(&at).map(|before| before.writer.clone());
@@ -108,7 +108,16 @@ impl Membership for EmbeddedMembership {
         batch.put_cf(self.shared.disk.meta(), claim::key(&at.0, place), claim::encode(owner));
         self.shared.write(batch, Sync::Yes)?;
         self.shared.claims.by_place.lock().insert(at, owner.clone());
-        Ok(())
+        Ok(Claimed::Ours)
+    }
+
+    /// Nobody holds a place: who had it before has lost it the moment we joined.
+    fn ask(&mut self, _: u32, _: &Owner) -> Result<(), LogError> {
+        self.check()
+    }
+
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
+        Ok(Vec::new())
     }
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {

@@ -1,9 +1,13 @@
-//! Who has claimed which place: the last record with the key `claim` in each partition of the placement topic.
+//! Who has claimed which place, and who waits for it: the last records with the keys `claim` and `wish` in each partition of the placement topic.
 //!
 //! ```text
 //!  key    claim
-//!  value  {"endpoint":"http://10.0.0.7:3000","writer":"holdfast-w1-0","released":false}
+//!  value  {"endpoint":"http://10.0.0.7:3000","writer":"holdfast-w1-0","released":false,"yields":false}
+//!  key    wish
+//!  value  {"writer":"holdfast-w2-0"}
 //! ```
+//!
+//! A claim that yields is one whose owner has given the place back to the group and works on until somebody wishes for it.
 
 use crate::cluster::Cluster;
 use crate::config::{KafkaConfig, Pace};
@@ -18,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) const CLAIM_KEY: &[u8] = b"claim";
+pub(crate) const WISH_KEY: &[u8] = b"wish";
 
 /// How long reading up to the end of one partition may take.
 const CATCH_UP_MS: u64 = 10_000;
@@ -29,6 +34,14 @@ pub(crate) struct Claim {
     pub(crate) writer: String,
     #[serde(default)]
     pub(crate) released: bool,
+    #[serde(default)]
+    pub(crate) yields: bool,
+}
+
+/// Who waits for a place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) writer: String,
 }
 
 /// A claim and where it stands.
@@ -44,12 +57,30 @@ pub(crate) struct Claims {
     slots: Vec<Slot>,
     sources: Vec<TopicPartition>,
     last: Vec<Option<Seen>>,
+    /// The last wish for each place, and where it stands.
+    wishes: Vec<Option<(i64, Wish)>>,
     clock: Arc<dyn Clock>,
 }
 
+/// One record of the placement topic.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    Claim(Seen),
+    Wish(i64, Wish),
+    Other,
+}
+
 impl Claim {
-    pub(crate) fn of(owner: &Owner, released: bool) -> Self {
-        Self { endpoint: owner.endpoint.clone(), writer: owner.writer.clone(), released }
+    pub(crate) fn of(owner: &Owner) -> Self {
+        Self { endpoint: owner.endpoint.clone(), writer: owner.writer.clone(), released: false, yields: false }
+    }
+
+    pub(crate) fn released(self) -> Self {
+        Self { released: true, ..self }
+    }
+
+    pub(crate) fn yielding(self) -> Self {
+        Self { yields: true, ..self }
     }
 
     fn owner(&self) -> Owner {
@@ -67,19 +98,21 @@ impl Claims {
         let mut fetcher = KafkaFetcher::open(config, Pace::Idle, cluster)?;
         let sources: Vec<_> = (0..places).map(|place| TopicPartition::new(topic, place)).collect();
         let slots = sources.iter().map(|source| fetcher.assign(source, Start::Earliest)).collect::<Result<_, _>>()?;
-        let last = vec![None; sources.len()];
-        Ok(Self { fetcher, slots, sources, last, clock: Arc::clone(&config.clock) })
+        let (last, wishes) = (vec![None; sources.len()], vec![None; sources.len()]);
+        Ok(Self { fetcher, slots, sources, last, wishes, clock: Arc::clone(&config.clock) })
     }
 
     /// Takes in what has arrived, without waiting.
     pub(crate) fn refresh(&mut self) -> Result<(), LogError> {
-        let Self { fetcher, slots, sources, last, .. } = self;
+        let Self { fetcher, slots, sources, last, wishes, .. } = self;
         let mut corrupt = None;
         loop {
             let read = fetcher.fetch(usize::MAX, &mut |slot, record| {
                 if let Some(place) = slots.iter().position(|known| *known == slot) {
                     match read(record) {
-                        Ok(seen) => enter(&mut last[place], seen),
+                        Ok(Entry::Claim(seen)) => enter(&mut last[place], seen),
+                        Ok(Entry::Wish(offset, wish)) => wishes[place] = Some((offset, wish)),
+                        Ok(Entry::Other) => {}
                         Err(why) => corrupt = Some(why),
                     }
                 }
@@ -96,6 +129,7 @@ impl Claims {
                     for place in 0..slots.len() {
                         if slots[place] == slot {
                             last[place] = None;
+                            wishes[place] = None;
                             slots[place] = fetcher.assign(&sources[place], Start::Earliest)?;
                         }
                     }
@@ -132,6 +166,13 @@ impl Claims {
         self.last.get(place as usize)?.as_ref()
     }
 
+    /// Whether somebody but `writer` has wished for `place` since its last claim.
+    pub(crate) fn is_wished_for(&self, place: u32, writer: &str) -> bool {
+        let claimed = self.last(place).map_or(-1, |seen| seen.offset);
+        let wish = self.wishes.get(place as usize).and_then(Option::as_ref);
+        wish.is_some_and(|(offset, wish)| *offset > claimed && wish.writer != writer)
+    }
+
     /// Where every claim of `writer` stands that has been read.
     pub(crate) fn of_writer(&self, writer: &str) -> Vec<(u32, i64)> {
         let claims = (0..).zip(&self.last).filter_map(|(place, seen)| Some((place, seen.as_ref()?)));
@@ -141,7 +182,7 @@ impl Claims {
     /// Notes our own claim before it comes back through the log.
     pub(crate) fn note(&mut self, place: u32, seen: Seen) {
         if let Some(last) = self.last.get_mut(place as usize) {
-            enter(last, Some(seen));
+            enter(last, seen);
         }
     }
 
@@ -152,22 +193,27 @@ impl Claims {
     }
 }
 
-/// The later one counts: our own claims are noted before they come back.
-fn enter(last: &mut Option<Seen>, seen: Option<Seen>) {
-    if let Some(seen) = seen
-        && last.as_ref().is_none_or(|known| known.offset < seen.offset)
-    {
+/// The later one counts: our own claims are noted before they come back. But nobody can release or yield what another one has claimed since: he was
+/// asleep between the thought and the deed.
+fn enter(last: &mut Option<Seen>, seen: Seen) {
+    let takes_effect = last.as_ref().is_none_or(|known| {
+        let gives_up = seen.claim.released || seen.claim.yields;
+        known.offset < seen.offset && (!gives_up || known.claim.writer == seen.claim.writer)
+    });
+    if takes_effect {
         *last = Some(seen);
     }
 }
 
-fn read(record: &Record<'_>) -> Result<Option<Seen>, String> {
-    match (record.key, record.value) {
-        (Some(CLAIM_KEY), Some(value)) => match serde_json::from_slice(value) {
-            Ok(claim) => Ok(Some(Seen { offset: record.offset, claim })),
-            Err(error) => Err(format!("claim at offset {}: {error}", record.offset)),
-        },
-        _ => Ok(None),
+fn read(record: &Record<'_>) -> Result<Entry, String> {
+    let Record { offset, key, value, .. } = record;
+    let corrupt = |error: serde_json::Error| format!("placement record at offset {offset}: {error}");
+    match (*key, *value) {
+        (Some(CLAIM_KEY), Some(value)) => {
+            Ok(Entry::Claim(Seen { offset: *offset, claim: serde_json::from_slice(value).map_err(corrupt)? }))
+        }
+        (Some(WISH_KEY), Some(value)) => Ok(Entry::Wish(*offset, serde_json::from_slice(value).map_err(corrupt)?)),
+        _ => Ok(Entry::Other),
     }
 }
 
@@ -183,14 +229,46 @@ mod tests {
     #[test]
     fn a_claim_comes_back_as_written() {
         let owner = Owner { endpoint: "http://a:1".to_owned(), writer: "app-w-0".to_owned() };
-        let claim = Claim::of(&owner, true);
-        let json = serde_json::to_vec(&claim).unwrap();
-        assert_eq!(read(&record(CLAIM_KEY, &json)).unwrap(), Some(Seen { offset: 7, claim }));
+        for claim in [Claim::of(&owner), Claim::of(&owner).released(), Claim::of(&owner).yielding()] {
+            let json = serde_json::to_vec(&claim).unwrap();
+            assert_eq!(read(&record(CLAIM_KEY, &json)), Ok(Entry::Claim(Seen { offset: 7, claim })));
+        }
+        let wish = Wish { writer: "app-v-0".to_owned() };
+        let json = serde_json::to_vec(&wish).unwrap();
+        assert_eq!(read(&record(WISH_KEY, &json)), Ok(Entry::Wish(7, wish)));
+    }
+
+    #[test]
+    fn a_claim_from_before_there_were_wishes_is_one_that_does_not_yield() {
+        let before = br#"{"endpoint":"http://a:1","writer":"w"}"#;
+        let claim = Claim { endpoint: "http://a:1".to_owned(), writer: "w".to_owned(), released: false, yields: false };
+        assert_eq!(read(&record(CLAIM_KEY, before)), Ok(Entry::Claim(Seen { offset: 7, claim })));
+    }
+
+    #[test]
+    fn who_wakes_up_too_late_gives_up_nothing() {
+        let of = |writer: &str| Claim::of(&Owner { endpoint: "http://a:1".to_owned(), writer: writer.to_owned() });
+        let after = |claims: Vec<Claim>| {
+            let mut last = None;
+            for (offset, claim) in (0..).zip(claims) {
+                enter(&mut last, Seen { offset, claim });
+            }
+            last.map(|seen| seen.offset)
+        };
+        assert_eq!(after(vec![of("a"), of("a").yielding(), of("a").released()]), Some(2));
+        assert_eq!(after(vec![of("a"), of("b"), of("a").yielding(), of("a").released()]), Some(1));
+        assert_eq!(
+            after(vec![of("a"), of("b"), of("a")]),
+            Some(2),
+            "a claim is a claim: its generation is what counts"
+        );
+        assert_eq!(after(vec![of("a").released(), of("b").yielding()]), Some(0));
     }
 
     #[test]
     fn other_keys_are_nobodys_and_nonsense_is_corrupt() {
-        assert_eq!(read(&record(b"other", b"?")), Ok(None));
+        assert_eq!(read(&record(b"other", b"?")), Ok(Entry::Other));
         assert!(read(&record(CLAIM_KEY, b"?")).unwrap_err().contains("offset 7"));
+        assert!(read(&record(WISH_KEY, b"?")).unwrap_err().contains("offset 7"));
     }
 }

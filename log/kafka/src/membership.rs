@@ -1,16 +1,25 @@
 //! Membership of one replica: the group gives places, claims say who works on them, and a claim is made good by fencing whoever was there before.
+//!
+//! Two rebalances move a place, each heard of with a heartbeat: a second in which nobody would decide. So who is asked back by the group gives the place
+//! back at once, and says in his claim that he works on until somebody wishes for it:
+//!
+//! ```text
+//!  he, group    revoked: claim that yields ─ given back                     ╭─ commit, claim released
+//!  we, group                                 ╰─ assigned ── warm up ── wish ╯                      ╰─ claim
+//! ```
 
 use crate::appender::KafkaAppender;
-use crate::claims::{CLAIM_KEY, Claim, Claims, Seen};
+use crate::claims::{CLAIM_KEY, Claim, Claims, Seen, WISH_KEY, Wish};
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
 use crate::courier::Held;
 use crate::group::Group;
 use crate::{alternating, topics};
 use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner, PATIENCE_MS};
 use holdfast_ports::record::NewRecord;
-use std::collections::BTreeSet;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
@@ -37,6 +46,10 @@ pub(crate) struct KafkaMembership {
     claims: Claims,
     /// As whom we have claimed each place.
     ours: Vec<Option<Owner>>,
+    /// Places of ours that the group has back, and nobody has wished for yet.
+    yielded: BTreeSet<u32>,
+    /// Since when we wait for places that others hold, once we have asked.
+    asked_us: BTreeMap<u32, u64>,
     /// Claims whose writer has been fenced since: (place, offset).
     fenced: BTreeSet<(u32, i64)>,
 }
@@ -76,6 +89,8 @@ impl KafkaMembership {
             has_left: false,
             claims,
             ours: vec![None; member.places as usize],
+            yielded: BTreeSet::new(),
+            asked_us: BTreeMap::new(),
             fenced: BTreeSet::new(),
         })
     }
@@ -111,24 +126,23 @@ impl KafkaMembership {
 
     /// Writes a claim, durably, and returns when it is there.
     fn write(&mut self, place: u32, claim: Claim) -> Result<(), LogError> {
+        let offset = self.append(place, CLAIM_KEY, &claim)?;
+        self.claims.note(place, Seen { offset, claim });
+        Ok(())
+    }
+
+    /// The offset of the new record.
+    fn append(&self, place: u32, key: &[u8], what: &impl Serialize) -> Result<i64, LogError> {
         let source = self.claims.source(place)?;
         let value =
-            serde_json::to_vec(&claim).map_err(|error| LogError::Fatal(format!("claim of place {place}: {error}")))?;
-        let record = NewRecord {
-            topic: &source.topic,
-            partition: place,
-            key: Some(CLAIM_KEY),
-            value: Some(&value),
-            headers: &[],
-        };
+            serde_json::to_vec(what).map_err(|error| LogError::Fatal(format!("claim of place {place}: {error}")))?;
+        let record =
+            NewRecord { topic: &source.topic, partition: place, key: Some(key), value: Some(&value), headers: &[] };
         let (sender, result) = sync_channel(1);
         // The receiver may have given up waiting: then nobody is told.
         self.appender.append(record, Box::new(move |appended| drop(sender.try_send(appended))));
         match result.recv_timeout(APPEND_WAIT) {
-            Ok(Ok(appended)) => {
-                self.claims.note(place, Seen { offset: appended.offset, claim });
-                Ok(())
-            }
+            Ok(Ok(appended)) => Ok(appended.offset),
             Ok(Err(AppendError::Refused(why))) => Err(LogError::Fatal(format!("claim of place {place}: {why}"))),
             // Written twice is as good as written once.
             Ok(Err(error)) => Err(LogError::Retry(format!("claim of place {place}: {error}"))),
@@ -138,7 +152,6 @@ impl KafkaMembership {
 
     /// Fences the writer of the last claim of `place`, unless that is us, was released, or has been fenced since it claimed.
     fn fence_last(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
-        self.claims.catch_up(place)?;
         let Some(last) = self.claims.last(place) else { return Ok(()) };
         if last.claim.released || last.claim.writer == owner.writer || self.fenced.contains(&(place, last.offset)) {
             return Ok(());
@@ -156,6 +169,101 @@ impl KafkaMembership {
     }
 }
 
+impl KafkaMembership {
+    /// What the group's changes mean here: what it asks back is given back at once where somebody is told that he has to wish for it.
+    fn follow(&mut self, told: Vec<Change>) -> Vec<Change> {
+        let mut changes = Vec::with_capacity(told.len());
+        for change in told {
+            match change {
+                Change::Assigned(places) => {
+                    for place in &places {
+                        self.yielded.remove(place);
+                        self.asked_us.remove(place);
+                    }
+                    changes.push(Change::Assigned(places));
+                }
+                Change::Revoked(mut places) => {
+                    places.retain(|place| match self.yield_up(*place) {
+                        Ok(has_yielded) => !has_yielded,
+                        Err(error) => {
+                            tracing::info!(place, %error, "given back the short way");
+                            true
+                        }
+                    });
+                    if !places.is_empty() {
+                        changes.push(Change::Revoked(places));
+                    }
+                }
+                Change::Lost(places) => {
+                    for place in &places {
+                        self.ours[*place as usize] = None;
+                    }
+                    changes.push(Change::Lost(places));
+                }
+            }
+        }
+        changes
+    }
+
+    /// Gives a place back to the group that we go on working in, and says so. False: we do not work there.
+    fn yield_up(&mut self, place: u32) -> Result<bool, LogError> {
+        let Some(claim) = self.ours[place as usize].as_ref().map(Claim::of) else { return Ok(false) };
+        // The claim first: whoever gets the place next must not take us for dead.
+        self.write(place, claim.yielding())?;
+        self.group.as_ref().map_or(Ok(()), |group| group.give_back(&[place]))?;
+        self.yielded.insert(place);
+        Ok(true)
+    }
+
+    /// Places that we have yielded and somebody wishes for, or has taken.
+    fn follow_wishes(&mut self, changes: &mut Vec<Change>) -> Result<(), LogError> {
+        let (mut wished, mut taken) = (Vec::new(), Vec::new());
+        for place in self.yielded.clone() {
+            let Some(owner) = &self.ours[place as usize] else { continue };
+            if self.claims.last(place).is_some_and(|last| last.claim.writer != owner.writer) {
+                taken.push(place);
+            } else if self.claims.is_wished_for(place, &owner.writer) {
+                wished.push(place);
+            }
+        }
+        for place in wished.iter().chain(&taken) {
+            self.yielded.remove(place);
+        }
+        for place in &taken {
+            self.ours[*place as usize] = None;
+        }
+        changes.extend((!wished.is_empty()).then_some(Change::Revoked(wished)));
+        changes.extend((!taken.is_empty()).then_some(Change::Lost(taken)));
+        self.answer_for_the_one_before()
+    }
+
+    /// A process that died with places it had yielded was started again under its name: they are not at work, and nobody has to wait for us.
+    fn answer_for_the_one_before(&mut self) -> Result<(), LogError> {
+        let Some(us) = self.ours.iter().flatten().next().cloned() else { return Ok(()) };
+        for place in 0..self.member.places {
+            let is_left_over = self.ours[place as usize].is_none()
+                && self.claims.is_wished_for(place, &us.writer)
+                && self
+                    .claims
+                    .last(place)
+                    .is_some_and(|last| last.claim.writer == us.writer && last.claim.yields && !last.claim.released);
+            if is_left_over {
+                self.write(place, Claim::of(&us).released())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether somebody else works in `place` and gives it up when asked, as far as is known here.
+    fn is_held(&self, place: u32, owner: &Owner) -> bool {
+        let Some(last) = self.claims.last(place) else { return false };
+        let yields = last.claim.yields && !last.claim.released && last.claim.writer != owner.writer;
+        let now_us = self.config.clock.monotonic_us();
+        let is_late = self.asked_us.get(&place).is_some_and(|asked_us| now_us >= asked_us + PATIENCE_MS * 1_000);
+        yields && !is_late && !self.fenced.contains(&(place, last.offset))
+    }
+}
+
 impl Membership for KafkaMembership {
     fn poll(&mut self) -> Result<Vec<Change>, LogError> {
         match self.claims.refresh() {
@@ -165,15 +273,13 @@ impl Membership for KafkaMembership {
         }
         let mut changes = Vec::new();
         if let Some(group) = &self.group {
-            changes = group.poll()?;
+            let told = group.poll()?;
             self.generation = group.generation();
+            changes = self.follow(told);
         }
-        for change in &changes {
-            if let Change::Lost(places) = change {
-                for place in places {
-                    self.ours[*place as usize] = None;
-                }
-            }
+        if let Err(error) = self.follow_wishes(&mut changes) {
+            // Who wished for it loses patience.
+            tracing::info!(%error, "a place left over was not released");
         }
         self.join_again()?;
         Ok(changes)
@@ -194,22 +300,49 @@ impl Membership for KafkaMembership {
         }
     }
 
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError> {
         if !self.group.as_ref().is_some_and(|group| group.owns(place)) {
             return Err(LogError::Fenced(format!("place {place} is not ours")));
         }
+        if !self.is_held(place, owner) {
+            self.claims.catch_up(place)?;
+        }
+        if self.is_held(place, owner) {
+            return Ok(Claimed::Held);
+        }
         self.fence_last(place, owner)?;
-        self.write(place, Claim::of(owner, false))?;
+        self.write(place, Claim::of(owner))?;
         self.ours[place as usize] = Some(owner.clone());
+        self.asked_us.remove(&place);
+        Ok(Claimed::Ours)
+    }
+
+    fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+        self.append(place, WISH_KEY, &Wish { writer: owner.writer.clone() })?;
+        self.asked_us.insert(place, self.config.clock.monotonic_us());
         Ok(())
+    }
+
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
+        for place in self.yielded.clone() {
+            if let Some(claim) = self.ours[place as usize].as_ref().map(Claim::of) {
+                self.write(place, claim.released())?;
+            }
+        }
+        let places: Vec<u32> = std::mem::take(&mut self.yielded).into_iter().collect();
+        for place in &places {
+            self.ours[*place as usize] = None;
+        }
+        Ok(places)
     }
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
         for place in places {
             // The claim first: whoever gets the place next must find it released.
             if let Some(owner) = self.ours.get(*place as usize).cloned().flatten() {
-                self.write(*place, Claim::of(&owner, true))?;
+                self.write(*place, Claim::of(&owner).released())?;
                 self.ours[*place as usize] = None;
+                self.yielded.remove(place);
             }
         }
         self.group.as_ref().map_or(Ok(()), |group| group.give_back(places))

@@ -99,6 +99,14 @@ fn index(offset: i64) -> usize {
     usize::try_from(offset).unwrap_or(0)
 }
 
+/// A claim that was not released.
+#[derive(Debug)]
+struct Claim {
+    owner: Owner,
+    /// The group has the place back; its owner works on until somebody wishes for it.
+    yields: bool,
+}
+
 #[derive(Debug, Default)]
 struct State {
     topics: BTreeMap<String, (TopicSpec, Vec<Partition>)>,
@@ -109,7 +117,11 @@ struct State {
     groups: BTreeMap<String, Group>,
     /// Number of members without a name of their own so far.
     strangers: u64,
-    claims: BTreeMap<(String, u32), Owner>,
+    claims: BTreeMap<(String, u32), Claim>,
+    /// Places that somebody waits for whose owner yields them.
+    wishes: BTreeSet<(String, u32)>,
+    /// How long he waits before he takes them for a dead one's, when not the usual time.
+    patience_us: Option<u64>,
     faults: VecDeque<Fault>,
     late: Vec<Late>,
     /// Writers whose transaction is committed but not yet visible.
@@ -150,6 +162,11 @@ impl MemoryLog {
     /// The next commits fail like this, one each.
     pub fn inject(&self, fault: Fault) {
         self.0.state.lock().faults.push_back(fault);
+    }
+
+    /// Who was asked for a place has this long to give it up.
+    pub fn set_patience(&self, patience: Duration) {
+        self.0.state.lock().patience_us = Some(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
     }
 
     /// Number of transactions committed.

@@ -5,7 +5,7 @@ use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
 };
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_ports::record::{NewRecord, NoHeaders, Record, TopicPartition};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -241,8 +241,16 @@ impl Membership for Alone {
         Ok(())
     }
 
-    fn claim(&mut self, _: u32, _: &Owner) -> Result<(), LogError> {
+    fn claim(&mut self, _: u32, _: &Owner) -> Result<Claimed, LogError> {
+        Ok(Claimed::Ours)
+    }
+
+    fn ask(&mut self, _: u32, _: &Owner) -> Result<(), LogError> {
         Ok(())
+    }
+
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
+        Ok(Vec::new())
     }
 
     fn release(&mut self, _: &[u32]) -> Result<(), LogError> {

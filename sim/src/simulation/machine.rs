@@ -7,7 +7,7 @@ use holdfast_engine::effect::{Effect, Performer};
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
 };
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_ports::record::{NewRecord, Record, TopicPartition};
 use holdfast_ports::store::TaskId;
 use parking_lot::Mutex;
@@ -275,9 +275,19 @@ impl Membership for MachineMembership {
         if self.machine.is(Mutant::NoFence) { Ok(()) } else { self.inner.confirm() }
     }
 
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError> {
         self.machine.ask_log()?;
         self.inner.claim_as(place, owner, !self.machine.is(Mutant::NoFence))
+    }
+
+    fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
+        self.machine.ask_log()?;
+        self.inner.ask(place, owner)
+    }
+
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
+        self.machine.ask_log()?;
+        if self.machine.is(Mutant::KeepYielded) { Ok(Vec::new()) } else { self.inner.renounce() }
     }
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {

@@ -21,13 +21,15 @@ pub enum Mutant {
     NoRollback,
     /// A store of any age is taken for one that has missed no tombstone.
     TrustOldStore,
+    /// A new writer goes on in places that are ours only until somebody asks for them.
+    KeepYielded,
     /// Who asks for an offset that retention has taken goes on at the end, whatever is undecided before it.
     SkipToLatest,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NoFence,
         Self::StoreFirst,
         Self::ReuseWriter,
@@ -35,6 +37,7 @@ impl Mutant {
         Self::LoseDelayed,
         Self::NoRollback,
         Self::TrustOldStore,
+        Self::KeepYielded,
         Self::SkipToLatest,
     ];
 
@@ -49,6 +52,7 @@ impl Mutant {
             Self::LoseDelayed => "lose-delayed",
             Self::NoRollback => "no-rollback",
             Self::TrustOldStore => "trust-old-store",
+            Self::KeepYielded => "keep-yielded",
             Self::SkipToLatest => "skip-to-latest",
         }
     }

@@ -15,9 +15,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How far a wall clock may be from the log's at the start, in ms either way.
 const SKEW_MS: u64 = 5_000;
+/// How long who is asked for a place may take to give it up, in the time of a history.
+const PATIENCE: Duration = Duration::from_millis(150);
 
 pub(super) struct Run<'a> {
     pub(super) simulation: &'a Simulation,
@@ -50,6 +53,7 @@ impl<'a> Run<'a> {
         let options = &simulation.options;
         let log_clock = SimClock::default();
         let log = MemoryLog::new(Arc::new(log_clock.clone()));
+        log.set_patience(PATIENCE);
         let mut rng = Rng::fork(seed, "schedule");
         let workers = (0..options.workers)
             .map(|number| {

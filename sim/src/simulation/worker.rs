@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 /// After so long a store may have missed tombstones, in ms: a week in the time of a history.
 pub(super) const STORE_AGE_MAX_MS: i64 = 1_500;
+/// So few that most places are warmed up in several laps.
+const TAIL_MAX: i64 = 3;
 
 pub(super) struct Worker {
     pub(super) number: usize,
@@ -103,6 +105,7 @@ impl Worker {
                 fetch_records_max: 7,
                 delayed_records_max: 3,
                 store_age_max_ms: STORE_AGE_MAX_MS,
+                tail_max: TAIL_MAX,
                 ..StreamConfig::new(
                     member,
                     owner,

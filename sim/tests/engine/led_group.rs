@@ -7,17 +7,19 @@ use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{
     Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer,
 };
-use holdfast_engine::ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_engine::ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::{NewRecord, TopicPartition};
+use holdfast_engine::ports::store::{Stores, TaskId};
 use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
 use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
+use holdfast_engine::task::State;
 use holdfast_sim::clock::SimClock;
 use holdfast_sim::memory_log::MemoryLog;
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 const APP: &str = "led";
@@ -35,6 +37,14 @@ struct Lead {
     /// Answers to the next questions whether the generation counts.
     confirmations: VecDeque<Result<(), LogError>>,
     released: Vec<u32>,
+    /// Places in which somebody else still works.
+    held: BTreeSet<u32>,
+    /// Places the member works in until somebody asks for them.
+    yielded: Vec<u32>,
+    /// What comes of its next attempts to renounce them.
+    renouncements: VecDeque<Result<(), LogError>>,
+    /// Places the member has asked for.
+    wished: Vec<u32>,
     claimed: Vec<u32>,
     writers_made: usize,
     /// What the simulated log takes commits with.
@@ -164,9 +174,24 @@ impl Membership for LedMember {
         self.lead.lock().confirmations.pop_front().unwrap_or(Ok(()))
     }
 
-    fn claim(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
-        self.lead.lock().claimed.push(place);
+    fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError> {
+        let mut lead = self.lead.lock();
+        if lead.held.contains(&place) {
+            return Ok(Claimed::Held);
+        }
+        lead.claimed.push(place);
         self.member.claim(place, owner)
+    }
+
+    fn ask(&mut self, place: u32, _: &Owner) -> Result<(), LogError> {
+        self.lead.lock().wished.push(place);
+        Ok(())
+    }
+
+    fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
+        let mut lead = self.lead.lock();
+        lead.renouncements.pop_front().unwrap_or(Ok(()))?;
+        Ok(std::mem::take(&mut lead.yielded))
     }
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
@@ -197,6 +222,7 @@ pub(crate) struct Led {
     places: u32,
     status: Status,
     metrics: Arc<EngineMetrics>,
+    stores: Arc<dyn Stores>,
     _disk: tempfile::TempDir,
 }
 
@@ -212,11 +238,16 @@ impl Led {
         let (status, metrics) = (Status::default(), EngineMetrics::register(&prometheus::Registry::new()).unwrap());
         let member = Member { app: APP.to_owned(), worker: None, places };
         let owner = Owner { endpoint: "led:0".to_owned(), writer: "led-0".to_owned() };
+        let stores: Arc<dyn Stores> = Arc::new(RocksStores::open(StateConfig::new(disk.path().join(APP))).unwrap());
         let parts = Parts {
-            config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
+            config: StreamConfig {
+                tail_max: 3,
+                fetch_records_max: 5,
+                ..StreamConfig::new(member, owner, CommitConfig::EMBEDDED)
+            },
             topologies: vec![topology],
             log: Arc::new(log.clone()),
-            stores: Arc::new(RocksStores::open(StateConfig::new(disk.path().join(APP))).unwrap()),
+            stores: stores.clone(),
             clock: Arc::new(clock.clone()),
             queries: Arc::new(Queries::default()),
             status: status.clone(),
@@ -228,7 +259,7 @@ impl Led {
         assert!(matches!(&refused.error, LogError::Retry(_)), "{refused}");
         log.lead.lock().writers_made = 0;
         let thread = StreamThread::join(*refused.parts).unwrap();
-        Self { thread, log, clock, places, status, metrics, _disk: disk }
+        Self { thread, log, clock, places, status, metrics, stores, _disk: disk }
     }
 
     /// The group moves on to its next generation with these changes; the member hears of both at its next poll.
@@ -299,6 +330,38 @@ impl Led {
     /// A word that lives in `place`.
     pub(crate) fn word_of(&self, place: u32) -> String {
         (0..).map(|n| format!("w{n}")).find(|word| place_of(word.as_bytes(), self.places) == place).unwrap()
+    }
+
+    /// Others work in these places, and in no other.
+    pub(crate) fn hold(&self, places: impl IntoIterator<Item = u32>) {
+        self.log.lead.lock().held = places.into_iter().collect();
+    }
+
+    /// The worker has these places until somebody asks for them; this comes of its attempts to renounce them.
+    pub(crate) fn yield_up(
+        &self,
+        places: impl IntoIterator<Item = u32>,
+        outcomes: impl IntoIterator<Item = Result<(), LogError>>,
+    ) {
+        let mut lead = self.log.lead.lock();
+        lead.yielded.extend(places);
+        lead.renouncements.extend(outcomes);
+    }
+
+    /// Places it has asked for.
+    pub(crate) fn wished(&self) -> Vec<u32> {
+        self.log.lead.lock().wished.clone()
+    }
+
+    /// The disk of a place that is not at work is wiped.
+    pub(crate) fn forget_state(&self, place: u32) {
+        let id = TaskId { topology: "tally".into(), place };
+        self.stores.destroy(&id).unwrap();
+    }
+
+    /// Where the task of `place` is in its life, as the worker says.
+    pub(crate) fn state_of(&self, place: u32) -> Option<State> {
+        self.status.snapshot().tasks.iter().find(|(id, _)| id.place == place).map(|(_, seen)| seen.state)
     }
 
     pub(crate) fn step(&mut self) {

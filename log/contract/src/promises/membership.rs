@@ -3,7 +3,7 @@
 use crate::harness::{Harness, SecondMember};
 use crate::world::{World, record};
 use holdfast_ports::log::{End, LogError, Start, WriteError};
-use holdfast_ports::membership::{Change, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Membership, Owner};
 use holdfast_ports::record::TopicPartition;
 use std::collections::BTreeSet;
 
@@ -137,7 +137,7 @@ pub fn l33_claims_are_shown_until_released(log: &dyn Harness) {
     assert_eq!(member.owners(), vec![None; log.partitions() as usize]);
     let me = owner("http://10.0.0.7:8080", &log.fresh("writer"));
     for place in 0..log.partitions() {
-        member.claim(place, &me).expect("claimed");
+        assert_eq!(member.claim(place, &me).expect("claimed"), Claimed::Ours);
     }
     world.until("all claims shown", || member.owners() == vec![Some(me.clone()); log.partitions() as usize]);
     member.release(&[1]).expect("released");
@@ -146,7 +146,7 @@ pub fn l33_claims_are_shown_until_released(log: &dyn Harness) {
         member.owners()[1].is_none()
     });
     assert_eq!(member.owners()[0], Some(me.clone()));
-    member.claim(1, &me).expect("claimed again");
+    assert_eq!(member.claim(1, &me).expect("claimed again"), Claimed::Ours);
     world.until("the new claim shown", || member.owners()[1].as_ref() == Some(&me));
 }
 
@@ -159,7 +159,7 @@ pub fn l34_a_claim_fences_the_writer_before_it(log: &dyn Harness) {
     let (dead_name, new_name) = (log.fresh("dead"), log.fresh("new"));
     let mut dead = world.join_alone(&app);
     let mut dead_writer = world.writer(&dead_name);
-    dead.claim(0, &owner("http://dead", &dead_name)).expect("claimed");
+    assert_eq!(dead.claim(0, &owner("http://dead", &dead_name)).expect("claimed"), Claimed::Ours);
     dead_writer.begin().expect("begun");
     dead_writer.send(&record(&topic, 0, b"of the dead")).expect("sent");
     // It leaves without releasing, like one that died, only faster.
@@ -170,7 +170,7 @@ pub fn l34_a_claim_fences_the_writer_before_it(log: &dyn Harness) {
         let _ = next.poll().expect("poll");
         next.owners()[0] == Some(owner("http://dead", &dead_name))
     });
-    next.claim(0, &owner("http://new", &new_name)).expect("claimed");
+    assert_eq!(next.claim(0, &owner("http://new", &new_name)).expect("claimed"), Claimed::Ours);
     let mut reader = world.reader();
     let slot = reader.assign(&source, Start::Earliest);
     reader.read_to_end(slot, &source, End::Written);
@@ -191,10 +191,13 @@ pub fn l35_a_claim_in_good_order_fences_nobody(log: &dyn Harness) {
     let mut first = world.writer(&first_name);
     first.begin().expect("begun");
     first.send(&record(&topic, 0, b"kept")).expect("sent");
-    member.claim(0, &owner("http://first", &first_name)).expect("claimed");
-    member.claim(0, &owner("http://first", &first_name)).expect("claimed again by the same writer");
+    assert_eq!(member.claim(0, &owner("http://first", &first_name)).expect("claimed"), Claimed::Ours);
+    assert_eq!(
+        member.claim(0, &owner("http://first", &first_name)).expect("claimed again by the same writer"),
+        Claimed::Ours
+    );
     member.release(&[0]).expect("released");
-    member.claim(0, &owner("http://second", &second_name)).expect("claimed by another");
+    assert_eq!(member.claim(0, &owner("http://second", &second_name)).expect("claimed by another"), Claimed::Ours);
     first.commit(&[], &member.generation()).expect("not fenced");
     let mut reader = world.reader();
     let slot = reader.assign(&source, Start::Earliest);
@@ -244,4 +247,83 @@ pub fn l44_the_group_confirms_its_members(log: &dyn Harness) {
     second.leave().expect("left");
     let answer = second.confirm();
     assert!(matches!(answer, Err(LogError::Fenced(_))), "{answer:?}");
+}
+
+/// L-45: where members share, whoever works in a place that the group has given away goes on until the next owner asks for it; the place is held until
+/// it was released, and nobody is fenced. Elsewhere the next owner has it at once.
+pub fn l45_a_place_is_held_until_it_was_asked_for(log: &dyn Harness) {
+    let world = World::new(log);
+    let topic = world.topic("l45");
+    let source = TopicPartition::new(topic.clone(), 0);
+    let app = world.app();
+    let (first_name, second_name) = (log.fresh("first"), log.fresh("second"));
+    let (he, we) = (owner("http://first", &first_name), owner("http://second", &second_name));
+    let mut first = world.join_alone(&app);
+    for place in 0..log.partitions() {
+        assert_eq!(first.claim(place, &he).expect("claimed"), Claimed::Ours);
+    }
+    let mut writer = world.writer(&first_name);
+    let mut second = world.join(&app);
+    let mut told = Vec::new();
+    let mut given = Vec::new();
+    world.until("a place for the second member", || {
+        told.extend(first.poll().expect("poll"));
+        for change in second.poll().expect("poll") {
+            match change {
+                Change::Assigned(places) => given.extend(places),
+                other => panic!("{other:?}"),
+            }
+        }
+        !given.is_empty()
+    });
+    let place = given[0];
+    if log.ways().second_member == SecondMember::Replaces {
+        assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Ours);
+        return;
+    }
+    assert_eq!(told, [], "nobody has asked yet");
+    assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Held);
+    assert_eq!(second.owners()[place as usize], Some(he.clone()));
+    // He goes on, in the generation in which the place is not his any more.
+    world.until("a commit of the first", || {
+        assert_eq!(first.poll().expect("poll"), []);
+        writer.begin().expect("begun");
+        writer.send(&record(&topic, 0, b"goes on")).expect("sent");
+        match writer.commit(&[(source.clone(), 1)], &first.generation()) {
+            Ok(_) => return true,
+            Err(WriteError::Stale(_)) => writer.abort().expect("aborted"),
+            Err(error) => panic!("{error}"),
+        }
+        false
+    });
+    second.ask(place, &we).expect("asked");
+    let mut wanted = Vec::new();
+    world.until("the wish", || {
+        for change in first.poll().expect("poll") {
+            match change {
+                Change::Revoked(places) => wanted.extend(places),
+                other => panic!("{other:?}"),
+            }
+        }
+        !wanted.is_empty()
+    });
+    assert_eq!(wanted, [place]);
+    assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Held, "not released yet");
+    first.release(&wanted).expect("released");
+    world.until("the place", || {
+        assert_eq!(second.poll().expect("poll"), []);
+        second.claim(place, &we).expect("claimed") == Claimed::Ours
+    });
+    world.until("the new claim shown", || {
+        let _ = first.poll().expect("poll");
+        first.owners()[place as usize].as_ref() == Some(&we)
+    });
+    // Its other places are still his, and so is his writer.
+    writer.begin().expect("begun");
+    writer.send(&record(&topic, 0, b"goes on elsewhere")).expect("sent");
+    writer.commit(&[(source.clone(), 2)], &first.generation()).expect("not fenced");
+    let mut reader = world.reader();
+    let slot = reader.assign(&source, Start::Earliest);
+    reader.read_to_end(slot, &source, End::Written);
+    assert_eq!(reader.texts(), ["goes on", "goes on elsewhere"]);
 }

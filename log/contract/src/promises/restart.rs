@@ -3,7 +3,7 @@
 use crate::harness::Harness;
 use crate::world::{World, record};
 use holdfast_ports::log::{End, Start, TopicState};
-use holdfast_ports::membership::Owner;
+use holdfast_ports::membership::{Claimed, Owner};
 use holdfast_ports::record::TopicPartition;
 
 /// L-41: topics, acknowledged appends and committed transactions outlive the log that took them, at their offsets; the next record comes after them.
@@ -43,7 +43,7 @@ pub fn l42_positions_and_claims_outlive_a_restart(log: &dyn Harness) {
     let me = Owner { endpoint: "http://me".to_owned(), writer: log.fresh("writer") };
     {
         let mut member = world.join_alone(&app);
-        member.claim(1, &me).expect("claimed");
+        assert_eq!(member.claim(1, &me).expect("claimed"), Claimed::Ours);
         let mut writer = world.any_writer();
         writer.begin().expect("begun");
         writer.commit(&[(sources[0].clone(), 17)], &member.generation()).expect("committed");
