@@ -62,13 +62,16 @@ fn a_seed_is_one_history() {
 }
 
 fn with_mistake(mutant: Mutant) -> Options {
-    let mut options = Options { mutant: Some(mutant), ..Options::default() };
-    if mutant == Mutant::TrustOldStore {
+    use FaultKind::{Compaction, Crash, Expiry, Fenced, LateMarkers, LateRequest, Move, OldDisk, Zombie};
+    let faults = match mutant {
         // With clocks that are never set back tombstones go sooner.
-        use FaultKind::{Compaction, Crash, Expiry, Move, OldDisk, Zombie};
-        options.faults = [Compaction, Crash, Expiry, Move, OldDisk, Zombie].into();
-    }
-    options
+        Mutant::TrustOldStore => [Compaction, Crash, Expiry, Move, OldDisk, Zombie].into(),
+        // A predecessor that is gone while its transaction is open: most places are handed over by one who lives.
+        Mutant::RestoreToStable => [Crash, Expiry, Fenced, LateMarkers, LateRequest, Move].into(),
+        Mutant::KeepYielded => [Fenced, Move].into(),
+        _ => FaultKind::all(),
+    };
+    Options { mutant: Some(mutant), faults, ..Options::default() }
 }
 
 /// Some mistakes are none as long as the log forgets nothing: then the same histories pass.
