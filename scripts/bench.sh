@@ -2,7 +2,7 @@
 # Side by side on this machine, in one run: our worker, the same coupon topology on Kafka Streams (peers/kafka-streams), librdkafka alone
 # (peers/rdkafka-limit), and the locks of V1 and V2 (peers/locks). Each contender gets a broker of its own, freshly formatted, with the same topics and
 # the same requests. Writes docs/benchmarks.md.
-#   PARTS             which of: peers limit hot http seats money pending locks (scripts/bench/)
+#   PARTS             which of: peers limit hot http seats money pending handover locks (scripts/bench/)
 #   N=500000          requests in the backlog that is drained (2000000 for the long run)
 #   RATES             requests a second at which latency is measured (1000 5000 20000), SECONDS_EACH=10 after WARM_UP_SECONDS=20
 #   CONTENDERS        which of: kafka-streams kafka-streams-10ms holdfast
@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PARTS=${PARTS:-peers limit hot http seats money pending locks}
+PARTS=${PARTS:-peers limit hot http seats money pending handover locks}
 N=${N:-500000}
 RATES=${RATES:-1000 5000 20000}
 SECONDS_EACH=${SECONDS_EACH:-10}
@@ -47,6 +47,7 @@ finish() {
   trap - EXIT
   [ -z "$contender" ] || kill -9 "$contender" 2>/dev/null || true
   [ -z "$side" ] || kill "$side" 2>/dev/null || true
+  [ -z "$other" ] || kill -9 "$other" 2>/dev/null || true
   kafka/kafka.sh down
   if [ "$status" != 0 ]; then echo "bench: failed" >&2; fi
   if [ "$status" = 0 ] && [ -z "${KEEP:-}" ]; then rm -rf "$work"; else echo "bench: logs are in $work" >&2; fi

@@ -1,10 +1,11 @@
 # Sourced by scripts/bench.sh: what every part of the benchmark uses.
-# Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side (processes to end), ready (their line).
+# Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side, other (processes to end), ready (their line).
 # worker_env, worker_args: more for our worker, its settings and what stands after `run`.
 # shellcheck shell=bash disable=SC2034
 
 contender=""
 side=""
+other=""
 worker_env=()
 worker_args=()
 

@@ -29,7 +29,7 @@ pub(crate) struct PlaceView {
     /// Its owner: `WORKER_ID`, or the name of this run of a worker without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<String>,
-    /// `running`, `restoring`, `claiming`, `unowned`, or `unknown` when the owner does not say.
+    /// Of the place, at its owner: `running`, `restoring`, `claiming`, `unowned`, or `unknown` when the owner does not say.
     state: String,
     /// Whether it is owned by the replica that answers.
     here: bool,
@@ -42,7 +42,7 @@ pub(crate) struct PlaceView {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PlaceTask {
     topology: String,
-    /// `created`, `restoring`, `running`.
+    /// `created`, `warming` (beside the owner, until the place is asked for), `restoring`, `running`.
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     restore: Option<RestoreHealth>,

@@ -198,6 +198,8 @@ fn places_are_shared_handed_over_and_taken_over() {
     wait::until("all run", || places(&stays).iter().all(|(state, _)| state == "running"));
     client.sees_progress();
     client.felt("a second worker comes");
+    let said = comes.said();
+    assert!(said.contains("taken over") && !said.contains("fencing"), "it has asked for its places:\n{said}");
     everybody_knows_everything([&stays, &comes]);
     assert!(writers_lost(&stays) < 1.0, "{}", stays.said());
 

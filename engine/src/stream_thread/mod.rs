@@ -238,11 +238,12 @@ impl StreamThread {
             // Without the abort, readers would wait for the transaction's timeout.
             let _ = writer.abort();
         }
-        let places = std::mem::take(&mut self.places);
-        self.close_tasks(&places, outcome.is_ok());
-        let warmed: Vec<u32> = self.tasks.iter().map(|task| task.id.place).collect();
-        self.close_tasks(&warmed, true);
+        let places = self.places.clone();
+        let open: Vec<u32> = self.tasks.iter().map(|task| task.id.place).collect();
+        let closing = self.take_tasks(&open);
+        // Others wait for the places, and nobody for our disk.
         let released = self.membership.release(&places).and_then(|()| self.membership.leave());
+        Self::close_stores(closing, outcome.is_ok());
         self.status.update(|s| {
             s.places.clear();
             s.tasks.clear();
