@@ -129,7 +129,7 @@ impl StreamThread {
     }
 
     /// Ends the work in `places`: what is returned is neither fed nor shown any more, and is to be closed.
-    fn take_tasks(&mut self, places: &[u32]) -> Vec<Task> {
+    pub(super) fn take_tasks(&mut self, places: &[u32]) -> Vec<Task> {
         let (mut closing, staying): (Vec<Task>, Vec<Task>) =
             std::mem::take(&mut self.tasks).into_iter().partition(|task| places.contains(&task.id.place));
         self.tasks = staying;
@@ -148,7 +148,7 @@ impl StreamThread {
         closing
     }
 
-    fn close_stores(closing: Vec<Task>, clean: bool) {
+    pub(super) fn close_stores(closing: Vec<Task>, clean: bool) {
         for mut task in closing {
             if clean && let Err(error) = task.store.flush() {
                 tracing::warn!(task = %task.id, %error, "store not flushed, the restart restores its tail");
