@@ -3,8 +3,9 @@
 
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::reader::Entry;
+use super::reader;
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// 16 bytes that stand for `what`.
@@ -53,18 +54,23 @@ fn short(wish: impl Hash) -> u64 {
 impl Known {
     /// Looks `id` up, which wants `wish`; a new one is kept.
     pub(super) fn see(&mut self, id: &str, wish: impl Hash, is_redriven: bool) -> Seen {
+        self.see_print(print(id), wish, is_redriven)
+    }
+
+    /// The same by the print of the id.
+    pub(super) fn see_print(&mut self, id: u128, wish: impl Hash, is_redriven: bool) -> Seen {
         let wish = short(wish);
-        match self.0.get_mut(&print(id)) {
-            None => {
-                self.0.insert(print(id), First { wish, given_up: false });
+        match self.0.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(First { wish, given_up: false });
                 Seen::New
             }
-            Some(first) if first.wish != wish => Seen::Another,
-            Some(first) if first.given_up && is_redriven => {
-                first.given_up = false;
+            Entry::Occupied(known) if known.get().wish != wish => Seen::Another,
+            Entry::Occupied(mut known) if known.get().given_up && is_redriven => {
+                known.get_mut().given_up = false;
                 Seen::Again
             }
-            Some(_) => Seen::Before,
+            Entry::Occupied(_) => Seen::Before,
         }
     }
 
@@ -82,7 +88,7 @@ impl Known {
 }
 
 /// I-14: what comes of an id that is known.
-pub(super) fn retried(seen: Seen, id: &str, entry: &Entry<'_>, findings: &mut Findings) {
+pub(super) fn retried(seen: Seen, id: &str, entry: &reader::Entry<'_>, findings: &mut Findings) {
     match seen {
         Seen::New | Seen::Again => {}
         Seen::Before => findings.count(Invariant::Retries, "ids that came again", 1),

@@ -4,6 +4,7 @@ use super::findings::Findings;
 use super::invariant::Invariant;
 use crate::reading;
 use crate::worker::RunError;
+use holdfast_engine::codec::CodecError;
 use holdfast_engine::key::Key;
 use holdfast_engine::ports::log::{Fetcher, Start};
 use holdfast_engine::ports::record::TopicPartition;
@@ -31,6 +32,9 @@ impl std::fmt::Debug for Rebuilt {
             .finish_non_exhaustive()
     }
 }
+
+/// Takes a key and its row as it lies there.
+type Visit<'v, K> = dyn FnMut(K, &[u8]) -> Result<(), CodecError> + 'v;
 
 pub(super) fn failed(error: StoreError) -> RunError {
     RunError::Failed(error.to_string())
@@ -106,13 +110,18 @@ impl Rebuilt {
         table: &Table<K, V>,
         visit: &mut dyn FnMut(K, V),
     ) -> Result<(), RunError> {
+        self.each_raw(table, &mut |key, row| {
+            visit(key, codec::decode(row)?);
+            Ok(())
+        })
+    }
+
+    /// Every row of a table as it lies there, for whom its borrowed parts are enough.
+    pub(super) fn each_raw<K: Key, V>(&self, table: &Table<K, V>, visit: &mut Visit<'_, K>) -> Result<(), RunError> {
         let mut broken = None;
         self.store
-            .scan(table.id(), &[], None, &mut |key, row| match (K::decode(key), codec::decode(row)) {
-                (Some(key), Ok(row)) => {
-                    visit(key, row);
-                    ControlFlow::Continue(())
-                }
+            .scan(table.id(), &[], None, &mut |key, row| match K::decode(key).map(|key| visit(key, row)) {
+                Some(Ok(())) => ControlFlow::Continue(()),
                 _ => {
                     broken = Some(format!("{}: a row of {} cannot be read", self.source, table.spec().name));
                     ControlFlow::Break(())

@@ -3,31 +3,16 @@
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
-use crate::commands::audit::reader::{Entry, Reader};
+use crate::commands::audit::reader::{At, Entry, Reader};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::times::Times;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::{payment, reservation};
 use rustc_hash::FxHashMap;
-use std::fmt;
 
 /// Place and serial of a reservation.
 pub(super) type Id = (u32, u64);
-
-/// Where a fact stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct At {
-    topic: &'static str,
-    partition: u32,
-    offset: i64,
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{} offset {}", self.topic, self.partition, self.offset)
-    }
-}
 
 /// A hold has this deadline.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +100,7 @@ impl Facts {
         if topic == reservation::EXPIRATIONS && !entry.heads.is_by(reservation::NAME) {
             return;
         }
-        let at = At { topic, partition: entry.source.partition, offset: entry.offset };
+        let at = entry.at(topic);
         let Some(said) = Said::read(entry.value) else {
             findings.breach(Invariant::NoGap, at, "a fact that is no JSON object");
             return;
