@@ -12,7 +12,7 @@ use holdfast_topologies::{payment, reservation};
 use rustc_hash::FxHashMap;
 
 /// Place and serial of a reservation.
-pub(super) type Id = (u32, u64);
+pub(in crate::commands::audit) type Id = (u32, u64);
 
 /// A hold has this deadline.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ pub(in crate::commands::audit) struct Facts {
 }
 
 /// Place and serial in the id of a reservation, `res_<place>_<offset of its hold>`.
-pub(super) fn parse(id: &str) -> Option<Id> {
+pub(in crate::commands::audit) fn parse(id: &str) -> Option<Id> {
     let (place, serial) = id.strip_prefix("res_")?.split_once('_')?;
     let id_of = (place.parse().ok()?, serial.parse().ok()?);
     (name(id_of) == id).then_some(id_of)
