@@ -12,7 +12,7 @@
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
 //! | [`said`] | what a value says |
-//! | [`answers`] | what clients were told |
+//! | [`answers`], [`door`] | what clients were told; refusals that never came into the log |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
 //! | [`stores`], [`shadows`], [`held`] | disks against changelogs; inboxes decided again by the shop's own code; with which HOLD_MS |
@@ -21,6 +21,7 @@ mod answers;
 mod copies;
 mod coupons;
 mod cut;
+mod door;
 pub mod findings;
 mod held;
 pub mod invariant;

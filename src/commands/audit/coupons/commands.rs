@@ -50,8 +50,9 @@ impl Sale<'_> {
             "create-policy" => {
                 let total = said.total_quantity.int().unwrap_or(0);
                 let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
-                let new = Policy { total, starts_ms, ends_ms, terms: Terms::of(said), ..Policy::default() };
-                self.policies.entry(policy).or_insert(new);
+                let (created_ms, terms) = (self.now_ms, Terms::of(said));
+                let new = Policy { created_ms, total, starts_ms, ends_ms, terms, ..Policy::default() };
+                self.policies.entry(policy).or_insert(new).count_left(created_ms);
             }
             "adjust-stock" => {
                 if let (Some(policy), Some(by)) = (self.policies.get_mut(&policy), said.by.int())
@@ -59,6 +60,7 @@ impl Sale<'_> {
                 {
                     policy.total = total;
                     policy.is_adjusted = true;
+                    policy.count_left(self.now_ms);
                 }
             }
             _ => {

@@ -5,6 +5,7 @@ mod commands;
 use super::answers::Answers;
 use super::copies::Copies;
 use super::cut::{Cut, States};
+use super::door::Sold;
 use super::findings::Findings;
 use super::invariant::Invariant;
 use super::known::{self, Known, Seen, print};
@@ -45,6 +46,7 @@ struct Outcome {
 
 #[derive(Debug, Default)]
 struct Policy {
+    created_ms: i64,
     total: i64,
     issued: i64,
     starts_ms: Option<i64>,
@@ -54,9 +56,21 @@ struct Policy {
     /// More or fewer than there were at first: who came when there was none is not asked again.
     is_adjusted: bool,
     terms: Terms,
+    /// Since when there was none left, and until when, if there were some again.
+    empty: Vec<(i64, Option<i64>)>,
 }
 
 impl Policy {
+    /// Notes whether there are any left from now on.
+    fn count_left(&mut self, now_ms: i64) {
+        let is_empty = self.issued >= self.total;
+        match self.empty.last_mut().filter(|(_, until)| until.is_none()) {
+            Some((_, until)) if !is_empty => *until = Some(now_ms),
+            None if is_empty => self.empty.push((now_ms, None)),
+            _ => {}
+        }
+    }
+
     fn is_open(&self, now_ms: i64) -> bool {
         self.starts_ms.is_none_or(|start| now_ms >= start) && self.ends_ms.is_none_or(|end| now_ms < end)
     }
@@ -67,8 +81,8 @@ struct Sale<'a> {
     place: u32,
     now_ms: i64,
     policies: BTreeMap<String, Policy>,
-    /// Users and the policy each asked for, and whether he got one.
-    wanted: FxHashMap<u128, bool>,
+    /// Users and the policy each asked for, and when he got one, if he did.
+    wanted: FxHashMap<u128, Option<i64>>,
     known: Known,
     commands: Known,
     redemptions: Redemptions,
@@ -156,7 +170,7 @@ pub(super) fn decide(
             Ok(())
         })?;
         letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
-        desk.answers.owners(|policy, user| sale.has_one(policy, user, cut.places), findings);
+        desk.answers.refusals(|policy, user| sale.sold(policy, user, cut.places), findings);
         sale.close(findings)?;
     }
     Ok(())
@@ -360,23 +374,33 @@ impl Sale<'_> {
         }
         let has_one = self.wanted.entry(print((policy_id, user))).or_insert_with(|| {
             policy.wanted += 1;
-            false
+            None
         });
-        if *has_one {
+        if has_one.is_some() {
             ("DUPLICATE_REQUEST", None)
         } else if policy.issued >= policy.total {
             ("OUT_OF_STOCK", None)
         } else {
-            *has_one = true;
+            *has_one = Some(self.now_ms);
             policy.issued += 1;
+            policy.count_left(self.now_ms);
             ("SUCCESS", Some(policy.total - policy.issued))
         }
     }
 
-    /// Whether a user has a coupon of a policy; `None` where the policy is another place's.
-    fn has_one(&self, policy: &str, user: &str, places: u32) -> Option<bool> {
+    /// What there is to say of a policy and a user; `None` where the policy is another place's.
+    fn sold(&self, policy: &str, user: &str, places: u32) -> Option<Option<Sold<'_>>> {
         let is_here = place_of(key_of(policy).as_bytes(), places) == self.place;
-        is_here.then(|| self.wanted.get(&print((policy, user))).copied().unwrap_or(false))
+        let given_ms = || self.wanted.get(&print((policy, user))).copied().flatten();
+        is_here.then(|| {
+            self.policies.get(policy).map(|known| Sold {
+                created_ms: known.created_ms,
+                starts_ms: known.starts_ms,
+                ends_ms: known.ends_ms,
+                empty: &known.empty,
+                given_ms: given_ms(),
+            })
+        })
     }
 
     /// The place is done.

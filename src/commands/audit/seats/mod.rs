@@ -159,6 +159,7 @@ fn told_of(book: &Book, answers: &mut Answers, findings: &mut Findings) {
         let shown = Payment { reservation: &reservation, amount: payment.amount, has_seat, had_seat: payment.had_seat };
         answers.payment(id, shown, findings);
     }
+    answers.missed(|id| book.find(parse(id)).map(|(_, booking)| &*booking.user), findings);
 }
 
 /// What a command wants, as far as two commands of one id must not differ in it.
