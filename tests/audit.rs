@@ -13,5 +13,7 @@ mod clean;
 mod crimes;
 #[path = "audit/discounts.rs"]
 mod discounts;
+#[path = "audit/settings.rs"]
+mod settings;
 #[path = "audit/shop.rs"]
 mod shop;

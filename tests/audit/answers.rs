@@ -131,8 +131,9 @@ fn what_was_told_is_what_the_log_says() {
         let counted = report.line(id).unwrap().counted.iter().find(|counted| counted.what == what);
         counted.map_or(0, |counted| counted.n)
     };
-    // Eleven lines less the key that was refused at the door, and one that came again.
-    assert_eq!(counted("I-10", "answers over HTTP"), 11, "{}", report.text());
+    // Eleven lines less the key and the coupon that were refused at the door, and one that came again.
+    assert_eq!(counted("I-10", "answers over HTTP"), 10, "{}", report.text());
+    assert_eq!(counted("I-10", "refusals at the door"), 1, "{}", report.text());
     assert_eq!(counted("I-10", "refusals before the log"), 1, "{}", report.text());
     assert_eq!(counted("I-14", "answers under a key that came again"), 1, "{}", report.text());
     assert_eq!(counted("I-14", "other requests under a known key, not accepted"), 1, "{}", report.text());
@@ -211,4 +212,74 @@ fn a_file_that_makes_no_sense_is_refused() {
     assert!(failed(&told).contains("answers: "), "there is none");
     std::fs::write(&file, "{}\n").unwrap();
     assert!(failed(&told).contains("line 1: missing field"), "{}", failed(&told));
+}
+
+/// Before anything has happened in a shop, and long after.
+const BEFORE: &str = "2026-02-28T14:00:00.000Z";
+const AFTER: &str = "2026-03-31T00:00:00.000Z";
+
+/// Somebody is sent away at the door, within 5 ms.
+fn sent_away(path: &str, status: u16, code: &str, asked: Value, time: &str) -> Value {
+    let said = json!({"code": code, "requestId": "http-7"});
+    json!({"time": time, "tookMs": 5, "method": "POST", "path": path, "status": status, "asked": asked, "said": said})
+}
+
+#[test]
+fn who_is_sent_away_at_the_door_is_sent_away_for_a_reason() {
+    let mut told = Told::right();
+    for create in [
+        json!({"type": "create-policy", "requestId": "c1", "policyId": "old", "title": "t", "totalQuantity": 2, "endTime": "2026-01-01T00:00:00Z"}),
+        json!({"type": "create-policy", "requestId": "c2", "policyId": "none", "title": "t", "totalQuantity": 1}),
+        json!({"requestId": "n1", "policyId": "none", "userId": "1"}),
+        json!({"type": "adjust-stock", "requestId": "c3", "policyId": "none", "by": 5}),
+    ] {
+        let key = format!("coupon-{}", create["policyId"].as_str().unwrap());
+        told.shop.driver.pipe(coupon::INBOX, Some(&key), &create.to_string());
+        told.shop.driver.settle();
+        told.shop.driver.advance_ms(60_000);
+    }
+    let sold_out = told.shop.last(coupon::SUCCESS, |value| value["requestId"] == "n1")["issuedAt"].clone();
+    let sold_out = sold_out.as_str().unwrap();
+    let held = told.lines[HELD]["said"]["reservationId"].clone();
+    let wish = |policy: &str, user: &str| json!({"policyId": policy, "userId": user});
+    let coupons = "/api/coupons/issue?strategy=v3";
+    let offer = |id: &Value, user: &str| json!({"reservationId": id, "amount": PRICE, "userId": user});
+    let seat = json!({"userId": "1001", "scheduleId": SCHEDULE, "seatNo": 11});
+    let right = [
+        sent_away(coupons, 404, "POLICY_NOT_FOUND", wish("nowhere", "1"), AFTER),
+        sent_away(coupons, 404, "POLICY_NOT_FOUND", wish("p", "1"), BEFORE),
+        sent_away("/api/coupons/old/issue?userId=1", 409, "OUTSIDE_ISSUE_WINDOW", Value::Null, AFTER),
+        sent_away(coupons, 409, "DUPLICATE_REQUEST", wish("p", "1"), AFTER),
+        sent_away(coupons, 409, "SOLD_OUT", wish("p", "1"), AFTER),
+        sent_away(coupons, 409, "SOLD_OUT", wish("none", "2"), sold_out),
+        sent_away("/payments", 404, "RESERVATION_NOT_FOUND", offer(&json!("res_789"), "1001"), AFTER),
+        sent_away("/payments", 404, "RESERVATION_NOT_FOUND", offer(&held, "somebody"), AFTER),
+        sent_away("/reservations", 422, "VALIDATION_FAILED", seat.clone(), AFTER),
+    ];
+    let usual = told.lines.len();
+    told.lines.extend(right);
+    let report = told.audit();
+    assert_eq!(report.verdict, Verdict::Proved, "{}", report.text());
+    let lies = [
+        ("which was created", sent_away(coupons, 404, "POLICY_NOT_FOUND", wish("p", "1"), AFTER)),
+        ("is closed, and it was open", sent_away(coupons, 409, "OUTSIDE_ISSUE_WINDOW", wish("p", "1"), AFTER)),
+        ("there is no such policy", sent_away(coupons, 409, "OUTSIDE_ISSUE_WINDOW", wish("nowhere", "1"), AFTER)),
+        ("and he has none", sent_away(coupons, 409, "DUPLICATE_REQUEST", wish("p", "3"), AFTER)),
+        ("and got it", sent_away(coupons, 409, "DUPLICATE_REQUEST", wish("p", "1"), BEFORE)),
+        ("there were some left", sent_away(coupons, 409, "SOLD_OUT", wish("p", "1"), BEFORE)),
+        // There were some again.
+        ("there were some left", sent_away("/api/coupons/none/issue?userId=2", 409, "SOLD_OUT", Value::Null, AFTER)),
+        ("1001 has it", sent_away("/payments", 404, "RESERVATION_NOT_FOUND", offer(&held, "1001"), AFTER)),
+        // Only the log says so, and nobody has asked it.
+        ("is not in the log", sent_away("/reservations", 404, "SCHEDULE_NOT_FOUND", seat.clone(), AFTER)),
+        ("is not in the log", sent_away("/reserve", 409, "SEAT_LIMIT_EXCEEDED", seat, AFTER)),
+    ];
+    for (said, lie) in lies {
+        told.lines[usual] = lie;
+        let report = told.audit();
+        let found = report.line("I-10").unwrap();
+        let text = format!("{}: {}", found.at.as_deref().unwrap_or_default(), found.why.as_deref().unwrap_or_default());
+        assert_eq!(found.verdict, Verdict::Breached, "{said}\n{}", report.text());
+        assert!(text.contains(&format!("line {}: ", usual + 1)) && text.contains(said), "{said:?} was found as {text}");
+    }
 }

@@ -244,6 +244,7 @@ impl Shop {
             is_settled: false,
             overdue_ms_max: 10_000,
             hold_ms: HOLD_MS,
+            held_ms: Vec::new(),
             app_dir: None,
             is_all_decided: false,
             answers: None,

@@ -8,11 +8,13 @@
 //! Who was told yes has it by the log, who was told no has not, and what was accepted is in the log. Status 0 (nobody answered) and everything from 500 on
 //! tells nothing. The file is read before the cut is taken, so whatever it tells of was committed, or at least appended, by then.
 
+use super::door::{self, Refusal, Sold, Why};
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::print;
+use super::known::{Print, print};
 use super::said::Said;
 use crate::worker::RunError;
+use holdfast_topologies::rfc3339;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,7 +26,14 @@ use std::path::Path;
 
 /// One answer as it was written down.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Line<'a> {
+    /// When it was written down.
+    #[serde(default)]
+    time: Option<Cow<'a, str>>,
+    /// How long it took.
+    #[serde(default)]
+    took_ms: Option<i64>,
     method: Cow<'a, str>,
     path: Cow<'a, str>,
     #[serde(default)]
@@ -36,6 +45,9 @@ struct Line<'a> {
     #[serde(borrow, default)]
     said: Option<&'a RawValue>,
 }
+
+/// The code of who asks for a reservation that is not there: an id that makes no sense is told so at the door.
+const NO_RESERVATION: &str = "RESERVATION_NOT_FOUND";
 
 /// Which inbox has to be whole before anything can be said against an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +113,8 @@ fn body(raw: Option<&RawValue>) -> Said<'_> {
 #[derive(Debug)]
 struct First {
     line: u64,
-    asked: u128,
-    said: Option<(u16, u128)>,
+    asked: Print,
+    said: Option<(u16, Print)>,
 }
 
 /// Everything that was told.
@@ -110,8 +122,10 @@ struct First {
 pub(super) struct Answers {
     name: String,
     told: FxHashMap<Box<str>, Vec<Told>>,
-    /// Who was told, at which line, that he has a coupon of this policy already.
-    owners: Vec<(u64, String, String)>,
+    /// Who was sent away at the door, without a request in the log.
+    refusals: Vec<Refusal>,
+    /// Who was told, at which line, under which request, that there is no such reservation, of him if he says who he is.
+    missed: Vec<(u64, String, String, Option<String>)>,
 }
 
 impl Answers {
@@ -159,23 +173,32 @@ impl Answers {
     fn take(&mut self, line: u64, answer: &Line<'_>) -> bool {
         let asked = body(answer.asked);
         let Some(said) = answer.said.and_then(|said| Said::read(Some(said.get().as_bytes()))) else { return false };
-        let path = answer.path.split('?').next().unwrap_or_default();
+        let (path, query) = answer.path.split_once('?').unwrap_or((&answer.path, ""));
         let text = |field: &super::said::Field<'_>| field.id().map(Cow::into_owned);
         let is_coupon = path.starts_with("/api/coupons/");
         let (status, word) = (answer.status, said.status.text());
+        let code = said.code.text();
+        if let (400..=428, true, Some(why)) = (status, is_coupon, Why::of(code))
+            && let Some((policy, user)) = door::wish(path, query, &asked)
+        {
+            let time_ms = answer.time.as_deref().and_then(rfc3339::parse);
+            let when_ms = door::moments(time_ms, answer.took_ms);
+            self.refusals.push(Refusal { line, policy, user, why, when_ms });
+            return true;
+        }
         let found = match (status, path) {
-            (400..=428, "/api/coupons/issue") if said.code.text() == "DUPLICATE_REQUEST" => {
-                let (policy, user) = (text(&asked.policy_id), text(&asked.user_id));
-                let known = policy.zip(user);
-                let is_known = known.is_some();
-                self.owners.extend(known.map(|(policy, user)| (line, policy, user)));
-                return is_known;
-            }
             (400..=428, _) => {
-                // What these doors can refuse by themselves are values, names and keys; the rest is decided.
+                // What these doors refuse by themselves are values, names and keys; the rest is decided.
                 let decides = matches!(path, "/reservations" | "/reserve" | "/payments" | "/api/points/charge");
-                let is_decision = decides && matches!(status, 402 | 409 | 410);
-                text(&said.request_id).map(|id| (id, Claim::Refused { code: said.code.text().to_owned(), is_decision }))
+                let is_missed = code == NO_RESERVATION;
+                let is_decision = decides && !is_missed && !door::is_about_the_request(code);
+                let id = text(&said.request_id);
+                if let (true, Some(id)) = (is_missed, &id) {
+                    let named = path.strip_prefix("/reservations/").and_then(|rest| rest.split('/').next());
+                    let wanted = named.map(str::to_owned).or_else(|| text(&asked.reservation_id));
+                    self.missed.extend(wanted.map(|wanted| (line, id.clone(), wanted, text(&asked.user_id))));
+                }
+                id.map(|id| (id, Claim::Refused { code: code.to_owned(), is_decision }))
             }
             (200..=299, _) if status == 202 || word == "PENDING" => {
                 let id = text(&said.payment_id).or_else(|| text(&said.request_id));
@@ -214,7 +237,7 @@ impl Answers {
     }
 
     /// I-14: whoever asks the same again under its key is told the same, and nobody is told yes for something else under it.
-    fn repeated(&self, line: u64, answer: &Line<'_>, keys: &mut FxHashMap<u128, First>, findings: &mut Findings) {
+    fn repeated(&self, line: u64, answer: &Line<'_>, keys: &mut FxHashMap<Print, First>, findings: &mut Findings) {
         let Some(key) = answer.key.as_deref() else { return };
         let asked = body(answer.asked);
         // A key is its user's; who pays without a name is who holds.
@@ -348,21 +371,34 @@ impl Answers {
         });
     }
 
-    /// Who was told that he has a coupon of a policy has one: `has` says so, or that it cannot tell.
-    pub(super) fn owners(&mut self, has: impl Fn(&str, &str) -> Option<bool>, findings: &mut Findings) {
+    /// Who was sent away at the door was sent away for a reason; `sold` says what there is to say of policy and user, or that it cannot tell.
+    pub(super) fn refusals<'s>(
+        &mut self,
+        sold: impl Fn(&str, &str) -> Option<Option<Sold<'s>>>,
+        findings: &mut Findings,
+    ) {
         let name = &self.name;
-        self.owners.retain(|(line, policy, user)| match has(policy, user) {
-            None => true,
-            Some(true) => {
-                findings.count(Invariant::Agreement, "answers over HTTP", 1);
-                false
+        self.refusals.retain(|refusal| {
+            let Some(sold) = sold(&refusal.policy, &refusal.user) else { return true };
+            match refusal.judge(sold) {
+                Ok(()) => findings.count(Invariant::Agreement, "refusals at the door", 1),
+                Err(what) => findings.breach(Invariant::Agreement, format!("{name} line {}", refusal.line), what),
             }
-            Some(false) => {
-                let what = format!("{user} was told that he has a coupon of {policy}, and he has none");
-                findings.breach(Invariant::Agreement, format!("{name} line {line}"), what);
-                false
-            }
+            false
         });
+    }
+
+    /// Who was told without the log that there is no such reservation has none; `owner` says whose it is, if it is one of the place in hand.
+    pub(super) fn missed<'o>(&self, owner: impl Fn(&str) -> Option<&'o str>, findings: &mut Findings) {
+        for (line, request, wanted, user) in &self.missed {
+            let is_met = self.told.get(&**request).is_some_and(|told| told.iter().any(|told| told.is_met));
+            if let (false, Some(owner)) = (is_met, owner(wanted))
+                && user.as_ref().is_none_or(|user| *user == owner)
+            {
+                let what = format!("{wanted} was told to be no reservation, and {owner} has it");
+                findings.breach(Invariant::Agreement, format!("{} line {line}", self.name), what);
+            }
+        }
     }
 
     /// What was told of things of `realm` that are not in the log.

@@ -12,16 +12,18 @@
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
 //! | [`said`] | what a value says |
-//! | [`answers`] | what clients were told |
+//! | [`answers`], [`door`] | what clients were told; refusals that never came into the log |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
-//! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
+//! | [`stores`], [`shadows`], [`held`] | disks against changelogs; inboxes decided again by the shop's own code; with which HOLD_MS |
 
 mod answers;
 mod copies;
 mod coupons;
 mod cut;
+mod door;
 pub mod findings;
+mod held;
 pub mod invariant;
 mod known;
 mod letters;
@@ -44,11 +46,11 @@ use crate::worker::{self, RunError, logs};
 use answers::{Answers, Realm};
 use clap::{Args, ValueEnum};
 use copies::Copies;
-use cut::{Cut, States};
+use cut::{Changelog, Cut, States};
 use findings::Findings;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{Fetcher, Log};
+use holdfast_engine::ports::log::Log;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_state::{RocksStores, StateConfig};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -56,7 +58,6 @@ use invariant::Invariant;
 use letters::Letters;
 use notices::Notices;
 use reader::Reader;
-use rebuilt::Rebuilt;
 use report::{Report, Verdict};
 use seats::{Ending, Facts};
 use std::collections::BTreeMap;
@@ -79,6 +80,9 @@ pub struct Wanted {
     /// How long after its deadline a hold may stand, at the time of the last record (I-7)
     #[arg(long, default_value_t = OVERDUE_MS_MAX, value_name = "MS")]
     overdue_ms_max: i64,
+    /// What HOLD_MS was, comma-separated; else several holds in a row that last as long show it (I-19)
+    #[arg(long, value_delimiter = ',', value_name = "MS")]
+    held_ms: Vec<i64>,
     /// What clients were told, as `load --answers` writes it: held against the log (I-9, I-10, I-14)
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
@@ -111,6 +115,8 @@ pub struct Question {
     pub overdue_ms_max: i64,
     /// HOLD_MS, in ms: for holds whose deadline is not in the log any more.
     pub hold_ms: i64,
+    /// What HOLD_MS was while the log was written, in ms: no hold has lasted otherwise. Empty = as the holds show.
+    pub held_ms: Vec<i64>,
     /// Where stores may be: `<data>/<app>`.
     pub app_dir: Option<PathBuf>,
     /// Everything counts as decided: for a log without changelogs.
@@ -137,6 +143,7 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
         overdue_ms_max: wanted.overdue_ms_max,
         // The reader bounds it, far below what an i64 holds.
         hold_ms: settings.hold_ms.cast_signed(),
+        held_ms: wanted.held_ms.clone(),
         app_dir: Some(logs::app_dir(settings)),
         is_all_decided: false,
         answers: wanted.answers.clone(),
@@ -169,9 +176,7 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
     let stores = RocksStores::open(StateConfig::new(disk.path())).map_err(|e| RunError::Failed(e.to_string()))?;
     let progress = ProgressBar::new(0).with_style(style());
     progress.set_message("reading changelogs");
-    let mut rebuild = |fetcher: &mut dyn Fetcher, topology: &Topology, source: &TopicPartition, end| {
-        Rebuilt::read(fetcher, &stores, topology, source, end, &mut findings)
-    };
+    let mut rebuild = |changelogs: &[Changelog<'_>]| rebuilt::all(log, &stores, changelogs, &mut findings);
     let (mut cut, states) =
         Cut::take(log, &mut *fetcher, &question.topologies, &question.app, question.is_all_decided, &mut rebuild)?;
     progress.set_length(cut.sources().map(|(_, span)| u64::try_from(span.end - span.begins).unwrap_or(0)).sum());
@@ -199,9 +204,10 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
             None => findings.not_applicable(Invariant::Rebuilt, "there are no stores here"),
         }
     }
+    let armed = held::armed(&states)?;
     drop((states, stores));
     if asks(&[Invariant::Replayed]) {
-        shadows::compare(log, question, &progress, &mut findings)?;
+        shadows::compare(log, question, &armed, &progress, &mut findings)?;
     }
     progress.finish_and_clear();
     Ok(Report::new(&question.only, &mut findings, records, in_flight, took_us / 1_000))

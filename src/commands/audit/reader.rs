@@ -68,6 +68,20 @@ impl<'a> Heads<'a> {
     }
 }
 
+/// Where a record stands, for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct At {
+    topic: &'static str,
+    partition: u32,
+    offset: i64,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{} offset {}", self.topic, self.partition, self.offset)
+    }
+}
+
 /// A record in its place.
 pub(super) struct Entry<'a> {
     pub(super) source: &'a TopicPartition,
@@ -80,6 +94,11 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Where it stands in `topic`, which is its own.
+    pub(super) fn at(&self, topic: &'static str) -> At {
+        At { topic, partition: self.source.partition, offset: self.offset }
+    }
+
     /// Its identity if it brings none.
     pub(super) fn entered(&self) -> String {
         self.heads.origin.identity((&self.source.topic, self.source.partition, self.offset))

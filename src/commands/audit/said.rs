@@ -16,8 +16,8 @@ pub(super) enum Field<'a> {
     Absent,
     /// A text.
     Text(Cow<'a, str>),
-    /// A whole number.
-    Int(i128),
+    /// A whole number. One beyond an i64 is an id, and so a text.
+    Int(i64),
     /// Anything else.
     Odd,
 }
@@ -40,7 +40,7 @@ impl<'a> Field<'a> {
     /// As a number of won, seats or coupons.
     pub(super) fn int(&self) -> Option<i64> {
         match self {
-            Self::Int(number) => i64::try_from(*number).ok(),
+            Self::Int(number) => Some(*number),
             _ => None,
         }
     }
@@ -48,7 +48,7 @@ impl<'a> Field<'a> {
     /// As a moment, in ms since the epoch.
     pub(super) fn when(&self) -> Option<i64> {
         match self {
-            Self::Int(number) => i64::try_from(*number).ok(),
+            Self::Int(number) => Some(*number),
             Self::Text(text) => rfc3339::parse(text.trim()).or_else(|| text.trim().parse().ok()),
             _ => None,
         }
@@ -87,11 +87,11 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Field::Int(number.into()))
+        Ok(Field::Int(number))
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Field::Int(number.into()))
+        Ok(i64::try_from(number).map_or_else(|_| Field::Text(Cow::Owned(number.to_string())), Field::Int))
     }
 
     fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
@@ -168,7 +168,7 @@ said! {
     starts_at = "startsAt", expires_at = "expiresAt", expired_at = "expiredAt", confirmed_at = "confirmedAt",
     discount_type = "discountType", discount_value = "discountValue", minimum_order_amount = "minimumOrderAmount",
     maximum_discount_amount = "maximumDiscountAmount", order_amount = "orderAmount",
-    occurred_at = "occurredAt", event_time = "eventTime", issued_at = "issuedAt",
+    due_at = "dueAt", message = "message", occurred_at = "occurredAt", event_time = "eventTime", issued_at = "issuedAt",
 }
 
 struct SaidVisitor;
@@ -213,7 +213,7 @@ impl Discount<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Discount<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = |value: &serde_json::Value| value.as_i64().map_or(Field::Odd, |krw| Field::Int(krw.into()));
+        let number = |value: &serde_json::Value| value.as_i64().map_or(Field::Odd, Field::Int);
         Ok(match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Null => Self::None,
             serde_json::Value::Object(fields) => Self::Of(fields.get("amount").map_or(Field::Odd, number)),
@@ -255,7 +255,8 @@ impl<'de> Deserialize<'de> for Seats {
 impl<'a> Said<'a> {
     /// Reads a value; `None` when it is no JSON object.
     pub(super) fn read(value: Option<&'a [u8]>) -> Option<Self> {
-        serde_json::from_slice(value?).ok()
+        // All of it is looked at once: text by text that takes longer.
+        serde_json::from_str(std::str::from_utf8(value?).ok()?).ok()
     }
 
     /// Under which id a request is known, if it brings one.
@@ -283,6 +284,11 @@ mod tests {
         assert_eq!(said.identity().as_deref(), Some("7"));
         assert_eq!(said.user_id.id().as_deref(), Some("u\n"));
         assert_eq!((said.seat_no.id(), said.amount.int(), said.price.int()), (None, None, Some(5)));
+        let large = Said::read(Some(br#"{"userId":18446744073709551615,"amount":18446744073709551615}"#)).unwrap();
+        assert_eq!(
+            (large.user_id.id().as_deref(), large.amount.int(), large.amount.when()),
+            (Some("18446744073709551615"), None, None)
+        );
         assert_eq!(said.expires_at.when(), Some(5));
         assert_eq!(said.discount.int(), Some(3));
         let discount = |json: &str| Said::read(Some(json.as_bytes())).unwrap().discount.int();

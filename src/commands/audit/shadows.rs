@@ -2,16 +2,20 @@
 
 use super::Question;
 use super::findings::Findings;
+use super::held::{Armed, Held};
 use super::invariant::Invariant;
 use crate::commands::replay::{self, Outcome};
 use crate::worker::RunError;
+use holdfast_engine::Topology;
 use holdfast_engine::ports::log::Log;
+use holdfast_topologies::reservation;
 use indicatif::ProgressBar;
 
 /// Replays every topology that decides.
 pub(super) fn compare(
     log: &dyn Log,
     question: &Question,
+    armed: &Armed,
     progress: &ProgressBar,
     findings: &mut Findings,
 ) -> Result<(), RunError> {
@@ -20,7 +24,8 @@ pub(super) fn compare(
             continue;
         }
         progress.set_message(format!("deciding {} again", topology.name()));
-        match replay::again(log, topology, &question.app)? {
+        let topology = in_force(log, question, topology, armed, findings)?;
+        match replay::again(log, &topology, &question.app)? {
             Outcome::Same { records, outputs, rows } => {
                 findings.count(Invariant::Replayed, "records", records);
                 findings.count(Invariant::Replayed, "outputs", outputs);
@@ -31,4 +36,19 @@ pub(super) fn compare(
         }
     }
     Ok(())
+}
+
+/// The topology with the settings that were in force when it decided.
+fn in_force(
+    log: &dyn Log,
+    question: &Question,
+    topology: &Topology,
+    armed: &Armed,
+    findings: &mut Findings,
+) -> Result<Topology, RunError> {
+    if **topology.name() != *reservation::NAME {
+        return Ok(topology.clone());
+    }
+    let held = Held::read(log, question, armed, findings)?;
+    if held.is_one(question.hold_ms) { Ok(topology.clone()) } else { held.topology(topology) }
 }

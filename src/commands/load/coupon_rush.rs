@@ -247,6 +247,7 @@ impl Door {
         key: Option<&str>,
         asked: Option<&Wish<'_>>,
     ) -> Result<(u16, Said), reqwest::Error> {
+        let began_us = self.witness.begin();
         let heard = async {
             let answered = request.send().await?;
             Ok((answered.status().as_u16(), answered.bytes().await?))
@@ -254,7 +255,7 @@ impl Door {
         let heard = heard.await;
         let (status, text) = heard.as_ref().map_or((0, &[][..]), |(status, body)| (*status, &**body));
         let said: Option<Box<RawValue>> = serde_json::from_slice(text).ok();
-        self.witness.note(&witness::Answered { method, path, status, key, asked, said: said.as_deref() });
+        self.witness.note(&witness::Answered { method, path, began_us, status, key, asked, said: said.as_deref() });
         heard.map(|(status, body)| (status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }

@@ -74,13 +74,14 @@ impl Target {
     pub(super) async fn post_before(&self, witness: &Witness, n: u64, path: &str, body: &Value) -> Said {
         let key = witness.key(n);
         let ask = async || {
+            let began_us = witness.begin();
             let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
             if let Some(key) = &key {
                 request = request.header("idempotency-key", key);
             }
             let (said, text) = Self::hear(request.send().await).await;
-            let (status, key) = (said.status, key.as_deref());
-            witness.note(&Answered { method: "POST", path, status, key, asked: Some(body), said: text.as_deref() });
+            let (method, status, key, asked) = ("POST", said.status, key.as_deref(), Some(body));
+            witness.note(&Answered { method, path, began_us, status, key, asked, said: text.as_deref() });
             said
         };
         let first = ask().await;

@@ -24,6 +24,9 @@ pub(super) struct Answered<'a, B> {
     pub(super) method: &'static str,
     /// With its query.
     pub(super) path: &'a str,
+    /// When it was asked: [`Witness::begin`].
+    #[serde(skip)]
+    pub(super) began_us: u64,
     /// 0 = nobody answered.
     pub(super) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,8 +40,11 @@ pub(super) struct Answered<'a, B> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Line<'a, B> {
     time: String,
+    /// So that whoever reads it knows when it was asked.
+    took_ms: u64,
     #[serde(flatten)]
     answered: &'a Answered<'a, B>,
 }
@@ -75,12 +81,18 @@ impl Witness {
         self.0.is_some() && n.is_multiple_of(AGAIN_EVERY)
     }
 
+    /// A request is sent now: by a clock of the witness's own, in us.
+    pub(super) fn begin(&self) -> u64 {
+        self.0.as_ref().map_or(0, |notes| notes.clock.monotonic_us())
+    }
+
     /// Writes an answer down.
     pub(super) fn note<B: Serialize>(&self, answered: &Answered<'_, B>) {
         let Some(notes) = &self.0 else { return };
         let mut line = Vec::with_capacity(512);
-        let written =
-            serde_json::to_writer(&mut line, &Line { time: rfc3339::to_string(notes.clock.now_ms()), answered });
+        let (time, took_us) =
+            (rfc3339::to_string(notes.clock.now_ms()), notes.clock.monotonic_us().saturating_sub(answered.began_us));
+        let written = serde_json::to_writer(&mut line, &Line { time, took_ms: took_us.div_ceil(1_000), answered });
         line.push(b'\n');
         let (out, failed) = &mut *notes.out.lock();
         if let Err(error) = written.map_err(std::io::Error::from).and_then(|()| out.write_all(&line)) {
@@ -113,8 +125,9 @@ mod tests {
         assert_eq!((key.as_deref(), witness.asks_again(5), witness.asks_again(6)), (Some("run-5"), true, false));
         let said = RawValue::from_string(r#"{"paymentId":"p"}"#.to_owned()).unwrap();
         let (asked, path) = (json!({"amount": 5}), "/payments");
+        let (key, began_us) = (key.as_deref(), witness.begin());
         let told =
-            Answered { method: "POST", path, status: 200, key: key.as_deref(), asked: Some(&asked), said: Some(&said) };
+            Answered { method: "POST", path, began_us, status: 200, key, asked: Some(&asked), said: Some(&said) };
         witness.note(&told);
         witness.note(&Answered { status: 0, said: None, ..told });
         witness.finish().unwrap();
@@ -122,7 +135,7 @@ mod tests {
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2);
         assert_eq!((&lines[0]["said"]["paymentId"], &lines[0]["asked"]["amount"]), (&json!("p"), &json!(5)));
-        assert!(lines[0]["time"].as_str().unwrap().ends_with('Z'));
+        assert!(lines[0]["time"].as_str().unwrap().ends_with('Z') && lines[0]["tookMs"].is_u64());
         assert_eq!((&lines[1]["status"], lines[1].get("said")), (&json!(0), None));
     }
 

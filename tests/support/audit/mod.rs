@@ -87,6 +87,7 @@ pub(crate) fn by_the_log(log: &dyn Log) -> Report {
         is_settled: true,
         overdue_ms_max: 10_000,
         hold_ms: 300_000,
+        held_ms: Vec::new(),
         app_dir: None,
         is_all_decided,
         answers: None,

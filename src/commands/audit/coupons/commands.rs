@@ -11,6 +11,7 @@ use crate::commands::audit::said::{Field, Said};
 use crate::worker::RunError;
 use holdfast_engine::ports::place::place_of;
 use holdfast_topologies::coupon::COMMANDS;
+use std::borrow::Cow;
 
 impl Sale<'_> {
     pub(super) fn command(
@@ -31,7 +32,7 @@ impl Sale<'_> {
             desk.copies.must_have(entry);
             return Ok(Some(()));
         }
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let seen = self.commands.see(&id, command_wish(said), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
         if !matches!(seen, Seen::New | Seen::Again) {
@@ -39,7 +40,7 @@ impl Sale<'_> {
             return Ok(Some(()));
         }
         findings.count(Invariant::NoGap, "records decided", 1);
-        let row = self.state.map(|state| state.get(&COMMANDS, &id)).transpose()?;
+        let row = self.state.map(|state| state.get(&COMMANDS, &id.clone().into_owned())).transpose()?;
         if let Some(None) = row {
             findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome"));
         }
@@ -49,8 +50,9 @@ impl Sale<'_> {
             "create-policy" => {
                 let total = said.total_quantity.int().unwrap_or(0);
                 let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
-                let new = Policy { total, starts_ms, ends_ms, terms: Terms::of(said), ..Policy::default() };
-                self.policies.entry(policy).or_insert(new);
+                let (created_ms, terms) = (self.now_ms, Terms::of(said));
+                let new = Policy { created_ms, total, starts_ms, ends_ms, terms, ..Policy::default() };
+                self.policies.entry(policy).or_insert(new).count_left(created_ms);
             }
             "adjust-stock" => {
                 if let (Some(policy), Some(by)) = (self.policies.get_mut(&policy), said.by.int())
@@ -58,6 +60,7 @@ impl Sale<'_> {
                 {
                     policy.total = total;
                     policy.is_adjusted = true;
+                    policy.count_left(self.now_ms);
                 }
             }
             _ => {
@@ -120,10 +123,9 @@ impl Sale<'_> {
 
 /// What a command wants, as far as two commands of one id must not differ in it.
 pub(super) fn command_wish(said: &Said<'_>) -> impl std::hash::Hash {
-    let id = |field: &Field<'_>| field.id().map(std::borrow::Cow::into_owned);
     (
-        said.kind.text().to_owned(),
-        [&said.policy_id, &said.coupon_id, &said.user_id, &said.order_id].map(id),
+        said.kind.text(),
+        [&said.policy_id, &said.coupon_id, &said.user_id, &said.order_id].map(Field::id),
         [said.total_quantity.int(), said.by.int()],
     )
 }

@@ -5,9 +5,10 @@ mod commands;
 use super::answers::Answers;
 use super::copies::Copies;
 use super::cut::{Cut, States};
+use super::door::Sold;
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::{self, Known, Seen, print};
+use super::known::{self, Known, Print, Seen, print, room, short};
 use super::letters::{self, Letters};
 use super::notices::Notices;
 use super::reader::{Entry, Reader};
@@ -18,31 +19,61 @@ use super::seats::Ending;
 use super::times::Times;
 use crate::worker::RunError;
 use commands::command_wish;
+use holdfast_engine::codec;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::coupon::keys::CouponKey;
-use holdfast_topologies::coupon::row::{CouponRow, PolicyRow};
+use holdfast_topologies::coupon::row::{CouponRow, PolicyRow, RequestRow};
 use holdfast_topologies::coupon::{self, COUPONS, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
 use holdfast_topologies::reservation;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What was told about a request.
 #[derive(Debug)]
 struct Outcome {
-    id: u128,
-    status: Box<str>,
-    who: u128,
     coupon: Option<Box<str>>,
+    /// Hash of policy and user.
+    who: u64,
     remaining: Option<i64>,
-    topic: &'static str,
     offset: i64,
-    is_firm: bool,
     times: u32,
+    /// By its number in [`Sale::statuses`].
+    status: u8,
+    is_success_topic: bool,
+    is_firm: bool,
+}
+
+impl Outcome {
+    fn topic(&self) -> &'static str {
+        if self.is_success_topic { SUCCESS } else { FAILURES }
+    }
+}
+
+/// The texts of statuses: there are few, whoever wrote them, and an outcome keeps one byte of it.
+#[derive(Debug, Default)]
+struct Statuses(Vec<Box<str>>);
+
+impl Statuses {
+    fn number(&mut self, status: &str) -> u8 {
+        let known = self.0.iter().position(|known| **known == *status).unwrap_or_else(|| {
+            // Whatever comes after so many different ones is one of the last.
+            self.0.truncate(usize::from(u8::MAX));
+            self.0.push(status.into());
+            self.0.len() - 1
+        });
+        u8::try_from(known).unwrap_or(u8::MAX)
+    }
+
+    fn text(&self, number: u8) -> &str {
+        self.0.get(usize::from(number)).map_or("", |text| text)
+    }
 }
 
 #[derive(Debug, Default)]
 struct Policy {
+    created_ms: i64,
     total: i64,
     issued: i64,
     starts_ms: Option<i64>,
@@ -52,9 +83,21 @@ struct Policy {
     /// More or fewer than there were at first: who came when there was none is not asked again.
     is_adjusted: bool,
     terms: Terms,
+    /// Since when there was none left, and until when, if there were some again.
+    empty: Vec<(i64, Option<i64>)>,
 }
 
 impl Policy {
+    /// Notes whether there are any left from now on.
+    fn count_left(&mut self, now_ms: i64) {
+        let is_empty = self.issued >= self.total;
+        match self.empty.last_mut().filter(|(_, until)| until.is_none()) {
+            Some((_, until)) if !is_empty => *until = Some(now_ms),
+            None if is_empty => self.empty.push((now_ms, None)),
+            _ => {}
+        }
+    }
+
     fn is_open(&self, now_ms: i64) -> bool {
         self.starts_ms.is_none_or(|start| now_ms >= start) && self.ends_ms.is_none_or(|end| now_ms < end)
     }
@@ -65,13 +108,16 @@ struct Sale<'a> {
     place: u32,
     now_ms: i64,
     policies: BTreeMap<String, Policy>,
-    /// Users and the policy each asked for, and whether he got one.
-    wanted: FxHashMap<u128, bool>,
+    /// Users and the policy each asked for, and when he got one, if he did.
+    wanted: FxHashMap<Print, Option<i64>>,
     known: Known,
     commands: Known,
     redemptions: Redemptions,
-    /// By id and by whether it supersedes another.
-    outcomes: FxHashMap<u128, Outcome>,
+    statuses: Statuses,
+    /// By id; and those that supersede another.
+    outcomes: [FxHashMap<Print, Outcome>; 2],
+    /// What queries show of each request, by id: read once, in the order of the rows.
+    shown: FxHashMap<Print, u8>,
     state: Option<&'a Rebuilt>,
 }
 
@@ -84,7 +130,7 @@ pub(super) struct Desk<'a> {
     /// What clients were told.
     pub(super) answers: &'a mut Answers,
     /// All coupons that were given out.
-    pub(super) coupons: FxHashSet<u128>,
+    pub(super) coupons: FxHashSet<Print>,
 }
 
 /// Decides the sale of every place.
@@ -97,16 +143,24 @@ pub(super) fn decide(
     findings: &mut Findings,
 ) -> Result<(), RunError> {
     for place in 0..cut.places {
+        let state = states.get(&(coupon::NAME.to_owned(), place));
+        let mut statuses = Statuses::default();
+        let shown = shown(state, &mut statuses)?;
+        let told: i64 = [SUCCESS, FAILURES].map(|topic| cut.records(&TopicPartition::new(topic, place))).iter().sum();
+        let requests = cut.records(&TopicPartition::new(INBOX, place));
+        let outcomes = FxHashMap::with_capacity_and_hasher(room(told), FxBuildHasher);
         let mut sale = Sale {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
             wanted: FxHashMap::default(),
-            known: Known::default(),
+            known: Known::for_records(requests),
             commands: Known::default(),
             redemptions: Redemptions::default(),
-            outcomes: FxHashMap::default(),
-            state: states.get(&(coupon::NAME.to_owned(), place)),
+            statuses,
+            outcomes: [outcomes, FxHashMap::default()],
+            shown,
+            state,
         };
         for topic in [SUCCESS, FAILURES] {
             reader.read(&TopicPartition::new(topic, place), cut, findings, &mut |entry, _, findings| {
@@ -151,14 +205,26 @@ pub(super) fn decide(
             Ok(())
         })?;
         letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
-        desk.answers.owners(|policy, user| sale.has_one(policy, user, cut.places), findings);
+        desk.answers.refusals(|policy, user| sale.sold(policy, user, cut.places), findings);
         sale.close(findings)?;
     }
     Ok(())
 }
 
+/// What queries show of each request.
+fn shown(state: Option<&Rebuilt>, statuses: &mut Statuses) -> Result<FxHashMap<Print, u8>, RunError> {
+    let mut shown = FxHashMap::default();
+    let Some(state) = state else { return Ok(shown) };
+    state.each_raw(&REQUESTS, &mut |id: String, row| {
+        let row: RequestRow<&str> = codec::decode_borrowed(row)?;
+        shown.insert(print(&*id), statuses.number(row.outcome.status().as_str()));
+        Ok(())
+    })?;
+    Ok(shown)
+}
+
 /// Under which policy a request is: the older shape calls it a coupon.
-fn policy_of<'s>(said: &'s Said<'_>) -> Option<std::borrow::Cow<'s, str>> {
+fn policy_of<'s>(said: &'s Said<'_>) -> Option<Cow<'s, str>> {
     said.policy_id.id().or_else(|| said.coupon_id.id())
 }
 
@@ -180,20 +246,19 @@ impl Sale<'_> {
         }
         let supersedes = said.supersedes != Field::Absent;
         let new = Outcome {
-            id: print(&*id),
-            status: status.into(),
-            who: print((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
+            status: self.statuses.number(status),
+            who: short((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
             coupon: said.coupon_id.id().map(|coupon| (*coupon).into()),
             remaining: said.remaining.int(),
-            topic,
+            is_success_topic: topic == SUCCESS,
             offset: entry.offset,
             is_firm: entry.is_firm,
             times: 0,
         };
-        let outcome = self.outcomes.entry(print((new.id, supersedes))).or_insert(new);
+        let outcome = self.outcomes[usize::from(supersedes)].entry(print(&*id)).or_insert(new);
         outcome.times += 1;
         if outcome.times > 1 {
-            let (topic, offset) = (outcome.topic, outcome.offset);
+            let (topic, offset) = (outcome.topic(), outcome.offset);
             let what = format!("{id} has one outcome: this is another than {topic}-{} offset {offset}", self.place);
             findings.breach(Invariant::OneOutcome, entry, what);
         }
@@ -201,7 +266,7 @@ impl Sale<'_> {
 
     /// A record that was buried.
     fn buried(&mut self, said: &Said<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let (Some(policy), Some(user), Field::Absent) = (policy_of(said), said.user_id.id(), &said.kind) else {
             if is_given_up {
                 self.commands.give_up(&id, command_wish(said));
@@ -210,15 +275,16 @@ impl Sale<'_> {
         };
         if is_given_up {
             if self.known.give_up(&id, (&*policy, &*user)) {
-                match self.outcomes.remove(&print((print(&*id), false))) {
-                    Some(outcome) if &*outcome.status == "SYSTEM_ERROR" => {
+                let outcome = self.outcomes[0].remove(&print(&*id));
+                match outcome.map(|outcome| self.statuses.text(outcome.status)) {
+                    Some("SYSTEM_ERROR") => {
                         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
                     }
-                    Some(outcome) => {
+                    Some(status) => {
                         findings.breach(
                             Invariant::Letters,
                             entry,
-                            format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+                            format!("{id} is buried, and was told {status}: nothing else is buried"),
                         );
                     }
                     None => {
@@ -226,14 +292,15 @@ impl Sale<'_> {
                     }
                 }
             }
-        } else if let Some(outcome) = self.outcomes.get(&print((print(&*id), false)))
+        } else if let Some(outcome) = self.outcomes[0].get(&print(&*id))
+            && let status = self.statuses.text(outcome.status)
             && !self.known.has(&id)
-            && &*outcome.status != "SYSTEM_ERROR"
+            && status != "SYSTEM_ERROR"
         {
             findings.breach(
                 Invariant::Letters,
                 entry,
-                format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+                format!("{id} is buried, and was told {status}: nothing else is buried"),
             );
         }
     }
@@ -261,8 +328,9 @@ impl Sale<'_> {
             desk.copies.must_have(entry);
             return Ok(Some(()));
         }
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
-        let seen = self.known.see(&id, (&*policy, &*user), entry.heads.origin.is_redriven());
+        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+        let known = print(&*id);
+        let seen = self.known.see_print(known, (&*policy, &*user), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
         if !matches!(seen, Seen::New | Seen::Again) {
             findings.count(Invariant::NoGap, "records known already", 1);
@@ -270,7 +338,7 @@ impl Sale<'_> {
         }
         findings.count(Invariant::NoGap, "records decided", 1);
         let (status, left) = self.issue(&policy, &user);
-        let Some(told) = self.outcomes.remove(&print((print(&*id), seen == Seen::Again))) else {
+        let Some(told) = self.outcomes[usize::from(seen == Seen::Again)].remove(&known) else {
             let topic = if status == "SUCCESS" { SUCCESS } else { FAILURES };
             if !cut.may_be_forgotten(topic, self.now_ms) {
                 findings.breach(
@@ -287,10 +355,11 @@ impl Sale<'_> {
         };
         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
         desk.answers.issued(&id, status, told.coupon.as_deref(), findings);
-        let at = || format!("{}-{} offset {}", told.topic, self.place, told.offset);
-        if &*told.status != status || told.who != print((Some(&*policy), Some(&*user))) {
+        let (place, told_status) = (self.place, self.statuses.text(told.status));
+        let at = || format!("{}-{place} offset {}", told.topic(), told.offset);
+        if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
             let what =
-                format!("{id} of {user} for {policy} was told {}, by the order of the log it is {status}", told.status);
+                format!("{id} of {user} for {policy} was told {told_status}, by the order of the log it is {status}");
             findings.breach(Invariant::FirstCome, at(), what);
         } else {
             findings.count(Invariant::FirstCome, "requests decided again in order", 1);
@@ -312,17 +381,17 @@ impl Sale<'_> {
                 None => findings.breach(Invariant::Stock, at(), format!("{id} got no coupon")),
             }
         }
-        if let Some(state) = self.state {
-            match state.get(&REQUESTS, &id)? {
-                Some(row) if row.outcome.status().as_str() == &*told.status => {
+        if self.state.is_some() {
+            match self.shown.get(&known).copied() {
+                Some(shown) if shown == told.status => {
                     findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
                 }
-                row => {
-                    let shown = row.map(|row| row.outcome.status().as_str());
+                shown => {
+                    let shown = shown.map(|shown| self.statuses.text(shown));
                     findings.breach(
                         Invariant::Agreement,
                         at(),
-                        format!("{id} was told {}, shown is {shown:?}", told.status),
+                        format!("{id} was told {told_status}, shown is {shown:?}"),
                     );
                 }
             }
@@ -338,33 +407,43 @@ impl Sale<'_> {
         }
         let has_one = self.wanted.entry(print((policy_id, user))).or_insert_with(|| {
             policy.wanted += 1;
-            false
+            None
         });
-        if *has_one {
+        if has_one.is_some() {
             ("DUPLICATE_REQUEST", None)
         } else if policy.issued >= policy.total {
             ("OUT_OF_STOCK", None)
         } else {
-            *has_one = true;
+            *has_one = Some(self.now_ms);
             policy.issued += 1;
+            policy.count_left(self.now_ms);
             ("SUCCESS", Some(policy.total - policy.issued))
         }
     }
 
-    /// Whether a user has a coupon of a policy; `None` where the policy is another place's.
-    fn has_one(&self, policy: &str, user: &str, places: u32) -> Option<bool> {
+    /// What there is to say of a policy and a user; `None` where the policy is another place's.
+    fn sold(&self, policy: &str, user: &str, places: u32) -> Option<Option<Sold<'_>>> {
         let is_here = place_of(key_of(policy).as_bytes(), places) == self.place;
-        is_here.then(|| self.wanted.get(&print((policy, user))).copied().unwrap_or(false))
+        let given_ms = || self.wanted.get(&print((policy, user))).copied().flatten();
+        is_here.then(|| {
+            self.policies.get(policy).map(|known| Sold {
+                created_ms: known.created_ms,
+                starts_ms: known.starts_ms,
+                ends_ms: known.ends_ms,
+                empty: &known.empty,
+                given_ms: given_ms(),
+            })
+        })
     }
 
     /// The place is done.
     fn close(self, findings: &mut Findings) -> Result<(), RunError> {
-        for outcome in self.outcomes.values().filter(|outcome| outcome.is_firm) {
-            let at = format!("{}-{} offset {}", outcome.topic, self.place, outcome.offset);
+        for outcome in self.outcomes.iter().flat_map(FxHashMap::values).filter(|outcome| outcome.is_firm) {
+            let at = format!("{}-{} offset {}", outcome.topic(), self.place, outcome.offset);
             findings.breach(
                 Invariant::OneOutcome,
                 at,
-                format!("no outcome without a request: told {} to nobody", outcome.status),
+                format!("no outcome without a request: told {} to nobody", self.statuses.text(outcome.status)),
             );
         }
         for (id, policy) in &self.policies {

@@ -5,11 +5,11 @@ use super::facts::{Facts, name};
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
-use crate::commands::audit::reader::Entry;
+use crate::commands::audit::reader::{At, Entry};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::wallets::{Fate, Money};
 use hdrhistogram::Histogram;
-use holdfast_topologies::{coupon, payment};
+use holdfast_topologies::{coupon, payment, reservation};
 use rustc_hash::FxHashMap;
 
 /// An answer of a wallet.
@@ -18,7 +18,7 @@ struct Answer {
     result: String,
     amount: Option<i64>,
     balance_after: Option<i64>,
-    at: String,
+    at: At,
     is_firm: bool,
     /// The reservation topology has passed it.
     is_decided: bool,
@@ -35,7 +35,7 @@ pub(in crate::commands::audit) struct Ending {
     /// By payment id: what coupons take off.
     coupons: FxHashMap<String, Answer>,
     /// By payment id: where its coupon became of no use to it, and has not been seen to come back.
-    returns: FxHashMap<String, String>,
+    returns: FxHashMap<String, At>,
     paid: FxHashMap<String, Paid>,
     /// How long after its deadline each hold ended, in ms.
     lateness_ms: Histogram<u64>,
@@ -78,7 +78,7 @@ impl Ending {
             result: said.result.text().to_owned(),
             amount,
             balance_after: said.balance_after.int(),
-            at: entry.to_string(),
+            at: entry.at(reservation::INBOX),
             is_firm: entry.is_firm,
             is_decided,
             is_met: false,
@@ -136,7 +136,7 @@ impl Ending {
             if answer.is_firm && !answer.is_met {
                 findings.breach(
                     Invariant::PaidOnce,
-                    &answer.at,
+                    answer.at,
                     format!("an answer about {id}, which no wallet has decided"),
                 );
             }
@@ -180,7 +180,7 @@ impl Ending {
                         "{payment_id} is told that its coupon takes off {:?} KRW, by the log {off:?}",
                         answer.amount
                     );
-                    findings.breach(Invariant::Agreement, &answer.at, what);
+                    findings.breach(Invariant::Agreement, answer.at, what);
                 }
             }
         }
@@ -188,7 +188,7 @@ impl Ending {
 
     /// The coupon of a payment has to go back, since `at`.
     pub(super) fn expect_coupon_back(&mut self, payment_id: &str, at: &Entry<'_>) {
-        self.returns.insert(payment_id.to_owned(), at.to_string());
+        self.returns.insert(payment_id.to_owned(), at.at(reservation::INBOX));
     }
 
     /// The shop gives the coupon of a payment back at `at`.
@@ -213,7 +213,7 @@ impl Ending {
         for (id, answer) in self.coupons.iter().filter(|(_, answer)| answer.is_firm && !answer.is_met) {
             findings.breach(
                 Invariant::OneOutcome,
-                &answer.at,
+                answer.at,
                 format!("an answer of a coupon that {id} did not ask for"),
             );
         }
@@ -224,7 +224,7 @@ impl Ending {
             if debit.is_firm && !debit.is_explained {
                 findings.breach(
                     Invariant::PaidOnce,
-                    &debit.at,
+                    debit.at,
                     format!("a wallet was asked for {id}, and no pay command was granted"),
                 );
             }
@@ -252,7 +252,7 @@ impl Ending {
                     None if cut.beheaded(payment::COMPLETED).is_some() => {}
                     None => findings.breach(
                         Invariant::PaidOnce,
-                        &debit.at,
+                        debit.at,
                         format!("{id} took {} KRW, and nobody was told", debit.amount),
                     ),
                 }
@@ -262,13 +262,13 @@ impl Ending {
                 if debit.is_explained {
                     findings.breach(
                         Invariant::NoGap,
-                        &debit.at,
+                        debit.at,
                         format!("{id} was decided ({expected}), and nobody was answered"),
                     );
                 } else if matches!(debit.fate, Fate::Posted(..)) {
                     findings.breach(
                         Invariant::PaidOnce,
-                        &debit.at,
+                        debit.at,
                         format!("{id} took {} KRW, and no seat was to be paid", debit.amount),
                     );
                 }
@@ -282,7 +282,7 @@ impl Ending {
                     "{id}: told {} {:?} leaving {:?} KRW, by the log {expected} {} leaving {balance:?}",
                     answer.result, answer.amount, answer.balance_after, debit.amount
                 );
-                findings.breach(Invariant::Agreement, &answer.at, what);
+                findings.breach(Invariant::Agreement, answer.at, what);
             } else {
                 findings.count(Invariant::Agreement, "answers of wallets", 1);
             }
@@ -296,7 +296,7 @@ impl Ending {
                     other => {
                         let what =
                             format!("{id} took {} KRW, and ended in no seat and no refund: {other:?}", debit.amount);
-                        findings.breach(Invariant::PaidOnce, &debit.at, what);
+                        findings.breach(Invariant::PaidOnce, debit.at, what);
                     }
                 }
             }
@@ -308,7 +308,7 @@ impl Ending {
             if refund.is_firm && !refund.is_explained {
                 findings.breach(
                     Invariant::PaidOnce,
-                    &refund.at,
+                    refund.at,
                     format!("{id} gives {} back, and nothing was to be given back", refund.payment),
                 );
             }
@@ -331,16 +331,12 @@ impl Ending {
                         answer.is_met = true;
                         findings.breach(
                             Invariant::Agreement,
-                            &answer.at,
+                            answer.at,
                             format!("{id} gave {} KRW back, told are {:?}", refund.amount, answer.amount),
                         );
                     }
                     None if refund.is_explained => {
-                        findings.breach(
-                            Invariant::NoGap,
-                            &refund.at,
-                            format!("{id} was paid, and nobody was answered"),
-                        );
+                        findings.breach(Invariant::NoGap, refund.at, format!("{id} was paid, and nobody was answered"));
                     }
                     None => {}
                 },
@@ -350,7 +346,7 @@ impl Ending {
                     }
                     findings.breach(
                         Invariant::PaidOnce,
-                        &refund.at,
+                        refund.at,
                         format!("{id} was refused: {} KRW are owed", refund.amount),
                     );
                 }

@@ -22,14 +22,14 @@ mod paying;
 mod rows;
 
 pub(super) use ending::Ending;
-pub(super) use facts::Facts;
+pub(super) use facts::{Facts, Id, parse};
 
 use super::answers::{Answers, Hold, Payment};
 use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::{self, Known, Seen};
+use super::known::{self, Known, Print, Seen, print};
 use super::letters::{self, Letters};
 use super::notices::Notices;
 use super::reader::{Entry, Reader};
@@ -41,6 +41,8 @@ use book::Book;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::reservation::{self, COMMANDS, INBOX};
+use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// Everything that the records of a place are compared with.
 pub(super) struct Desk<'a> {
@@ -55,7 +57,7 @@ pub(super) struct Desk<'a> {
 }
 
 /// What a command was told.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Told {
     /// Code of the refusal; none = done.
     refused: Option<&'static str>,
@@ -96,7 +98,8 @@ pub(super) fn decide(
         let inbox = TopicPartition::new(INBOX, place);
         let state = states.get(&(reservation::NAME.to_owned(), place));
         let mut buried = letters.take_of(&inbox);
-        let (mut book, mut known) = (Book::new(place), Known::default());
+        let (mut book, mut known) = (Book::new(place), Known::for_records(cut.records(&inbox)));
+        let outcomes = Outcomes::read(state)?;
         let decided = cut.decided(&inbox);
         reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
             desk.copies.look(entry);
@@ -118,12 +121,12 @@ pub(super) fn decide(
                 if let (Some(said), Some(letter)) = (said, buried.get(&entry.offset))
                     && letter.is_given_up
                 {
-                    give_up(&mut known, &said, entry, state, findings)?;
+                    give_up(&mut known, &said, entry, &outcomes, findings);
                 }
                 return Ok(());
             }
             let mut scene = Scene { book: &mut book, desk, entry, cut, findings };
-            match said.map(|said| scene.record(&said, &mut known, state)).transpose()?.flatten() {
+            match said.and_then(|said| scene.record(&said, &mut known, &outcomes)) {
                 Some(()) => {}
                 None => {
                     findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters")
@@ -157,15 +160,15 @@ fn told_of(book: &Book, answers: &mut Answers, findings: &mut Findings) {
         let shown = Payment { reservation: &reservation, amount: payment.amount, has_seat, had_seat: payment.had_seat };
         answers.payment(id, shown, findings);
     }
+    answers.missed(|id| book.find(parse(id)).map(|(_, booking)| &*booking.user), findings);
 }
 
 /// What a command wants, as far as two commands of one id must not differ in it.
 fn wish(said: &Said<'_>) -> impl std::hash::Hash {
-    let id = |field: &super::said::Field<'_>| field.id().map(std::borrow::Cow::into_owned);
     (
-        said.kind.text().to_owned(),
+        said.kind.text(),
         [&said.user_id, &said.schedule_id, &said.seat_no, &said.reservation_id, &said.payment_id, &said.coupon_id]
-            .map(id),
+            .map(super::said::Field::id),
         said.amount.int(),
     )
 }
@@ -174,31 +177,38 @@ fn wish(said: &Said<'_>) -> impl std::hash::Hash {
 const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
 
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
-fn give_up(
-    known: &mut Known,
-    said: &Said<'_>,
-    entry: &Entry<'_>,
-    state: Option<&Rebuilt>,
-    findings: &mut Findings,
-) -> Result<(), RunError> {
+fn give_up(known: &mut Known, said: &Said<'_>, entry: &Entry<'_>, outcomes: &Outcomes, findings: &mut Findings) {
     if ANSWERS.contains(&said.kind.text()) {
-        return Ok(());
+        return;
     }
-    let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
-    if known.give_up(&id, wish(said)) && !told(state, &id)?.is_known && state.is_some() {
+    let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+    if known.give_up(&id, wish(said)) && !outcomes.of(&id).is_known && outcomes.is_known {
         findings.breach(Invariant::OneOutcome, entry, format!("{id} was given up, and has no outcome"));
     }
-    Ok(())
 }
 
-fn told(state: Option<&Rebuilt>, id: &str) -> Result<Told, RunError> {
-    let Some(state) = state else { return Ok(Told::default()) };
-    let row = state.get(&COMMANDS, &id.to_owned())?;
-    Ok(row.map_or_else(Told::default, |row| Told {
-        refused: row.refused.map(reservation::refusal::Refusal::code),
-        serial: row.serial,
-        is_known: true,
-    }))
+/// What every command of a place was told: read once in the order of the rows, since to look each up costs ten times as much.
+#[derive(Debug, Default)]
+struct Outcomes {
+    rows: FxHashMap<Print, Told>,
+    /// There is a state: a command that is not in it has no outcome.
+    is_known: bool,
+}
+
+impl Outcomes {
+    fn read(state: Option<&Rebuilt>) -> Result<Self, RunError> {
+        let Some(state) = state else { return Ok(Self::default()) };
+        let mut rows = FxHashMap::default();
+        state.each(&COMMANDS, &mut |id: String, row| {
+            let refused = row.refused.map(reservation::refusal::Refusal::code);
+            rows.insert(print(&*id), Told { refused, serial: row.serial, is_known: true });
+        })?;
+        Ok(Self { rows, is_known: true })
+    }
+
+    fn of(&self, id: &str) -> Told {
+        self.rows.get(&print(id)).copied().unwrap_or_default()
+    }
 }
 
 impl Scene<'_, '_, '_> {
@@ -211,7 +221,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// One record that is not buried; `None` when it should have been.
-    fn record(&mut self, said: &Said<'_>, known: &mut Known, state: Option<&Rebuilt>) -> Result<Option<()>, RunError> {
+    fn record(&mut self, said: &Said<'_>, known: &mut Known, outcomes: &Outcomes) -> Option<()> {
         let kind = said.kind.text();
         let home = match kind {
             "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), self.cut.places)),
@@ -226,32 +236,31 @@ impl Scene<'_, '_, '_> {
             }
             _ => None,
         };
-        let Some(home) = home else { return Ok(None) };
-        if home != self.book.place {
+        if home? != self.book.place {
             self.desk.copies.must_have(self.entry);
-            return Ok(Some(()));
+            return Some(());
         }
         if self.answer(kind, said) {
             self.count(Invariant::NoGap, "records decided");
-            return Ok(Some(()));
+            return Some(());
         }
-        let id = said.identity().map_or_else(|| self.entry.entered(), |id| id.into_owned());
+        let id = said.identity().unwrap_or_else(|| Cow::Owned(self.entry.entered()));
         let seen = known.see(&id, wish(said), self.entry.heads.origin.is_redriven());
         known::retried(seen, &id, self.entry, self.findings);
         if !matches!(seen, Seen::New | Seen::Again) {
             self.count(Invariant::NoGap, "records known already");
-            return Ok(Some(()));
+            return Some(());
         }
-        let told = told(state, &id)?;
+        let told = outcomes.of(&id);
         if told.is_known {
             self.desk.answers.command(&id, told.refused, kind == "pay", self.findings);
             self.count(Invariant::OneOutcome, "seat commands with their outcome");
-        } else if state.is_some() {
+        } else if outcomes.is_known {
             self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));
         }
         self.command(kind, said, &id, &told);
         self.count(Invariant::NoGap, "records decided");
-        Ok(Some(()))
+        Some(())
     }
 
     /// What was told and what comes out here.

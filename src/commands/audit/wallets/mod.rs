@@ -12,7 +12,7 @@ use super::findings::Findings;
 use super::invariant::Invariant;
 use super::known::{self, Known, Seen};
 use super::letters::{self, Letters};
-use super::reader::{Entry, Reader};
+use super::reader::{At, Entry, Reader};
 use super::rebuilt::Rebuilt;
 use super::said::Said;
 use crate::worker::RunError;
@@ -21,6 +21,7 @@ use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
 use kept::{agree, compare};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 const CHARGE_KRW_MIN: i64 = 1_000;
 const CHARGE_KRW_MAX: i64 = 1_000_000;
@@ -52,7 +53,7 @@ pub(super) struct Debit {
     /// What is taken, in KRW.
     pub(super) amount: i64,
     pub(super) fate: Fate,
-    pub(super) at: String,
+    pub(super) at: At,
     /// The reservation topology asked for it, and that is decided.
     pub(super) is_firm: bool,
     /// A pay command explains it.
@@ -69,7 +70,7 @@ pub(super) struct Refund {
     /// What is kept, in KRW.
     pub(super) fee: i64,
     pub(super) fate: Fate,
-    pub(super) at: String,
+    pub(super) at: At,
     pub(super) is_firm: bool,
     pub(super) is_explained: bool,
 }
@@ -276,7 +277,7 @@ impl Money {
             amount,
             fee,
             fate: Fate::Undecided,
-            at: entry.to_string(),
+            at: entry.at(INBOX),
             is_firm,
             is_explained: false,
         };
@@ -347,7 +348,7 @@ impl Money {
                         amount,
                         fee,
                         fate: Fate::GivenUp,
-                        at: entry.to_string(),
+                        at: entry.at(INBOX),
                         is_firm: entry.is_firm && entry.heads.is_by("reservation"),
                         is_explained: false,
                     };
@@ -375,7 +376,7 @@ fn asked(said: &Said<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
         discount: said.discount.int()?,
         amount: said.amount.int()?,
         fate: Fate::Undecided,
-        at: entry.to_string(),
+        at: entry.at(INBOX),
         is_firm: entry.is_firm && entry.heads.is_by("reservation"),
         is_explained: false,
         refunded: false,
@@ -407,7 +408,7 @@ fn charge(
     findings: &mut Findings,
 ) -> Result<Option<()>, RunError> {
     let Some(amount) = said.amount.int() else { return Ok(None) };
-    let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+    let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
     let seen = here.charges.see(&id, (user, Some(amount)), entry.heads.origin.is_redriven());
     known::retried(seen, &id, entry, findings);
     if !matches!(seen, Seen::New | Seen::Again) {
@@ -423,7 +424,7 @@ fn charge(
     let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
     answers.charge(&id, (user, amount), balance, findings);
     if let Some(state) = state {
-        let row = state.get(&CHARGES, &id)?;
+        let row = state.get(&CHARGES, &id.clone().into_owned())?;
         agree(row.map(|row| (row.user_id, row.amount, row.outcome)), (user, amount, fate), &id, entry, findings);
     }
     Ok(Some(()))
