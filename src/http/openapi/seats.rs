@@ -99,7 +99,7 @@ pub(crate) struct Reservation {
     payment_id: Option<String>,
     /// KRW on their way back: in answers to a cancellation.
     refund_amount: Option<u64>,
-    /// KRW that are kept: in answers to a cancellation.
+    /// KRW that are kept, by the days before the show: in answers to a cancellation.
     fee: Option<u64>,
 }
 
