@@ -1,6 +1,7 @@
 //! The routes on a real embedded log and a real stream thread, without a socket.
 
 mod keys;
+mod seat_map;
 mod seats;
 
 use super::error::answer;

@@ -250,8 +250,10 @@ pub(crate) struct SeatMap {
     reserved: u64,
     cancelled: bool,
     version: u64,
-    /// By number.
+    /// By number: all of them, or those of a page.
     seats: Vec<Seat>,
+    /// `cursor` of the next page; missing = there is none.
+    next_cursor: Option<String>,
 }
 
 /// A seat.
