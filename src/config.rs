@@ -6,11 +6,13 @@
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use holdfast_topologies::reservation::settings::Fee;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod fees;
 mod reader;
 pub mod table;
 
@@ -133,6 +135,12 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How long a seat is held.
     pub hold_ms: u64,
+    /// What is kept of a cancelled seat, by calendar days before the show, the earliest first.
+    pub cancel_fees: Vec<Fee>,
+    /// How long after it was bought a seat is given back without a fee, in ms; 0 = never.
+    pub free_cancel_ms: u64,
+    /// That is from so many calendar days before the show.
+    pub free_cancel_days_min: u64,
     /// Bearer token of admin routes.
     pub admin_token: Option<Secret>,
     /// Where notices go.
@@ -331,6 +339,9 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("SLACK_WEBHOOK_URL", "slack"),
             ("PARTITIONS", "0"),
+            ("CANCEL_FEES", "0:90,10:0"),
+            ("FREE_CANCEL_MS", "one day"),
+            ("FREE_CANCEL_DAYS_MIN", "-3"),
         ] {
             let line = refused(None, &[(key, value)]);
             assert!(line.contains(key), "{line}");
@@ -363,8 +374,14 @@ mod tests {
 
     #[test]
     fn lists_may_be_lists() {
-        let (given, _dir) = sources(Some("http_addr = [\"127.0.0.1:3000\", \"127.0.0.1:9090\"]"), &[], &[]);
-        assert_eq!(load(&given).unwrap().http_addr.len(), 2);
+        let (given, _dir) = sources(
+            Some("http_addr = [\"127.0.0.1:3000\", \"127.0.0.1:9090\"]\ncancel_fees = [\"30:0\", \"0:100\"]"),
+            &[],
+            &[],
+        );
+        let settings = load(&given).unwrap();
+        assert_eq!((settings.http_addr.len(), settings.cancel_fees.len()), (2, 2));
+        assert!(settings.to_string().contains("cancel_fees=30:0,0:100"), "{settings}");
     }
 
     #[test]

@@ -72,9 +72,15 @@ pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, R
 }
 
 fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
-    // The reader bounds it, far below what an i64 holds.
-    let hold_ms = settings.hold_ms.cast_signed();
-    let reservation = reservation::Settings { hold_ms, ..Default::default() };
+    // The reader bounds them, far below what an i64 holds.
+    let ms = |ms: u64| ms.cast_signed();
+    let reservation = reservation::Settings {
+        hold_ms: ms(settings.hold_ms),
+        fees: settings.cancel_fees.clone(),
+        free_cancel_ms: ms(settings.free_cancel_ms),
+        free_cancel_days_min: settings.free_cancel_days_min.cast_signed(),
+        ..Default::default()
+    };
     holdfast_topologies::Settings { reservation, ..Default::default() }
 }
 
@@ -85,6 +91,12 @@ pub(super) fn names() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_sets_is_the_shops_usual() {
+        let settings = crate::config::load(&crate::config::Sources::default()).unwrap();
+        assert_eq!(shop_settings(&settings).reservation, reservation::Settings::default());
+    }
 
     #[test]
     fn unknown_names_are_refused_and_known_ones_kept_once() {

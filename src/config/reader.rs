@@ -1,13 +1,15 @@
 //! From texts to settings: each value is checked where it is read, so that a refusal can name the key and where it stood.
 
 use super::table::SETTINGS;
-use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Security, Settings};
+use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Security, Settings, fees};
 use figment::Figment;
 use figment::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// Reads values, remembers what to show of them.
 pub(super) struct Reader<'a> {
@@ -102,7 +104,10 @@ impl Reader<'_> {
             None => http_addr.first().map(|addr| format!("http://{addr}")).unwrap_or_default(),
         };
         let data_dir = PathBuf::from(self.required("data_dir")?);
-        let hold_ms = self.number("hold_ms", 1..=30 * 24 * 3_600_000)?.unwrap_or(300_000);
+        let hold_ms = self.number("hold_ms", 1..=30 * DAY_MS)?.unwrap_or(300_000);
+        let cancel_fees = fees::parse(&self.required("cancel_fees")?).map_err(|why| self.wrong("cancel_fees", why))?;
+        let free_cancel_ms = self.number("free_cancel_ms", 0..=365 * DAY_MS)?.unwrap_or(DAY_MS);
+        let free_cancel_days_min = self.number("free_cancel_days_min", 0..=3_660)?.unwrap_or(3);
         let admin_token = self.secret("admin_token")?;
         let channels = Channels {
             discord_webhook_url: self.url("discord_webhook_url")?.map(Secret::new),
@@ -133,6 +138,9 @@ impl Reader<'_> {
             http_advertised,
             data_dir,
             hold_ms,
+            cancel_fees,
+            free_cancel_ms,
+            free_cancel_days_min,
             admin_token,
             channels,
             log_format,

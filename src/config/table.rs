@@ -52,6 +52,17 @@ pub const SETTINGS: &[Setting] = &[
     plain("http_advertised", None, "URL at which peers reach this replica; unset = the first listen address"),
     plain("data_dir", Some("./data"), "stores, embedded log, lock"),
     plain("hold_ms", Some("300000"), "how long a seat is held"),
+    plain(
+        "cancel_fees",
+        Some("10:0,7:10,3:20,1:30,0:90"),
+        "days before the show : percent of what was paid that is kept, comma-separated, the earliest day first",
+    ),
+    plain(
+        "free_cancel_ms",
+        Some("86400000"),
+        "how long after it was bought a seat is given back without a fee; 0 = never",
+    ),
+    plain("free_cancel_days_min", Some("3"), "that is from so many days before the show"),
     secret("admin_token", "bearer token of admin routes; unset = they answer only on a loopback listener"),
     secret("discord_webhook_url", "Discord channel; unset = written to the log"),
     secret("slack_webhook_url", "Slack channel; unset = written to the log"),

@@ -97,17 +97,21 @@ impl Api {
         })
     }
 
-    /// Whether a key has been used in another place that runs here. Elsewhere it is not looked for: then both requests are carried out, each once.
+    /// Refuses a key that has been used in another place that runs here, unless the place of `view` knows it as well: then this is a repetition. Elsewhere
+    /// it is not looked for, and of two requests side by side neither sees the other: then both are carried out, each once, and repeated each for itself.
     ///
     /// # Errors
     /// [`ApiError::IdempotencyKeyReused`].
     pub fn refuse_reuse(
         &self,
         topology: &str,
-        place: u32,
+        view: &TaskView,
         is_there: impl Fn(&TaskView) -> Result<bool, ApiError>,
     ) -> Result<(), ApiError> {
-        for task in self.queries.tasks(topology).iter().filter(|task| task.place() != place) {
+        if is_there(view)? {
+            return Ok(());
+        }
+        for task in self.queries.tasks(topology).iter().filter(|task| task.place() != view.place()) {
             if is_there(task)? {
                 return Err(ApiError::IdempotencyKeyReused);
             }

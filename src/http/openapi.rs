@@ -22,8 +22,12 @@ use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
 #[into_params(parameter_in = Header)]
 pub(crate) struct IdempotencyKey {
     /// Names the request, so that a retry is not a second one: 1 to 255 printable ASCII characters, quoted or not. Its scope is user (or admin), method
-    /// and route. Valid for as long as outcomes are kept, at least 24 h from acceptance. The same key with another body is refused with 422; an answer
-    /// to a repetition says `Idempotent-Replayed: true`. `requestId` in the body does the same.
+    /// and route. Valid for as long as outcomes are kept, at least 24 h from acceptance. The same key with another body is refused with 422
+    /// (`IDEMPOTENCY_KEY_REUSED`); an answer to a repetition says `Idempotent-Replayed: true`. `requestId` in the body does the same.
+    ///
+    /// A key is known where its request was decided. Used again for another schedule, policy or reservation, it is refused with 422 where that is seen, and
+    /// otherwise it is another request, carried out once and repeated for itself: so it is when another replica decides about that, or when both are asked
+    /// for at the same moment. Make a new key for each wish, and use it for that wish only.
     #[param(rename = "Idempotency-Key", required = false)]
     idempotency_key: Option<String>,
 }

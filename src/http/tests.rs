@@ -1,5 +1,7 @@
 //! The routes on a real embedded log and a real stream thread, without a socket.
 
+mod keys;
+mod seat_map;
 mod seats;
 
 use super::error::answer;
@@ -33,7 +35,9 @@ struct Eventful {
 
 impl Appender for Eventful {
     fn append(&self, record: NewRecord<'_>, done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>) {
-        if let Some(before) = self.before.lock().take() {
+        // Not in the condition: what happens may append, too.
+        let before = self.before.lock().take();
+        if let Some(before) = before {
             before();
         }
         self.inner.append(record, done);
@@ -143,6 +147,16 @@ impl Worker {
         *self.appender.before.lock() = Some(Box::new(move || {
             let stop = move || runtime.block_on(stream.stop(Duration::from_secs(10)));
             std::thread::spawn(stop).join().unwrap().unwrap();
+        }));
+    }
+
+    /// This is asked, and answered, when the next record is about to be appended.
+    fn ask_before_next_append(&self, request: Request<Body>) {
+        let (router, runtime) = (router(self.api.clone()), tokio::runtime::Handle::current());
+        *self.appender.before.lock() = Some(Box::new(move || {
+            let ask = move || runtime.block_on(router.oneshot(request)).unwrap().status();
+            let status = std::thread::spawn(ask).join().unwrap();
+            assert!(status.is_success(), "{status}");
         }));
     }
 

@@ -112,6 +112,8 @@ fn a_payment_travels_between_two_replicas() {
     let map = |worker: &Worker| worker.get(&format!("/api/schedules/{schedule}/seats")).json::<Value>().unwrap();
     assert_eq!((map(&one)["reserved"].clone(), map(&one)), (json!(2), map(&two)));
 
+    one_key_at_two_replicas([&one, &two], &schedule, &theirs);
+
     // The payer's replica dies. What is accepted is decided when it is back, and paid once, however often it is asked for.
     let payer = &payers[2];
     let id = hold(&one, payer, &schedule, 3);
@@ -137,6 +139,32 @@ fn a_payment_travels_between_two_replicas() {
     let completed = topics::read_all(&*log, "payment.completed");
     let of_it = completed.iter().filter(|fact| fact.json()["payload"]["reservationId"] == id.as_str());
     assert_eq!(of_it.count(), 1, "paid once");
+}
+
+/// A place knows the keys of the places beside it and no others: elsewhere a key is another request, carried out once and repeated for itself.
+fn one_key_at_two_replicas(replicas: [&Worker; 2], schedule: &str, theirs: &[u32]) {
+    let there = (0..).map(|n| format!("far-{n}")).find(|id| theirs.contains(&place(id))).unwrap();
+    let body = json!({"scheduleId": there, "concertId": "concert_1", "seats": {"count": 10, "price": 50_000}});
+    assert_eq!(replicas[0].post("/api/schedules", &body).status(), 201);
+    let wish = |schedule: &str, seat_no| json!({"userId": "twice", "scheduleId": schedule, "seatNo": seat_no});
+    let asked = |worker: &Worker, schedule: &str, seat_no| {
+        let answer = worker.try_post("/reservations", "one-key", &wish(schedule, seat_no)).unwrap();
+        let is_replayed = answer.headers().contains_key("idempotent-replayed");
+        (answer.status().as_u16(), is_replayed, answer.json::<Value>().unwrap())
+    };
+    let held = [schedule, &there].map(|schedule| {
+        let (status, is_replayed, told) = asked(replicas[0], schedule, 9);
+        assert_eq!((status, is_replayed), (201, false), "{told}");
+        (schedule, told)
+    });
+    assert_ne!(held[0].1["reservationId"], held[1].1["reservationId"]);
+    for worker in replicas {
+        for (schedule, told) in &held {
+            assert_eq!(asked(worker, schedule, 9), (201, true, told.clone()), "{schedule}");
+            let (status, _, refused) = asked(worker, schedule, 10);
+            assert_eq!((status, &refused["code"]), (422, &json!("IDEMPOTENCY_KEY_REUSED")), "{refused}");
+        }
+    }
 }
 
 /// Buys one seat after the other, each hold and each payment under its own key, until it is told to stop. Returns what it has bought: reservation, user.

@@ -1,7 +1,13 @@
 //! Wrong settings end with code 2 and one line that says which key and why; a second process is told who holds the directory.
 
+use crate::seats::{balance, hold, told};
+use crate::support::command::said;
 use crate::support::worker::{Setup, Worker};
+use holdfast_ports::clock::Clock;
+use holdfast_topologies::rfc3339;
+use serde_json::json;
 use std::process::Output;
+use stream_worker::clock::SystemClock;
 
 fn run(setup: &Setup) -> Output {
     setup.command().output().unwrap()
@@ -10,7 +16,13 @@ fn run(setup: &Setup) -> Output {
 #[test]
 fn a_wrong_value_is_named_in_one_line() {
     let data = tempfile::tempdir().unwrap();
-    for (key, value) in [("PARTITIONS", "many"), ("PARTITIONS", "0"), ("HTTP_ADDR", "nowhere"), ("HOLD_MS", "-1")] {
+    for (key, value) in [
+        ("PARTITIONS", "many"),
+        ("PARTITIONS", "0"),
+        ("HTTP_ADDR", "nowhere"),
+        ("HOLD_MS", "-1"),
+        ("CANCEL_FEES", "10:0,1:30"),
+    ] {
         let mut setup = Setup::embedded(data.path());
         setup.env.insert(key.to_owned(), value.to_owned());
         let output = run(&setup);
@@ -51,4 +63,33 @@ fn a_second_worker_on_the_same_directory_is_told_so() {
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains(&data.path().display().to_string()) && said.contains("another process"), "{said}");
+}
+
+/// What is kept is what was set, it stands in the record of the refund, and a replay decides the same by the same setting and by no other.
+#[test]
+fn an_operator_says_what_a_cancellation_costs() {
+    let data = tempfile::tempdir().unwrap();
+    let setup = Setup::embedded(data.path()).with("CANCEL_FEES", "5:25,0:60").with("FREE_CANCEL_MS", "0");
+    let worker = Worker::start(&setup);
+    let now_ms = SystemClock::new().now_ms();
+    for (user, hours, fee) in [("early", 30 * 24, 12_500), ("late", 36, 30_000)] {
+        let schedule = format!("show-{user}");
+        let starts_at = rfc3339::to_string(now_ms + hours * 3_600_000);
+        let body = json!({"scheduleId": schedule, "concertTitle": "t", "startsAt": starts_at,
+            "seats": {"count": 1, "price": 50_000}});
+        told(&worker, "/api/schedules", &body, 201);
+        told(&worker, "/api/points/charge", &json!({"userId": user, "amount": 50_000}), 200);
+        let id = hold(&worker, user, &schedule, 1);
+        let paid = told(&worker, "/payments", &json!({"reservationId": id, "amount": 50_000}), 200);
+        let path = format!("/payments/{}/refund", paid["paymentId"].as_str().unwrap());
+        let back = told(&worker, &path, &json!({"userId": user}), 200);
+        assert_eq!((&back["fee"], &back["refundAmount"]), (&json!(fee), &json!(50_000 - fee)), "{back}");
+        assert_eq!(balance(&worker, user), 50_000 - fee);
+    }
+    assert!(worker.terminate().success());
+    let replay = ["replay", "--topology", "reservation", "--from", "earliest"];
+    let same = said(&setup, &replay);
+    assert_eq!(same.code, 0, "{same:?}");
+    let other = said(&setup.with("CANCEL_FEES", "5:25,0:50"), &replay);
+    assert!(other.code == 1 && other.out.contains("DIFFERENT"), "{other:?}");
 }

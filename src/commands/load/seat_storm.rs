@@ -208,11 +208,20 @@ pub fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<Stri
 
 /// Numbers of the seats that are not free.
 async fn taken(target: &Target, schedule_id: &str) -> Result<BTreeSet<u64>, RunError> {
-    let said = target.get(&format!("/api/schedules/{schedule_id}/seats")).await;
-    let seats = said.body["seats"].as_array().filter(|_| said.status == 200);
-    let seats = seats.ok_or_else(|| RunError::Failed(format!("seat map of {schedule_id}: {}", said.kind)))?;
-    let is_taken = |seat: &&Value| seat["status"] != "AVAILABLE";
-    Ok(seats.iter().filter(is_taken).filter_map(|seat| seat["seatNo"].as_u64()).collect())
+    let map = format!("/api/schedules/{schedule_id}/seats");
+    let (mut taken, mut page) = (BTreeSet::new(), map.clone());
+    loop {
+        let said = target.get(&page).await;
+        let seats = said.body["seats"].as_array().filter(|_| said.status == 200);
+        let seats = seats.ok_or_else(|| RunError::Failed(format!("seat map of {schedule_id}: {}", said.kind)))?;
+        let is_taken = |seat: &&Value| seat["status"] != "AVAILABLE";
+        taken.extend(seats.iter().filter(is_taken).filter_map(|seat| seat["seatNo"].as_u64()));
+        // A large house comes in pages.
+        match said.body["nextCursor"].as_str() {
+            Some(next) => page = format!("{map}?cursor={next}"),
+            None => return Ok(taken),
+        }
+    }
 }
 
 #[cfg(test)]

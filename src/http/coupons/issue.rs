@@ -187,6 +187,14 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
 /// What is known of an earlier request with the same key: `Some(None)` decided, `Some(Some(offset))` in the log.
 fn earlier(api: &Api, view: &TaskView, wish: &Wish, id: &String) -> Result<Option<Option<i64>>, ApiError> {
     let same = |policy_id: &str, user_id: &str| policy_id == wish.policy_id && user_id == wish.user_id;
+    if let Some(row) = view.get(&REQUESTS, id)? {
+        return if same(&row.policy_id, &row.user_id) { Ok(Some(None)) } else { Err(ApiError::IdempotencyKeyReused) };
+    }
+    match api.accepted.get(id) {
+        Some(entry) if same(&entry.policy_id, &entry.user_id) => return Ok(Some(Some(entry.offset))),
+        Some(_) => return Err(ApiError::IdempotencyKeyReused),
+        None => {}
+    }
     // The key's scope is the user and the route; another policy lives in another place perhaps, under the same key.
     let unique = id.splitn(3, '_').nth(2).unwrap_or_default();
     for task in api.queries.tasks(NAME) {
@@ -198,14 +206,7 @@ fn earlier(api: &Api, view: &TaskView, wish: &Wish, id: &String) -> Result<Optio
             return Err(ApiError::IdempotencyKeyReused);
         }
     }
-    if let Some(row) = view.get(&REQUESTS, id)? {
-        return if same(&row.policy_id, &row.user_id) { Ok(Some(None)) } else { Err(ApiError::IdempotencyKeyReused) };
-    }
-    match api.accepted.get(id) {
-        Some(entry) if same(&entry.policy_id, &entry.user_id) => Ok(Some(Some(entry.offset))),
-        Some(_) => Err(ApiError::IdempotencyKeyReused),
-        None => Ok(None),
-    }
+    Ok(None)
 }
 
 async fn answer_to(

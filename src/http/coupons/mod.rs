@@ -16,7 +16,7 @@ use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use holdfast_topologies::coupon::message::Command as CouponCommand;
 use holdfast_topologies::coupon::outcome::{Refusal, Status};
-use holdfast_topologies::coupon::{COMMANDS, INBOX, inbox_key};
+use holdfast_topologies::coupon::{COMMANDS, INBOX, NAME, inbox_key};
 use serde::Serialize;
 
 pub(super) fn router() -> Router<Api> {
@@ -88,6 +88,9 @@ async fn carry_out(
     make: impl FnOnce(String) -> CouponCommand,
 ) -> Result<(String, Carried), ApiError> {
     let id = asked.resumed().map_or_else(|| format!("cmd_{}", identity.unique(api)), |resumed| resumed.id);
+    if identity.key.is_some() && asked.resumed().is_none() {
+        api.refuse_reuse(NAME, view, |task| Ok(task.get(&COMMANDS, &id)?.is_some()))?;
+    }
     let command = make(id.clone());
     let value = command.to_json();
     let record =

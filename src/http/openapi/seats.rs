@@ -99,7 +99,7 @@ pub(crate) struct Reservation {
     payment_id: Option<String>,
     /// KRW on their way back: in answers to a cancellation.
     refund_amount: Option<u64>,
-    /// KRW that are kept: in answers to a cancellation.
+    /// KRW that are kept, by the days before the show: in answers to a cancellation.
     fee: Option<u64>,
 }
 
@@ -250,8 +250,10 @@ pub(crate) struct SeatMap {
     reserved: u64,
     cancelled: bool,
     version: u64,
-    /// By number.
+    /// By number: all of them, or those of a page.
     seats: Vec<Seat>,
+    /// `cursor` of the next page; missing = there is none.
+    next_cursor: Option<String>,
 }
 
 /// A seat.

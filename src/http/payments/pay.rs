@@ -121,7 +121,7 @@ fn payment_id(api: &Api, view: &TaskView, asked: &Asked, identity: &Identity<'_>
     let unique = identity.unique(api);
     if identity.key.is_some() {
         let is_there = |task: &TaskView| Ok(task.get(&COMMANDS, &ids::payment(task.place(), &unique))?.is_some());
-        api.refuse_reuse(NAME, view.place(), is_there)?;
+        api.refuse_reuse(NAME, view, is_there)?;
     }
     Ok(ids::payment(view.place(), &unique))
 }

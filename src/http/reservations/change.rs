@@ -77,6 +77,7 @@ pub(crate) async fn show(
 
 /// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
 ///
+/// The fee goes by calendar days before the show in Korean time, as the operator has set it (`CANCEL_FEES`); soon after the payment there is none.
 /// Asking again changes nothing and is answered the same. `GET` shows `REFUNDED` once the money is back.
 #[utoipa::path(delete, path = "/reservations/{reservationId}", tag = "seats",
     params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),

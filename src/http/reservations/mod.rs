@@ -91,7 +91,7 @@ pub(super) fn command_id(
         let is_there = |task: &TaskView| {
             Ok(task.get(&COMMANDS, &place_id::format(Kind::Request, task.place(), &unique))?.is_some())
         };
-        api.refuse_reuse(NAME, view.place(), is_there)?;
+        api.refuse_reuse(NAME, view, is_there)?;
     }
     Ok(place_id::format(Kind::Request, view.place(), &unique))
 }

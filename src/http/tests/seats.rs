@@ -7,20 +7,20 @@ use axum::http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-async fn post(worker: &Worker, uri: &str, body: Value) -> (Response<Body>, Value) {
+pub(super) async fn post(worker: &Worker, uri: &str, body: Value) -> (Response<Body>, Value) {
     worker.post(uri, &[], &body.to_string()).await
 }
 
-async fn keyed(worker: &Worker, key: &str, uri: &str, body: Value) -> (Response<Body>, Value) {
+pub(super) async fn keyed(worker: &Worker, key: &str, uri: &str, body: Value) -> (Response<Body>, Value) {
     worker.post(uri, &[("idempotency-key", key)], &body.to_string()).await
 }
 
-fn seat(user: &str, seat_no: u64) -> Value {
+pub(super) fn seat(user: &str, seat_no: u64) -> Value {
     json!({"userId": user, "scheduleId": "schedule_456", "seatNo": seat_no})
 }
 
 /// Holds a seat and returns the reservation's id.
-async fn held(worker: &Worker, user: &str, seat_no: u64) -> String {
+pub(super) async fn held(worker: &Worker, user: &str, seat_no: u64) -> String {
     let (response, json) = post(worker, "/reservations", seat(user, seat_no)).await;
     assert_eq!(response.status(), answer::CREATED, "{json}");
     json["reservationId"].as_str().unwrap().to_owned()

@@ -1,17 +1,18 @@
 //! What the query API shows, made of committed rows.
 
+mod seat_map;
+
+pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
+
 use crate::reservation::ids;
-use crate::reservation::keys::SeatKey;
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{
-    CommandRow, ConcertRow, CouponRow, CouponState, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
+    CommandRow, ConcertRow, CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
 };
-use crate::reservation::state::{SeatState, State};
-use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES};
 use crate::rfc3339;
 use holdfast_engine::queries::{QueryError, TaskView};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// A concert.
@@ -94,18 +95,6 @@ impl ScheduleView {
             version: row.version,
         }
     }
-}
-
-/// A seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SeatView {
-    /// Its number.
-    pub seat_no: u64,
-    /// `AVAILABLE`, `TEMPORARY_RESERVED` or `RESERVED`.
-    pub status: &'static str,
-    /// KRW.
-    pub price: u64,
 }
 
 /// A reservation.
@@ -334,36 +323,6 @@ pub fn schedules(task: &TaskView) -> Result<Vec<ScheduleView>, QueryError> {
         ControlFlow::Continue(())
     })?;
     Ok(found)
-}
-
-/// All seats of a schedule, by number; none = there is no such schedule.
-///
-/// # Errors
-/// [`QueryError`] when the view cannot be read.
-pub fn seats(task: &TaskView, schedule_id: &str) -> Result<Option<Vec<SeatView>>, QueryError> {
-    let Some(schedule) = task.get(&SCHEDULES, &schedule_id.to_owned())? else { return Ok(None) };
-    let prefix = SeatKey::prefix_of_schedule(schedule_id);
-    let mut taken = BTreeMap::new();
-    task.scan(&TAKEN, &prefix, &mut |key, row| {
-        taken.insert(key.seat_no, row.serial);
-        ControlFlow::Continue(())
-    })?;
-    let mut seats = Vec::new();
-    let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price };
-    match schedule.house {
-        House::OnePrice(price) => seats.extend((1..=schedule.capacity).map(|seat_no| free(seat_no, price))),
-        House::Priced => task.scan(&PRICES, &prefix, &mut |key, price| {
-            seats.push(free(key.seat_no, price));
-            ControlFlow::Continue(())
-        })?,
-    }
-    for seat in &mut seats {
-        if let Some(serial) = taken.get(&seat.seat_no) {
-            let state = task.get(&RESERVATIONS, serial)?.map_or(State::Held, |row| row.state);
-            seat.status = state.seat().as_str();
-        }
-    }
-    Ok(Some(seats))
 }
 
 /// The reservation `reservation_id`. `task` is the one in the place of its id.

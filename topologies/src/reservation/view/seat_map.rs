@@ -1,0 +1,109 @@
+//! The seats of a schedule: a house is small or has a million of them, so they come in pages.
+
+use crate::place_id;
+use crate::reservation::keys::SeatKey;
+use crate::reservation::row::House;
+use crate::reservation::state::{SeatState, State};
+use crate::reservation::{PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_engine::queries::{QueryError, TaskView};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+/// A seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatView {
+    /// Its number.
+    pub seat_no: u64,
+    /// `AVAILABLE`, `TEMPORARY_RESERVED` or `RESERVED`.
+    pub status: &'static str,
+    /// KRW.
+    pub price: u64,
+}
+
+/// Some seats of a schedule, by number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeatPage {
+    /// The seats of this page.
+    pub seats: Vec<SeatView>,
+    /// Where the next page begins; none = this was the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Where a page of seats begins: number of its first seat. A schedule keeps its seats, so it points to the same one whatever becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatCursor(u64);
+
+impl SeatCursor {
+    /// Reads what [`SeatPage::next_cursor`] said; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        place_id::number(text).map(Self)
+    }
+}
+
+/// All seats of a schedule, by number; none = there is no such schedule. A house may be large: whoever does not know that it is small takes pages.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn seats(task: &TaskView, schedule_id: &str) -> Result<Option<Vec<SeatView>>, QueryError> {
+    Ok(seat_page(task, schedule_id, None, usize::MAX)?.map(|page| page.seats))
+}
+
+/// At most `limit` seats of a schedule from where `cursor` points, or from the first; none = there is no such schedule. Kept in memory is the page, however
+/// large the house is.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn seat_page(
+    task: &TaskView,
+    schedule_id: &str,
+    cursor: Option<SeatCursor>,
+    limit: usize,
+) -> Result<Option<SeatPage>, QueryError> {
+    let Some(schedule) = task.get(&SCHEDULES, &schedule_id.to_owned())? else { return Ok(None) };
+    let first = cursor.map_or(0, |SeatCursor(seat_no)| seat_no);
+    let prefix = SeatKey::prefix_of_schedule(schedule_id);
+    let (mut seats, mut next) = (Vec::new(), None);
+    let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price };
+    match schedule.house {
+        House::OnePrice(price) => {
+            let first = first.max(1);
+            let end = first.saturating_add(u64::try_from(limit).unwrap_or(u64::MAX));
+            seats.extend((first..=schedule.capacity).take(limit).map(|seat_no| free(seat_no, price)));
+            next = (end <= schedule.capacity).then_some(end);
+        }
+        House::Priced => task.scan(&PRICES, &prefix, &mut |key, price| {
+            if key.seat_no >= first && seats.len() == limit {
+                next = Some(key.seat_no);
+                return ControlFlow::Break(());
+            }
+            if key.seat_no >= first {
+                seats.push(free(key.seat_no, price));
+            }
+            ControlFlow::Continue(())
+        })?,
+    }
+    if let Some(last) = seats.last().map(|seat| seat.seat_no) {
+        let mut taken = BTreeMap::new();
+        task.scan(&TAKEN, &prefix, &mut |key, row| {
+            if key.seat_no > last {
+                return ControlFlow::Break(());
+            }
+            if key.seat_no >= first {
+                taken.insert(key.seat_no, row.serial);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for seat in &mut seats {
+            if let Some(serial) = taken.get(&seat.seat_no) {
+                let state = task.get(&RESERVATIONS, serial)?.map_or(State::Held, |row| row.state);
+                seat.status = state.seat().as_str();
+            }
+        }
+    }
+    Ok(Some(SeatPage { seats, next_cursor: next.map(|seat_no| seat_no.to_string()) }))
+}
