@@ -22,16 +22,25 @@ const END: u8 = 0x01;
 
 /// Appends a text.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
-    // Hardly any text has a zero in it, and one without is copied as it is.
     let mut rest = text.as_bytes();
+    // Hardly any text has a zero in it. Looking at all bytes without stopping is what the compiler makes vectors of.
+    if rest.iter().fold(false, |found, byte| found | (*byte == ESCAPE)) {
+        rest = put_escaped(out, rest);
+    }
+    out.extend_from_slice(rest);
+    out.extend_from_slice(&[ESCAPE, END]);
+}
+
+/// Appends `text` up to and including its last zero, and returns what comes after it.
+fn put_escaped<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
+    let mut rest = text;
     while let Some(zero) = rest.iter().position(|byte| *byte == ESCAPE) {
         let (before, after) = rest.split_at(zero + 1);
         out.extend_from_slice(before);
         out.push(ESCAPED_ZERO);
         rest = after;
     }
-    out.extend_from_slice(rest);
-    out.extend_from_slice(&[ESCAPE, END]);
+    rest
 }
 
 /// Appends an unsigned number.

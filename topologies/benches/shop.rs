@@ -1,4 +1,4 @@
-//! What one core spends on a hold, an expiry, a payment, a debit. `cargo bench -p stream-worker -p holdfast-topologies --bench shop`
+//! What one core spends on a coupon, a hold, an expiry, a payment, a debit. `cargo bench -p stream-worker -p holdfast-topologies --bench shop`
 //!
 //! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::paper`): what is left is deciding.
 //! Each round works on a shop that has seen three of its kind, so rows are looked for in memory tables and not in emptiness. Input is the same in
@@ -84,5 +84,9 @@ fn money(c: &mut Criterion) {
     measure(c, "debit", Shop::append_debits);
 }
 
-criterion_group!(benches, seats, money);
+fn coupons(c: &mut Criterion) {
+    measure(c, "coupon", Shop::append_requests);
+}
+
+criterion_group!(benches, coupons, seats, money);
 criterion_main!(benches);

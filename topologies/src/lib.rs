@@ -20,16 +20,19 @@
 //! | [`envelope`] | CloudEvents headers of what goes out |
 //! | [`origin`] | what a record says about where it has been |
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
+//! | [`reading`], `flat` | reading records; those that come by the thousand |
 #![warn(missing_docs)]
 
 pub mod coupon;
 pub mod envelope;
 pub mod expiration;
+mod flat;
 pub mod json;
 pub mod notification;
 pub mod origin;
 pub mod payment;
 pub mod place_id;
+pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
 pub mod wire;

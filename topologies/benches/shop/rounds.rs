@@ -2,16 +2,19 @@
 
 use holdfast_engine::ports::place::place_of;
 use holdfast_sim::paper::{PaperLog, PaperWorker};
+use holdfast_topologies::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
 use holdfast_topologies::payment::message::{Charge, Debit};
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats, Settled};
+use holdfast_topologies::payment::settled::Settled;
+use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats};
 use holdfast_topologies::reservation::{self, ids};
 use holdfast_topologies::wire::When;
-use holdfast_topologies::{all, payment};
+use holdfast_topologies::{all, coupon, payment};
 
 /// Records of a round, and of a commit.
 pub(crate) const RECORDS: u64 = 2_000;
 /// One, so that a round is one commit.
 const PLACES: u32 = 1;
+const POLICIES: u64 = 500;
 const SCHEDULES: u64 = 500;
 const WALLETS: u64 = 4_000;
 const PRICE_KRW: i64 = 50_000;
@@ -34,6 +37,7 @@ pub(crate) struct Shop {
     /// Of the last round.
     held: Vec<Held>,
     next: u64,
+    has_policies: bool,
     has_schedules: bool,
     has_wallets: bool,
 }
@@ -43,7 +47,7 @@ impl Shop {
     pub(crate) fn open() -> Self {
         let worker = PaperWorker::new(&all(), PLACES);
         let log = worker.log().clone();
-        Self { worker, log, held: Vec::new(), next: 0, has_schedules: false, has_wallets: false }
+        Self { worker, log, held: Vec::new(), next: 0, has_policies: false, has_schedules: false, has_wallets: false }
     }
 
     /// Decides what was appended.
@@ -61,6 +65,42 @@ impl Shop {
     #[inline(never)]
     pub(crate) fn measured_round(&mut self) {
         self.worker.settle();
+    }
+
+    fn open_policies(&mut self) {
+        if std::mem::replace(&mut self.has_policies, true) {
+            return;
+        }
+        for n in 0..POLICIES {
+            let policy_id = format!("policy-{n}");
+            let key = coupon::inbox_key(&policy_id);
+            let create = CouponCommand::CreatePolicy(CreatePolicy {
+                request_id: Some(format!("{policy_id}.create")),
+                policy_id,
+                title: "첫 구매 쿠폰".to_owned(),
+                total_quantity: 1_000_000,
+                ..CreatePolicy::default()
+            });
+            self.log.append(coupon::INBOX, place_of(key.as_bytes(), PLACES), &key, create.to_json());
+        }
+        self.settle();
+    }
+
+    /// Requests of a round, each by a user of his own.
+    pub(crate) fn append_requests(&mut self) {
+        self.open_policies();
+        for _ in 0..RECORDS {
+            let n = self.next;
+            self.next += 1;
+            let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let policy_id = format!("policy-{}", (mixed >> 33) % POLICIES);
+            let key = coupon::inbox_key(&policy_id);
+            let place = place_of(key.as_bytes(), PLACES);
+            let id = coupon::request_id(place, &format!("{mixed:016x}"));
+            let user_id = format!("user-{mixed:016x}");
+            let value = IssueRequest::new(&id, &policy_id, &user_id, self.worker.now_ms()).to_json();
+            self.log.append(coupon::INBOX, place, &key, value);
+        }
     }
 
     fn open_schedules(&mut self) {
@@ -150,16 +190,21 @@ impl Shop {
 
     /// What the wallets say to the payments.
     pub(crate) fn append_answers(&mut self) {
-        for Held { place, id, schedule_id, .. } in &self.held {
+        for Held { place, id, schedule_id, user_id, .. } in &self.held {
             let payment_id = payment_of(id, *place);
-            let settled = Settled {
-                payment_id: payment_id.clone(),
-                reservation_id: id.clone(),
-                result: "DEBITED".to_owned(),
-                reason: None,
+            let request_id = format!("{payment_id}.settled");
+            let mut value = Vec::new();
+            Settled {
+                request_id: &request_id,
+                payment_id: &payment_id,
+                reservation_id: id,
+                schedule_id,
+                user_id,
+                refused: None,
                 amount: PRICE_KRW,
-            };
-            let value = Message::new(format!("{payment_id}.settled"), Command::Settled(settled)).to_json();
+                balance_after: PRICE_KRW,
+            }
+            .write(&mut value);
             self.log.append(reservation::INBOX, *place, schedule_id, value);
         }
     }

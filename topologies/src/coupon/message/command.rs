@@ -1,4 +1,4 @@
-use super::{Unreadable, check_length, read, unreadable};
+use crate::reading::{self, Unreadable, unreadable};
 use crate::wire::{self, When};
 use serde::{Deserialize, Serialize};
 
@@ -95,9 +95,9 @@ pub struct UseCoupon {
 impl Command {
     pub(super) fn read(kind: &str, text: &str) -> Result<Self, Unreadable> {
         let mut command = match kind {
-            "create-policy" => Self::CreatePolicy(read(text)?),
-            "adjust-stock" => Self::AdjustStock(read(text)?),
-            "use-coupon" => Self::UseCoupon(read(text)?),
+            "create-policy" => Self::CreatePolicy(reading::fields(text)?),
+            "adjust-stock" => Self::AdjustStock(reading::fields(text)?),
+            "use-coupon" => Self::UseCoupon(reading::fields(text)?),
             _ => {
                 return Err(unreadable(
                     "UnknownType",
@@ -106,7 +106,7 @@ impl Command {
             }
         };
         if let Self::UseCoupon(command) = &command {
-            check_length(&command.order_id)?;
+            reading::check_lengths([Some(&*command.order_id)])?;
         }
         let (event_id, request_id) = command.ids_mut();
         for id in [event_id, request_id] {

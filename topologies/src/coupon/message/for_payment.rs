@@ -1,4 +1,4 @@
-use super::{Unreadable, check_length, read};
+use crate::reading::{self, Unreadable, check_lengths};
 use crate::wire;
 use serde::{Deserialize, Serialize};
 
@@ -43,17 +43,16 @@ pub struct ReturnCoupon {
 
 impl UseForPayment {
     pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
-        let wish: Self = read(text)?;
-        check_length(&wish.payment_id)?;
-        check_length(&wish.reservation_id)?;
+        let wish: Self = reading::fields(text)?;
+        check_lengths([Some(&*wish.payment_id), Some(&*wish.reservation_id)])?;
         Ok(wish)
     }
 }
 
 impl ReturnCoupon {
     pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
-        let wish: Self = read(text)?;
-        check_length(&wish.payment_id)?;
+        let wish: Self = reading::fields(text)?;
+        check_lengths([Some(&*wish.payment_id)])?;
         Ok(wish)
     }
 }

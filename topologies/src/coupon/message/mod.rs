@@ -20,14 +20,13 @@ pub use command::{AdjustStock, Command, CreatePolicy, UseCoupon};
 pub use for_payment::{ReturnCoupon, UseForPayment};
 pub use issue_request::IssueRequest;
 
-use crate::wire::Id;
-use holdfast_engine::ProcessError;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+pub use crate::reading::{ID_BYTES_MAX, Unreadable};
 
-/// Longest id, in bytes: ids are keys, and a key is read and written for each request.
-pub const ID_BYTES_MAX: usize = 512;
+use crate::flat::Flat;
+use crate::reading::{self, check_lengths, missing, not_blank};
+use crate::wire::{Id, Raw};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// One record of the inbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,24 +41,8 @@ pub enum Message<'a> {
     Return(ReturnCoupon),
 }
 
-/// A record that is no message, and why: it goes to the dead letters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{class}: {message}")]
-pub struct Unreadable {
-    /// `NoValue`, `InvalidUtf8`, `InvalidJson`, `InvalidField`, `MissingField`, `IdTooLong` or `UnknownType`.
-    pub class: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl From<Unreadable> for ProcessError {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Refuse { class: unreadable.class, message: unreadable.message }
-    }
-}
-
 /// What every record is read as first: the two shapes of a request, and the type of a command.
-#[derive(Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Plain<'a> {
     #[serde(borrow, rename = "type")]
@@ -75,11 +58,11 @@ struct Plain<'a> {
     #[serde(borrow)]
     user_id: Option<Id<'a>>,
     #[serde(borrow)]
-    requested_at: Option<&'a RawValue>,
+    requested_at: Option<Raw<'a>>,
     #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
+    timestamp: Option<Raw<'a>>,
     #[serde(borrow)]
-    reply_place: Option<&'a RawValue>,
+    reply_place: Option<Raw<'a>>,
 }
 
 impl<'a> Message<'a> {
@@ -88,22 +71,13 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`Unreadable`] for everything that is no message.
     pub fn parse(value: Option<&'a [u8]>) -> Result<Self, Unreadable> {
-        let value = value.ok_or_else(|| unreadable("NoValue", "the record has no value"))?;
-        let text = std::str::from_utf8(value).map_err(|e| unreadable("InvalidUtf8", e.to_string()))?;
-        // An array would be taken for a struct, field by field.
-        if !text.trim_start().starts_with('{') {
-            return Err(match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                Ok(_) => unreadable("InvalidField", "the value is no JSON object"),
-                Err(e) => unreadable("InvalidJson", e.to_string()),
-            });
-        }
-        let plain: Plain<'a> = read(text)?;
-        for id in [&plain.event_id, &plain.request_id, &plain.policy_id, &plain.coupon_id, &plain.user_id]
-            .into_iter()
-            .flatten()
-        {
-            check_length(&id.0)?;
-        }
+        let text = reading::text(value)?;
+        let plain = match Plain::of_flat(text) {
+            Some(plain) => plain,
+            None => reading::object(text)?,
+        };
+        let ids = [&plain.event_id, &plain.request_id, &plain.policy_id, &plain.coupon_id, &plain.user_id];
+        check_lengths(ids.into_iter().map(|id| id.as_ref().map(|id| &*id.0)))?;
         match plain.kind.as_ref().map(|kind| &*kind.0) {
             None => plain.into_request().map(Self::Issue),
             Some("use-coupon") if plain.reply_place.is_some() => UseForPayment::read(text).map(Self::Use),
@@ -137,8 +111,24 @@ fn typed(kind: &'static str, fields: &impl Serialize) -> Vec<u8> {
 }
 
 impl<'a> Plain<'a> {
+    /// What serde would read, if the text is flat and in the order in which [`IssueRequest::to_json`] writes.
+    fn of_flat(text: &'a str) -> Option<Self> {
+        let mut flat = Flat::read(text)?;
+        let plain = Self {
+            kind: flat.id("type"),
+            event_id: flat.id("eventId"),
+            request_id: flat.id("requestId"),
+            policy_id: flat.id("policyId"),
+            user_id: flat.id("userId"),
+            coupon_id: flat.id("couponId"),
+            requested_at: flat.raw("requestedAt"),
+            timestamp: flat.raw("timestamp"),
+            reply_place: flat.raw("replyPlace"),
+        };
+        flat.is_sound().then_some(plain)
+    }
+
     fn into_request(self) -> Result<IssueRequest<'a>, Unreadable> {
-        let missing = |field| unreadable("MissingField", format!("missing field `{field}`"));
         // The older shape calls the policy `couponId` and the time `timestamp`.
         let policy_id = self.policy_id.or(self.coupon_id).ok_or_else(|| missing("policyId"))?.0;
         let user_id = self.user_id.ok_or_else(|| missing("userId"))?.0;
@@ -147,38 +137,9 @@ impl<'a> Plain<'a> {
             request_id: not_blank(self.request_id),
             policy_id,
             user_id,
-            requested_at: self.requested_at.or(self.timestamp).map(|raw| Cow::Borrowed(raw.get())),
+            requested_at: self.requested_at.or(self.timestamp).map(|raw| Cow::Borrowed(raw.0)),
         })
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
-    serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let class = match error.classify() {
-            // serde has no kind for it, only these words; a test would notice others.
-            serde_json::error::Category::Data if message.starts_with("missing field") => "MissingField",
-            serde_json::error::Category::Data => "InvalidField",
-            _ => "InvalidJson",
-        };
-        unreadable(class, message)
-    })
-}
-
-fn check_length(id: &str) -> Result<(), Unreadable> {
-    if id.len() <= ID_BYTES_MAX {
-        Ok(())
-    } else {
-        Err(unreadable("IdTooLong", format!("an id of {} bytes: at most {ID_BYTES_MAX}", id.len())))
-    }
-}
-
-fn not_blank(id: Option<Id<'_>>) -> Option<Cow<'_, str>> {
-    id.map(|id| id.0).filter(|id| !id.trim().is_empty())
-}
-
-fn unreadable(class: &'static str, message: impl Into<String>) -> Unreadable {
-    Unreadable { class, message: message.into() }
 }
 
 #[cfg(test)]
@@ -338,6 +299,23 @@ mod tests {
         assert_eq!(&*request(&json).user_id, "u");
         let deep = format!(r#"{{"policyId":"1","userId":"u","deep":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         let _ = Message::parse(Some(deep.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_appended_is_flat() {
+        let json = IssueRequest::new("req_0_1", "1", "홍길동", 5).to_json();
+        assert!(Plain::of_flat(std::str::from_utf8(&json).unwrap()).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn a_flat_record_is_read_as_serde_reads_it(
+            json in r#"\{("(type|policyId|couponId|userId|requestId|eventId|requestedAt|timestamp|replyPlace|version)":("[a-z0-9]{0,2}"|-?[1-9][0-9]{0,10}|1.5|null|\[\]),?){1,5}\}"#
+        ) {
+            if let Some(plain) = Plain::of_flat(&json) {
+                prop_assert_eq!(Ok(plain), reading::object(&json));
+            }
+        }
     }
 
     proptest! {

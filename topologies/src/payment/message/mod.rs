@@ -18,14 +18,13 @@ pub use charge::Charge;
 pub use debit::{Debit, Discount};
 pub use refund::Refund;
 
-use crate::wire::Id;
-use holdfast_engine::ProcessError;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
+pub use crate::reading::{ID_BYTES_MAX, Unreadable};
 
-/// Longest id or reason, in bytes: ids are keys, and a key is read and written for each record.
-pub const ID_BYTES_MAX: usize = 512;
+use crate::flat::Flat;
+use crate::reading::{self, missing, not_blank, unreadable};
+use crate::wire::{Id, Raw};
+use serde::Deserialize;
+use std::borrow::Cow;
 
 /// One record of the inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,24 +37,8 @@ pub enum Message<'a> {
     Refund(Refund<'a>),
 }
 
-/// A record that is no message, and why: it goes to the dead letters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{class}: {message}")]
-pub struct Unreadable {
-    /// `NoValue`, `InvalidUtf8`, `InvalidJson`, `InvalidField`, `MissingField`, `IdTooLong` or `UnknownType`.
-    pub class: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl From<Unreadable> for ProcessError {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Refuse { class: unreadable.class, message: unreadable.message }
-    }
-}
-
 /// What every record is read as: the fields of all types.
-#[derive(Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Plain<'a> {
     #[serde(borrow, rename = "type")]
@@ -83,10 +66,10 @@ struct Plain<'a> {
     #[serde(borrow)]
     reason: Option<Id<'a>>,
     #[serde(borrow)]
-    requested_at: Option<&'a RawValue>,
+    requested_at: Option<Raw<'a>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PlainDiscount<'a> {
     #[serde(borrow)]
@@ -100,16 +83,11 @@ impl<'a> Message<'a> {
     /// # Errors
     /// [`Unreadable`] for everything that is no message.
     pub fn parse(value: Option<&'a [u8]>) -> Result<Self, Unreadable> {
-        let value = value.ok_or_else(|| unreadable("NoValue", "the record has no value"))?;
-        let text = std::str::from_utf8(value).map_err(|e| unreadable("InvalidUtf8", e.to_string()))?;
-        // An array would be taken for a struct, field by field.
-        if !text.trim_start().starts_with('{') {
-            return Err(match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                Ok(_) => unreadable("InvalidField", "the value is no JSON object"),
-                Err(e) => unreadable("InvalidJson", e.to_string()),
-            });
-        }
-        let plain = Plain::read(text)?;
+        let text = reading::text(value)?;
+        let plain = match Plain::of_flat(text) {
+            Some(plain) => plain,
+            None => reading::object(text)?,
+        };
         plain.check_lengths()?;
         let kind = plain.kind.as_ref().ok_or_else(|| missing("type"))?;
         match &*kind.0 {
@@ -142,17 +120,27 @@ impl<'a> Message<'a> {
 }
 
 impl<'a> Plain<'a> {
-    fn read(text: &'a str) -> Result<Self, Unreadable> {
-        serde_json::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            let class = match error.classify() {
-                // serde has no kind for it, only these words; a test would notice others.
-                serde_json::error::Category::Data if message.starts_with("missing field") => "MissingField",
-                serde_json::error::Category::Data => "InvalidField",
-                _ => "InvalidJson",
-            };
-            unreadable(class, message)
-        })
+    /// What serde would read, if the text is flat and in the order in which [`Message::to_json`] writes.
+    fn of_flat(text: &'a str) -> Option<Self> {
+        let mut flat = Flat::read(text)?;
+        let plain = Self {
+            kind: flat.id("type"),
+            event_id: flat.id("eventId"),
+            request_id: flat.id("requestId"),
+            payment_id: flat.id("paymentId"),
+            reservation_id: flat.id("reservationId"),
+            schedule_id: flat.id("scheduleId"),
+            user_id: flat.id("userId"),
+            seat_no: flat.id("seatNo"),
+            price: flat.number("price"),
+            amount: flat.number("amount"),
+            discount: flat.nothing("discount"),
+            fee: flat.number("fee"),
+            reason: flat.id("reason"),
+            reply_place: flat.number("replyPlace"),
+            requested_at: flat.raw("requestedAt"),
+        };
+        flat.is_sound().then_some(plain)
     }
 
     fn check_lengths(&self) -> Result<(), Unreadable> {
@@ -166,11 +154,8 @@ impl<'a> Plain<'a> {
             &self.seat_no,
             &self.reason,
         ];
-        let coupon_id = self.discount.as_ref().map(|discount| &discount.coupon_id);
-        match ids.into_iter().flatten().chain(coupon_id).map(|id| id.0.len()).find(|bytes| *bytes > ID_BYTES_MAX) {
-            None => Ok(()),
-            Some(bytes) => Err(unreadable("IdTooLong", format!("an id of {bytes} bytes: at most {ID_BYTES_MAX}"))),
-        }
+        let coupon_id = self.discount.as_ref().map(|discount| &*discount.coupon_id.0);
+        reading::check_lengths(ids.into_iter().map(|id| id.as_ref().map(|id| &*id.0)).chain([coupon_id]))
     }
 
     fn into_charge(self) -> Result<Charge<'a>, Unreadable> {
@@ -179,7 +164,7 @@ impl<'a> Plain<'a> {
             request_id: not_blank(self.request_id),
             user_id: self.user_id.ok_or_else(|| missing("userId"))?.0,
             amount: self.amount.ok_or_else(|| missing("amount"))?,
-            requested_at: self.requested_at.map(|raw| Cow::Borrowed(raw.get())),
+            requested_at: self.requested_at.map(|raw| Cow::Borrowed(raw.0)),
         })
     }
 
@@ -212,18 +197,6 @@ impl<'a> Plain<'a> {
             reply_place: self.reply_place.ok_or_else(|| missing("replyPlace"))?,
         })
     }
-}
-
-fn not_blank(id: Option<Id<'_>>) -> Option<Cow<'_, str>> {
-    id.map(|id| id.0).filter(|id| !id.trim().is_empty())
-}
-
-fn missing(field: &str) -> Unreadable {
-    unreadable("MissingField", format!("missing field `{field}`"))
-}
-
-fn unreadable(class: &'static str, message: impl Into<String>) -> Unreadable {
-    Unreadable { class, message: message.into() }
 }
 
 #[cfg(test)]
@@ -284,6 +257,20 @@ mod tests {
             r#""amount":45000,"fee":5000,"reason":"CANCELLED","replyPlace":2}"#
         );
         assert_eq!(read(json), Message::Refund(refund()));
+    }
+
+    #[test]
+    fn what_is_appended_is_flat() {
+        let flat = [
+            Message::Debit(Debit { discount: None, ..debit() }),
+            Message::Charge(Charge::new("req_0_1", "1001", 10_000, 5)),
+            Message::Refund(refund()),
+        ];
+        for message in flat {
+            let json = String::from_utf8(message.to_json()).unwrap();
+            assert!(Plain::of_flat(&json).is_some(), "{json}");
+            assert_eq!(read(&json), message);
+        }
     }
 
     #[test]
@@ -362,6 +349,17 @@ mod tests {
         let _ = Message::parse(Some(deep.as_bytes()));
         let wide = format!(r#"{{"type":"charge","userId":"u","amount":1,"d":"{}"}}"#, "x".repeat(4_000_000));
         assert_eq!(read(&wide).user_id(), "u");
+    }
+
+    proptest! {
+        #[test]
+        fn a_flat_record_is_read_as_serde_reads_it(
+            json in r#"\{"type":"(debit|charge)"(,"(requestId|paymentId|userId|seatNo|price|amount|fee|discount|replyPlace|reason|requestedAt|x)":("[a-z0-9]{0,2}"|-?[1-9][0-9]{0,10}|1.5|null|\[\])){0,5}\}"#
+        ) {
+            if let Some(plain) = Plain::of_flat(&json) {
+                prop_assert_eq!(Ok(plain), reading::object(&json));
+            }
+        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
-use super::{CouponRefused, CouponUsed, Sweep, Unreadable, read, unreadable};
+use super::{CouponRefused, CouponUsed, Sweep};
 use crate::json::Object;
 use crate::place_id;
+use crate::reading::{self, Unreadable, unreadable};
 use crate::wire::{self, When};
 use serde::{Deserialize, Serialize};
 
@@ -300,21 +301,21 @@ pub struct CancelNext {
 impl Command {
     pub(super) fn read(kind: &str, text: &str) -> Result<Self, Unreadable> {
         Ok(match kind {
-            "create-concert" => Self::CreateConcert(read(text)?),
-            "create-schedule" => Self::CreateSchedule(read(text)?),
-            "hold" => Self::Hold(read(text)?),
-            "release" => Self::Release(read(text)?),
-            "pay" => Self::Pay(read(text)?),
-            "cancel" => Self::Cancel(read(text)?),
-            "extend" => Self::Extend(read(text)?),
-            "cancel-schedule" => Self::CancelSchedule(read(text)?),
-            "expire" => Self::Expire(read(text)?),
-            "settled" => Self::Settled(read(text)?),
-            "refunded" => Self::Refunded(read(text)?),
-            "cancel-next" => Self::CancelNext(read(text)?),
-            "coupon-used" => Self::CouponUsed(read(text)?),
-            "coupon-refused" => Self::CouponRefused(read(text)?),
-            "sweep" => Self::Sweep(read(text)?),
+            "create-concert" => Self::CreateConcert(reading::fields(text)?),
+            "create-schedule" => Self::CreateSchedule(reading::fields(text)?),
+            "hold" => Self::Hold(reading::fields(text)?),
+            "release" => Self::Release(reading::fields(text)?),
+            "pay" => Self::Pay(reading::fields(text)?),
+            "cancel" => Self::Cancel(reading::fields(text)?),
+            "extend" => Self::Extend(reading::fields(text)?),
+            "cancel-schedule" => Self::CancelSchedule(reading::fields(text)?),
+            "expire" => Self::Expire(reading::fields(text)?),
+            "settled" => Self::Settled(reading::fields(text)?),
+            "refunded" => Self::Refunded(reading::fields(text)?),
+            "cancel-next" => Self::CancelNext(reading::fields(text)?),
+            "coupon-used" => Self::CouponUsed(reading::fields(text)?),
+            "coupon-refused" => Self::CouponRefused(reading::fields(text)?),
+            "sweep" => Self::Sweep(reading::fields(text)?),
             _ => return Err(unreadable("UnknownType", format!("{kind:?} is no command of reservations"))),
         })
     }

@@ -43,13 +43,13 @@ pub use command::{
 pub use coupon::{CouponRefused, CouponUsed};
 pub use sweep::Sweep;
 
+pub use crate::reading::{ID_BYTES_MAX, Unreadable};
+
+use crate::reading::{self, check_lengths, missing, not_blank};
 use crate::wire::Id;
-use holdfast_engine::ProcessError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Longest id, in bytes: ids are keys, and a key is read and written for each command.
-pub const ID_BYTES_MAX: usize = 512;
+use std::borrow::Cow;
 
 /// One record of the inbox.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -67,22 +67,6 @@ pub struct Message {
     /// When somebody asked, by his own watch: passed on as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Value>,
-}
-
-/// A record that is no message, and why: it goes to the dead letters.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{class}: {message}")]
-pub struct Unreadable {
-    /// `NoValue`, `InvalidUtf8`, `InvalidJson`, `InvalidField`, `MissingField`, `IdTooLong` or `UnknownType`.
-    pub class: &'static str,
-    /// For people.
-    pub message: String,
-}
-
-impl From<Unreadable> for ProcessError {
-    fn from(unreadable: Unreadable) -> Self {
-        Self::Refuse { class: unreadable.class, message: unreadable.message }
-    }
 }
 
 /// What a record is read as first that is none of [`hot`]'s.
@@ -110,36 +94,24 @@ impl Message {
     /// # Errors
     /// [`Unreadable`] for everything that is no message.
     pub fn parse(value: Option<&[u8]>) -> Result<Self, Unreadable> {
-        let value = value.ok_or_else(|| unreadable("NoValue", "the record has no value"))?;
-        let text = std::str::from_utf8(value).map_err(|e| unreadable("InvalidUtf8", e.to_string()))?;
-        // An array would be taken for a struct, field by field.
-        if !text.trim_start().starts_with('{') {
-            return Err(match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-                Ok(_) => unreadable("InvalidField", "the value is no JSON object"),
-                Err(e) => unreadable("InvalidJson", e.to_string()),
-            });
-        }
+        let text = reading::text(value)?;
         let message = match hot::parse(text) {
             Some(message) => message,
             None => Self::parse_slowly(text)?,
         };
-        let ids = [message.event_id.as_deref(), message.request_id.as_deref()];
-        for id in message.command.ids().into_iter().chain(ids).flatten() {
-            if id.len() > ID_BYTES_MAX {
-                return Err(unreadable("IdTooLong", format!("an id of {} bytes: at most {ID_BYTES_MAX}", id.len())));
-            }
-        }
+        check_lengths(message.command.ids())?;
+        check_lengths([message.event_id.as_deref(), message.request_id.as_deref()])?;
         Ok(message)
     }
 
     /// Reads what it is called first, and what it says then.
     fn parse_slowly(text: &str) -> Result<Self, Unreadable> {
-        let head: Head<'_> = read(text)?;
-        let kind = head.kind.ok_or_else(|| unreadable("MissingField", "missing field `type`"))?;
+        let head: Head<'_> = reading::object(text)?;
+        let kind = head.kind.ok_or_else(|| missing("type"))?;
         Ok(Self {
             command: Command::read(&kind.0, text)?,
-            event_id: not_blank(head.event_id),
-            request_id: not_blank(head.request_id),
+            event_id: not_blank(head.event_id).map(Cow::into_owned),
+            request_id: not_blank(head.request_id).map(Cow::into_owned),
             requested_at: head.requested_at.filter(|at| !at.is_null()),
         })
     }
@@ -156,27 +128,6 @@ impl Message {
         // Texts and numbers always encode: there is no failing Serialize in a command.
         serde_json::to_vec(self).unwrap_or_default()
     }
-}
-
-pub(super) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
-    serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let class = match error.classify() {
-            // serde has no kind for it, only these words; a test would notice others.
-            serde_json::error::Category::Data if message.starts_with("missing field") => "MissingField",
-            serde_json::error::Category::Data => "InvalidField",
-            _ => "InvalidJson",
-        };
-        unreadable(class, message)
-    })
-}
-
-fn not_blank(id: Option<Id<'_>>) -> Option<String> {
-    id.map(|id| id.0.into_owned()).filter(|id| !id.trim().is_empty())
-}
-
-pub(super) fn unreadable(class: &'static str, message: impl Into<String>) -> Unreadable {
-    Unreadable { class, message: message.into() }
 }
 
 #[cfg(test)]
