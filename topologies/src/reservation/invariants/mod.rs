@@ -1,97 +1,18 @@
 //! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
 
+mod broken;
+mod payments;
+mod seats;
+
+pub use broken::Broken;
+
 use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{
-    BuyerRow, CouponRow, CouponState, House, PaymentRow, PaymentState, ReservationRow, ScheduleRow, SweepRow, TakenRow,
-};
-use crate::reservation::state::{SeatState, State};
+use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
+use crate::reservation::state::State;
 use crate::reservation::{BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN};
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-
-/// A promise that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// More seats were given away than there are.
-    #[error("schedule {schedule_id}: {held} held and {reserved} sold of {capacity}")]
-    Oversold {
-        /// Which.
-        schedule_id: String,
-        /// Held or being paid.
-        held: u64,
-        /// Sold.
-        reserved: u64,
-        /// Of so many.
-        capacity: u64,
-    },
-    /// The schedule counts other seats than reservations have.
-    #[error("schedule {schedule_id}: it counts {counted:?} held and sold, its reservations say {found:?}")]
-    Miscounted {
-        /// Which.
-        schedule_id: String,
-        /// Held and sold by its row.
-        counted: (u64, u64),
-        /// Held and sold by its reservations.
-        found: (u64, u64),
-    },
-    /// A live reservation without its seat, or a seat that more than one has, or none, or that the house does not have.
-    #[error("schedule {schedule_id}, seat {seat_no}: taken by {taken:?}, its live reservations are {live:?}")]
-    Seat {
-        /// Of which schedule.
-        schedule_id: String,
-        /// Which seat.
-        seat_no: u64,
-        /// By the seat's row.
-        taken: Option<u64>,
-        /// By the reservations.
-        live: Vec<u64>,
-    },
-    /// A user has other seats than are counted for him.
-    #[error("schedule {schedule_id}, user {user_id}: counted {counted:?}, found {found:?}")]
-    Buyer {
-        /// Of which schedule.
-        schedule_id: String,
-        /// Who.
-        user_id: String,
-        /// By his row.
-        counted: BuyerRow,
-        /// By the reservations.
-        found: BuyerRow,
-    },
-    /// It was ended before its deadline.
-    #[error("reservation {serial}: expired {early_ms} ms early")]
-    Early {
-        /// Which.
-        serial: u64,
-        /// So many ms.
-        early_ms: i64,
-    },
-    /// A schedule has open holds, and nobody looks after them.
-    #[error("schedule {schedule_id}: {held} held, and no sweep is due")]
-    Unswept {
-        /// Which.
-        schedule_id: String,
-        /// Held or being paid.
-        held: u64,
-    },
-    /// A payment was granted at the deadline or later, or its state does not go with its reservation's or its coupon's, or its amount not with the price.
-    #[error("reservation {serial} is {state:?} for {price} KRW; payment {payment_id:?}: {payment:?}, {coupon:?}")]
-    Payment {
-        /// Of which reservation.
-        serial: u64,
-        /// Where that is.
-        state: State,
-        /// What it costs.
-        price: u64,
-        /// Which payment.
-        payment_id: String,
-        /// What its row says.
-        payment: Option<Box<PaymentRow>>,
-        /// What the row of its coupon says.
-        coupon: Option<Box<CouponRow>>,
-    },
-}
 
 /// Checks one schedule by itself.
 ///
@@ -173,150 +94,6 @@ impl Books {
         let held = self.reservations.values().filter(|row| row.state == State::Held);
         held.map(|row| now_ms - row.expires_ms).filter(|late_ms| *late_ms >= 0).max()
     }
-
-    fn live(&self) -> impl Iterator<Item = (u64, &ReservationRow)> {
-        self.reservations
-            .iter()
-            .filter(|(_, row)| row.state.seat() != SeatState::Available)
-            .map(|(serial, row)| (*serial, row))
-    }
-
-    fn has_seat(&self, key: &SeatKey) -> bool {
-        self.schedules.get(&key.schedule_id).is_some_and(|row| match row.house {
-            House::OnePrice(_) => (1..=row.capacity).contains(&key.seat_no),
-            House::Priced => self.prices.contains_key(key),
-        })
-    }
-
-    /// Each seat has at most one live owner, and its row names him.
-    fn check_seats(&self) -> Result<(), Broken> {
-        let mut owners: BTreeMap<SeatKey, Vec<u64>> = BTreeMap::new();
-        for (serial, row) in self.live() {
-            let key = SeatKey { schedule_id: row.schedule_id.clone(), seat_no: row.seat_no };
-            owners.entry(key).or_default().push(serial);
-        }
-        for key in self.taken.keys() {
-            owners.entry(key.clone()).or_default();
-        }
-        for (key, live) in owners {
-            let taken = self.taken.get(&key).map(|row| row.serial);
-            if live.as_slice() != taken.as_slice() || !self.has_seat(&key) {
-                let SeatKey { schedule_id, seat_no } = key;
-                return Err(Broken::Seat { schedule_id, seat_no, taken, live });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_counts(&self) -> Result<(), Broken> {
-        for (schedule_id, row) in &self.schedules {
-            schedule(schedule_id, row)?;
-            let count = |seat| {
-                self.live().filter(|(_, row)| row.schedule_id == *schedule_id && row.state.seat() == seat).count()
-                    as u64
-            };
-            let (counted, found) =
-                ((row.held, row.reserved), (count(SeatState::TemporaryReserved), count(SeatState::Reserved)));
-            if counted != found {
-                return Err(Broken::Miscounted { schedule_id: schedule_id.clone(), counted, found });
-            }
-            if row.held > 0 && !self.sweeps.contains_key(schedule_id) {
-                return Err(Broken::Unswept { schedule_id: schedule_id.clone(), held: row.held });
-            }
-        }
-        Ok(())
-    }
-
-    fn check_buyers(&self) -> Result<(), Broken> {
-        let mut found: BTreeMap<BuyerKey, BuyerRow> = BTreeMap::new();
-        for (_, row) in self.live() {
-            let key = BuyerKey { schedule_id: row.schedule_id.clone(), user_id: row.user_id.clone() };
-            let buyer = found.entry(key).or_default();
-            match row.state.seat() {
-                SeatState::TemporaryReserved => buyer.open += 1,
-                SeatState::Reserved | SeatState::Available => buyer.bought += 1,
-            }
-        }
-        for key in self.buyers.keys().chain(found.keys()) {
-            let (counted, found) = (self.buyers.get(key).copied(), found.get(key).copied());
-            // A row of somebody who has nothing is wrong as well: it would stay for ever.
-            if counted != found {
-                let BuyerKey { schedule_id, user_id } = key.clone();
-                let (counted, found) = (counted.unwrap_or_default(), found.unwrap_or_default());
-                return Err(Broken::Buyer { schedule_id, user_id, counted, found });
-            }
-        }
-        Ok(())
-    }
-
-    /// Each payment was granted in time and for the price, and each reservation has the payment that its state says.
-    fn check_payments(&self) -> Result<(), Broken> {
-        for (payment_id, payment) in &self.payments {
-            let fits = self.reservations.get(&payment.serial).is_some_and(|row| {
-                let is_current = row.payment_id.as_deref() == Some(payment_id);
-                payment.asked_ms < row.expires_ms
-                    && is_right(payment, self.coupons.get(payment_id), row.price)
-                    && match &payment.state {
-                        PaymentState::Pending | PaymentState::Discounting => {
-                            is_current && matches!(row.state, State::Paying | State::Cancelled)
-                        }
-                        PaymentState::Paid => is_current && row.state == State::Confirmed,
-                        PaymentState::Refused(_) => true,
-                        PaymentState::Refunding(refund)
-                        | PaymentState::Refunded(refund)
-                        | PaymentState::RefundRefused(refund, _) => {
-                            refund.amount.checked_add(refund.fee) == Some(payment.amount)
-                        }
-                    }
-            });
-            if !fits {
-                return Err(self.broken_payment(payment.serial, payment_id));
-            }
-        }
-        for (serial, row) in &self.reservations {
-            let wanted: fn(&PaymentState) -> bool = match row.state {
-                State::Paying => |state| matches!(state, PaymentState::Pending | PaymentState::Discounting),
-                State::Confirmed => |state| *state == PaymentState::Paid,
-                State::Refunded => |state| matches!(state, PaymentState::Refunded(_)),
-                State::Held | State::Expired | State::Cancelled => continue,
-            };
-            let payment_id = row.payment_id.clone().unwrap_or_default();
-            if !self.payments.get(&payment_id).is_some_and(|payment| wanted(&payment.state)) {
-                return Err(self.broken_payment(*serial, &payment_id));
-            }
-        }
-        Ok(())
-    }
-
-    fn broken_payment(&self, serial: u64, payment_id: &str) -> Broken {
-        let row = self.reservations.get(&serial);
-        Broken::Payment {
-            serial,
-            state: row.map_or(State::Expired, |row| row.state),
-            price: row.map_or(0, |row| row.price),
-            payment_id: payment_id.to_owned(),
-            payment: self.payments.get(payment_id).cloned().map(Box::new),
-            coupon: self.coupons.get(payment_id).cloned().map(Box::new),
-        }
-    }
-}
-
-/// Whether a payment is of the price less what its coupon takes off, and the coupon is as far as the payment.
-fn is_right(payment: &PaymentRow, coupon: Option<&CouponRow>, price: u64) -> bool {
-    let is_price_less = |discount: u64| payment.amount.checked_add(discount) == Some(price);
-    // While it is not known what it takes off, or once that was not what was meant.
-    let may_be = payment.amount <= price;
-    let Some(coupon) = coupon else { return payment.state != PaymentState::Discounting && is_price_less(0) };
-    match (&payment.state, coupon.state) {
-        (PaymentState::Discounting, CouponState::Asked)
-        | (PaymentState::Refused(_), CouponState::Refused | CouponState::Returned { .. }) => may_be,
-        (PaymentState::Pending | PaymentState::Paid, CouponState::Used { discount })
-        | (
-            PaymentState::Refunding(_) | PaymentState::Refunded(_) | PaymentState::RefundRefused(..),
-            CouponState::Returned { discount },
-        ) => is_price_less(discount),
-        _ => false,
-    }
 }
 
 fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
@@ -327,7 +104,7 @@ fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reservation::row::Refund;
+    use crate::reservation::row::{CouponState, House, PaymentState, Refund};
 
     fn seat(seat_no: u64) -> SeatKey {
         SeatKey { schedule_id: "s".to_owned(), seat_no }
