@@ -22,16 +22,21 @@
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
 #![warn(missing_docs)]
 
+mod buffer;
 pub mod coupon;
 pub mod envelope;
 pub mod expiration;
 pub mod json;
+#[cfg(test)]
+mod laws;
 pub mod notification;
 pub mod origin;
 pub mod payment;
 pub mod place_id;
 pub mod reservation;
+mod reused;
 pub mod rfc3339;
+mod rows;
 pub mod wire;
 
 use holdfast_engine::Topology;

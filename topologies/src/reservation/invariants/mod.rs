@@ -10,9 +10,9 @@ use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
 use crate::reservation::state::State;
 use crate::reservation::{BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN};
+use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 /// Checks one schedule by itself.
 ///
@@ -59,16 +59,16 @@ impl Books {
     /// # Errors
     /// [`QueryError`] when the view cannot be read.
     pub fn load(task: &TaskView) -> Result<Self, QueryError> {
-        let mut books = Self::default();
-        task.scan(&SCHEDULES, &[], &mut |key, row| into(&mut books.schedules, key, row))?;
-        task.scan(&PRICES, &[], &mut |key, row| into(&mut books.prices, key, row))?;
-        task.scan(&TAKEN, &[], &mut |key, row| into(&mut books.taken, key, row))?;
-        task.scan(&BUYERS, &[], &mut |key, row| into(&mut books.buyers, key, row))?;
-        task.scan(&RESERVATIONS, &[], &mut |key, row| into(&mut books.reservations, key, row))?;
-        task.scan(&PAYMENT_STATES, &[], &mut |key, row| into(&mut books.payments, key, row))?;
-        task.scan(&PAYMENT_COUPONS, &[], &mut |key, row| into(&mut books.coupons, key, row))?;
-        task.scan(&SWEEPS, &[], &mut |key, row| into(&mut books.sweeps, key, row))?;
-        Ok(books)
+        Ok(Self {
+            schedules: rows::all(task, &SCHEDULES)?,
+            prices: rows::all(task, &PRICES)?,
+            taken: rows::all(task, &TAKEN)?,
+            buyers: rows::all(task, &BUYERS)?,
+            reservations: rows::all(task, &RESERVATIONS)?,
+            payments: rows::all(task, &PAYMENT_STATES)?,
+            coupons: rows::all(task, &PAYMENT_COUPONS)?,
+            sweeps: rows::all(task, &SWEEPS)?,
+        })
     }
 
     /// Checks everything.
@@ -94,11 +94,6 @@ impl Books {
         let held = self.reservations.values().filter(|row| row.state == State::Held);
         held.map(|row| now_ms - row.expires_ms).filter(|late_ms| *late_ms >= 0).max()
     }
-}
-
-fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
-    rows.insert(key, row);
-    ControlFlow::Continue(())
 }
 
 #[cfg(test)]
