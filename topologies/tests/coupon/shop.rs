@@ -106,13 +106,7 @@ impl Shop {
 
     /// Puts a dead letter back where it came from, as an operator does.
     pub(crate) fn redrive(&mut self, out: &Out) {
-        let headers: Vec<(&str, &[u8])> = out
-            .record
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
-            .collect();
-        self.pipe_bytes(out.partition, out.record.key.as_deref(), out.record.value.as_deref(), &headers);
+        self.driver.append_again(coupon::INBOX, out);
         self.driver.settle();
     }
 }

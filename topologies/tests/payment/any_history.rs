@@ -111,12 +111,7 @@ proptest! {
                 Event::Refund { user, id, amount } => bank.refund(&format!("p-{id}"), &name(user), amount, 0),
                 Event::Settle => bank.driver.settle(),
                 Event::Restart => bank.driver.restart(),
-                Event::WipeDisk => {
-                    bank.driver.crash();
-                    bank.driver.wipe_disk();
-                    bank.driver.start();
-                    bank.driver.settle();
-                }
+                Event::WipeDisk => bank.driver.lose_disk(),
                 Event::Fault(which) => {
                     let fault = [Fault::LostAnswer, Fault::LostRequest, Fault::Retry][usize::from(which)];
                     bank.driver.log().inject(fault);

@@ -159,13 +159,7 @@ impl Bank {
 
     /// Puts a dead letter back where it came from, as an operator does.
     pub(crate) fn redrive(&mut self, out: &Out) {
-        let headers: Vec<(&str, &[u8])> = out
-            .record
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default()))
-            .collect();
-        self.append(out.partition, out.record.key.as_deref(), out.record.value.as_deref(), &headers);
+        self.driver.append_again(payment::INBOX, out);
         self.driver.settle();
     }
 }

@@ -30,10 +30,7 @@ fn the_same_again_changes_nothing_and_an_empty_disk_neither() {
     assert_eq!(all(&bank), before);
     bank.driver.restart();
     assert_eq!(all(&bank), before);
-    bank.driver.crash();
-    bank.driver.wipe_disk();
-    bank.driver.start();
-    bank.driver.settle();
+    bank.driver.lose_disk();
     assert_eq!(all(&bank), before);
     wishes(&mut bank);
     assert_eq!(all(&bank), before);

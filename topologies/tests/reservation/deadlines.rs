@@ -42,10 +42,7 @@ fn a_hold_that_nobody_pays_is_over_at_its_deadline_and_not_before() {
 
     // Restarted on an empty disk, and the deadline's record once more: nothing happens twice.
     let sent = shop.sent();
-    shop.driver.crash();
-    shop.driver.wipe_disk();
-    shop.driver.start();
-    shop.driver.settle();
+    shop.driver.lose_disk();
     let again = out.text();
     let place = Shop::place();
     let record = NewRecord {
@@ -71,10 +68,7 @@ fn a_deadline_outlives_a_crash_of_the_worker_and_of_its_disk() {
     let mut shop = Shop::open();
     let id = shop.hold("u", 1);
     let expires_ms = shop.expires_ms(&id);
-    shop.driver.crash();
-    shop.driver.wipe_disk();
-    shop.driver.start();
-    shop.driver.settle();
+    shop.driver.lose_disk();
     assert_eq!(shop.status(&id), "HELD");
     shop.driver.crash();
     shop.clock_to(expires_ms + 60_000);

@@ -27,10 +27,7 @@ fn a_hold_without_its_deadlines_record_is_swept() {
     assert_eq!((shop.read(reservation::SEATS_EXPIRED).len(), shop.notices("RESERVATION_EXPIRED").len()), (1, 1));
     shop.check();
     // The next one comes within a hold's time and the grace after the deadline, whatever crashed meanwhile; who is paying stays.
-    shop.driver.crash();
-    shop.driver.wipe_disk();
-    shop.driver.start();
-    shop.driver.settle();
+    shop.driver.lose_disk();
     shop.clock_to(shop.expires_ms(&second) + HOLD_MS + 60_100);
     shop.driver.settle();
     shop.driver.advance_ms(50);
