@@ -180,6 +180,18 @@ impl TestDriver {
         result.expect("the simulated log answers at once").expect("the simulated log takes the record")
     }
 
+    /// Appends a record that was read once more: to `topic`, in the partition it was in, with its headers.
+    ///
+    /// # Panics
+    /// When the log refuses it.
+    pub fn append_again(&mut self, topic: &str, out: &Out) -> Appended {
+        let Stored { key, value, headers, .. } = &out.record;
+        let headers: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_deref().unwrap_or_default())).collect();
+        let (partition, key, value) = (out.partition, key.as_deref(), value.as_deref());
+        self.append(&NewRecord { topic, partition, key, value, headers: &headers })
+    }
+
     /// Steps until nothing is left to do at this time of the clock.
     ///
     /// # Panics
@@ -328,6 +340,14 @@ impl TestDriver {
     /// Crash and start again, on the same disk.
     pub fn restart(&mut self) {
         self.crash();
+        self.start();
+        self.settle();
+    }
+
+    /// Crash, and start again on an empty disk.
+    pub fn lose_disk(&mut self) {
+        self.crash();
+        self.wipe_disk();
         self.start();
         self.settle();
     }

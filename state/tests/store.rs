@@ -20,6 +20,14 @@ fn task() -> TaskId {
     TaskId { topology: "reservation".into(), place: 3 }
 }
 
+/// The task with one row, committed.
+fn with_a_row(stores: &RocksStores) -> Box<dyn Store> {
+    let mut store = stores.open(&task(), &[SEATS]).unwrap();
+    store.put(SEATS.id, b"a", b"1").unwrap();
+    store.commit(1).unwrap();
+    store
+}
+
 fn get(store: &dyn Store, id: StoreId, key: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     store.get(id, key, &mut |value| found = Some(value.to_vec())).unwrap();
@@ -58,10 +66,7 @@ fn one_task_is_open_once() {
 fn an_unknown_format_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let stores = stores(dir.path());
-    let mut store = stores.open(&task(), &[SEATS]).unwrap();
-    store.put(SEATS.id, b"a", b"1").unwrap();
-    store.commit(1).unwrap();
-    drop(store);
+    drop(with_a_row(&stores));
 
     let marker = dir.path().join("reservation/3/FORMAT");
     let ours = std::fs::read(&marker).unwrap();
@@ -87,9 +92,7 @@ fn an_unknown_format_is_left_alone() {
 fn stores_come_and_go_and_their_rows_stay() {
     let dir = tempfile::tempdir().unwrap();
     let stores = stores(dir.path());
-    let mut store = stores.open(&task(), &[SEATS]).unwrap();
-    store.put(SEATS.id, b"a", b"1").unwrap();
-    store.commit(1).unwrap();
+    let mut store = with_a_row(&stores);
     assert!(matches!(store.put(HOLDS.id, b"a", b"1"), Err(StoreError::Fatal(_))));
     drop(store);
 
@@ -121,9 +124,7 @@ fn numbers_never_change_hands() {
 fn a_failed_write_poisons() {
     let dir = tempfile::tempdir().unwrap();
     let stores = stores(dir.path());
-    let mut store = stores.open(&task(), &[SEATS]).unwrap();
-    store.put(SEATS.id, b"a", b"1").unwrap();
-    store.commit(1).unwrap();
+    let mut store = with_a_row(&stores);
     let view = store.view();
 
     store.put(SEATS.id, b"a", b"2").unwrap();
@@ -291,10 +292,7 @@ fn the_last_write_of_a_restored_key_wins() {
 fn the_corrupt_can_be_destroyed() {
     let dir = tempfile::tempdir().unwrap();
     let stores = stores(dir.path());
-    let mut store = stores.open(&task(), &[SEATS]).unwrap();
-    store.put(SEATS.id, b"a", b"1").unwrap();
-    store.commit(1).unwrap();
-    drop(store);
+    drop(with_a_row(&stores));
     for file in std::fs::read_dir(dir.path().join("reservation/3/db")).unwrap().map(Result::unwrap) {
         if file.path().extension().is_some_and(|e| e == "sst") {
             std::fs::remove_file(file.path()).unwrap();

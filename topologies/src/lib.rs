@@ -23,18 +23,23 @@
 //! | [`reading`], `flat` | reading records; those that come by the thousand |
 #![warn(missing_docs)]
 
+mod buffer;
 pub mod coupon;
 pub mod envelope;
 pub mod expiration;
 mod flat;
 pub mod json;
+#[cfg(test)]
+mod laws;
 pub mod notification;
 pub mod origin;
 pub mod payment;
 pub mod place_id;
 pub mod reading;
 pub mod reservation;
+mod reused;
 pub mod rfc3339;
+mod rows;
 pub mod wire;
 
 use holdfast_engine::Topology;

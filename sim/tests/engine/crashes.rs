@@ -71,10 +71,7 @@ fn a_wiped_disk_is_rebuilt_from_the_changelog_key_by_key() {
     driver.settle();
     let live = dump(&driver);
     assert!(live.len() > 10);
-    driver.crash();
-    driver.wipe_disk();
-    driver.start();
-    driver.settle();
+    driver.lose_disk();
     assert_eq!(dump(&driver), live);
     driver.pipe(IN, Some("w0"), "count w0");
     driver.settle();

@@ -6,9 +6,9 @@ use crate::coupon::row::{
     CouponRow, IssuedRow, PolicyRow, RedemptionOutcome, RedemptionRow, RequestOutcome, RequestRow,
 };
 use crate::coupon::{COUPONS, ISSUED, POLICIES, REDEMPTIONS, REQUESTS};
+use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 /// A promise that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,13 +103,13 @@ impl Books {
     /// # Errors
     /// [`QueryError`] when the view cannot be read.
     pub fn load(task: &TaskView) -> Result<Self, QueryError> {
-        let mut books = Self::default();
-        task.scan(&POLICIES, &[], &mut |key, row| into(&mut books.policies, key, row))?;
-        task.scan(&ISSUED, &[], &mut |key, row| into(&mut books.issued, key, row))?;
-        task.scan(&COUPONS, &[], &mut |key, row| into(&mut books.coupons, key, row))?;
-        task.scan(&REQUESTS, &[], &mut |key, row| into(&mut books.requests, key, row))?;
-        task.scan(&REDEMPTIONS, &[], &mut |key, row| into(&mut books.redemptions, key, row))?;
-        Ok(books)
+        Ok(Self {
+            policies: rows::all(task, &POLICIES)?,
+            issued: rows::all(task, &ISSUED)?,
+            coupons: rows::all(task, &COUPONS)?,
+            requests: rows::all(task, &REQUESTS)?,
+            redemptions: rows::all(task, &REDEMPTIONS)?,
+        })
     }
 
     /// Checks everything.
@@ -210,11 +210,6 @@ impl Books {
         }
         Ok(())
     }
-}
-
-fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
-    rows.insert(key, row);
-    ControlFlow::Continue(())
 }
 
 #[cfg(test)]

@@ -195,13 +195,8 @@ impl CommandRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::row_bytes as bytes;
     use holdfast_engine::codec;
-
-    fn bytes(row: &impl Serialize) -> Vec<u8> {
-        let mut out = Vec::new();
-        codec::encode(row, &mut out).unwrap();
-        out
-    }
 
     /// Rows written by this version must be readable by the next: whoever breaks this needs a new variant instead.
     #[test]

@@ -4,9 +4,9 @@ use crate::payment::keys::LineKey;
 use crate::payment::ledger::LedgerRow;
 use crate::payment::row::{ChargeRow, Entry, LineRow, Outcome, PaymentRow, RefundRow, WalletRow};
 use crate::payment::{CHARGES, LEDGER, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
+use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 /// A promise that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,14 +110,14 @@ impl Books {
     /// # Errors
     /// [`QueryError`] when the view cannot be read.
     pub fn load(task: &TaskView) -> Result<Self, QueryError> {
-        let mut books = Self::default();
-        task.scan(&WALLETS, &[], &mut |key, row| into(&mut books.wallets, key, row))?;
-        task.scan(&STATEMENT, &[], &mut |key, row| into(&mut books.statement, key, row))?;
-        task.scan(&LEDGER, &[], &mut |key, row| into(&mut books.ledger, key, row))?;
-        task.scan(&PAYMENTS, &[], &mut |key, row| into(&mut books.payments, key, row))?;
-        task.scan(&CHARGES, &[], &mut |key, row| into(&mut books.charges, key, row))?;
-        task.scan(&REFUNDS, &[], &mut |key, row| into(&mut books.refunds, key, row))?;
-        Ok(books)
+        Ok(Self {
+            wallets: rows::all(task, &WALLETS)?,
+            statement: rows::all(task, &STATEMENT)?,
+            ledger: rows::all(task, &LEDGER)?,
+            payments: rows::all(task, &PAYMENTS)?,
+            charges: rows::all(task, &CHARGES)?,
+            refunds: rows::all(task, &REFUNDS)?,
+        })
     }
 
     /// The accounts, of all currencies together: there is one.
@@ -247,11 +247,6 @@ impl Books {
         }
         Ok(())
     }
-}
-
-fn into<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V) -> ControlFlow<()> {
-    rows.insert(key, row);
-    ControlFlow::Continue(())
 }
 
 #[cfg(test)]

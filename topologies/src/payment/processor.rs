@@ -1,5 +1,6 @@
 //! Load, decide, store, send: what surrounds a decision.
 
+use crate::buffer::set;
 use crate::envelope::{self, Envelope};
 use crate::origin::Origin;
 use crate::payment::completed::{self, Completed};
@@ -13,6 +14,7 @@ use crate::payment::settled::{self, Settled};
 use crate::payment::{
     self, CHARGES, COMPLETED, CURRENCY, LEDGER, PAYMENTS, REFUNDS, REPLIES, STATEMENT, Settings, WALLETS, invariants,
 };
+use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
 
@@ -409,16 +411,4 @@ fn outcome_of(decided: &Result<Posting, Refusal>) -> Outcome {
         Ok(posting) => posting.outcome(),
         Err(refusal) => Outcome::Refused(*refusal),
     }
-}
-
-fn reused(id: &str) -> ProcessError {
-    ProcessError::refuse(
-        "RequestIdReused",
-        format!("{id:?} was another request: its outcome stands, this one has none"),
-    )
-}
-
-fn set(buffer: &mut String, text: &str) {
-    buffer.clear();
-    buffer.push_str(text);
 }

@@ -182,14 +182,9 @@ pub struct RefundRow<S = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws::row_bytes as bytes;
     use crate::payment::ledger::LedgerRow;
     use holdfast_engine::codec;
-
-    fn bytes(row: &impl Serialize) -> Vec<u8> {
-        let mut out = Vec::new();
-        codec::encode(row, &mut out).unwrap();
-        out
-    }
 
     const POSTED: Outcome = Outcome::Posted { sequence: 3, balance_after: 4 };
 

@@ -240,13 +240,7 @@ impl CommandRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::codec;
-
-    fn bytes(row: &impl Serialize) -> Vec<u8> {
-        let mut out = Vec::new();
-        codec::encode(row, &mut out).unwrap();
-        out
-    }
+    use crate::laws::row_bytes as bytes;
 
     /// Rows written by this version must be readable by the next: whoever breaks this needs a new variant instead.
     #[test]

@@ -39,20 +39,14 @@ impl Key for CouponKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn keys_come_back_and_sort_like_their_fields(a: (String, u64), b: (String, u64)) {
             let key = |(policy_id, serial): &(String, u64)| CouponKey { policy_id: policy_id.clone(), serial: *serial };
-            let bytes = |key: &CouponKey| {
-                let mut out = Vec::new();
-                key.encode(&mut out);
-                out
-            };
-            prop_assert_eq!(CouponKey::decode(&bytes(&key(&a))), Some(key(&a)));
-            prop_assert_eq!(bytes(&key(&a)).cmp(&bytes(&key(&b))), a.cmp(&b));
-            prop_assert!(bytes(&key(&a)).starts_with(&CouponKey::prefix_of_policy(&a.0)));
+            laws::keys_come_back_and_sort(key, |fields| CouponKey::prefix_of_policy(&fields.0), &a, &b)?;
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 mod redemption;
 
+use crate::buffer::{set, write_over};
 use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide::{self, Creation, Seen, Use};
@@ -16,9 +17,9 @@ use crate::coupon::{
 use crate::envelope::{self, Envelope};
 use crate::notification::{self, NotificationRequest, Priority};
 use crate::origin::Origin;
+use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
-use std::fmt::Write;
 
 /// [`REQUESTS`], written from borrowed texts.
 const fn requests_written<'a>() -> Table<String, RequestRow<&'a str>> {
@@ -378,22 +379,4 @@ impl CouponProcessor {
         };
         ctx.put(&COMMANDS, &self.request_id, &row)
     }
-}
-
-fn reused(id: &str) -> ProcessError {
-    ProcessError::refuse(
-        "RequestIdReused",
-        format!("{id:?} was another request: its outcome stands, this one has none"),
-    )
-}
-
-fn set(buffer: &mut String, text: &str) {
-    buffer.clear();
-    buffer.push_str(text);
-}
-
-fn write_over(buffer: &mut String, text: std::fmt::Arguments<'_>) {
-    buffer.clear();
-    // Writing to a String cannot fail.
-    let _ = buffer.write_fmt(text);
 }

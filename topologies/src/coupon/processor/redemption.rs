@@ -1,6 +1,7 @@
 //! Coupons of payments.
 
-use super::{CouponProcessor, set};
+use super::CouponProcessor;
+use crate::buffer::set;
 use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::decide::{self, Return};
 use crate::coupon::message::{ReturnCoupon, UseForPayment};
@@ -8,6 +9,7 @@ use crate::coupon::redemption_record::{EVENT_TYPE, RedemptionRecord};
 use crate::coupon::row::{RedemptionOutcome, RedemptionRow, TermsRow, Used};
 use crate::coupon::{COUPONS, REDEMPTIONS, REPLIES, TERMS};
 use crate::origin::Origin;
+use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError};
 
@@ -150,5 +152,5 @@ fn check_same(wish: &UseForPayment, earlier: &RedemptionRow) -> Result<(), Proce
     let is_same = earlier.coupon_id == wish.coupon_id
         && earlier.user_id == wish.user_id
         && (earlier.order_amount == wish.order_amount || is_forestalled);
-    if is_same { Ok(()) } else { Err(super::reused(&wish.payment_id)) }
+    if is_same { Ok(()) } else { Err(reused(&wish.payment_id)) }
 }

@@ -39,20 +39,14 @@ impl Key for LineKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn keys_come_back_and_sort_like_their_fields(a: (String, u64), b: (String, u64)) {
             let key = |(user_id, sequence): &(String, u64)| LineKey { user_id: user_id.clone(), sequence: *sequence };
-            let bytes = |key: &LineKey| {
-                let mut out = Vec::new();
-                key.encode(&mut out);
-                out
-            };
-            prop_assert_eq!(LineKey::decode(&bytes(&key(&a))), Some(key(&a)));
-            prop_assert_eq!(bytes(&key(&a)).cmp(&bytes(&key(&b))), a.cmp(&b));
-            prop_assert!(bytes(&key(&a)).starts_with(&LineKey::prefix_of_user(&a.0)));
+            laws::keys_come_back_and_sort(key, |fields| LineKey::prefix_of_user(&fields.0), &a, &b)?;
         }
 
         #[test]

@@ -29,19 +29,14 @@ impl Key for BuyerKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn keys_come_back_and_sort_like_their_fields(a: (String, String), b: (String, String)) {
             let key = |(schedule_id, user_id): &(String, String)| BuyerKey { schedule_id: schedule_id.clone(), user_id: user_id.clone() };
-            let bytes = |key: &BuyerKey| {
-                let mut out = Vec::new();
-                key.encode(&mut out);
-                out
-            };
-            prop_assert_eq!(BuyerKey::decode(&bytes(&key(&a))), Some(key(&a)));
-            prop_assert_eq!(bytes(&key(&a)).cmp(&bytes(&key(&b))), a.cmp(&b));
+            laws::keys_come_back_and_sort(key, |_| Vec::new(), &a, &b)?;
         }
 
         #[test]

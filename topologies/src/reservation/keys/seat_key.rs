@@ -39,20 +39,14 @@ impl Key for SeatKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::laws;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
         fn keys_come_back_and_sort_like_their_fields(a: (String, u64), b: (String, u64)) {
             let key = |(schedule_id, seat_no): &(String, u64)| SeatKey { schedule_id: schedule_id.clone(), seat_no: *seat_no };
-            let bytes = |key: &SeatKey| {
-                let mut out = Vec::new();
-                key.encode(&mut out);
-                out
-            };
-            prop_assert_eq!(SeatKey::decode(&bytes(&key(&a))), Some(key(&a)));
-            prop_assert_eq!(bytes(&key(&a)).cmp(&bytes(&key(&b))), a.cmp(&b));
-            prop_assert!(bytes(&key(&a)).starts_with(&SeatKey::prefix_of_schedule(&a.0)));
+            laws::keys_come_back_and_sort(key, |fields| SeatKey::prefix_of_schedule(&fields.0), &a, &b)?;
         }
 
         #[test]

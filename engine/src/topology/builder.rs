@@ -1,207 +1,12 @@
-//! What a topology reads, keeps and sends: a sentence that is checked before anything runs.
-//!
-//! ```
-//! use holdfast_engine::{Context, ProcessError, Processor, Table, Topology};
-//! use holdfast_engine::ports::record::Record;
-//!
-//! const COUNTS: Table<String, u64> = Table::new(16, "counts");
-//!
-//! struct Count;
-//! impl Processor for Count {
-//!     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
-//!         let word = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
-//!         let count = ctx.get(&COUNTS, &word)?.unwrap_or(0) + 1;
-//!         ctx.put(&COUNTS, &word, &count)?;
-//!         ctx.send("counts", word.as_bytes(), count.to_string().as_bytes())
-//!     }
-//! }
-//!
-//! let topology = Topology::named("word-count")
-//!     .inbox("words")
-//!     .store(COUNTS.spec())
-//!     .sink("counts")
-//!     .dead_letters("words-dlq")
-//!     .processor(|| Box::new(Count))
-//!     .build()
-//!     .unwrap();
-//! assert_eq!(&**topology.inbox(), "words");
-//! ```
+//! A topology being written down, and checked.
 
+use super::{MakeProcessor, Parts, Topology};
 use crate::processor::Processor;
-use crate::{changelog, delayed, effect, position, table};
-use holdfast_ports::log::{Cleanup, TopicSpec};
+use crate::table;
 use holdfast_ports::record::Topic;
 use holdfast_ports::store::StoreSpec;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
-
-/// How long records stay in a topic unless the topology says otherwise: 7 days.
-pub const RETENTION_DEFAULT_MS: i64 = 7 * DAY_MS;
-
-/// How long a changelog keeps tombstones. A local store left alone for nearly so long is rebuilt from the start: it may have missed some.
-pub const DELETE_RETENTION_MS: i64 = 7 * DAY_MS;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-
-/// Makes a processor for a task.
-pub type MakeProcessor = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
-
-/// A topology that has been checked. Cheap to clone.
-#[derive(Clone)]
-pub struct Topology(Arc<Parts>);
-
-struct Parts {
-    name: Arc<str>,
-    group: String,
-    sources: Vec<Topic>,
-    deciding: bool,
-    stores: Vec<StoreSpec>,
-    sinks: Vec<Topic>,
-    dead_letters: Topic,
-    effects: bool,
-    retention_ms: Vec<(String, i64)>,
-    make: MakeProcessor,
-}
-
-impl fmt::Debug for Topology {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Topology").field("name", &self.0.name).finish_non_exhaustive()
-    }
-}
-
-impl Topology {
-    /// Begins the sentence. `name` is part of directory, changelog and metric names: lower case letters, digits and dashes.
-    #[must_use]
-    pub fn named(name: &str) -> Builder {
-        Builder {
-            name: name.to_owned(),
-            group: None,
-            inboxes: Vec::new(),
-            sources: Vec::new(),
-            stores: Vec::new(),
-            sinks: Vec::new(),
-            dead_letters: None,
-            effects: false,
-            retention_ms: Vec::new(),
-            make: None,
-        }
-    }
-
-    /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &Arc<str> {
-        &self.0.name
-    }
-
-    /// The group under which its positions are shown to `kafka-consumer-groups`.
-    #[must_use]
-    pub fn group(&self) -> &str {
-        &self.0.group
-    }
-
-    /// The same topology, shown under another group.
-    #[must_use]
-    pub fn shown_as(&self, group: &str) -> Self {
-        Self(Arc::new(Parts {
-            name: self.0.name.clone(),
-            group: group.to_owned(),
-            sources: self.0.sources.clone(),
-            deciding: self.0.deciding,
-            stores: self.0.stores.clone(),
-            sinks: self.0.sinks.clone(),
-            dead_letters: self.0.dead_letters.clone(),
-            effects: self.0.effects,
-            retention_ms: self.0.retention_ms.clone(),
-            make: self.0.make.clone(),
-        }))
-    }
-
-    /// The first source: of a deciding topology, the only one.
-    #[must_use]
-    pub fn inbox(&self) -> &Topic {
-        &self.0.sources[0]
-    }
-
-    /// What it reads.
-    #[must_use]
-    pub fn sources(&self) -> &[Topic] {
-        &self.0.sources
-    }
-
-    /// Whether it has exactly one source and may therefore change its mind in log order.
-    #[must_use]
-    pub fn is_deciding(&self) -> bool {
-        self.0.deciding
-    }
-
-    /// Its own stores, without the engine's.
-    #[must_use]
-    pub fn stores(&self) -> &[StoreSpec] {
-        &self.0.stores
-    }
-
-    /// All stores of a task: the engine's and its own.
-    #[must_use]
-    pub fn all_stores(&self) -> Vec<StoreSpec> {
-        let mut all = vec![position::STORE, delayed::STORE, effect::STORE];
-        all.extend_from_slice(&self.0.stores);
-        all
-    }
-
-    /// What it may send to.
-    #[must_use]
-    pub fn sinks(&self) -> &[Topic] {
-        &self.0.sinks
-    }
-
-    /// Where records go that cannot be processed.
-    #[must_use]
-    pub fn dead_letters(&self) -> &Topic {
-        &self.0.dead_letters
-    }
-
-    /// Whether it asks for effects.
-    #[must_use]
-    pub fn has_effects(&self) -> bool {
-        self.0.effects
-    }
-
-    /// A processor for a new task.
-    #[must_use]
-    pub fn make_processor(&self) -> Box<dyn Processor> {
-        (self.0.make)()
-    }
-
-    /// All topics it needs in `app` with `places` partitions.
-    #[must_use]
-    pub fn topics(&self, app: &str, places: u32, replication: Option<u32>) -> Vec<TopicSpec> {
-        let spec = |name: &str, cleanup| TopicSpec { name: name.to_owned(), partitions: places, replication, cleanup };
-        let mut specs: Vec<TopicSpec> = self
-            .0
-            .sources
-            .iter()
-            .chain(&self.0.sinks)
-            .chain([&self.0.dead_letters])
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(|topic| spec(topic, Cleanup::Delete { retention_ms: self.retention_ms(topic) }))
-            .collect();
-        specs.push(spec(
-            &changelog::topic(app, &self.0.name),
-            Cleanup::Compact { delete_retention_ms: DELETE_RETENTION_MS },
-        ));
-        specs
-    }
-
-    fn retention_ms(&self, topic: &str) -> i64 {
-        self.0
-            .retention_ms
-            .iter()
-            .find(|(name, _)| name == topic)
-            .map_or(RETENTION_DEFAULT_MS, |(_, retention_ms)| *retention_ms)
-    }
-}
 
 /// A topology being written down.
 pub struct Builder {
@@ -218,6 +23,22 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// Nothing but a name yet.
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            group: None,
+            inboxes: Vec::new(),
+            sources: Vec::new(),
+            stores: Vec::new(),
+            sinks: Vec::new(),
+            dead_letters: None,
+            effects: false,
+            retention_ms: Vec::new(),
+            make: None,
+        }
+    }
+
     /// Shows its positions under `group`; default: `<name>-service-group`.
     #[must_use]
     pub fn group(mut self, group: &str) -> Self {
