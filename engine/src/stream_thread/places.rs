@@ -89,15 +89,18 @@ impl StreamThread {
         Ok(())
     }
 
-    pub(super) fn open_tasks(&mut self, place: u32) -> Result<(), Setback> {
-        for topology in &self.topologies {
-            let task = self.open_task(topology, place)?;
-            self.tasks.push(task);
-        }
+    /// Opens a task of `place` that is not open yet. False: all are.
+    pub(super) fn open_next(&mut self, place: u32) -> Result<bool, Setback> {
+        let is_open = |name: &str| self.tasks.iter().any(|task| task.id.place == place && &*task.id.topology == name);
+        let Some(topology) = self.topologies.iter().find(|topology| !is_open(topology.name())) else {
+            return Ok(false);
+        };
+        let task = self.open_task(topology, place)?;
+        self.tasks.push(task);
         self.tasks.sort_by(|a, b| a.id.cmp(&b.id));
         self.index_feeds();
         self.show_places();
-        Ok(())
+        Ok(true)
     }
 
     /// A task on what its disk holds; on nothing when that cannot be read, since the changelog brings it back.

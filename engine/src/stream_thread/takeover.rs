@@ -34,7 +34,10 @@ impl StreamThread {
                 Claimed::Held => self.wait_for(place)?,
             }
         }
-        if let Some(place) = self.held.first().map(|held| held.place) {
+        if let Some(place) = self.held.first().map(|held| held.place)
+            // Whoever waits for a place that is being restored comes first.
+            && self.tasks.iter().all(|task| task.state == State::Running || !self.works_in(task.id.place))
+        {
             self.warm_up(place, now_ms)?;
         }
         if self.is_awaited() {
@@ -56,7 +59,7 @@ impl StreamThread {
             let waited_ms = asked_us.map(|asked_us| now_us.saturating_sub(asked_us) / 1_000);
             tracing::info!(place, waited_ms, "taken over");
         }
-        if self.places.contains(&place) {
+        if self.works_in(place) {
             return Ok(());
         }
         self.places.push(place);
@@ -65,7 +68,12 @@ impl StreamThread {
         for task in self.tasks.iter_mut().filter(|task| task.id.place == place) {
             task.stop_reading(&mut *self.fetcher);
         }
-        if self.has_opened(place) { Ok(()) } else { self.open_tasks(place) }
+        while self.open_next(place)? {}
+        Ok(())
+    }
+
+    fn works_in(&self, place: u32) -> bool {
+        self.places.contains(&place)
     }
 
     fn wait_for(&mut self, place: u32) -> Result<(), Setback> {
@@ -81,17 +89,14 @@ impl StreamThread {
         Ok(())
     }
 
-    fn has_opened(&self, place: u32) -> bool {
-        self.tasks.iter().any(|task| task.id.place == place)
-    }
-
     /// Laps through the changelogs of `place`, each shorter than the one before, until what is left is short enough to ask for the place.
     fn warm_up(&mut self, place: u32, now_ms: i64) -> Result<(), Setback> {
         if self.held.iter().any(|held| held.place == place && held.asked_us.is_some()) {
             return Ok(());
         }
-        if !self.has_opened(place) {
-            self.open_tasks(place)?;
+        // One in a step: it takes the disk a while, and other places are at work here.
+        if self.open_next(place)? {
+            return Ok(());
         }
         if self.tasks.iter().any(|task| task.id.place == place && task.restore.is_some()) {
             return Ok(());
