@@ -37,3 +37,5 @@ mod settings;
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;
+#[path = "e2e/verdict.rs"]
+mod verdict;

@@ -70,7 +70,7 @@ impl Sale {
         verdict::wait_until_all_is_due(&*log);
         let setups = scene.setups();
         wait::until("nothing is under way", || audit(&setups[0]).is_some_and(|report| report["inFlight"] == 0));
-        book.stories.lock().unwrap().extend(verdict::of_the_dead(&*log, MIX));
+        book.stories.lock().unwrap().extend(verdict::of_the_dead(&verdict::values(&*log, verdict::DEADLINES), MIX));
         scene.on_any(|worker| verdict::true_to(&book, &house, worker, &*log));
         scene.stop_all();
         // Each with a disk of its own.

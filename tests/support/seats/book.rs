@@ -1,6 +1,7 @@
 //! What each buyer was told.
 
 use crate::support::topics::PARTITIONS;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +42,33 @@ impl<T> Told<T> {
     }
 }
 
-/// One buyer, when he has gone home.
+/// A hold, as it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// The reservation.
+    pub(crate) id: String,
+    pub(crate) schedule: String,
+    pub(crate) seat_no: u64,
+    pub(crate) expires_at: String,
+}
+
+impl Hold {
+    /// Of an answer or of the record of a deadline.
+    pub(crate) fn of(told: &Value) -> Self {
+        let text = |field: &str| told[field].as_str().unwrap().to_owned();
+        Self {
+            id: text("reservationId"),
+            schedule: text("scheduleId"),
+            seat_no: told["seatNo"].as_u64().unwrap(),
+            expires_at: text("expiresAt"),
+        }
+    }
+}
+
+/// The way of those who were killed: nobody knows what they did and were told.
+pub(crate) const KILLED: &str = "is killed";
+
+/// One buyer, when he has gone home. He asks for one seat at most.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Story {
     pub(crate) user: String,
@@ -49,8 +76,8 @@ pub(crate) struct Story {
     pub(crate) way: &'static str,
     /// His points are there.
     pub(crate) charged: Told<()>,
-    /// He holds a seat: the reservation.
-    pub(crate) held: Told<String>,
+    /// He holds a seat.
+    pub(crate) held: Told<Hold>,
     /// He has paid for it: the payment.
     pub(crate) paid: Told<String>,
     /// He has given it back.

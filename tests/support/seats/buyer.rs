@@ -1,6 +1,6 @@
 //! One who wants a seat. He charges, holds and pays, unless his way is another.
 
-use super::book::{Story, Told};
+use super::book::{Hold, Story, Told};
 use super::client::{Client, Wish};
 use super::{Crowd, PRICE};
 use crate::support::dice::Dice;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use stream_worker::clock::SystemClock;
 
 /// More than a seat costs: who pays twice can.
-pub(super) const CHARGE: i64 = 3 * PRICE;
+pub(crate) const CHARGE: i64 = 3 * PRICE;
 /// How near to the deadline those pay who pay at it, on either side, in ms.
 const NEAR_MS: u64 = 60;
 
@@ -128,9 +128,9 @@ impl<'a> Buyer<'a> {
             Way::AsksOnce => self.client.ask(&hold, None, &mut self.dice),
             _ => self.client.insist(&hold, "hold", &mut self.dice),
         };
-        let expires_ms = held.done().and_then(|held| rfc3339::parse(held["expiresAt"].as_str()?));
-        story.held = told(held, |held| held["reservationId"].as_str().unwrap().to_owned());
-        if let (Told::Done(reservation), Some(expires_ms)) = (story.held.clone(), expires_ms) {
+        story.held = told(held, Hold::of);
+        if let Some(hold) = story.held.done().cloned() {
+            let (reservation, expires_ms) = (hold.id, rfc3339::parse(&hold.expires_at).unwrap());
             self.pays(&mut story, way, &reservation, expires_ms);
             if story.paid.done().is_some() {
                 self.crowd.book.note_sale(place);

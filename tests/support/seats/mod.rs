@@ -15,6 +15,7 @@ use crate::support::wait;
 use crate::support::worker::Worker;
 use book::Book;
 use buyer::Buyer;
+pub(crate) use buyer::CHARGE;
 use holdfast_ports::place::place_of;
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
