@@ -18,7 +18,7 @@ use super::said::{Field, Said};
 use super::seats::Ending;
 use super::times::Times;
 use crate::worker::RunError;
-use commands::command_wish;
+use commands::{command_wish, key_of};
 use holdfast_engine::codec;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
@@ -198,10 +198,6 @@ fn known_status(status: &str) -> Cow<'static, str> {
 /// Under which policy a request is: the older shape calls it a coupon.
 fn policy_of<'s>(said: &'s Said<'_>) -> Option<Cow<'s, str>> {
     said.policy_id.id().or_else(|| said.coupon_id.id())
-}
-
-fn key_of(policy: &str) -> String {
-    format!("coupon-{policy}")
 }
 
 impl Sale<'_> {
