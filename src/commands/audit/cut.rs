@@ -45,9 +45,16 @@ pub(super) struct Cut {
 /// By topology and place.
 pub(super) type States = BTreeMap<(String, u32), Rebuilt>;
 
-/// Brings a changelog partition of a topology, up to an end, into a store.
-pub(super) type Rebuild<'a> =
-    dyn FnMut(&mut dyn Fetcher, &Topology, &TopicPartition, i64) -> Result<Rebuilt, RunError> + 'a;
+/// A changelog partition.
+pub(super) struct Changelog<'a> {
+    pub(super) topology: &'a Topology,
+    pub(super) source: TopicPartition,
+    /// Where reading ends.
+    pub(super) end: i64,
+}
+
+/// Brings changelogs into stores, in their order.
+pub(super) type Rebuild<'a> = dyn FnMut(&[Changelog<'_>]) -> Result<Vec<Rebuilt>, RunError> + 'a;
 
 impl Cut {
     /// Takes the cut.
@@ -71,13 +78,13 @@ impl Cut {
                 cut.spans.insert(source, Span { begins: 0, firm, end: firm });
             }
         }
-        let mut ends = Vec::new();
+        let mut changelogs = Vec::new();
         for topology in topologies {
             let topic = changelog::topic(app, topology.name());
             let partitions = log.partitions(&topic).map_err(|e| reading::failed(&topic, &e))?.unwrap_or(0);
             for place in 0..partitions {
                 let source = TopicPartition::new(topic.as_str(), place);
-                ends.push((topology, reading::settled_end(fetcher, &source)?, source));
+                changelogs.push(Changelog { topology, end: reading::settled_end(fetcher, &source)?, source });
             }
         }
         for (source, span) in &mut cut.spans {
@@ -85,8 +92,7 @@ impl Cut {
             span.begins = reading::earliest(fetcher, source)?;
         }
         let mut states = States::new();
-        for (topology, end, source) in ends {
-            let rebuilt = rebuild(fetcher, topology, &source, end)?;
+        for (Changelog { topology, source, .. }, rebuilt) in changelogs.iter().zip(rebuild(&changelogs)?) {
             for inbox in topology.sources() {
                 let next = rebuilt.position().next_offset(inbox).unwrap_or(0);
                 cut.decided.insert(TopicPartition::new(inbox.clone(), source.partition), next);

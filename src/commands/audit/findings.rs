@@ -64,6 +64,22 @@ impl Findings {
         self.of(invariant).notes.push(note.to_string());
     }
 
+    /// What somebody else has found is found after what is here.
+    pub(super) fn add(&mut self, others: Self) {
+        for (finding, other) in self.found.iter_mut().zip(others.found) {
+            for (what, n) in other.counts {
+                match finding.counts.iter_mut().find(|(known, _)| *known == what) {
+                    Some((_, count)) => *count += n,
+                    None => finding.counts.push((what, n)),
+                }
+            }
+            finding.notes.extend(other.notes);
+            finding.not_applicable = finding.not_applicable.take().or(other.not_applicable);
+            finding.first = finding.first.take().or(other.first);
+            finding.breaches += other.breaches;
+        }
+    }
+
     /// What is known of `invariant`.
     pub(super) fn take(&mut self, invariant: Invariant) -> Finding {
         std::mem::take(self.of(invariant))

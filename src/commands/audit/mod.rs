@@ -46,11 +46,11 @@ use crate::worker::{self, RunError, logs};
 use answers::{Answers, Realm};
 use clap::{Args, ValueEnum};
 use copies::Copies;
-use cut::{Cut, States};
+use cut::{Changelog, Cut, States};
 use findings::Findings;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{Fetcher, Log};
+use holdfast_engine::ports::log::Log;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_state::{RocksStores, StateConfig};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,7 +58,6 @@ use invariant::Invariant;
 use letters::Letters;
 use notices::Notices;
 use reader::Reader;
-use rebuilt::Rebuilt;
 use report::{Report, Verdict};
 use seats::{Ending, Facts};
 use std::collections::BTreeMap;
@@ -177,9 +176,7 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
     let stores = RocksStores::open(StateConfig::new(disk.path())).map_err(|e| RunError::Failed(e.to_string()))?;
     let progress = ProgressBar::new(0).with_style(style());
     progress.set_message("reading changelogs");
-    let mut rebuild = |fetcher: &mut dyn Fetcher, topology: &Topology, source: &TopicPartition, end| {
-        Rebuilt::read(fetcher, &stores, topology, source, end, &mut findings)
-    };
+    let mut rebuild = |changelogs: &[Changelog<'_>]| rebuilt::all(log, &stores, changelogs, &mut findings);
     let (mut cut, states) =
         Cut::take(log, &mut *fetcher, &question.topologies, &question.app, question.is_all_decided, &mut rebuild)?;
     progress.set_length(cut.sources().map(|(_, span)| u64::try_from(span.end - span.begins).unwrap_or(0)).sum());

@@ -1,21 +1,25 @@
 //! A task's state as its changelog says it, in a store of the audit's own. On the way it is seen whether one writer wrote it.
 
+use super::cut::Changelog;
 use super::findings::Findings;
 use super::invariant::Invariant;
 use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::codec::CodecError;
 use holdfast_engine::key::Key;
-use holdfast_engine::ports::log::{Fetcher, Start};
+use holdfast_engine::ports::log::{Fetcher, Log, Start};
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_engine::ports::store::{Store, StoreError, Stores, TaskId};
 use holdfast_engine::position::{self, Position};
 use holdfast_engine::shadow::Rebuild;
-use holdfast_engine::{Table, Topology, changelog, codec};
+use holdfast_engine::{Table, changelog, codec};
 use holdfast_state::RocksStores;
 use holdfast_topologies::payment;
 use serde::de::DeserializeOwned;
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// The state of one task at the cut.
 pub(super) struct Rebuilt {
@@ -40,22 +44,61 @@ pub(super) fn failed(error: StoreError) -> RunError {
     RunError::Failed(error.to_string())
 }
 
+/// How many changelogs are read beside each other.
+const READERS_MAX: usize = 4;
+
+/// Reads all of `changelogs`, several at a time: they have nothing to do with each other, and rebuilding them is half of what an audit does.
+pub(super) fn all(
+    log: &dyn Log,
+    stores: &RocksStores,
+    changelogs: &[Changelog<'_>],
+    findings: &mut Findings,
+) -> Result<Vec<Rebuilt>, RunError> {
+    let next = AtomicUsize::new(0);
+    let read = || -> Result<Vec<(usize, Rebuilt, Findings)>, RunError> {
+        let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
+        let mut done = Vec::new();
+        loop {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            let Some(changelog) = changelogs.get(nth) else { return Ok(done) };
+            let mut found = Findings::default();
+            let rebuilt = Rebuilt::read(&mut *fetcher, stores, changelog, &mut found)?;
+            done.push((nth, rebuilt, found));
+        }
+    };
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
+    let done = thread::scope(|scope| {
+        let beside: Vec<_> = (1..readers).map(|_| scope.spawn(read)).collect();
+        let mut done = vec![read()];
+        done.extend(beside.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        done
+    });
+    let mut all: Vec<_> = done.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    all.sort_by_key(|(nth, ..)| *nth);
+    Ok(all
+        .into_iter()
+        .map(|(_, rebuilt, found)| {
+            findings.add(found);
+            rebuilt
+        })
+        .collect())
+}
+
 impl Rebuilt {
-    /// Reads `source`, the changelog of a task of `topology`, up to `end`.
-    pub(super) fn read(
+    /// Reads a changelog up to its end.
+    fn read(
         fetcher: &mut dyn Fetcher,
         stores: &RocksStores,
-        topology: &Topology,
-        source: &TopicPartition,
-        end: i64,
+        changelog: &Changelog<'_>,
         findings: &mut Findings,
     ) -> Result<Self, RunError> {
+        let Changelog { topology, source, end } = changelog;
         let task = TaskId { topology: topology.name().clone(), place: source.partition };
         let mut store = stores.open(&task, &topology.all_stores()).map_err(failed)?;
         let mut rebuild = Rebuild::default();
         let mut before = Position::default();
         let is_payment = **topology.name() == *payment::NAME;
-        reading::read(fetcher, source, Start::Earliest, end, &mut |record| {
+        reading::read(fetcher, source, Start::Earliest, *end, &mut |record| {
             if let Some(write) = changelog::decode(record.key, record.value)
                 && let Some(row) = write.value
             {
