@@ -11,7 +11,7 @@
 use super::door::{self, Refusal, Sold, Why};
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::print;
+use super::known::{Print, print};
 use super::said::Said;
 use crate::worker::RunError;
 use holdfast_topologies::rfc3339;
@@ -113,8 +113,8 @@ fn body(raw: Option<&RawValue>) -> Said<'_> {
 #[derive(Debug)]
 struct First {
     line: u64,
-    asked: u128,
-    said: Option<(u16, u128)>,
+    asked: Print,
+    said: Option<(u16, Print)>,
 }
 
 /// Everything that was told.
@@ -237,7 +237,7 @@ impl Answers {
     }
 
     /// I-14: whoever asks the same again under its key is told the same, and nobody is told yes for something else under it.
-    fn repeated(&self, line: u64, answer: &Line<'_>, keys: &mut FxHashMap<u128, First>, findings: &mut Findings) {
+    fn repeated(&self, line: u64, answer: &Line<'_>, keys: &mut FxHashMap<Print, First>, findings: &mut Findings) {
         let Some(key) = answer.key.as_deref() else { return };
         let asked = body(answer.asked);
         // A key is its user's; who pays without a name is who holds.

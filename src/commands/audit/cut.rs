@@ -107,6 +107,12 @@ impl Cut {
         self.spans.get(source).copied().unwrap_or(Span { begins: 0, firm: 0, end: 0 })
     }
 
+    /// How many records of `source` there may be.
+    pub(super) fn records(&self, source: &TopicPartition) -> i64 {
+        let span = self.span(source);
+        span.end.saturating_sub(span.begins)
+    }
+
     /// Everything that is read.
     pub(super) fn sources(&self) -> impl Iterator<Item = (&TopicPartition, &Span)> {
         self.spans.iter()

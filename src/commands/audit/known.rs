@@ -4,28 +4,44 @@
 use super::findings::Findings;
 use super::invariant::Invariant;
 use super::reader;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// 16 bytes that stand for something. Two halves, since maps of a whole would be a third larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Print(u64, u64);
+
 /// 16 bytes that stand for `what`.
-pub(super) fn print(what: impl Hash) -> u128 {
+pub(super) fn print(what: impl Hash) -> Print {
     let half = |seed: u64| {
         let mut hasher = DefaultHasher::new();
         seed.hash(&mut hasher);
         what.hash(&mut hasher);
-        u128::from(hasher.finish())
+        hasher.finish()
     };
-    half(1) << 64 | half(2)
+    Print(half(1), half(2))
 }
 
-/// What is known of an id.
+/// What is known of an id: what was wanted, and whether it was given up and may be decided when it comes again.
 #[derive(Debug, Clone, Copy)]
-struct First {
-    /// What was wanted.
-    wish: u64,
-    /// It was given up, and may be decided when it comes again.
-    given_up: bool,
+struct First(u64);
+
+/// The bit of [`First`] that says so.
+const GIVEN_UP: u64 = 1 << 63;
+
+impl First {
+    fn of(wish: u64, is_given_up: bool) -> Self {
+        Self(wish & !GIVEN_UP | if is_given_up { GIVEN_UP } else { 0 })
+    }
+
+    fn wanted(self, wish: u64) -> bool {
+        (self.0 ^ wish) & !GIVEN_UP == 0
+    }
+
+    fn is_given_up(self) -> bool {
+        self.0 & GIVEN_UP != 0
+    }
 }
 
 /// Whether a request has to be decided.
@@ -43,31 +59,44 @@ pub(super) enum Seen {
 
 /// The ids of one place.
 #[derive(Debug, Default)]
-pub(super) struct Known(FxHashMap<u128, First>);
+pub(super) struct Known(FxHashMap<Print, First>);
 
-fn short(wish: impl Hash) -> u64 {
+/// Room for what so many records bring: all of it at once, since a map that grows is there twice meanwhile. Offsets may have gaps, so not without end.
+pub(super) fn room(records: i64) -> usize {
+    usize::try_from(records).unwrap_or(0).min(ROOM_MAX)
+}
+
+const ROOM_MAX: usize = 4_000_000;
+
+/// 8 bytes that stand for what is compared with one other only.
+pub(super) fn short(wish: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     wish.hash(&mut hasher);
     hasher.finish()
 }
 
 impl Known {
+    /// With room for so many.
+    pub(super) fn for_records(records: i64) -> Self {
+        Self(FxHashMap::with_capacity_and_hasher(room(records), FxBuildHasher))
+    }
+
     /// Looks `id` up, which wants `wish`; a new one is kept.
     pub(super) fn see(&mut self, id: &str, wish: impl Hash, is_redriven: bool) -> Seen {
         self.see_print(print(id), wish, is_redriven)
     }
 
     /// The same by the print of the id.
-    pub(super) fn see_print(&mut self, id: u128, wish: impl Hash, is_redriven: bool) -> Seen {
+    pub(super) fn see_print(&mut self, id: Print, wish: impl Hash, is_redriven: bool) -> Seen {
         let wish = short(wish);
         match self.0.entry(id) {
             Entry::Vacant(place) => {
-                place.insert(First { wish, given_up: false });
+                place.insert(First::of(wish, false));
                 Seen::New
             }
-            Entry::Occupied(known) if known.get().wish != wish => Seen::Another,
-            Entry::Occupied(mut known) if known.get().given_up && is_redriven => {
-                known.get_mut().given_up = false;
+            Entry::Occupied(known) if !known.get().wanted(wish) => Seen::Another,
+            Entry::Occupied(mut known) if known.get().is_given_up() && is_redriven => {
+                known.insert(First::of(wish, false));
                 Seen::Again
             }
             Entry::Occupied(_) => Seen::Before,
@@ -82,7 +111,7 @@ impl Known {
     /// `id` was given up. Says whether it was new: a decided one stays decided.
     pub(super) fn give_up(&mut self, id: &str, wish: impl Hash) -> bool {
         let before = self.0.len();
-        self.0.entry(print(id)).or_insert_with(|| First { wish: short(wish), given_up: true });
+        self.0.entry(print(id)).or_insert_with(|| First::of(short(wish), true));
         self.0.len() > before
     }
 }

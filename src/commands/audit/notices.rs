@@ -3,7 +3,7 @@
 use super::cut::Cut;
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::print;
+use super::known::{Print, print};
 use super::reader::Reader;
 use super::said::Said;
 use crate::worker::RunError;
@@ -22,7 +22,7 @@ struct Notice {
 
 /// The requests for notices, by kind and subject.
 #[derive(Debug, Default)]
-pub(super) struct Notices(FxHashMap<u128, Notice>);
+pub(super) struct Notices(FxHashMap<Print, Notice>);
 
 /// Notices that tell of a fact that the audit sees, and what names the fact.
 fn subject<'s>(kind: &str, said: &'s Said<'_>) -> Option<std::borrow::Cow<'s, str>> {

@@ -3,7 +3,7 @@
 //! A coupon is used once at a time, by whom it was given to. FIXED_AMOUNT takes off so many won, PERCENTAGE so much of the order, rounded down, at most the
 //! maximum and the order itself, and nothing of an order below the minimum.
 
-use super::known::print;
+use super::known::{Print, print};
 use super::said::Said;
 use rustc_hash::FxHashMap;
 
@@ -43,11 +43,11 @@ impl Terms {
 /// The coupons of a place, as far as they were given out.
 #[derive(Debug, Default)]
 pub(super) struct Redemptions {
-    owners: FxHashMap<u128, u128>,
+    owners: FxHashMap<Print, Print>,
     /// What each used coupon was used for.
-    used: FxHashMap<u128, u128>,
+    used: FxHashMap<Print, Print>,
     /// Payments that have asked, and the coupon each has, if it has.
-    payments: FxHashMap<u128, Option<u128>>,
+    payments: FxHashMap<Print, Option<Print>>,
 }
 
 impl Redemptions {

@@ -255,7 +255,8 @@ impl<'de> Deserialize<'de> for Seats {
 impl<'a> Said<'a> {
     /// Reads a value; `None` when it is no JSON object.
     pub(super) fn read(value: Option<&'a [u8]>) -> Option<Self> {
-        serde_json::from_slice(value?).ok()
+        // All of it is looked at once: text by text that takes longer.
+        serde_json::from_str(std::str::from_utf8(value?).ok()?).ok()
     }
 
     /// Under which id a request is known, if it brings one.

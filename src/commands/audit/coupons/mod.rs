@@ -8,7 +8,7 @@ use super::cut::{Cut, States};
 use super::door::Sold;
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::{self, Known, Seen, print};
+use super::known::{self, Known, Print, Seen, print, room, short};
 use super::letters::{self, Letters};
 use super::notices::Notices;
 use super::reader::{Entry, Reader};
@@ -26,22 +26,49 @@ use holdfast_topologies::coupon::keys::CouponKey;
 use holdfast_topologies::coupon::row::{CouponRow, PolicyRow, RequestRow};
 use holdfast_topologies::coupon::{self, COUPONS, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
 use holdfast_topologies::reservation;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What was told about a request.
 #[derive(Debug)]
 struct Outcome {
-    id: u128,
-    status: Cow<'static, str>,
-    who: u128,
     coupon: Option<Box<str>>,
+    /// Hash of policy and user.
+    who: u64,
     remaining: Option<i64>,
-    topic: &'static str,
     offset: i64,
-    is_firm: bool,
     times: u32,
+    /// By its number in [`Sale::statuses`].
+    status: u8,
+    is_success_topic: bool,
+    is_firm: bool,
+}
+
+impl Outcome {
+    fn topic(&self) -> &'static str {
+        if self.is_success_topic { SUCCESS } else { FAILURES }
+    }
+}
+
+/// The texts of statuses: there are few, whoever wrote them, and an outcome keeps one byte of it.
+#[derive(Debug, Default)]
+struct Statuses(Vec<Box<str>>);
+
+impl Statuses {
+    fn number(&mut self, status: &str) -> u8 {
+        let known = self.0.iter().position(|known| **known == *status).unwrap_or_else(|| {
+            // Whatever comes after so many different ones is one of the last.
+            self.0.truncate(usize::from(u8::MAX));
+            self.0.push(status.into());
+            self.0.len() - 1
+        });
+        u8::try_from(known).unwrap_or(u8::MAX)
+    }
+
+    fn text(&self, number: u8) -> &str {
+        self.0.get(usize::from(number)).map_or("", |text| text)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -82,14 +109,15 @@ struct Sale<'a> {
     now_ms: i64,
     policies: BTreeMap<String, Policy>,
     /// Users and the policy each asked for, and when he got one, if he did.
-    wanted: FxHashMap<u128, Option<i64>>,
+    wanted: FxHashMap<Print, Option<i64>>,
     known: Known,
     commands: Known,
     redemptions: Redemptions,
-    /// By id and by whether it supersedes another.
-    outcomes: FxHashMap<(u128, bool), Outcome>,
+    statuses: Statuses,
+    /// By id; and those that supersede another.
+    outcomes: [FxHashMap<Print, Outcome>; 2],
     /// What queries show of each request, by id: read once, in the order of the rows.
-    shown: FxHashMap<u128, &'static str>,
+    shown: FxHashMap<Print, u8>,
     state: Option<&'a Rebuilt>,
 }
 
@@ -102,7 +130,7 @@ pub(super) struct Desk<'a> {
     /// What clients were told.
     pub(super) answers: &'a mut Answers,
     /// All coupons that were given out.
-    pub(super) coupons: FxHashSet<u128>,
+    pub(super) coupons: FxHashSet<Print>,
 }
 
 /// Decides the sale of every place.
@@ -115,17 +143,24 @@ pub(super) fn decide(
     findings: &mut Findings,
 ) -> Result<(), RunError> {
     for place in 0..cut.places {
+        let state = states.get(&(coupon::NAME.to_owned(), place));
+        let mut statuses = Statuses::default();
+        let shown = shown(state, &mut statuses)?;
+        let told: i64 = [SUCCESS, FAILURES].map(|topic| cut.records(&TopicPartition::new(topic, place))).iter().sum();
+        let requests = cut.records(&TopicPartition::new(INBOX, place));
+        let outcomes = FxHashMap::with_capacity_and_hasher(room(told), FxBuildHasher);
         let mut sale = Sale {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
             wanted: FxHashMap::default(),
-            known: Known::default(),
+            known: Known::for_records(requests),
             commands: Known::default(),
             redemptions: Redemptions::default(),
-            outcomes: FxHashMap::default(),
-            shown: shown(states.get(&(coupon::NAME.to_owned(), place)))?,
-            state: states.get(&(coupon::NAME.to_owned(), place)),
+            statuses,
+            outcomes: [outcomes, FxHashMap::default()],
+            shown,
+            state,
         };
         for topic in [SUCCESS, FAILURES] {
             reader.read(&TopicPartition::new(topic, place), cut, findings, &mut |entry, _, findings| {
@@ -177,22 +212,15 @@ pub(super) fn decide(
 }
 
 /// What queries show of each request.
-fn shown(state: Option<&Rebuilt>) -> Result<FxHashMap<u128, &'static str>, RunError> {
+fn shown(state: Option<&Rebuilt>, statuses: &mut Statuses) -> Result<FxHashMap<Print, u8>, RunError> {
     let mut shown = FxHashMap::default();
     let Some(state) = state else { return Ok(shown) };
     state.each_raw(&REQUESTS, &mut |id: String, row| {
         let row: RequestRow<&str> = codec::decode_borrowed(row)?;
-        shown.insert(print(&*id), row.outcome.status().as_str());
+        shown.insert(print(&*id), statuses.number(row.outcome.status().as_str()));
         Ok(())
     })?;
     Ok(shown)
-}
-
-/// A status without a copy of its own, as there are few.
-fn known_status(status: &str) -> Cow<'static, str> {
-    let known = ["SUCCESS", "OUT_OF_STOCK", "DUPLICATE_REQUEST", "VALIDATION_FAILED"];
-    let known = known.into_iter().find(|known| *known == status);
-    known.map_or_else(|| Cow::Owned(status.to_owned()), Cow::Borrowed)
 }
 
 /// Under which policy a request is: the older shape calls it a coupon.
@@ -214,20 +242,19 @@ impl Sale<'_> {
         }
         let supersedes = said.supersedes != Field::Absent;
         let new = Outcome {
-            id: print(&*id),
-            status: known_status(status),
-            who: print((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
+            status: self.statuses.number(status),
+            who: short((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
             coupon: said.coupon_id.id().map(|coupon| (*coupon).into()),
             remaining: said.remaining.int(),
-            topic,
+            is_success_topic: topic == SUCCESS,
             offset: entry.offset,
             is_firm: entry.is_firm,
             times: 0,
         };
-        let outcome = self.outcomes.entry((new.id, supersedes)).or_insert(new);
+        let outcome = self.outcomes[usize::from(supersedes)].entry(print(&*id)).or_insert(new);
         outcome.times += 1;
         if outcome.times > 1 {
-            let (topic, offset) = (outcome.topic, outcome.offset);
+            let (topic, offset) = (outcome.topic(), outcome.offset);
             let what = format!("{id} has one outcome: this is another than {topic}-{} offset {offset}", self.place);
             findings.breach(Invariant::OneOutcome, entry, what);
         }
@@ -244,15 +271,16 @@ impl Sale<'_> {
         };
         if is_given_up {
             if self.known.give_up(&id, (&*policy, &*user)) {
-                match self.outcomes.remove(&(print(&*id), false)) {
-                    Some(outcome) if &*outcome.status == "SYSTEM_ERROR" => {
+                let outcome = self.outcomes[0].remove(&print(&*id));
+                match outcome.map(|outcome| self.statuses.text(outcome.status)) {
+                    Some("SYSTEM_ERROR") => {
                         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
                     }
-                    Some(outcome) => {
+                    Some(status) => {
                         findings.breach(
                             Invariant::Letters,
                             entry,
-                            format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+                            format!("{id} is buried, and was told {status}: nothing else is buried"),
                         );
                     }
                     None => {
@@ -260,14 +288,15 @@ impl Sale<'_> {
                     }
                 }
             }
-        } else if let Some(outcome) = self.outcomes.get(&(print(&*id), false))
+        } else if let Some(outcome) = self.outcomes[0].get(&print(&*id))
+            && let status = self.statuses.text(outcome.status)
             && !self.known.has(&id)
-            && &*outcome.status != "SYSTEM_ERROR"
+            && status != "SYSTEM_ERROR"
         {
             findings.breach(
                 Invariant::Letters,
                 entry,
-                format!("{id} is buried, and was told {}: nothing else is buried", outcome.status),
+                format!("{id} is buried, and was told {status}: nothing else is buried"),
             );
         }
     }
@@ -305,7 +334,7 @@ impl Sale<'_> {
         }
         findings.count(Invariant::NoGap, "records decided", 1);
         let (status, left) = self.issue(&policy, &user);
-        let Some(told) = self.outcomes.remove(&(known, seen == Seen::Again)) else {
+        let Some(told) = self.outcomes[usize::from(seen == Seen::Again)].remove(&known) else {
             let topic = if status == "SUCCESS" { SUCCESS } else { FAILURES };
             if !cut.may_be_forgotten(topic, self.now_ms) {
                 findings.breach(
@@ -322,10 +351,11 @@ impl Sale<'_> {
         };
         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
         desk.answers.issued(&id, status, told.coupon.as_deref(), findings);
-        let at = || format!("{}-{} offset {}", told.topic, self.place, told.offset);
-        if &*told.status != status || told.who != print((Some(&*policy), Some(&*user))) {
+        let (place, told_status) = (self.place, self.statuses.text(told.status));
+        let at = || format!("{}-{place} offset {}", told.topic(), told.offset);
+        if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
             let what =
-                format!("{id} of {user} for {policy} was told {}, by the order of the log it is {status}", told.status);
+                format!("{id} of {user} for {policy} was told {told_status}, by the order of the log it is {status}");
             findings.breach(Invariant::FirstCome, at(), what);
         } else {
             findings.count(Invariant::FirstCome, "requests decided again in order", 1);
@@ -349,14 +379,17 @@ impl Sale<'_> {
         }
         if self.state.is_some() {
             match self.shown.get(&known).copied() {
-                Some(shown) if shown == &*told.status => {
+                Some(shown) if shown == told.status => {
                     findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
                 }
-                shown => findings.breach(
-                    Invariant::Agreement,
-                    at(),
-                    format!("{id} was told {}, shown is {shown:?}", told.status),
-                ),
+                shown => {
+                    let shown = shown.map(|shown| self.statuses.text(shown));
+                    findings.breach(
+                        Invariant::Agreement,
+                        at(),
+                        format!("{id} was told {told_status}, shown is {shown:?}"),
+                    );
+                }
             }
         }
         Ok(Some(()))
@@ -401,12 +434,12 @@ impl Sale<'_> {
 
     /// The place is done.
     fn close(self, findings: &mut Findings) -> Result<(), RunError> {
-        for outcome in self.outcomes.values().filter(|outcome| outcome.is_firm) {
-            let at = format!("{}-{} offset {}", outcome.topic, self.place, outcome.offset);
+        for outcome in self.outcomes.iter().flat_map(FxHashMap::values).filter(|outcome| outcome.is_firm) {
+            let at = format!("{}-{} offset {}", outcome.topic(), self.place, outcome.offset);
             findings.breach(
                 Invariant::OneOutcome,
                 at,
-                format!("no outcome without a request: told {} to nobody", outcome.status),
+                format!("no outcome without a request: told {} to nobody", self.statuses.text(outcome.status)),
             );
         }
         for (id, policy) in &self.policies {

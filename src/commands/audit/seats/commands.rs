@@ -40,8 +40,8 @@ impl Scene<'_, '_, '_> {
         // Offsets are never negative.
         let serial = self.entry.offset.unsigned_abs();
         let this = (self.book.place, serial);
-        let mut deadlines = self.desk.facts.deadlines.remove(&this).unwrap_or_default();
-        let is_granted = !deadlines.is_empty() || (told.is_done() && told.serial == Some(serial));
+        let first = self.desk.facts.deadlines.remove(&this);
+        let is_granted = first.is_some() || (told.is_done() && told.serial == Some(serial));
         let (user, schedule) = (said.user_id.id().unwrap_or_default(), said.schedule_id.id().unwrap_or_default());
         let seat = said.seat_no.id().and_then(|seat| seat.parse::<u64>().ok()).unwrap_or(0);
         let schedule_name = self.book.schedule(&schedule);
@@ -53,8 +53,9 @@ impl Scene<'_, '_, '_> {
             return;
         }
         self.agree(id, told, true);
-        deadlines.reverse();
-        let expires_ms = self.deadline(this, deadlines.pop());
+        let mut later = self.desk.facts.later.remove(&this).unwrap_or_default();
+        later.reverse();
+        let expires_ms = self.deadline(this, first);
         let (Some(schedule), Some(price)) = (schedule_name, price) else {
             self.breach(
                 Invariant::Capacity,
@@ -96,7 +97,7 @@ impl Scene<'_, '_, '_> {
             price,
             expires_ms,
             granted_until_ms: expires_ms,
-            later: deadlines,
+            later,
             state: State::Held,
             payment: None,
         };

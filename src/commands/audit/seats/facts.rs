@@ -3,13 +3,14 @@
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
-use crate::commands::audit::reader::{At, Entry, Reader};
+use crate::commands::audit::reader::{self, At, Reader};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::times::Times;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::{payment, reservation};
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// Place and serial of a reservation.
 pub(in crate::commands::audit) type Id = (u32, u64);
@@ -56,7 +57,10 @@ pub(super) struct Completed {
 /// Everything that was told.
 #[derive(Debug, Default)]
 pub(in crate::commands::audit) struct Facts {
-    pub(super) deadlines: FxHashMap<Id, Vec<Deadline>>,
+    /// The first deadline of each hold.
+    pub(super) deadlines: FxHashMap<Id, Deadline>,
+    /// Deadlines that extensions have set, in order.
+    pub(super) later: FxHashMap<Id, Vec<Deadline>>,
     pub(super) expired: FxHashMap<Id, Expired>,
     pub(super) confirmed: FxHashMap<Id, Confirmed>,
     pub(super) completed: FxHashMap<String, Completed>,
@@ -95,7 +99,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn take(&mut self, topic: &'static str, entry: &Entry<'_>, findings: &mut Findings) {
+    fn take(&mut self, topic: &'static str, entry: &reader::Entry<'_>, findings: &mut Findings) {
         // Deadlines have a topic of their own into which anybody may write.
         if topic == reservation::EXPIRATIONS && !entry.heads.is_by(reservation::NAME) {
             return;
@@ -121,15 +125,23 @@ impl Facts {
         let inner = said.inner();
         let id = parse(&inner.reservation_id.id()?)?;
         let (expires_ms, occurred_ms) = (inner.expires_at.when()?, said.occurred_at.when()?);
-        let deadlines = self.deadlines.entry(id).or_insert_with(|| Vec::with_capacity(1));
-        if let Some(first) = deadlines.iter().find(|known| known.expires_ms == expires_ms) {
+        let new = Deadline { expires_ms, occurred_ms, at, is_firm };
+        let first = match self.deadlines.entry(id) {
+            Entry::Vacant(place) => {
+                place.insert(new);
+                return Some(());
+            }
+            Entry::Occupied(first) => *first.get(),
+        };
+        let later = self.later.entry(id).or_default();
+        if let Some(first) = [first].iter().chain(&*later).find(|known| known.expires_ms == expires_ms) {
             findings.breach(
                 Invariant::OneOutcome,
                 at,
                 format!("this deadline of {} is told at {} already", name(id), first.at),
             );
         } else {
-            deadlines.push(Deadline { expires_ms, occurred_ms, at, is_firm });
+            later.push(new);
         }
         Some(())
     }
@@ -184,14 +196,13 @@ impl Facts {
 
     /// Facts that nothing explains.
     pub(in crate::commands::audit) fn leftover(&self, findings: &mut Findings) {
-        for (id, deadlines) in &self.deadlines {
-            for deadline in deadlines.iter().filter(|deadline| deadline.is_firm) {
-                findings.breach(
-                    Invariant::OneOwner,
-                    deadline.at,
-                    format!("{} has a deadline, and was granted by no record", name(*id)),
-                );
-            }
+        let later = self.later.iter().flat_map(|(id, deadlines)| deadlines.iter().map(move |deadline| (id, deadline)));
+        for (id, deadline) in self.deadlines.iter().chain(later).filter(|(_, deadline)| deadline.is_firm) {
+            findings.breach(
+                Invariant::OneOwner,
+                deadline.at,
+                format!("{} has a deadline, and was granted by no record", name(*id)),
+            );
         }
         for (id, expired) in self.expired.iter().filter(|(_, expired)| expired.is_firm) {
             let what = format!("{} was freed by no deadline at {} ms", name(*id), expired.expired_ms);

@@ -29,7 +29,7 @@ use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::{self, Known, Seen, print};
+use super::known::{self, Known, Print, Seen, print};
 use super::letters::{self, Letters};
 use super::notices::Notices;
 use super::reader::{Entry, Reader};
@@ -98,7 +98,8 @@ pub(super) fn decide(
         let inbox = TopicPartition::new(INBOX, place);
         let state = states.get(&(reservation::NAME.to_owned(), place));
         let mut buried = letters.take_of(&inbox);
-        let (mut book, mut known, outcomes) = (Book::new(place), Known::default(), Outcomes::read(state)?);
+        let (mut book, mut known) = (Book::new(place), Known::for_records(cut.records(&inbox)));
+        let outcomes = Outcomes::read(state)?;
         let decided = cut.decided(&inbox);
         reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
             desk.copies.look(entry);
@@ -189,7 +190,7 @@ fn give_up(known: &mut Known, said: &Said<'_>, entry: &Entry<'_>, outcomes: &Out
 /// What every command of a place was told: read once in the order of the rows, since to look each up costs ten times as much.
 #[derive(Debug, Default)]
 struct Outcomes {
-    rows: FxHashMap<u128, Told>,
+    rows: FxHashMap<Print, Told>,
     /// There is a state: a command that is not in it has no outcome.
     is_known: bool,
 }
