@@ -66,7 +66,8 @@ pub(super) fn room(records: i64) -> usize {
     usize::try_from(records).unwrap_or(0).min(ROOM_MAX)
 }
 
-const ROOM_MAX: usize = 4_000_000;
+/// As many as fit into as many slots as two million need.
+const ROOM_MAX: usize = 3_600_000;
 
 /// 8 bytes that stand for what is compared with one other only.
 pub(super) fn short(wish: impl Hash) -> u64 {

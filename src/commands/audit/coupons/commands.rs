@@ -1,6 +1,6 @@
 //! Commands of the shop and of customers: policies, stock, and coupons that are used.
 
-use super::{Desk, Policy, Sale, key_of};
+use super::{Desk, Policy, Sale};
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
@@ -119,6 +119,11 @@ impl Sale<'_> {
         self.redemptions.give_back(&payment);
         Some(())
     }
+}
+
+/// The key of what concerns a policy.
+pub(super) fn key_of(policy: &str) -> String {
+    format!("coupon-{policy}")
 }
 
 /// What a command wants, as far as two commands of one id must not differ in it.

@@ -1,6 +1,7 @@
 //! Coupons: each request of `coupon-issue-requests` decided a second time, first come first served, and compared with its outcome.
 
 mod commands;
+mod told;
 
 use super::answers::Answers;
 use super::copies::Copies;
@@ -18,7 +19,7 @@ use super::said::{Field, Said};
 use super::seats::Ending;
 use super::times::Times;
 use crate::worker::RunError;
-use commands::command_wish;
+use commands::{command_wish, key_of};
 use holdfast_engine::codec;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
@@ -29,47 +30,7 @@ use holdfast_topologies::reservation;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// What was told about a request.
-#[derive(Debug)]
-struct Outcome {
-    coupon: Option<Box<str>>,
-    /// Hash of policy and user.
-    who: u64,
-    remaining: Option<i64>,
-    offset: i64,
-    times: u32,
-    /// By its number in [`Sale::statuses`].
-    status: u8,
-    is_success_topic: bool,
-    is_firm: bool,
-}
-
-impl Outcome {
-    fn topic(&self) -> &'static str {
-        if self.is_success_topic { SUCCESS } else { FAILURES }
-    }
-}
-
-/// The texts of statuses: there are few, whoever wrote them, and an outcome keeps one byte of it.
-#[derive(Debug, Default)]
-struct Statuses(Vec<Box<str>>);
-
-impl Statuses {
-    fn number(&mut self, status: &str) -> u8 {
-        let known = self.0.iter().position(|known| **known == *status).unwrap_or_else(|| {
-            // Whatever comes after so many different ones is one of the last.
-            self.0.truncate(usize::from(u8::MAX));
-            self.0.push(status.into());
-            self.0.len() - 1
-        });
-        u8::try_from(known).unwrap_or(u8::MAX)
-    }
-
-    fn text(&self, number: u8) -> &str {
-        self.0.get(usize::from(number)).map_or("", |text| text)
-    }
-}
+use told::{Outcome, Statuses};
 
 #[derive(Debug, Default)]
 struct Policy {
@@ -226,10 +187,6 @@ fn shown(state: Option<&Rebuilt>, statuses: &mut Statuses) -> Result<FxHashMap<P
 /// Under which policy a request is: the older shape calls it a coupon.
 fn policy_of<'s>(said: &'s Said<'_>) -> Option<Cow<'s, str>> {
     said.policy_id.id().or_else(|| said.coupon_id.id())
-}
-
-fn key_of(policy: &str) -> String {
-    format!("coupon-{policy}")
 }
 
 impl Sale<'_> {

@@ -5,6 +5,7 @@ use super::facts::{Facts, name};
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
+use crate::commands::audit::known::{Print, print};
 use crate::commands::audit::reader::{At, Entry};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::wallets::{Fate, Money};
@@ -12,10 +13,13 @@ use hdrhistogram::Histogram;
 use holdfast_topologies::{coupon, payment, reservation};
 use rustc_hash::FxHashMap;
 
+/// What wallets answer.
+const RESULTS: [&str; 5] = ["", "DEBITED", "INSUFFICIENT_POINTS", "REFUNDED", "REFUSED"];
+
 /// An answer of a wallet.
 #[derive(Debug, Clone)]
 struct Answer {
-    result: String,
+    result: &'static str,
     amount: Option<i64>,
     balance_after: Option<i64>,
     at: At,
@@ -36,7 +40,7 @@ pub(in crate::commands::audit) struct Ending {
     coupons: FxHashMap<String, Answer>,
     /// By payment id: where its coupon became of no use to it, and has not been seen to come back.
     returns: FxHashMap<String, At>,
-    paid: FxHashMap<String, Paid>,
+    paid: FxHashMap<Print, Paid>,
     /// How long after its deadline each hold ended, in ms.
     lateness_ms: Histogram<u64>,
     /// Shortest and longest hold, in ms.
@@ -75,7 +79,7 @@ impl Ending {
         // A copy is no second answer.
         let (Some(id), true) = (id, entry.heads.is_by(author)) else { return };
         let answer = Answer {
-            result: said.result.text().to_owned(),
+            result: RESULTS.into_iter().find(|known| *known == said.result.text()).unwrap_or("something else"),
             amount,
             balance_after: said.balance_after.int(),
             at: entry.at(reservation::INBOX),
@@ -119,7 +123,7 @@ impl Ending {
             }
         }
         self.in_flight += book.payments.values().filter(|payment| payment.paid == Paid::Discounting).count() as u64;
-        self.paid.extend(book.payments.into_iter().map(|(id, payment)| (String::from(&*id), payment.paid)));
+        self.paid.extend(book.payments.into_iter().map(|(id, payment)| (print(&*id), payment.paid)));
     }
 
     /// All places are done.
@@ -239,13 +243,13 @@ impl Ending {
             };
             if let Fate::Posted(..) = debit.fate {
                 match facts.completed.remove(id) {
-                    Some(fact) if (fact.amount, &fact.reservation) == (debit.amount, &debit.reservation) => {
+                    Some(fact) if (fact.amount, fact.reservation) == (debit.amount, debit.reservation) => {
                         findings.count(Invariant::PaidOnce, "payments taken and told", 1);
                     }
                     Some(fact) => {
                         let what = format!(
-                            "{id} took {} KRW for {}, told are {} KRW",
-                            debit.amount, debit.reservation, fact.amount
+                            "{id} took {} KRW, told are {} KRW, perhaps for another reservation",
+                            debit.amount, fact.amount
                         );
                         findings.breach(Invariant::PaidOnce, fact.at, what);
                     }
@@ -276,8 +280,7 @@ impl Ending {
             };
             answer.is_met = true;
             let balance = if let Fate::Posted(_, balance) = debit.fate { Some(balance) } else { answer.balance_after };
-            if (answer.result.as_str(), answer.amount, answer.balance_after) != (expected, Some(debit.amount), balance)
-            {
+            if (answer.result, answer.amount, answer.balance_after) != (expected, Some(debit.amount), balance) {
                 let what = format!(
                     "{id}: told {} {:?} leaving {:?} KRW, by the log {expected} {} leaving {balance:?}",
                     answer.result, answer.amount, answer.balance_after, debit.amount
@@ -289,7 +292,7 @@ impl Ending {
             if !answer.is_decided {
                 self.in_flight += 1;
             } else if let Fate::Posted(..) = debit.fate {
-                match self.paid.get(id) {
+                match self.paid.get(&print(&**id)) {
                     Some(Paid::Seat | Paid::Returning | Paid::Returned) => {
                         findings.count(Invariant::PaidOnce, "payments that ended in a seat or a refund", 1);
                     }

@@ -3,6 +3,7 @@
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
+use crate::commands::audit::known::{Print, print};
 use crate::commands::audit::reader::{self, At, Reader};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::times::Times;
@@ -49,7 +50,7 @@ pub(super) struct Confirmed {
 #[derive(Debug, Clone)]
 pub(super) struct Completed {
     pub(super) amount: i64,
-    pub(super) reservation: String,
+    pub(super) reservation: Print,
     pub(super) at: At,
     is_firm: bool,
 }
@@ -184,7 +185,7 @@ impl Facts {
     fn completion(&mut self, said: &Said<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
         let inner = said.inner();
         let id = inner.payment_id.id()?.into_owned();
-        let reservation = inner.reservation_id.id()?.into_owned();
+        let reservation = print(&*inner.reservation_id.id()?);
         let completed = Completed { amount: inner.amount.int()?, reservation, at, is_firm };
         if let Some(first) = self.completed.get(&id) {
             findings.breach(Invariant::PaidOnce, at, format!("payment {id} was completed at {} already", first.at));

@@ -4,6 +4,7 @@ use super::book::{Paid, Payment, State};
 use super::facts::{name, parse};
 use super::{Scene, Told};
 use crate::commands::audit::invariant::Invariant;
+use crate::commands::audit::known::print;
 use crate::commands::audit::said::{Field, Said};
 use std::rc::Rc;
 
@@ -29,7 +30,7 @@ impl Scene<'_, '_, '_> {
         }
         let now_ms = self.book.now_ms;
         let is_in_time = now_ms < booking.expires_ms;
-        let debit = self.desk.money.debits.get_mut(&payment_id).filter(|debit| debit.reservation == wanted);
+        let debit = self.desk.money.debits.get_mut(&payment_id).filter(|debit| debit.reservation == print(&*wanted));
         // With a coupon the wallet is asked once it is known what that takes off.
         let has_coupon = said.coupon_id != Field::Absent;
         if debit.is_none() && !(has_coupon && told.is_done()) {

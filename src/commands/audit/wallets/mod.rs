@@ -10,7 +10,7 @@ use super::copies::Copies;
 use super::cut::{Cut, States};
 use super::findings::Findings;
 use super::invariant::Invariant;
-use super::known::{self, Known, Seen};
+use super::known::{self, Known, Print, Seen, print};
 use super::letters::{self, Letters};
 use super::reader::{At, Entry, Reader};
 use super::rebuilt::Rebuilt;
@@ -44,8 +44,8 @@ pub(super) enum Fate {
 /// A debit.
 #[derive(Debug, Clone)]
 pub(super) struct Debit {
-    pub(super) reservation: String,
-    user: String,
+    pub(super) reservation: Print,
+    user: Print,
     /// What the seat costs, in KRW.
     pub(super) price: i64,
     /// What a coupon takes off, in KRW.
@@ -219,7 +219,7 @@ impl Money {
         let Some(mut debit) = asked(said, user, entry) else { return Ok(None) };
         let Some(id) = said.payment_id.identity() else { return Ok(None) };
         if let Some(first) = self.debits.get_mut(&*id) {
-            let wish = |d: &Debit| (d.reservation.clone(), d.user.clone(), d.price, d.discount, d.amount);
+            let wish = |d: &Debit| (d.reservation, d.user, d.price, d.discount, d.amount);
             if wish(first) == wish(&debit) {
                 known::retried(Seen::Before, &id, entry, findings);
                 if debit.is_firm && first.is_firm {
@@ -309,7 +309,7 @@ impl Money {
 
     fn give_back(&mut self, here: &mut Place, user: &str, reservation: &str, refund: &Refund) -> Fate {
         let Some(debit) = self.debits.get_mut(&refund.payment) else { return Fate::Refused };
-        let is_his = debit.user == user && debit.reservation == reservation;
+        let is_his = debit.user == print(user) && debit.reservation == print(reservation);
         let is_debited = matches!(debit.fate, Fate::Posted(..));
         let fits = refund.amount >= 0
             && refund.fee >= 0
@@ -370,8 +370,8 @@ fn unread(entry: &Entry<'_>, decided: i64, findings: &mut Findings) {
 /// What a debit asks for.
 fn asked(said: &Said<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
     Some(Debit {
-        reservation: said.reservation_id.id()?.into_owned(),
-        user: user.to_owned(),
+        reservation: print(&*said.reservation_id.id()?),
+        user: print(user),
         price: said.price.int()?,
         discount: said.discount.int()?,
         amount: said.amount.int()?,
