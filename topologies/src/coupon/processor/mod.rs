@@ -18,7 +18,6 @@ use crate::notification::{self, NotificationRequest, Priority};
 use crate::origin::Origin;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
-use std::fmt::Write;
 
 /// [`REQUESTS`], written from borrowed texts.
 const fn requests_written<'a>() -> Table<String, RequestRow<&'a str>> {
@@ -165,8 +164,8 @@ impl CouponProcessor {
     ) -> Result<(), ProcessError> {
         set(&mut self.coupon_key.policy_id, &request.policy_id);
         self.coupon_key.serial = serial;
-        let id = CouponId { place: ctx.place(), policy_id: &request.policy_id, serial };
-        write_over(&mut self.coupon_id, format_args!("{id}"));
+        self.coupon_id.clear();
+        CouponId { place: ctx.place(), policy_id: &request.policy_id, serial }.write(&mut self.coupon_id);
         let issued_ms = ctx.now_ms();
         ctx.put(&POLICIES, &self.issued_key.policy_id, policy)?;
         ctx.put(&ISSUED, &self.issued_key, &IssuedRow { serial })?;
@@ -215,8 +214,10 @@ impl CouponProcessor {
         title: &str,
     ) -> Result<(), ProcessError> {
         // Not the request's id: that is unique in its place only, and the ledger of deliveries is one for all.
-        write_over(&mut self.event_id, format_args!("{}.issued", self.coupon_id));
-        write_over(&mut self.text, format_args!("{title} 발급이 완료되었습니다."));
+        set(&mut self.event_id, &self.coupon_id);
+        self.event_id.push_str(".issued");
+        set(&mut self.text, title);
+        self.text.push_str(" 발급이 완료되었습니다.");
         self.value.clear();
         NotificationRequest {
             event_id: &self.event_id,
@@ -390,10 +391,4 @@ fn reused(id: &str) -> ProcessError {
 fn set(buffer: &mut String, text: &str) {
     buffer.clear();
     buffer.push_str(text);
-}
-
-fn write_over(buffer: &mut String, text: std::fmt::Arguments<'_>) {
-    buffer.clear();
-    // Writing to a String cannot fail.
-    let _ = buffer.write_fmt(text);
 }
