@@ -47,7 +47,7 @@ impl Envelope<'_> {
             (header::ID, self.id.as_bytes()),
             (header::SOURCE, self.source.as_bytes()),
             (header::TYPE, self.kind.as_bytes()),
-            (header::TIME, time.as_str().as_bytes()),
+            (header::TIME, time.as_bytes()),
             (header::CONTENT_TYPE, b"application/json"),
             (header::TRACEPARENT, self.traceparent.unwrap_or_default()),
         ];

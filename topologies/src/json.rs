@@ -6,6 +6,8 @@
 //! assert_eq!(String::from_utf8(out).unwrap(), r#"{"title":"첫 구매 \"쿠폰\"","remaining":99}"#);
 //! ```
 
+use crate::rfc3339;
+
 /// An object being written. Field names are the program's own and must need no escape.
 #[derive(Debug)]
 pub struct Object<'a> {
@@ -22,11 +24,9 @@ impl<'a> Object<'a> {
     }
 
     fn name(&mut self, name: &str) {
-        if !self.first {
-            self.out.push(b',');
-        }
+        let before: &[u8] = if self.first { b"\"" } else { b",\"" };
         self.first = false;
-        self.out.push(b'"');
+        self.out.extend_from_slice(before);
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
@@ -36,6 +36,16 @@ impl<'a> Object<'a> {
     pub fn text(mut self, name: &str, text: &str) -> Self {
         self.name(name);
         put_text(self.out, text);
+        self
+    }
+
+    /// A time, as RFC 3339.
+    #[must_use]
+    pub fn time(mut self, name: &str, ms: i64) -> Self {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(rfc3339::format(ms).as_bytes());
+        self.out.push(b'"');
         self
     }
 
@@ -112,15 +122,20 @@ impl<'a> Object<'a> {
 }
 
 /// Appends `text` with its quotes.
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    // Hardly any text needs an escape. Looking at all bytes without stopping is what the compiler makes vectors of.
-    if rest.iter().fold(false, |found, byte| found | needs_escape(*byte)) {
+    // Hardly any text needs an escape.
+    if !is_plain(text) {
         rest = put_escaped(out, rest);
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Whether `text` stands in JSON as it is. Looking at all bytes without stopping is what the compiler makes vectors of.
+pub(crate) fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & !needs_escape(byte))
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -186,6 +201,13 @@ mod tests {
         let mut out = Vec::new();
         Object::begin(&mut out).text_if("a", None).number_if("b", None).raw_if("c", None).end();
         assert_eq!(out, b"{}");
+    }
+
+    #[test]
+    fn a_time_is_a_text() {
+        let mut out = Vec::new();
+        Object::begin(&mut out).time("at", 0).end();
+        assert_eq!(out, br#"{"at":"1970-01-01T00:00:00.000Z"}"#);
     }
 
     #[test]

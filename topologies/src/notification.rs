@@ -7,7 +7,6 @@
 //! The seeds' shape, with `priority` added. The key is the user, so that one person's notices keep their order.
 
 use crate::json::Object;
-use crate::rfc3339;
 
 /// Topic of the requests.
 pub const REQUESTS: &str = "notification.request";
@@ -65,7 +64,7 @@ impl NotificationRequest<'_> {
         Object::begin(out)
             .text("eventId", self.event_id)
             .text("eventType", EVENT_TYPE)
-            .text("eventTime", rfc3339::format(self.time_ms).as_str())
+            .time("eventTime", self.time_ms)
             .object("payload", |payload| {
                 payload
                     .text("userId", self.user_id)

@@ -8,12 +8,20 @@ const MIN_MS: i64 = -62_135_596_800_000;
 /// Latest time with a four-digit year: 9999-12-31T23:59:59.999Z.
 const MAX_MS: i64 = 253_402_300_799_999;
 const DAY_MS: i64 = 86_400_000;
+/// Days from the first of March of year 0, with which the calendar's formulas begin, to 1970-01-01.
+const EPOCH_DAYS: i64 = 719_468;
 
 /// A formatted time, on the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text([u8; 24]);
 
 impl Text {
+    /// As ASCII.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -26,14 +34,16 @@ impl Text {
 #[must_use]
 pub fn format(ms: i64) -> Text {
     let ms = ms.clamp(MIN_MS, MAX_MS);
-    let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
-    // Between 0 and a day, and a year has four digits: all of it fits, and 32 bits are divided faster than 64.
-    let in_day = u32::try_from(ms.rem_euclid(DAY_MS)).unwrap_or(0);
-    let small = |number: i64| u32::try_from(number).unwrap_or(0);
+    // Since the first March: never negative, and 32 bits, which are divided faster, hold all of it from here on.
+    let since = (ms + EPOCH_DAYS * DAY_MS).unsigned_abs();
+    let day_ms = DAY_MS.unsigned_abs();
+    let small = |number: u64| u32::try_from(number).unwrap_or(0);
+    let (year, month, day) = civil_from_days(small(since / day_ms));
+    let in_day = small(since % day_ms);
     let (seconds, fraction_ms) = (in_day / 1_000, in_day % 1_000);
-    let (minutes, year) = (seconds / 60, small(year));
+    let minutes = seconds / 60;
     let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
-    let ([m1, m2], [d1, d2]) = (two_digits(small(month)), two_digits(small(day)));
+    let ([m1, m2], [d1, d2]) = (two_digits(month), two_digits(day));
     let ([h1, h2], [n1, n2]) = (two_digits(minutes / 60), two_digits(minutes % 60));
     let ([s1, s2], [f1, f2], [_, f3]) =
         (two_digits(seconds % 60), two_digits(fraction_ms / 10), two_digits(fraction_ms % 10));
@@ -108,10 +118,17 @@ pub fn is_showable(ms: i64) -> bool {
     (MIN_MS..=MAX_MS).contains(&ms)
 }
 
-/// The last two digits of a number.
+/// The two digits of a number below 100.
 fn two_digits(number: u32) -> [u8; 2] {
-    const DIGITS: &[u8; 10] = b"0123456789";
-    [DIGITS[(number / 10 % 10) as usize], DIGITS[(number % 10) as usize]]
+    const PAIRS: [[u8; 2]; 100] = {
+        let (mut pairs, mut number) = ([[b'0'; 2]; 100], 0_u8);
+        while number < 100 {
+            pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+            number += 1;
+        }
+        pairs
+    };
+    PAIRS.get(number as usize).copied().unwrap_or([b'9'; 2])
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
@@ -140,19 +157,18 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - EPOCH_DAYS
 }
 
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
+/// Year, month and day, so many days after the first of March of year 0.
+fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+    (era * 400 + year_of_era + u32::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -185,10 +201,20 @@ mod tests {
             ("2026-03-15T11:00:00.000Z", 1_773_572_400_000),
             ("2000-02-29T23:59:59.999Z", 951_868_799_999),
             ("1969-12-31T23:59:59.999Z", -1),
+            ("1900-02-28T23:59:59.999Z", -2_203_891_200_001),
+            ("1900-03-01T00:00:00.000Z", -2_203_891_200_000),
+            ("0001-01-01T00:00:00.000Z", MIN_MS),
+            ("9999-12-31T23:59:59.999Z", MAX_MS),
         ] {
             assert_eq!(format(ms).as_str(), text);
             assert_eq!(parse(text), Some(ms));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_shown_as_the_nearest_that_can() {
+        assert_eq!(format(i64::MIN), format(MIN_MS));
+        assert_eq!(format(i64::MAX), format(MAX_MS));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use crate::coupon::outcome::{Refusal, Status};
 use crate::json::Object;
-use crate::rfc3339;
 
 /// The value of a record in `coupon-issue-success` or `coupon-issue-failures`.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +37,7 @@ impl OutcomeRecord<'_> {
             .text("userId", self.user_id)
             .text("status", refusal.map_or(Status::Success, Refusal::status).as_str())
             .text_if("couponId", self.result.ok())
-            .text("issuedAt", rfc3339::format(self.decided_ms).as_str())
+            .time("issuedAt", self.decided_ms)
             .raw_if("requestedAt", self.requested_at)
             .number_if("remaining", self.remaining)
             .text_if("reason", refusal.map(Refusal::reason))

@@ -3,7 +3,6 @@
 use super::SINK;
 use crate::json::Object;
 use crate::reservation::ids;
-use crate::rfc3339;
 use crate::wire::{Id, When};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor};
@@ -57,7 +56,7 @@ fn write_expire(out: &mut Vec<u8>, id: &str, expires_ms: i64) {
     Object::begin(out)
         .text("type", "expire")
         .text("reservationId", id)
-        .text("expiresAt", rfc3339::format(expires_ms).as_str())
+        .time("expiresAt", expires_ms)
         .text("requestId", &[id, ".expire"].concat())
         .end();
 }

@@ -6,7 +6,6 @@
 //! ```
 
 use crate::json::Object;
-use crate::rfc3339;
 
 /// `eventType` and `ce_type` of the fact.
 pub const EVENT_TYPE: &str = "payment.completed";
@@ -46,7 +45,7 @@ impl Completed<'_> {
         Object::begin(out)
             .text("eventId", self.event_id)
             .text("eventType", EVENT_TYPE)
-            .text("eventTime", rfc3339::format(self.time_ms).as_str())
+            .time("eventTime", self.time_ms)
             .object("payload", |payload| {
                 payload
                     .text("paymentId", self.payment_id)

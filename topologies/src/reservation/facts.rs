@@ -43,21 +43,20 @@ pub struct Deadline<'a> {
 impl Deadline<'_> {
     /// Appends it as JSON. By hand: there is one for each hold.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let expires_at = rfc3339::format(self.expires_at.0);
         Object::begin(out)
             .text("eventId", self.event_id)
             .text("eventType", EXPIRATION)
-            .text("eventTime", expires_at.as_str())
+            .time("eventTime", self.expires_at.0)
             .object("payload", |payload| {
                 payload
                     .text("reservationId", self.reservation_id)
                     .text("userId", self.user_id)
                     .text("seatId", self.seat_id)
-                    .text("expiresAt", expires_at.as_str())
+                    .time("expiresAt", self.expires_at.0)
                     .text("scheduleId", self.schedule_id)
                     .number("seatNo", self.seat_no)
             })
-            .text("occurredAt", rfc3339::format(self.occurred_at.0).as_str())
+            .time("occurredAt", self.occurred_at.0)
             .end();
     }
 }
@@ -90,8 +89,8 @@ impl SeatsExpired<'_> {
             .text("eventId", self.event_id)
             .texts("seatIds", [self.seat_id])
             .text("scheduleId", self.schedule_id)
-            .text("expiredAt", rfc3339::format(self.expired_at.0).as_str())
-            .text("expiresAt", rfc3339::format(self.expires_at.0).as_str())
+            .time("expiredAt", self.expired_at.0)
+            .time("expiresAt", self.expires_at.0)
             .text("reservationId", self.reservation_id)
             .text("userId", self.user_id)
             .number("seatNo", self.seat_no)

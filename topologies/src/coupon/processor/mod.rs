@@ -166,8 +166,8 @@ impl CouponProcessor {
     ) -> Result<(), ProcessError> {
         set(&mut self.coupon_key.policy_id, &request.policy_id);
         self.coupon_key.serial = serial;
-        let id = CouponId { place: ctx.place(), policy_id: &request.policy_id, serial };
-        write_over(&mut self.coupon_id, format_args!("{id}"));
+        self.coupon_id.clear();
+        CouponId { place: ctx.place(), policy_id: &request.policy_id, serial }.write(&mut self.coupon_id);
         let issued_ms = ctx.now_ms();
         ctx.put(&POLICIES, &self.issued_key.policy_id, policy)?;
         ctx.put(&ISSUED, &self.issued_key, &IssuedRow { serial })?;
@@ -216,8 +216,10 @@ impl CouponProcessor {
         title: &str,
     ) -> Result<(), ProcessError> {
         // Not the request's id: that is unique in its place only, and the ledger of deliveries is one for all.
-        write_over(&mut self.event_id, format_args!("{}.issued", self.coupon_id));
-        write_over(&mut self.text, format_args!("{title} 발급이 완료되었습니다."));
+        set(&mut self.event_id, &self.coupon_id);
+        self.event_id.push_str(".issued");
+        set(&mut self.text, title);
+        self.text.push_str(" 발급이 완료되었습니다.");
         self.value.clear();
         NotificationRequest {
             event_id: &self.event_id,
