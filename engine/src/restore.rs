@@ -21,6 +21,8 @@ pub(crate) struct Restore {
     /// Where it ends: the high watermark seen when it began.
     pub(crate) end: i64,
     began_us: u64,
+    /// By the wall clock, in ms. What others write from then on it may miss.
+    pub(crate) began_ms: i64,
     /// Where the reader was seen last, and since when it has been there.
     seen: (i64, u64),
     records: u64,
@@ -50,8 +52,17 @@ impl Batch {
 }
 
 impl Restore {
-    pub(crate) fn new(slot: Slot, end: i64, now_us: u64) -> Self {
-        Self { slot, end, began_us: now_us, seen: (0, now_us), records: 0, bytes: 0, batch: Batch::default() }
+    pub(crate) fn new(slot: Slot, end: i64, now_us: u64, now_ms: i64) -> Self {
+        Self {
+            slot,
+            end,
+            began_us: now_us,
+            began_ms: now_ms,
+            seen: (0, now_us),
+            records: 0,
+            bytes: 0,
+            batch: Batch::default(),
+        }
     }
 
     /// Takes one changelog record.

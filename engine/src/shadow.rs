@@ -152,7 +152,7 @@ pub struct Rebuild(Restore);
 impl Default for Rebuild {
     fn default() -> Self {
         // Slot, end and time serve the progress of a live restore; here the caller reads.
-        Self(Restore::new(Slot(0), 0, 0))
+        Self(Restore::new(Slot(0), 0, 0, 0))
     }
 }
 

@@ -38,7 +38,7 @@ impl StreamThread {
             )));
         }
         let slot = self.fetcher.assign(&task.changelog, next.map_or(Start::Earliest, Start::At))?;
-        task.restore = Some(Restore::new(slot, end, self.clock.monotonic_us()));
+        task.restore = Some(Restore::new(slot, end, self.clock.monotonic_us(), now_ms));
         let ours = self.places.contains(&task.id.place);
         task.become_state(if ours { State::Restoring } else { State::Warming });
         tracing::info!(task = %task.id, from = next, end, ours, "restoring");
@@ -71,14 +71,17 @@ impl StreamThread {
             restore.apply(&mut *task.store).map_err(|e| failed(&task.id, e))?;
             self.metrics.restored_records.with_label_values(&labels[..1]).inc_by(progress.records);
             self.metrics.restored_bytes.with_label_values(&labels[..1]).inc_by(progress.bytes);
+            let began_ms = restore.began_ms;
             self.fetcher.unassign(restore.slot);
             task.restore = None;
             // Also when nothing was there to apply: the store is level with the changelog up to here.
             task.store
                 .restore(&[], position.max(task.store.changelog_next().unwrap_or(0)))
                 .map_err(|e| failed(&task.id, e))?;
-            task.store.set_fresh(now_ms).map_err(|e| failed(&task.id, e))?;
-            if self.places.contains(&task.id.place) {
+            // Nobody else has written since we claimed the place; beside its owner, whoever is level was so when he asked for the end.
+            let ours = self.places.contains(&task.id.place);
+            task.store.set_fresh(if ours { now_ms } else { began_ms }).map_err(|e| failed(&task.id, e))?;
+            if ours {
                 self.run_task(index)?;
             } else {
                 self.index_feeds();

@@ -228,8 +228,41 @@ impl Writer for MemoryWriter {
     fn abort(&mut self) -> Result<(), WriteError> {
         let mut state = self.log.0.state.lock();
         self.check(&state)?;
+        // A request to commit that comes after this one finds nothing to commit.
+        state.late.retain(|late| late.id != self.id);
         state.end(&self.id, false, self.log.0.clock.now_ms());
         self.log.0.grown.notify_all();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Fault;
+    use super::*;
+    use crate::clock::SimClock;
+    use holdfast_ports::log::{Cleanup, Log, TopicSpec};
+
+    #[test]
+    fn what_was_aborted_is_not_committed_by_a_request_that_comes_late() {
+        let log = MemoryLog::new(Arc::new(SimClock::default()));
+        let cleanup = Cleanup::Delete { retention_ms: i64::MAX };
+        let spec = TopicSpec { name: "t".to_owned(), partitions: 1, replication: None, cleanup };
+        log.create_topics(&[spec]).unwrap();
+        let source = TopicPartition::new("t", 0);
+        let mut writer = log.writer("w").unwrap();
+        let record = NewRecord { topic: "t", partition: 0, key: None, value: Some(b"x"), headers: &[] };
+        let mut attempt = |end: &dyn Fn(&mut dyn Writer)| {
+            writer.begin().unwrap();
+            writer.send(&record).unwrap();
+            log.inject(Fault::LateRequest);
+            let answer = writer.commit(&[(source.clone(), 7)], &MemoryLog::unproven());
+            assert!(matches!(answer, Err(WriteError::Unknown(_))), "{answer:?}");
+            end(&mut *writer);
+            log.deliver();
+            (log.group_position(&source), log.committed("t", 0).len())
+        };
+        assert_eq!(attempt(&|writer| writer.abort().unwrap()), (None, 0));
+        assert_eq!(attempt(&|_| {}), (Some(7), 1));
     }
 }
