@@ -2,7 +2,7 @@
 
 mod redemption;
 
-use crate::buffer::{set, write_over};
+use crate::buffer::set;
 use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide::{self, Creation, Seen, Use};
