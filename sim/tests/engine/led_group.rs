@@ -310,6 +310,11 @@ impl Led {
         self.log.lead.lock().writers_made
     }
 
+    /// Changelog records restored so far.
+    pub(crate) fn restored(&self) -> u64 {
+        self.metrics.restored_records.with_label_values(&["tally"]).get()
+    }
+
     pub(crate) fn setbacks(&self, reaction: &str) -> u64 {
         self.metrics.setbacks.with_label_values(&[reaction]).get()
     }

@@ -106,3 +106,21 @@ fn what_is_ours_until_it_is_asked_for_is_not_worked_on_by_another_writer() {
     }
     assert_eq!((led.out().len(), led.writers_made()), (20, 2), "whoever has the place now decides it");
 }
+
+#[test]
+fn a_lap_is_as_fresh_as_its_beginning() {
+    const HALF_AN_AGE_MS: u64 = 4 * 24 * 3_600 * 1_000;
+    let (mut led, _) = level_with_a_changelog();
+    led.forget_state(1);
+    led.hold([1]);
+    led.tell([Change::Assigned(vec![1])]);
+    led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
+    // Others write meanwhile, and what they delete may be gone by the time this one asks for it.
+    led.pass_ms(HALF_AN_AGE_MS);
+    led.until("it asks", |led| !led.wished().is_empty());
+    led.pass_ms(HALF_AN_AGE_MS);
+    let before = led.restored();
+    led.hold([]);
+    led.until("it works there", |led| led.places() == [0, 1] && led.status().is_ready());
+    assert!(led.restored() >= before + 20, "it has missed too much: {} and then {}", before, led.restored());
+}
