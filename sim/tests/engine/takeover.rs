@@ -1,8 +1,9 @@
 //! Places taken over from one who works there: warmed up, asked for, had.
 
 use crate::led_group::Led;
-use holdfast_engine::ports::log::LogError;
+use holdfast_engine::ports::log::{Log, LogError};
 use holdfast_engine::ports::membership::Change;
+use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::task::State;
 
 /// A worker that has made a changelog of some length for place 1, which another one has taken over since.
@@ -113,9 +114,16 @@ fn a_lap_is_as_fresh_as_its_beginning() {
     let (mut led, _) = level_with_a_changelog();
     led.forget_state(1);
     led.hold([1]);
+    // Its owner is in the middle of a transaction, and takes his time: nobody reads past it.
+    let changelog = holdfast_engine::changelog::topic("led", "tally");
+    let mut owner = led.log().writer("led-1").unwrap();
+    owner.begin().unwrap();
+    let record = NewRecord { topic: &changelog, partition: 1, key: Some(b"?"), value: None, headers: &[] };
+    owner.send(&record).unwrap();
     led.tell([Change::Assigned(vec![1])]);
     led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
-    // Others write meanwhile, and what they delete may be gone by the time this one asks for it.
+    assert!(led.wished().is_empty());
+    // What is deleted meanwhile may be gone for good by the time this one reads on.
     led.pass_ms(HALF_AN_AGE_MS);
     led.until("it asks", |led| !led.wished().is_empty());
     led.pass_ms(HALF_AN_AGE_MS);
