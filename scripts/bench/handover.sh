@@ -9,12 +9,14 @@ HANDOVER_SECONDS=25
 
 # felt SEED WHAT COMMAND: runs COMMAND while requests come in and adds a row of what they have felt.
 felt() {
-  local load line count=$((HANDOVER_RATE * HANDOVER_SECONDS))
-  "$limit" latency $OUTCOMES "$count" >"$work/latency" &
+  local load line count=$((HANDOVER_RATE * HANDOVER_SECONDS)) warm_up=$((HANDOVER_RATE * 3))
+  "$limit" latency $OUTCOMES "$count" --warm-up "$warm_up" >"$work/latency" &
   side=$!
   wait_for "$work/latency" 'waiting for' "$side"
-  "$limit" produce coupon-issue-requests "$count" --rate "$HANDOVER_RATE" --linger 1 --seed "$1" --policies $POLICIES >"$work/load" &
+  "$limit" produce coupon-issue-requests $((count + warm_up)) --rate "$HANDOVER_RATE" --linger 1 --seed "$1" --policies $POLICIES >"$work/load" &
   load=$!
+  # The generator's own beginning takes half a second, and is not what is asked for.
+  sleep 3
   "$3"
   wait "$side"
   side=""
