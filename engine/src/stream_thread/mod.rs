@@ -259,8 +259,7 @@ impl StreamThread {
 
     /// True when every task of our places runs and nothing waits to be claimed, but for what others hold.
     fn is_settled(&self) -> bool {
-        let runs = |task: &Task| task.state == State::Running || !self.places.contains(&task.id.place);
-        self.writer.is_some() && self.unclaimed.len() == self.held.len() && self.tasks.iter().all(runs)
+        self.writer.is_some() && self.unclaimed.len() == self.held.len() && self.all_ours_run()
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
@@ -291,12 +290,12 @@ impl StreamThread {
 
     /// How long nothing has to be done if no record arrives.
     fn idle_us(&self, now_ms: i64) -> u64 {
-        let running = self.tasks.iter().filter(|task| task.state == State::Running);
-        let due_ms = running.filter_map(|task| task.delayed.next_due_ms()).min();
-        let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
         if self.is_awaited() {
             return takeover::LOOK_US;
         }
+        let running = self.tasks.iter().filter(|task| task.state == State::Running);
+        let due_ms = running.filter_map(|task| task.delayed.next_due_ms()).min();
+        let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
         // Not shorter than a millisecond: librdkafka takes whole ones, and less would spin.
         due_us.min(self.config.membership_interval_us.max(1_000)).clamp(1_000, WAIT_MAX_US)
     }

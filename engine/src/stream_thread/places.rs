@@ -82,7 +82,7 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let task = &self.tasks[index];
             let begun = task.state == State::Restoring && task.restore.is_some();
-            if self.places.contains(&task.id.place) && task.state != State::Running && !begun {
+            if self.works_in(task.id.place) && task.state != State::Running && !begun {
                 self.begin_restore(index, now_ms)?;
             }
         }

@@ -36,7 +36,7 @@ impl StreamThread {
         }
         if let Some(place) = self.held.first().map(|held| held.place)
             // Whoever waits for a place that is being restored comes first.
-            && self.tasks.iter().all(|task| task.state == State::Running || !self.works_in(task.id.place))
+            && self.all_ours_run()
         {
             self.warm_up(place, now_ms)?;
         }
@@ -72,8 +72,14 @@ impl StreamThread {
         Ok(())
     }
 
-    fn works_in(&self, place: u32) -> bool {
+    /// Whether `place` is ours and claimed. A task of any other place is being warmed up.
+    pub(super) fn works_in(&self, place: u32) -> bool {
         self.places.contains(&place)
+    }
+
+    /// True when every task runs but those that are being warmed up.
+    pub(super) fn all_ours_run(&self) -> bool {
+        self.tasks.iter().all(|task| task.state == State::Running || !self.works_in(task.id.place))
     }
 
     fn wait_for(&mut self, place: u32) -> Result<(), Setback> {
