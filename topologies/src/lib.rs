@@ -40,6 +40,7 @@ pub mod reservation;
 mod reused;
 pub mod rfc3339;
 mod rows;
+mod seen;
 pub mod wire;
 
 use holdfast_engine::Topology;

@@ -2,6 +2,7 @@
 
 mod redemption;
 
+pub use crate::seen::Seen;
 pub use redemption::{Return, discount, give_back, redeem, used};
 
 use crate::coupon::command_outcome::CommandRefusal;
@@ -14,20 +15,6 @@ use crate::wire::When;
 const POLICY_ID_BYTES_MAX: usize = 64;
 /// Longest title, in characters: it stands in every notification.
 const TITLE_CHARS_MAX: usize = 200;
-
-/// Whether a request or command has been here before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// Never: decide it.
-    Never,
-    /// The same one, and it has its outcome: that stands.
-    Before,
-    /// Given up then, put back by an operator now: decide it, and its outcome supersedes `SYSTEM_ERROR`. This can happen once, since no other
-    /// outcome is ever superseded.
-    GivenUp,
-    /// Another one with the same id: refuse it, whatever it wants.
-    Another,
-}
 
 /// Recognises a request that has an `earlier` row under its id.
 #[must_use]

@@ -7,8 +7,9 @@ mod posting;
 mod samples;
 mod seen;
 
+pub use crate::seen::Seen;
 pub use posting::{Funds, Posting};
-pub use seen::{Seen, seen_charge, seen_debit, seen_refund};
+pub use seen::{seen_charge, seen_debit, seen_refund};
 
 use crate::payment::Settings;
 use crate::payment::message::{Charge, Debit, Refund};

@@ -3,19 +3,7 @@
 use crate::payment::message::{Charge, Debit, Refund};
 use crate::payment::outcome::Refusal;
 use crate::payment::row::{ChargeRow, Outcome, PaymentRow, RefundRow};
-
-/// Whether a message has been here before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen {
-    /// Never: decide it.
-    Never,
-    /// The same one, and it has its outcome: that stands.
-    Before,
-    /// Given up then, put back by an operator now: decide it. This can happen once, since no other outcome is ever replaced.
-    GivenUp,
-    /// Another one with the same id: refuse it, whatever it wants.
-    Another,
-}
+use crate::seen::Seen;
 
 /// Recognises a charge that has an `earlier` row under its id.
 #[must_use]
