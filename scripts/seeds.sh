@@ -33,6 +33,18 @@ ask() {
   said=${said%$'\n'*}
 }
 
+# decide PATH BODY [KEY]: a POST that is asked again under its key while the answer is 202: not decided within 3 s.
+decide() {
+  local look key=${3:-$(uuid)}
+  for ((look = 0; look < LOOKS_MAX; look++)); do
+    ask POST "$1" "$2" "Idempotency-Key: $key"
+    [ "$status" = 202 ] || return 0
+    sleep 0.1
+  done
+}
+
+uuid() { cat /proc/sys/kernel/random/uuid 2>/dev/null || uuidgen; }
+
 # field NAME: what the last answer says under it; nothing if it does not.
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$said"; }
 answered() { [[ "$status" =~ ^($1)$ ]]; }
@@ -104,7 +116,7 @@ thousand() {
 
 # S0-14, S0-15, S0-31, S0-32: a seat, and its price.
 reserve() {
-  ask POST /reservations '{
+  decide /reservations '{
   "userId": "user_123",
   "scheduleId": "schedule_456",
   "seatNo": 1
@@ -118,7 +130,7 @@ reserve() {
   "amount": 50000
 }'
   says S0-31 "of res_789 nobody has heard" answered 404
-  ask POST /payments '{
+  decide /payments '{
   "reservationId": "'"$id"'",
   "amount": 50000
 }'
@@ -128,7 +140,7 @@ reserve() {
 
 # S0-30, S0-38: a hold that nobody pays, for as long as HOLD_MS is.
 expire() {
-  ask POST /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 1}'
+  decide /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 1}'
   local id expires_at
   id=$(field reservationId)
   expires_at=$(field expiresAt)
@@ -143,14 +155,14 @@ expire() {
 
 # S0-30, S0-48: the last hold of user_test was there before the worker was; it ends, once.
 restarted() {
-  ask POST /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 2}' "Idempotency-Key: before"
+  decide /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 2}' before
   local id changed_at
   id=$(field reservationId)
   says S0-48 "$id was not lost" like reservationId 'res_.+'
   says S0-48 "and it is over" becomes "/reservations/$id" status EXPIRED
   changed_at=$(field changedAt)
   # Another hold's end is behind everything that the restart may bring again.
-  ask POST /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 3}'
+  decide /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 3}'
   becomes "/reservations/$(field reservationId)" status EXPIRED
   ask GET "/reservations/$id"
   says S0-30 "once: what comes again changes nothing" is changedAt "$changed_at"
@@ -158,7 +170,7 @@ restarted() {
 
 # Before a restart: what `restarted` asks after.
 before() {
-  ask POST /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 2}' "Idempotency-Key: before"
+  decide /reservations '{"userId": "user_test", "scheduleId": "schedule_test", "seatNo": 2}' before
   says S0-48 "$(field reservationId) is held before the restart" answered 201
 }
 

@@ -20,7 +20,7 @@ fn a_restart_on_the_embedded_log_remembers_everything() {
     let worker = Worker::start(&setup);
     worker.create_policy("r", 3);
     let issued: Value =
-        worker.post("/api/coupons/issue?strategy=v1", &json!({"policyId": "r", "userId": "1"})).json().unwrap();
+        worker.decided("/api/coupons/issue?strategy=v1", &json!({"policyId": "r", "userId": "1"})).json().unwrap();
     let coupon = issued["couponId"].as_str().unwrap().to_owned();
     worker.kill9();
     let worker = Worker::start(&setup);
@@ -42,16 +42,18 @@ pub(crate) fn flow(worker: &Worker) {
 
 fn policies(worker: &Worker) {
     let body = json!({"policyId": "p", "title": "봄 쿠폰", "totalQuantity": 2, "discountType": "FIXED_AMOUNT", "discountValue": 1000});
-    let created = worker.post("/api/coupons/policies", &body);
+    let created = worker.decided("/api/coupons/policies", &body);
     assert_eq!(created.status(), 201);
-    let again = worker.post("/api/coupons/policies", &body);
+    let again = worker.decided("/api/coupons/policies", &body);
     assert!(again.status().is_success(), "the same policy again is the same policy: {}", again.status());
-    let other = worker.post("/api/coupons/policies", &json!({"policyId": "p", "title": "봄 쿠폰", "totalQuantity": 3}));
+    let other =
+        worker.decided("/api/coupons/policies", &json!({"policyId": "p", "title": "봄 쿠폰", "totalQuantity": 3}));
     assert_eq!(other.status(), 409);
     let policy = worker.policy("p");
     assert_eq!((&policy["totalQuantity"], &policy["issued"], &policy["remaining"]), (&json!(2), &json!(0), &json!(2)));
     assert_eq!(worker.get("/api/coupons/policies/none").status(), 404);
-    let negative = worker.post("/api/coupons/policies", &json!({"policyId": "n", "title": "x", "totalQuantity": -1}));
+    let negative =
+        worker.decided("/api/coupons/policies", &json!({"policyId": "n", "title": "x", "totalQuantity": -1}));
     assert!(negative.status().is_client_error(), "{}", negative.status());
 }
 
@@ -88,7 +90,7 @@ fn outcomes(worker: &Worker) {
     assert_eq!(problem["code"], "DUPLICATE_REQUEST");
 
     // The synchronous forms answer with the decision.
-    let decided = worker.post("/api/coupons/issue?strategy=v2", &json!({"policyId": "p", "userId": "1004"}));
+    let decided = worker.decided("/api/coupons/issue?strategy=v2", &json!({"policyId": "p", "userId": "1004"}));
     assert_eq!(decided.status(), 200);
     assert_eq!(decided.json::<Value>().unwrap()["status"], "OUT_OF_STOCK");
     assert_eq!(worker.get("/api/coupons/requests/res_789").status(), 404);
@@ -115,20 +117,20 @@ fn idempotency(worker: &Worker) {
 fn using(worker: &Worker) {
     worker.create_policy("u", 1);
     let issued: Value =
-        worker.post("/api/coupons/issue?strategy=v1", &json!({"policyId": "u", "userId": "8"})).json().unwrap();
+        worker.decided("/api/coupons/issue?strategy=v1", &json!({"policyId": "u", "userId": "8"})).json().unwrap();
     let path = format!("/api/coupons/{}/use", issued["couponId"].as_str().unwrap());
     assert_eq!(
-        worker.post(&path, &json!({"userId": "9", "orderId": "o1"})).status().as_u16() / 100,
+        worker.decided(&path, &json!({"userId": "9", "orderId": "o1"})).status().as_u16() / 100,
         4,
         "somebody else's coupon"
     );
-    assert_eq!(worker.post(&path, &json!({"userId": "8", "orderId": "o1"})).status(), 200);
+    assert_eq!(worker.decided(&path, &json!({"userId": "8", "orderId": "o1"})).status(), 200);
     assert_eq!(
-        worker.post(&path, &json!({"userId": "8", "orderId": "o1"})).status(),
+        worker.decided(&path, &json!({"userId": "8", "orderId": "o1"})).status(),
         200,
         "the same order again is a retry"
     );
-    assert_eq!(worker.post(&path, &json!({"userId": "8", "orderId": "o2"})).status(), 409);
+    assert_eq!(worker.decided(&path, &json!({"userId": "8", "orderId": "o2"})).status(), 409);
     assert_eq!(worker.post("/api/coupons/cpn_0_nothing/use", &json!({"userId": "8", "orderId": "o2"})).status(), 404);
     let coupons: Value = worker.get("/api/coupons/users/8").json().unwrap();
     assert!(coupons.to_string().contains("USED"), "{coupons}");

@@ -54,7 +54,7 @@ fn console(cluster: &Cluster) {
         "coupon-issue-requests",
         "--from-beginning",
         "--timeout-ms",
-        "5000",
+        "120000",
         "--max-messages",
         "20",
     ]);

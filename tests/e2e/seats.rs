@@ -66,10 +66,8 @@ impl Seen {
 
 /// A seat for somebody, and the reservation's id.
 pub(crate) fn hold(worker: &Worker, user: &str, schedule: &str, seat: u64) -> String {
-    let answer = worker.post("/reservations", &json!({"userId": user, "scheduleId": schedule, "seatNo": seat}));
-    let (status, told) = (answer.status(), answer.json::<Value>().unwrap());
-    assert_eq!(status, 201, "{told}");
-    told["reservationId"].as_str().unwrap().to_owned()
+    let wish = json!({"userId": user, "scheduleId": schedule, "seatNo": seat});
+    told(worker, "/reservations", &wish, 201)["reservationId"].as_str().unwrap().to_owned()
 }
 
 pub(crate) fn reservation(worker: &Worker, id: &str) -> Value {
@@ -84,9 +82,9 @@ fn said(worker: &Worker, line: &str) {
     wait::until(line, || worker.said().contains(line));
 }
 
-/// A POST that is answered with `status`, and its answer.
+/// A POST that is decided with `status`, and its answer.
 pub(crate) fn told(worker: &Worker, path: &str, body: &Value, status: u16) -> Value {
-    let answer = worker.post(path, body);
+    let answer = worker.decided(path, body);
     let (got, told) = (answer.status(), answer.json::<Value>().unwrap());
     assert_eq!(got, status, "{path} {body}: {told}");
     told
@@ -140,12 +138,12 @@ pub(crate) fn buyers(worker: &Worker) {
 
     let pay = |amount: i64| json!({"reservationId": id, "amount": amount});
     refused(worker, "/payments", &pay(1), 422, "AMOUNT_MISMATCH");
-    let first: Value = worker.try_post("/payments", "click", &pay(50_000)).unwrap().json().unwrap();
+    let first: Value = worker.insist("/payments", "click", &pay(50_000)).json().unwrap();
     assert_eq!(first["status"], "SUCCESS", "{first}");
     let again = worker.try_post("/payments", "click", &pay(50_000)).unwrap();
     assert_eq!((again.status().as_u16(), &again.headers()["idempotent-replayed"]), (200, &"true".parse().unwrap()));
     assert_eq!(again.json::<Value>().unwrap(), first);
-    let conflict = worker.try_post("/payments", "click-2", &pay(50_000)).unwrap();
+    let conflict = worker.insist("/payments", "click-2", &pay(50_000));
     assert_eq!(conflict.status(), 409);
     let conflict: Value = conflict.json().unwrap();
     assert_eq!((&conflict["code"], &conflict["paymentId"]), (&json!("PAYMENT_CONFLICT"), &first["paymentId"]));
@@ -196,7 +194,7 @@ pub(crate) fn clients_that_hang_up(worker: &Worker) {
         )
         .unwrap();
         drop(connection);
-        let paid = worker.try_post("/payments", &key, &body).unwrap();
+        let paid = worker.insist("/payments", &key, &body);
         assert_eq!(paid.status(), 200, "{}", paid.text().unwrap());
         assert_eq!(reservation(worker, &id)["status"], "CONFIRMED");
     }

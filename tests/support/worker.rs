@@ -154,6 +154,22 @@ impl Worker {
         self.client.post(format!("{}{path}", self.url)).header("idempotency-key", key).json(body).send().ok()
     }
 
+    /// A POST by a client who insists: whatever is not decided or not accepted in time is asked again under the same key. A broker that was only just
+    /// started may take longer than the 3 s after which a route answers 202.
+    pub(crate) fn insist(&self, path: &str, key: &str, body: &Value) -> Response {
+        let mut told = None;
+        wait::until("a decision", || {
+            told = self.try_post(path, key, body).filter(|answer| !matches!(answer.status().as_u16(), 202 | 503));
+            told.is_some()
+        });
+        told.unwrap()
+    }
+
+    /// [`Self::insist`], under a key of its own.
+    pub(crate) fn decided(&self, path: &str, body: &Value) -> Response {
+        self.insist(path, &uuid::Uuid::now_v7().to_string(), body)
+    }
+
     /// The places it owns, as it says itself; none when it does not answer.
     pub(crate) fn places(&self) -> Vec<u32> {
         let Ok(answer) = self.client.get(format!("{}/health/ready", self.url)).send() else { return Vec::new() };
