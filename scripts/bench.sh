@@ -5,6 +5,7 @@
 #   PARTS             which of: peers limit hot http seats money pending handover locks (scripts/bench/)
 #   N=500000          requests in the backlog that is drained (2000000 for the long run)
 #   RATES             requests a second at which latency is measured (1000 5000 20000), SECONDS_EACH=10 after WARM_UP_SECONDS=20
+#   BROKER_WARM_SECONDS=60  how long a broker works before anything is measured on it; 0: it comes as it is
 #   CONTENDERS        which of: kafka-streams kafka-streams-10ms holdfast
 #   HOT_N=300000      requests for the one hot policy
 #   OUT               where the page is written (docs/benchmarks.md)
@@ -18,6 +19,7 @@ RATES=${RATES:-1000 5000 20000}
 SECONDS_EACH=${SECONDS_EACH:-10}
 WARM_UP_SECONDS=${WARM_UP_SECONDS:-20}
 HOT_N=${HOT_N:-300000}
+BROKER_WARM_SECONDS=${BROKER_WARM_SECONDS:-60}
 PARTITIONS=4
 POLICIES=1000
 STOCK=1000
