@@ -54,8 +54,9 @@ impl Transaction {
         self.bytes = 0;
     }
 
-    /// How long to wait before committing, in µs: 0 = now. `drained`: nothing more was there to fetch.
-    pub(crate) fn due_in_us(&self, config: &CommitConfig, drained: bool, now_us: u64) -> u64 {
+    /// How long to wait before committing, in µs: 0 = now. `drained`: nothing more was there to fetch. `company`: something falls due in a moment, and may
+    /// come along if the transaction is younger than the distance between two commits.
+    pub(crate) fn due_in_us(&self, config: &CommitConfig, drained: bool, company: bool, now_us: u64) -> u64 {
         let full = self.records >= config.records_max
             || self.bytes >= config.bytes_max
             || now_us.saturating_sub(self.began_us) >= config.interval_max_us;
@@ -67,8 +68,9 @@ impl Transaction {
             let rested_us = last.ended_us + took_us.saturating_mul(config.rest_percent) / 100;
             rested_us.max(last.began_us + config.spacing_min_us).saturating_sub(now_us)
         });
+        let company_left_us = if company { (self.began_us + config.spacing_min_us).saturating_sub(now_us) } else { 0 };
         let interval_left_us = (self.began_us + config.interval_max_us).saturating_sub(now_us);
-        if drained { spacing_left_us.min(interval_left_us) } else { interval_left_us }
+        if drained { spacing_left_us.max(company_left_us).min(interval_left_us) } else { interval_left_us }
     }
 }
 
@@ -232,16 +234,26 @@ mod tests {
     #[test]
     fn a_commit_is_due_when_drained_full_or_old() {
         // A single request on an idle system: at once.
-        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, true, 100_010), 0);
+        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, true, false, 100_010), 0);
         // Right after another commit: when the spacing is over.
-        assert_eq!(open(1, 1, Some(99_000)).due_in_us(&CONFIG, true, 100_000), 4_000);
+        assert_eq!(open(1, 1, Some(99_000)).due_in_us(&CONFIG, true, false, 100_000), 4_000);
         // More is coming: at the interval.
-        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, false, 100_000), 50_000);
+        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, false, false, 100_000), 50_000);
         // Full, whatever else.
-        assert_eq!(open(10, 1, Some(99_999)).due_in_us(&CONFIG, false, 100_000), 0);
-        assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, 100_000), 0);
+        assert_eq!(open(10, 1, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
+        assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
         // Old.
-        assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, 150_000), 0);
+        assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, false, 150_000), 0);
+    }
+
+    #[test]
+    fn what_falls_due_in_a_moment_is_taken_along() {
+        let lone = open(1, 1, None);
+        assert_eq!(lone.due_in_us(&CONFIG, true, true, 100_010), 4_990);
+        assert_eq!(lone.due_in_us(&CONFIG, true, true, 105_000), 0);
+        // Nor does a full one wait, nor one on a log whose commits keep no distance.
+        assert_eq!(open(10, 1, None).due_in_us(&CONFIG, true, true, 100_010), 0);
+        assert_eq!(lone.due_in_us(&CommitConfig { spacing_min_us: 0, ..CONFIG }, true, true, 100_010), 0);
     }
 
     #[test]
@@ -250,16 +262,16 @@ mod tests {
             let last_commit = Some(LastCommit { began_us: 100_000 - took_us, ended_us: 100_000 });
             Transaction { last_commit, ..open(1, 1, None) }
         };
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 100_000), 10_000);
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 109_000), 1_000);
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, 110_000), 0);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 100_000), 10_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 109_000), 1_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 110_000), 0);
         // However slow the log was: what has waited for the whole interval has waited long enough.
         let resting = CommitConfig { rest_percent: 200, ..CONFIG };
-        assert_eq!(after(90_000).due_in_us(&resting, true, 100_000), 50_000);
+        assert_eq!(after(90_000).due_in_us(&resting, true, false, 100_000), 50_000);
         // Never while more is there to be taken.
-        assert_eq!(Transaction { records: 10, ..after(20_000) }.due_in_us(&CONFIG, false, 100_000), 0);
+        assert_eq!(Transaction { records: 10, ..after(20_000) }.due_in_us(&CONFIG, false, false, 100_000), 0);
         let restless = CommitConfig { rest_percent: 0, spacing_min_us: 0, ..CONFIG };
-        assert_eq!(after(20_000).due_in_us(&restless, true, 100_000), 0);
+        assert_eq!(after(20_000).due_in_us(&restless, true, false, 100_000), 0);
     }
 
     #[test]

@@ -33,6 +33,8 @@ const WAIT_MAX_US: u64 = 100_000;
 /// First pause after a setback; it doubles up to [`BACKOFF_MAX_US`].
 const BACKOFF_MIN_US: u64 = 20_000;
 const BACKOFF_MAX_US: u64 = 1_000_000;
+/// What falls due so soon is taken along by the commit before it: deadlines of one sale stand a millisecond apart, and each commit keeps the next waiting.
+const COMPANY_MS: i64 = 2;
 /// How often positions are copied into the status.
 const STATUS_INTERVAL_US: u64 = 100_000;
 
@@ -277,7 +279,9 @@ impl StreamThread {
         let drained = fetched == 0 && !more_due;
         let mut wait_us = self.idle_us(now_ms);
         if self.transaction.is_open() {
-            let due_in_us = self.transaction.due_in_us(&self.config.commit, drained, self.clock.monotonic_us());
+            let company = self.next_due_ms().is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
+            let due_in_us =
+                self.transaction.due_in_us(&self.config.commit, drained, company, self.clock.monotonic_us());
             if due_in_us == 0 {
                 self.commit()?;
             } else {
@@ -288,14 +292,19 @@ impl StreamThread {
         Ok(if drained { Next::Wait(Duration::from_micros(wait_us)) } else { Next::Now })
     }
 
+    /// When the next delayed message is due.
+    fn next_due_ms(&self) -> Option<i64> {
+        let running = self.tasks.iter().filter(|task| task.state == State::Running);
+        running.filter_map(|task| task.delayed.next_due_ms()).min()
+    }
+
     /// How long nothing has to be done if no record arrives.
     fn idle_us(&self, now_ms: i64) -> u64 {
         if self.is_awaited() {
             return takeover::LOOK_US;
         }
-        let running = self.tasks.iter().filter(|task| task.state == State::Running);
-        let due_ms = running.filter_map(|task| task.delayed.next_due_ms()).min();
-        let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
+        let due_us =
+            self.next_due_ms().map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
         // Not shorter than a millisecond: librdkafka takes whole ones, and less would spin.
         due_us.min(self.config.membership_interval_us.max(1_000)).clamp(1_000, WAIT_MAX_US)
     }

@@ -220,6 +220,8 @@ impl KafkaConfig {
                 // A second of work ahead. What waits costs a few times its size in memory: librdkafka counts values, not what it wraps them in.
                 ("queued.min.messages", "30000"),
                 ("queued.max.messages.kbytes", "16384"),
+                // Of each partition in one answer. A megabyte of small requests, decompressed and wrapped, is fifty thousand messages in memory at once.
+                ("fetch.message.max.bytes", "262144"),
                 ("socket.timeout.ms", "10000"),
             ],
         );
