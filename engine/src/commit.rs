@@ -54,7 +54,7 @@ impl Transaction {
         self.bytes = 0;
     }
 
-    /// How long to wait before committing, in µs: 0 = now. `drained`: nothing more was there to fetch. `company`: something falls due in a moment, and may
+    /// How long to wait before committing, in µs: 0 = now. `drained`: hardly anything more was there to fetch. `company`: something falls due in a moment, and may
     /// come along if the transaction is younger than the distance between two commits.
     pub(crate) fn due_in_us(&self, config: &CommitConfig, drained: bool, company: bool, now_us: u64) -> u64 {
         let full = self.records >= config.records_max
@@ -223,6 +223,7 @@ mod tests {
         interval_max_us: 50_000,
         spacing_min_us: 5_000,
         rest_percent: 50,
+        few_records: 1,
     };
 
     /// `last` = when the last commit began, which took 2 ms.

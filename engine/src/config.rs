@@ -24,6 +24,9 @@ pub struct CommitConfig {
     /// After a commit nothing is committed for this share of the time it took, in %, while more may come. A log that is slow because it is busy is
     /// asked less often, and has more done at once.
     pub rest_percent: u64,
+    /// A step that finds fewer records than this has caught up: a commit need not wait for the interval. 1 = only a step that finds nothing has. Where
+    /// records trickle in all the time, hardly any step finds nothing.
+    pub few_records: usize,
 }
 
 impl CommitConfig {
@@ -34,11 +37,18 @@ impl CommitConfig {
         interval_max_us: 100_000,
         spacing_min_us: 5_000,
         rest_percent: 100,
+        few_records: 500,
     };
 
     /// For the embedded log: a transaction costs one sync, so nothing is gained by waiting.
-    pub const EMBEDDED: Self =
-        Self { records_max: 10_000, bytes_max: 16 << 20, interval_max_us: 50_000, spacing_min_us: 0, rest_percent: 0 };
+    pub const EMBEDDED: Self = Self {
+        records_max: 10_000,
+        bytes_max: 16 << 20,
+        interval_max_us: 50_000,
+        spacing_min_us: 0,
+        rest_percent: 0,
+        few_records: 1,
+    };
 }
 
 /// Settings of one stream thread.

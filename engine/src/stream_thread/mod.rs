@@ -276,7 +276,7 @@ impl StreamThread {
         let fetched = self.fetch()?;
         let more_due = self.send_due(now_ms)?;
         self.finish_restores(now_ms)?;
-        let drained = fetched == 0 && !more_due;
+        let drained = fetched < self.config.commit.few_records && !more_due;
         let mut wait_us = self.idle_us(now_ms);
         if self.transaction.is_open() {
             let company = self.next_due_ms().is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
@@ -289,7 +289,8 @@ impl StreamThread {
             }
         }
         self.show_status(now_ms);
-        Ok(if drained { Next::Wait(Duration::from_micros(wait_us)) } else { Next::Now })
+        let is_idle = fetched == 0 && !more_due;
+        Ok(if is_idle { Next::Wait(Duration::from_micros(wait_us)) } else { Next::Now })
     }
 
     /// When the next delayed message is due.

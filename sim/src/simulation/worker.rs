@@ -115,6 +115,7 @@ impl Worker {
                         interval_max_us: 20_000,
                         spacing_min_us: 1_000,
                         rest_percent: 100,
+                        few_records: 3,
                     },
                 )
             },
