@@ -337,6 +337,12 @@ impl TestDriver {
         self.thread = Some(StreamThread::join(parts).expect("the simulated log can be joined"));
     }
 
+    /// From now on it commits like this instead of like a worker on the embedded log. It is restarted for it.
+    pub fn commit_as(&mut self, commit: CommitConfig) {
+        self.commit = commit;
+        self.restart();
+    }
+
     /// Crash and start again, on the same disk.
     pub fn restart(&mut self) {
         self.crash();

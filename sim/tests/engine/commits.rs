@@ -1,6 +1,7 @@
 //! All or nothing, and once: whatever becomes of the answer to a commit.
 
 use crate::tally::{IN, OUT, count_of, driver, out};
+use holdfast_engine::config::CommitConfig;
 use holdfast_engine::ports::log::Log;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::{NewRecord, TopicPartition};
@@ -16,6 +17,22 @@ fn a_record_is_decided_once_and_its_output_is_committed() {
     driver.settle();
     assert_eq!(out(&driver), ["a=1", "a=2", "b=1"]);
     assert_eq!(count_of(&driver, "a", 3), Some(2));
+}
+
+#[test]
+fn records_that_trickle_in_do_not_wait_for_the_interval() {
+    let mut driver = driver(1);
+    driver.commit_as(CommitConfig::KAFKA);
+    driver.settle();
+    let interval_ms = CommitConfig::KAFKA.interval_max_us / 1_000;
+    // No step finds nothing.
+    for _ in 0..interval_ms / 2 {
+        driver.append(&NewRecord { topic: IN, partition: 0, key: Some(b"a"), value: Some(b"count a"), headers: &[] });
+        driver.step();
+        driver.clock().advance_us(1_000);
+    }
+    let committed = out(&driver).len();
+    assert!(committed > 10, "{committed} after half of the interval");
 }
 
 #[test]
