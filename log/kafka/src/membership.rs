@@ -9,7 +9,7 @@
 //! ```
 
 use crate::appender::KafkaAppender;
-use crate::claims::{CLAIM_KEY, Claim, Claims, Seen, WISH_KEY, Wish};
+use crate::claims::Claims;
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
 use crate::courier::Held;
@@ -17,6 +17,7 @@ use crate::group::Group;
 use crate::{alternating, topics};
 use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner, PATIENCE_MS};
+use holdfast_ports::placement::{self, CLAIM_KEY, Claim, Seen, WISH_KEY, Wish};
 use holdfast_ports::record::NewRecord;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +62,7 @@ impl KafkaMembership {
         appender: &Arc<KafkaAppender>,
         member: &Member,
     ) -> Result<Self, LogError> {
-        let topic = format!("{}-placement", member.app);
+        let topic = placement::topic(&member.app);
         let spec = TopicSpec {
             name: topic.clone(),
             partitions: member.places,
