@@ -30,8 +30,10 @@ fn a_place_is_warmed_up_beside_its_owner_before_it_is_asked_for() {
     led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
     assert!(led.wished().is_empty(), "a cold one does not ask");
     assert!(!led.status().owns(1), "requests go to the one who works there");
-    assert!(!led.status().is_ready());
-    led.until("it asks", |led| !led.wished().is_empty());
+    led.until("it asks", |led| {
+        assert!(led.status().is_ready(), "what it had already it serves, and the rest another one");
+        !led.wished().is_empty()
+    });
     led.count(&word);
     for _ in 0..50 {
         led.step();
@@ -57,6 +59,7 @@ fn places_that_are_held_are_taken_over_one_by_one() {
         }
         let wished = led.wished();
         assert_eq!(wished.len(), already + 1, "one at a time");
+        assert!(!led.status().is_ready(), "it has never had what it was given");
         led.hold((0..3).filter(|place| !wished.contains(place)));
         led.until("it runs", |led| led.places().len() == already + 1);
     }
@@ -71,8 +74,8 @@ fn a_place_given_and_taken_again_before_it_was_warm_is_forgotten() {
     led.tell([Change::Assigned(vec![1])]);
     led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
     led.tell([Change::Revoked(vec![1])]);
-    led.until("it is ready without it", |led| led.status().is_ready());
-    assert_eq!((led.state_of(1), led.wished()), (None, vec![]));
+    led.until("it is forgotten", |led| led.state_of(1).is_none());
+    assert_eq!((led.status().is_ready(), led.wished()), (true, vec![]));
     led.hold([]);
     led.tell([Change::Assigned(vec![1])]);
     led.until("it is ready with it", |led| led.places() == [0, 1] && led.status().is_ready());
@@ -88,6 +91,8 @@ fn a_lap_that_is_under_way_when_the_place_comes_is_no_restore() {
     // Its owner has gone: the rest of the lap would end where he was when it began.
     led.hold([]);
     led.count(&word);
+    led.until("it is its own", |led| led.places() == [0, 1]);
+    assert!(!led.status().is_ready(), "nobody serves the place now");
     led.until("what came is decided", |led| led.out().len() == 21);
     assert!(led.out().contains(&format!("{word}=21")), "{:?}", led.out());
 }
