@@ -48,6 +48,17 @@ fn a_place_is_warmed_up_beside_its_owner_before_it_is_asked_for() {
 }
 
 #[test]
+fn who_restores_a_place_of_his_own_is_not_ready_meanwhile() {
+    let (mut led, _) = level_with_a_changelog();
+    led.forget_state(1);
+    assert!(led.status().is_ready());
+    led.tell([Change::Assigned(vec![1])]);
+    led.until("it restores", |led| led.state_of(1) == Some(State::Restoring));
+    assert!(!led.status().is_ready(), "nobody serves the place");
+    led.until("it is ready with it", |led| led.places() == [0, 1] && led.status().is_ready());
+}
+
+#[test]
 fn places_that_are_held_are_taken_over_one_by_one() {
     let mut led = Led::joined(3);
     led.hold([0, 1, 2]);
@@ -91,8 +102,6 @@ fn a_lap_that_is_under_way_when_the_place_comes_is_no_restore() {
     // Its owner has gone: the rest of the lap would end where he was when it began.
     led.hold([]);
     led.count(&word);
-    led.until("it is its own", |led| led.places() == [0, 1]);
-    assert!(!led.status().is_ready(), "nobody serves the place now");
     led.until("what came is decided", |led| led.out().len() == 21);
     assert!(led.out().contains(&format!("{word}=21")), "{:?}", led.out());
 }
