@@ -17,8 +17,11 @@ pub struct Snapshot {
     pub places_total: u32,
     /// Each task.
     pub tasks: BTreeMap<TaskId, TaskStatus>,
-    /// Whether the group has taken this worker in, be it without any place.
+    /// Whether the group has taken this worker in and given it its share of the places, be it none.
     pub joined: bool,
+    /// Whether all that this worker was given has run at some moment. Since then it has state of its own to work on, and a place that it warms up for beside
+    /// its owner is no reason to ask elsewhere.
+    pub settled: bool,
     /// Places given to this worker that it has not claimed yet.
     pub unclaimed: Vec<u32>,
     /// Places given to this worker in which their last owner still works: it asks for them when it is warm.
@@ -34,14 +37,26 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// True when this worker is a member of the group and all that it was given runs. That may be nothing: then it has others to ask.
+    /// True when this worker is a member of the group and all that it was given runs. That may be nothing: then it has others to ask. Once it was so,
+    /// places in which another one still works do not count.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ended.is_none()
             && self.joined
             && self.unclaimed.is_empty()
-            && self.held.is_empty()
-            && self.tasks.values().all(|task| task.state == State::Running)
+            && (self.settled || self.held.is_empty())
+            && self.hindrances().next().is_none()
+    }
+
+    /// The tasks that keep this worker from being ready.
+    pub fn hindrances(&self) -> impl Iterator<Item = (&TaskId, &TaskStatus)> {
+        self.tasks.iter().filter(|(id, task)| task.state != State::Running && !(self.settled && self.is_held(id.place)))
+    }
+
+    /// Whether the last owner of `place`, which was given to this worker, still works there.
+    #[must_use]
+    pub fn is_held(&self, place: u32) -> bool {
+        self.held.contains(&place)
     }
 }
 

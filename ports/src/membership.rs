@@ -77,10 +77,9 @@ pub trait Membership: Send {
     /// is renewed.
     fn generation(&self) -> Generation;
 
-    /// Whether the group has taken this replica in, be it without any place. True once it has, for good.
-    fn has_joined(&self) -> bool {
-        true
-    }
+    /// Whether the group has taken this replica in and given it its share of the places, be it none: until then others are about to give places up for it.
+    /// True once it has, for good.
+    fn has_joined(&self) -> bool;
 
     /// Asks the group (a round trip) whether [`Membership::generation`] still counts. A writer that has been fenced asks this before it claims
     /// anything again: a zombie must not fence its successor.

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::worker::{self, RunError, logs};
+use holdfast_engine::ports::placement;
 use std::fmt::Write;
 use std::fs;
 
@@ -37,7 +38,7 @@ fn by_hand(settings: &Settings, brokers: &str) -> String {
         "nothing was reset: topics on Kafka may be shared, so this is left to you. Stop every worker of the app, then:\n",
     );
     let topics = worker::topics::wanted(settings, &holdfast_topologies::all());
-    let names = topics.into_iter().map(|spec| spec.name).chain([format!("{}-placement", settings.app_id)]);
+    let names = topics.into_iter().map(|spec| spec.name).chain([placement::topic(&settings.app_id)]);
     for name in names {
         // Writing into a String cannot fail.
         let _ = writeln!(out, "  kafka-topics --bootstrap-server {brokers} --delete --topic {name}");

@@ -2,12 +2,12 @@
 
 use super::Api;
 use super::error::answer;
+use crate::worker::Role;
 use axum::extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::ports::log::Health;
 use holdfast_engine::status::{RestoreProgress, Snapshot};
-use holdfast_engine::task::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -100,7 +100,8 @@ pub(super) async fn live() -> Response {
     (answer::OK, axum::Json(Live { status: "UP" })).into_response()
 }
 
-/// Every place has an owner, ours are restored, the log can be written to.
+/// Every place has an owner, ours are restored, the log can be written to. A worker that has been ready stays so while it warms up for a place that another
+/// one still serves.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
     (status = 200, description = "Ready", body = Ready),
     (status = 503, description = "Not ready, and why", body = Ready),
@@ -157,7 +158,10 @@ fn reasons(api: &Api, snapshot: &Snapshot, health: &Health) -> Vec<String> {
         reasons.push(format!("stream thread ended: {ended}"));
     }
     if !api.every_place_runs() {
-        for (task, seen) in snapshot.tasks.iter().filter(|(_, seen)| seen.state != State::Running) {
+        if api.settings.role != Role::Api && !snapshot.joined {
+            reasons.push("the group has not given this worker its share of the places yet".to_owned());
+        }
+        for (task, seen) in snapshot.hindrances() {
             reasons.push(format!("task {task} is {:?}", seen.state));
             if let Some(stalled_ms) = seen.restore.map(|restore| restore.stalled_ms).filter(|ms| *ms >= STALLED_MS) {
                 reasons.push(format!(

@@ -81,13 +81,14 @@ impl LagBoard {
         *self.seen.write() = Seen { lags, at_ms: Some(at_ms) };
     }
 
-    /// Whether the tasks of `snapshot` have been looked at.
+    /// Whether the tasks of `snapshot` have been looked at, but for those in whose place another one works.
     #[must_use]
     pub fn has_seen(&self, snapshot: &Snapshot) -> bool {
         let seen = self.seen.read();
         snapshot
             .tasks
             .keys()
+            .filter(|task| !snapshot.is_held(task.place))
             .all(|task| seen.lags.iter().any(|lag| lag.topology == *task.topology && lag.place == task.place))
     }
 

@@ -97,7 +97,9 @@ impl Claims {
         }
     }
 
-    fn of(&self, place: u32) -> Option<Owner> {
+    /// Who claims `place`.
+    #[must_use]
+    pub fn of(&self, place: u32) -> Option<Owner> {
         self.0.read().get(place as usize).cloned().flatten()
     }
 }

@@ -161,6 +161,21 @@ fn audit(log: &dyn Log, promised: &BTreeSet<String>) {
     }
 }
 
+/// Starts a worker, asked all the while whether it is ready as a rollout does. At its first yes it has places, and all of them run.
+fn start_and_ask(setup: &Setup) -> Worker {
+    let worker = Worker::launch(setup);
+    let mut first_yes = None;
+    wait::until("it is ready", || {
+        let answer = worker.get("/health/ready");
+        first_yes = (answer.status() == 200).then(|| answer.json::<Value>().unwrap());
+        first_yes.is_some()
+    });
+    let (health, none) = (first_yes.unwrap(), Vec::new());
+    let tasks = health["tasks"].as_array().unwrap_or(&none);
+    assert!(!tasks.is_empty() && tasks.iter().all(|task| task["state"] == "Running"), "{health}");
+    worker
+}
+
 fn open_the_sale(worker: &Worker) {
     for place in 0..PARTITIONS {
         worker.create_policy(&policy_of(place), STOCK);
@@ -193,7 +208,7 @@ fn places_are_shared_handed_over_and_taken_over() {
     client.sees_progress();
     client.felt("alone");
 
-    let comes = Worker::start(&second);
+    let comes = start_and_ask(&second);
     wait::until("places at both", || running_at(&stays, &comes.url) > 0 && running_at(&stays, &stays.url) > 0);
     wait::until("all run", || places(&stays).iter().all(|(state, _)| state == "running"));
     client.sees_progress();

@@ -133,6 +133,8 @@ pub struct StreamThread {
     changed: ChangedKeys,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
+    /// All that was given to us has run at some moment.
+    settled: bool,
     /// A generation that was refused, and until when another one is waited for.
     regrouping: Option<(Generation, u64)>,
     membership_due_us: u64,
@@ -182,6 +184,7 @@ impl StreamThread {
             outbox: Outbox::default(),
             changed: ChangedKeys::default(),
             unconfirmed: false,
+            settled: false,
             regrouping: None,
             membership_due_us: 0,
             status_due_us: 0,

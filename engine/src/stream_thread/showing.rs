@@ -30,20 +30,24 @@ impl StreamThread {
         let places = self.places.clone();
         let (joined, regrouping) = (self.membership.has_joined(), self.regrouping.is_some());
         let places_total = self.config.member.places;
+        let mut seen = Snapshot {
+            places,
+            places_total,
+            tasks,
+            joined,
+            settled: self.settled,
+            unclaimed,
+            held,
+            owners,
+            regrouping,
+            trouble: None,
+            ended: None,
+        };
+        self.settled |= seen.is_ready();
+        seen.settled = self.settled;
         self.status.update(|s| {
-            let trouble = s.trouble.take();
-            *s = Snapshot {
-                places,
-                places_total,
-                tasks,
-                joined,
-                unclaimed,
-                held,
-                owners,
-                regrouping,
-                trouble,
-                ended: None,
-            };
+            seen.trouble = s.trouble.take();
+            *s = seen;
         });
         if now_us >= self.fresh_due_us {
             self.fresh_due_us = now_us + self.config.fresh_interval_us();

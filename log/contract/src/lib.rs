@@ -56,6 +56,7 @@
 //! | L-43 | What was open when the log went is not there when it comes back and a new writer of that name exists. |
 //! | L-44 | The group confirms a member whose generation counts, again and again, and no other. |
 //! | L-45 | Where members share, whoever works in a place that the group has given away goes on until the next owner asks for it; the place is held until it was released, and nobody is fenced. Elsewhere the next owner has it at once. |
+//! | L-46 | A member has joined once it was given its share: not while others have still to give places up for it. Then it has, for good. |
 //!
 //! Where logs may differ and still keep the contract stands in [`Ways`].
 #![warn(missing_docs)]
@@ -122,6 +123,7 @@ macro_rules! contract_tests {
             l43_an_open_transaction_does_not_outlive_a_restart
             l44_the_group_confirms_its_members
             l45_a_place_is_held_until_it_was_asked_for
+            l46_who_has_joined_has_its_share
         }
     };
     (@each ($harness:expr) $($promise:ident)*) => {

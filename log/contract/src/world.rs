@@ -4,6 +4,7 @@ use crate::harness::Harness;
 use crate::reader::Reader;
 use holdfast_ports::log::{AppendError, Appender, Cleanup, Log, TopicSpec, Writer};
 use holdfast_ports::membership::{Change, Generation, Member, Membership};
+use holdfast_ports::placement;
 use holdfast_ports::record::{Appended, NewRecord, Topic, TopicPartition};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -80,7 +81,7 @@ impl<'h> World<'h> {
         let app = self.harness.fresh("app");
         let placement = TopicSpec {
             cleanup: Cleanup::Compact { delete_retention_ms: WEEK_MS },
-            ..self.spec(&format!("{app}-placement"))
+            ..self.spec(&placement::topic(&app))
         };
         self.log.create_topics(&[placement]).expect("placement topic created");
         app

@@ -93,6 +93,11 @@ impl Membership for EmbeddedMembership {
         Generation(generation)
     }
 
+    /// All places come at once.
+    fn has_joined(&self) -> bool {
+        self.stage != Stage::Joined
+    }
+
     fn confirm(&mut self) -> Result<(), LogError> {
         self.check()
     }

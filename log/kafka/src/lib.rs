@@ -21,7 +21,7 @@
 //! | `wire` | transactions spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP, and who waits for it |
-//! | `membership`, `group`, `claims` | who owns which place |
+//! | `membership`, `group`, `claims`, `share` | who owns which place |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
 //! | `reaction` | from Kafka's error codes to the reactions the ports name |
 //! | `context`, `ready` | glue to rust-rdkafka |
@@ -45,6 +45,7 @@ mod outstanding;
 mod pending;
 mod reaction;
 mod ready;
+mod share;
 mod topics;
 mod wire;
 mod writer;

@@ -9,14 +9,15 @@
 //! ```
 
 use crate::appender::KafkaAppender;
-use crate::claims::{CLAIM_KEY, Claim, Claims, Seen, WISH_KEY, Wish};
+use crate::claims::Claims;
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
 use crate::courier::Held;
 use crate::group::Group;
-use crate::{alternating, topics};
+use crate::{alternating, share, topics};
 use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner, PATIENCE_MS};
+use holdfast_ports::placement::{self, CLAIM_KEY, Claim, Seen, WISH_KEY, Wish};
 use holdfast_ports::record::NewRecord;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,8 @@ use std::time::Duration;
 const TOMBSTONES_MS: i64 = 7 * 24 * 3_600 * 1_000;
 /// Sessions from one new member to the next, of those that were thrown out for good: two processes under one name are to take turns, not to fight.
 const REJOIN_SESSIONS: u64 = 2;
+/// Sessions after which a member has its share whatever it looks like: by then whoever was asked for a place has heard of it, or is no member.
+const SHARE_SESSIONS: u64 = 2;
 /// An append fails by itself before this.
 const APPEND_WAIT: Duration = Duration::from_secs(30);
 
@@ -43,6 +46,10 @@ pub(crate) struct KafkaMembership {
     /// When it may be joined again after it has thrown us out for good.
     rejoin_from_us: u64,
     generation: Generation,
+    /// Since when the group knows us.
+    member_since_us: Option<u64>,
+    /// The group has given us our share.
+    has_share: bool,
     claims: Claims,
     /// As whom we have claimed each place.
     ours: Vec<Option<Owner>>,
@@ -61,7 +68,7 @@ impl KafkaMembership {
         appender: &Arc<KafkaAppender>,
         member: &Member,
     ) -> Result<Self, LogError> {
-        let topic = format!("{}-placement", member.app);
+        let topic = placement::topic(&member.app);
         let spec = TopicSpec {
             name: topic.clone(),
             partitions: member.places,
@@ -87,6 +94,8 @@ impl KafkaMembership {
             generation: group.generation(),
             group: Some(group),
             has_left: false,
+            member_since_us: None,
+            has_share: false,
             claims,
             ours: vec![None; member.places as usize],
             yielded: BTreeSet::new(),
@@ -122,6 +131,16 @@ impl KafkaMembership {
         self.group = None;
         self.group = Some(Group::join(&self.config, &self.member, &self.topic)?);
         Ok(())
+    }
+
+    /// Notes when the group has given us our share.
+    fn follow_share(&mut self) {
+        let is_member = self.generation.0.downcast_ref::<Held>().is_some_and(Option::is_some);
+        let Some(group) = self.group.as_ref().filter(|_| is_member && !self.has_share) else { return };
+        let now_us = self.config.clock.monotonic_us();
+        let since_us = *self.member_since_us.get_or_insert(now_us);
+        let sessions_us = SHARE_SESSIONS * u64::from(self.config.session_timeout_ms) * 1_000;
+        self.has_share = share::is_given(&group.owned(), &self.claims.owners()) || now_us >= since_us + sessions_us;
     }
 
     /// Writes a claim, durably, and returns when it is there.
@@ -281,6 +300,7 @@ impl Membership for KafkaMembership {
             // Who wished for it loses patience.
             tracing::info!(%error, "a place left over was not released");
         }
+        self.follow_share();
         self.join_again()?;
         Ok(changes)
     }
@@ -290,7 +310,7 @@ impl Membership for KafkaMembership {
     }
 
     fn has_joined(&self) -> bool {
-        self.generation.0.downcast_ref::<Held>().is_some_and(Option::is_some)
+        self.has_share
     }
 
     fn confirm(&mut self) -> Result<(), LogError> {

@@ -46,6 +46,11 @@ impl Group {
         self.wanted.contains_key(&place)
     }
 
+    /// Whether places that others are to give up are meant for `name`.
+    pub(super) fn is_promised_more(&self, name: &str) -> bool {
+        self.wanted.values().any(|next| next == name)
+    }
+
     /// True when every place has an owner and none is on its way.
     pub(super) fn is_calm(&self) -> bool {
         self.wanted.is_empty() && self.owners.len() == self.places as usize
@@ -133,11 +138,13 @@ mod tests {
         group.join("a", 4);
         assert_eq!(group.owned("a"), [0, 1, 2, 3]);
         group.join("b", 4);
-        assert_eq!(group.owned("b"), []);
+        assert!(group.owned("b").is_empty());
+        assert!(group.is_promised_more("b") && !group.is_promised_more("a"));
         let before = group.generation;
         for place in 0..4 {
             group.give_back("a", place);
         }
+        assert!(!group.is_promised_more("b"));
         assert_eq!((group.owned("a").len(), group.owned("b").len()), (2, 2));
         assert!(group.generation > before && group.is_calm());
     }

@@ -43,6 +43,8 @@ pub(crate) struct MemoryMembership {
     yielded: BTreeSet<u32>,
     /// Since when it waits for places that others hold, by the clock of the log.
     wished_us: BTreeMap<u32, u64>,
+    /// It was told of its share.
+    has_joined: bool,
 }
 
 impl MemoryLog {
@@ -71,6 +73,7 @@ impl MemoryLog {
             ours: BTreeMap::new(),
             yielded: BTreeSet::new(),
             wished_us: BTreeMap::new(),
+            has_joined: false,
         }
     }
 }
@@ -199,6 +202,7 @@ impl Membership for MemoryMembership {
             changes.push(Change::Assigned(given));
         }
         self.proof.generation = group.generation;
+        self.has_joined |= !group.is_promised_more(&self.name);
         follow_wishes(state, &self.app, &mut self.yielded, &mut self.ours, &mut changes);
         if self.proof != before {
             self.shown = Generation(Arc::new(self.proof.clone()));
@@ -208,6 +212,10 @@ impl Membership for MemoryMembership {
 
     fn generation(&self) -> Generation {
         self.shown.clone()
+    }
+
+    fn has_joined(&self) -> bool {
+        self.has_joined
     }
 
     fn confirm(&mut self) -> Result<(), LogError> {

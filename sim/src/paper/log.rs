@@ -237,6 +237,10 @@ impl Membership for Alone {
         self.generation.clone()
     }
 
+    fn has_joined(&self) -> bool {
+        self.told
+    }
+
     fn confirm(&mut self) -> Result<(), LogError> {
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The runner behind `make sim`: one seed or many, on all cores, and what to type when one fails.
 
-use super::{Failure, FaultCounts, Options, Report, Simulation};
+use super::{Failure, FaultCounts, Options, Progress, Report, Simulation};
 use crate::memory_log::Taken;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,13 +61,14 @@ impl Sum {
 }
 
 /// Runs the named simulations as `words` (`SEED=42`, `SEEDS=1000`, `FROM=1`, `ONLY=NAME`, `TRACE=1` and those of [`Options::set`]) say. Every line is
-/// handed to `print`. True when nothing failed.
+/// handed to `print`; `progress` says meanwhile how far it is. True when nothing failed.
 ///
 /// # Errors
 /// What is wrong with the words.
 pub fn run(
     simulations: &[(&str, Simulation)],
     words: &[String],
+    progress: &Progress,
     print: &(dyn Fn(&str) + Sync),
 ) -> Result<bool, String> {
     let asked = Asked::read(words)?;
@@ -82,6 +83,7 @@ pub fn run(
     let sum = Mutex::new(Sum::default());
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let jobs = asked.seeds * chosen.len() as u64;
+    progress.begin(jobs);
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(usize::try_from(jobs).unwrap_or(1));
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -105,6 +107,7 @@ pub fn run(
                                 ));
                             }
                             sum.lock().add(&report);
+                            progress.add(report.commits);
                         }
                         Err(failure) => {
                             stop.store(true, Ordering::SeqCst);
@@ -141,4 +144,27 @@ pub fn run(
 #[must_use]
 pub fn line(name: &str, failure: &Failure) -> String {
     format!("make sim SEED={} ONLY={name} {}", failure.seed, failure.options).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reminders;
+
+    #[test]
+    fn a_run_prints_the_same_twice_and_its_progress_ends_with_its_sum() {
+        let simulations = [("reminders", reminders::simulation().unwrap())];
+        let words = ["SEEDS=3".to_owned(), "STEPS=200".to_owned()];
+        let once = || {
+            let (progress, printed) = (Progress::default(), Mutex::new(String::new()));
+            let print = |line: &str| *printed.lock() += &format!("{line}\n");
+            assert_eq!(run(&simulations, &words, &progress, &print), Ok(true));
+            (printed.into_inner(), progress.to_string())
+        };
+        let (printed, progress) = once();
+        assert_eq!(once(), (printed.clone(), progress.clone()));
+        let commits = printed.split_once("commits=").and_then(|(_, rest)| rest.split_once(' ')).unwrap().0;
+        assert!(printed.starts_with("seeds=3 ") && commits != "0", "{printed}");
+        assert_eq!(progress, format!("3 of 3 seeds, {commits} commits"));
+    }
 }

@@ -270,6 +270,10 @@ impl Membership for MachineMembership {
         self.inner.generation()
     }
 
+    fn has_joined(&self) -> bool {
+        self.inner.has_joined()
+    }
+
     fn confirm(&mut self) -> Result<(), LogError> {
         self.machine.ask_log()?;
         if self.machine.is(Mutant::NoFence) { Ok(()) } else { self.inner.confirm() }

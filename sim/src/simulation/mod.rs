@@ -18,7 +18,7 @@
 //! | [`run`], [`quiet`], [`shadow`] | the history of a seed, its end, and deciding it again |
 //! | [`forgetting`] | what the log forgets meanwhile |
 //! | [`worker`], [`machine`], [`machine_stores`], [`disk`] | a worker and all it stands on |
-//! | [`shrink`], [`command`] | the smallest failure, and the runner of many seeds |
+//! | [`shrink`], [`command`], [`progress`] | the smallest failure, and the runner of many seeds |
 //! | [`mutant`] | mistakes on purpose |
 
 pub mod audit;
@@ -30,6 +30,7 @@ mod machine;
 mod machine_stores;
 pub mod mutant;
 pub mod options;
+pub mod progress;
 mod quiet;
 mod run;
 mod shadow;
@@ -41,6 +42,7 @@ pub use audit::{Audit, Cursor, History, LiveStores};
 pub use fault::{FaultCounts, FaultKind};
 pub use mutant::Mutant;
 pub use options::Options;
+pub use progress::Progress;
 pub use workload::{Workload, World};
 
 use crate::memory_log::Taken;

@@ -37,6 +37,8 @@ struct Lead {
     /// Answers to the next questions whether the generation counts.
     confirmations: VecDeque<Result<(), LogError>>,
     released: Vec<u32>,
+    /// More places are promised to the member than it was given.
+    owes_places: bool,
     /// Places in which somebody else still works.
     held: BTreeSet<u32>,
     /// Places the member works in until somebody asks for them.
@@ -168,6 +170,10 @@ impl Membership for LedMember {
 
     fn generation(&self) -> Generation {
         Generation(self.shown.clone())
+    }
+
+    fn has_joined(&self) -> bool {
+        !self.lead.lock().owes_places
     }
 
     fn confirm(&mut self) -> Result<(), LogError> {
@@ -335,6 +341,11 @@ impl Led {
     /// A word that lives in `place`.
     pub(crate) fn word_of(&self, place: u32) -> String {
         (0..).map(|n| format!("w{n}")).find(|word| place_of(word.as_bytes(), self.places) == place).unwrap()
+    }
+
+    /// Whether the group has still to give the member what others have to give up first.
+    pub(crate) fn owe_places(&self, owes: bool) {
+        self.log.lead.lock().owes_places = owes;
     }
 
     /// Others work in these places, and in no other.

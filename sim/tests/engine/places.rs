@@ -130,6 +130,26 @@ fn who_owns_nothing_is_ready_once_the_group_has_taken_him_in() {
 }
 
 #[test]
+fn whose_places_others_have_still_to_give_up_is_not_ready_without_them() {
+    let mut led = Led::joined(3);
+    led.owe_places(true);
+    for _ in 0..50 {
+        led.step();
+        assert!(!led.status().is_ready(), "its share is still to come");
+    }
+    led.owe_places(false);
+    led.hold([0]);
+    led.tell([Change::Assigned(vec![0])]);
+    led.until("it asks", |led| {
+        assert!(!led.status().is_ready(), "it has nothing to serve from");
+        !led.wished().is_empty()
+    });
+    led.hold([]);
+    led.until("it is ready with it", |led| led.status().is_ready());
+    assert_eq!(led.places(), [0]);
+}
+
+#[test]
 fn a_stop_while_the_group_moves_on_is_a_clean_one() {
     let (led, words) = in_the_middle();
     assert_eq!(led.stop(), once(&words));

@@ -30,8 +30,10 @@ fn a_place_is_warmed_up_beside_its_owner_before_it_is_asked_for() {
     led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
     assert!(led.wished().is_empty(), "a cold one does not ask");
     assert!(!led.status().owns(1), "requests go to the one who works there");
-    assert!(!led.status().is_ready());
-    led.until("it asks", |led| !led.wished().is_empty());
+    led.until("it asks", |led| {
+        assert!(led.status().is_ready(), "what it had already it serves, and the rest another one");
+        !led.wished().is_empty()
+    });
     led.count(&word);
     for _ in 0..50 {
         led.step();
@@ -46,6 +48,17 @@ fn a_place_is_warmed_up_beside_its_owner_before_it_is_asked_for() {
 }
 
 #[test]
+fn who_restores_a_place_of_his_own_is_not_ready_meanwhile() {
+    let (mut led, _) = level_with_a_changelog();
+    led.forget_state(1);
+    assert!(led.status().is_ready());
+    led.tell([Change::Assigned(vec![1])]);
+    led.until("it restores", |led| led.state_of(1) == Some(State::Restoring));
+    assert!(!led.status().is_ready(), "nobody serves the place");
+    led.until("it is ready with it", |led| led.places() == [0, 1] && led.status().is_ready());
+}
+
+#[test]
 fn places_that_are_held_are_taken_over_one_by_one() {
     let mut led = Led::joined(3);
     led.hold([0, 1, 2]);
@@ -57,6 +70,7 @@ fn places_that_are_held_are_taken_over_one_by_one() {
         }
         let wished = led.wished();
         assert_eq!(wished.len(), already + 1, "one at a time");
+        assert!(!led.status().is_ready(), "it has never had what it was given");
         led.hold((0..3).filter(|place| !wished.contains(place)));
         led.until("it runs", |led| led.places().len() == already + 1);
     }
@@ -71,8 +85,8 @@ fn a_place_given_and_taken_again_before_it_was_warm_is_forgotten() {
     led.tell([Change::Assigned(vec![1])]);
     led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
     led.tell([Change::Revoked(vec![1])]);
-    led.until("it is ready without it", |led| led.status().is_ready());
-    assert_eq!((led.state_of(1), led.wished()), (None, vec![]));
+    led.until("it is forgotten", |led| led.state_of(1).is_none());
+    assert_eq!((led.status().is_ready(), led.wished()), (true, vec![]));
     led.hold([]);
     led.tell([Change::Assigned(vec![1])]);
     led.until("it is ready with it", |led| led.places() == [0, 1] && led.status().is_ready());

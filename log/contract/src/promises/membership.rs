@@ -1,4 +1,4 @@
-//! L-29 … L-36: positions, generations and membership.
+//! L-29 … L-36, L-44 … L-46: positions, generations and membership.
 
 use crate::harness::{Harness, SecondMember};
 use crate::world::{World, record};
@@ -326,4 +326,31 @@ pub fn l45_a_place_is_held_until_it_was_asked_for(log: &dyn Harness) {
     let slot = reader.assign(&source, Start::Earliest);
     reader.read_to_end(slot, &source, End::Written);
     assert_eq!(reader.texts(), ["goes on", "goes on elsewhere"]);
+}
+
+/// L-46: a member has joined once it was given its share: not while others have still to give places up for it. Then it has, for good.
+pub fn l46_who_has_joined_has_its_share(log: &dyn Harness) {
+    let world = World::new(log);
+    let app = world.app();
+    let he = owner("http://first", &log.fresh("first"));
+    let mut first = world.join_alone(&app);
+    assert!(first.has_joined());
+    for place in 0..log.partitions() {
+        assert_eq!(first.claim(place, &he).expect("claimed"), Claimed::Ours);
+    }
+    let mut second = world.join(&app);
+    let mut given = Vec::new();
+    world.until("the second member's share", || {
+        let _ = first.poll().expect("poll");
+        for change in second.poll().expect("poll") {
+            match change {
+                Change::Assigned(places) => given.extend(places),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(!second.has_joined() || !given.is_empty(), "nothing was given to it yet");
+        second.has_joined()
+    });
+    second.leave().expect("left");
+    assert!(first.has_joined() && second.has_joined());
 }
