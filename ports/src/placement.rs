@@ -9,7 +9,8 @@
 //!  value  {"writer":"holdfast-w2-0"}
 //! ```
 //!
-//! A claim that yields is one whose owner has given the place back to the group and works on until somebody wishes for it.
+//! A claim that yields is one whose owner has given the place back to the group and works on until somebody wishes for it. One that is said `again` is its
+//! owner's answer to a release that came too late to count: the topic is compacted, and of one key only the last record stays.
 
 use crate::log::LogError;
 use crate::membership::Owner;
@@ -40,13 +41,22 @@ pub struct Claim {
     /// The place is given back to the group, and worked in until somebody wishes for it.
     #[serde(default)]
     pub yields: bool,
+    /// It repeats what its writer has claimed before, and is nothing where somebody else has claimed since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 impl Claim {
     /// The claim of one who begins to work.
     #[must_use]
     pub fn of(owner: &Owner) -> Self {
-        Self { endpoint: owner.endpoint.clone(), writer: owner.writer.clone(), released: false, yields: false }
+        Self {
+            endpoint: owner.endpoint.clone(),
+            writer: owner.writer.clone(),
+            released: false,
+            yields: false,
+            again: false,
+        }
     }
 
     /// The same, given up.
@@ -59,6 +69,12 @@ impl Claim {
     #[must_use]
     pub fn yielding(self) -> Self {
         Self { yields: true, ..self }
+    }
+
+    /// The same, repeated.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { again: true, ..self }
     }
 }
 
@@ -82,6 +98,8 @@ pub struct Seen {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     last: Option<Seen>,
+    /// A claim stands behind the last one that counts, and does not.
+    buried: bool,
     /// The last wish and where it stands.
     wish: Option<(i64, Wish)>,
 }
@@ -106,14 +124,16 @@ impl Standing {
         Ok(())
     }
 
-    /// Notes a claim, also one that comes back later through the log. The later one counts. But nobody can release or yield what another one has claimed
-    /// since: he was asleep between the thought and the deed.
+    /// Notes a claim, also one that comes back later through the log. The later one counts. But nobody can release, yield or repeat what another one has
+    /// claimed since: he was asleep between the thought and the deed.
     pub fn note(&mut self, seen: Seen) {
-        let takes_effect = self.last.as_ref().is_none_or(|known| {
-            let gives_up = seen.claim.released || seen.claim.yields;
-            known.offset < seen.offset && (!gives_up || known.claim.writer == seen.claim.writer)
-        });
-        if takes_effect {
+        let is_later = self.last.as_ref().is_none_or(|known| known.offset < seen.offset);
+        let is_claim = !(seen.claim.released || seen.claim.yields || seen.claim.again);
+        let counts = is_claim || self.last.as_ref().is_none_or(|known| known.claim.writer == seen.claim.writer);
+        if is_later {
+            self.buried = !counts;
+        }
+        if is_later && counts {
             self.last = Some(seen);
         }
     }
@@ -122,6 +142,13 @@ impl Standing {
     #[must_use]
     pub fn last(&self) -> Option<&Seen> {
         self.last.as_ref()
+    }
+
+    /// Whether the last claim that counts is not the last of all: who begins to read after the topic was compacted will not see it, unless its writer says it
+    /// again.
+    #[must_use]
+    pub fn is_buried(&self) -> bool {
+        self.buried
     }
 
     /// Who works there; `None` when nobody does, or nobody ever has.
@@ -221,6 +248,31 @@ mod tests {
             assert_eq!(standing.owner().map(|owner| owner.endpoint), owner.map(|owner| format!("http://{owner}")));
             assert_eq!(standing.last().map(|seen| seen.offset), *counts, "{claims:?}");
         }
+    }
+
+    #[test]
+    fn what_compaction_would_take_away_is_said_again() {
+        let (a, b) = (by("a"), by("b"));
+        // Before: b works there, and all that compaction would leave is a's word that nobody does.
+        let buried = [a.clone(), b.clone(), a.clone().released()];
+        assert!(after(&buried).is_buried());
+        for (claims, owner) in [
+            (vec![b.clone().again()], "b"),
+            (vec![b.clone().yielding().again()], "b"),
+            // Whoever was asleep over it repeats nothing: the third has claimed meanwhile.
+            (vec![by("c")], "c"),
+        ] {
+            let all = [&buried[..], &claims].concat();
+            assert_eq!(
+                (after(&all).owner().unwrap().writer.as_str(), after(&all).is_buried()),
+                (owner, false),
+                "{all:?}"
+            );
+            assert_eq!(after(&claims).owner().unwrap().writer, owner, "compacted: {claims:?}");
+        }
+        let late = after(&[&buried[..], &[by("c"), b.again()]].concat());
+        assert_eq!((late.owner().unwrap().writer.as_str(), late.is_buried()), ("c", true));
+        assert!(!after(&[a.clone(), a.released()]).is_buried() && !Standing::default().is_buried());
     }
 
     #[test]

@@ -97,6 +97,11 @@ impl Claims {
         self.standings.get(place as usize)?.last()
     }
 
+    /// The last claim of `place` that counts, if a later one that does not would outlive it.
+    pub(crate) fn buried(&self, place: u32) -> Option<&Seen> {
+        self.standings.get(place as usize).filter(|standing| standing.is_buried())?.last()
+    }
+
     /// Whether somebody but `writer` has wished for `place` since its last claim.
     pub(crate) fn is_wished_for(&self, place: u32, writer: &str) -> bool {
         self.standings.get(place as usize).is_some_and(|standing| standing.is_wished_for(writer))

@@ -273,6 +273,18 @@ impl KafkaMembership {
         Ok(())
     }
 
+    /// Says again what a release that came too late would bury: the topic is compacted, and who reads it later would take the place for nobody's.
+    fn say_again(&mut self) -> Result<(), LogError> {
+        for place in 0..self.member.places {
+            let Some(us) = &self.ours[place as usize] else { continue };
+            let Some(last) = self.claims.buried(place).filter(|last| last.claim.writer == us.writer) else { continue };
+            let claim = last.claim.clone().again();
+            tracing::info!(place, writer = us.writer, "claimed again: somebody has released what is not his any more");
+            self.write(place, claim)?;
+        }
+        Ok(())
+    }
+
     /// Whether somebody else works in `place` and gives it up when asked, as far as is known here.
     fn is_held(&self, place: u32, owner: &Owner) -> bool {
         let Some(last) = self.claims.last(place) else { return false };
@@ -299,6 +311,9 @@ impl Membership for KafkaMembership {
         if let Err(error) = self.follow_wishes(&mut changes) {
             // Who wished for it loses patience.
             tracing::info!(%error, "a place left over was not released");
+        }
+        if let Err(error) = self.say_again() {
+            tracing::info!(%error, "a claim could not be said again yet");
         }
         self.follow_share();
         self.join_again()?;

@@ -4,10 +4,13 @@ mod brokers;
 
 use brokers::brokers;
 use holdfast_ports::clock::Clock;
-use holdfast_ports::log::{Cleanup, Log, TopicSpec, WriteError};
-use holdfast_ports::membership::{Change, Generation, Member, Membership};
-use holdfast_ports::record::TopicPartition;
+use holdfast_ports::log::{Cleanup, Log, Start, TopicSpec, WriteError};
+use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::placement::{self, CLAIM_KEY, Claim};
+use holdfast_ports::record::{NewRecord, TopicPartition};
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::mpsc;
 use std::time::Duration;
 
 const DEADLINE_US: u64 = 30_000_000;
@@ -134,4 +137,44 @@ fn a_generation_is_renewed_by_a_rebalance_that_moves_nothing() {
         // Whoever has the place; the assignor need not leave it where it was.
         !stale(&if of_first.is_empty() { second.generation() } else { first.generation() })
     });
+}
+
+/// The topic of claims is compacted: of two claims only the later one stays, be it one that does not count.
+#[test]
+fn a_claim_is_said_again_behind_a_release_that_came_too_late() {
+    let log = brokers().connect_with(|_| ());
+    let app = brokers().fresh("app");
+    let owner = Owner { endpoint: "http://a".to_owned(), writer: brokers().fresh("writer") };
+    let mut works = log.membership(&member(&app, None, 1)).expect("joined");
+    let mut places = BTreeSet::new();
+    until("the only place", || {
+        serve(&mut *works, &mut places);
+        !places.is_empty()
+    });
+    works.claim(0, &owner).expect("claimed");
+
+    let topic = placement::topic(&app);
+    let slept = Claim::of(&Owner { endpoint: "http://z".to_owned(), writer: "zombie".to_owned() }).released();
+    let value = serde_json::to_vec(&slept).unwrap();
+    let record = NewRecord { topic: &topic, partition: 0, key: Some(CLAIM_KEY), value: Some(&value), headers: &[] };
+    let (sender, appended) = mpsc::channel();
+    let appender = log.appender().expect("an appender");
+    appender.append(record, Box::new(move |result| sender.send(result).unwrap()));
+    let late = appended.recv().unwrap().expect("appended").offset;
+
+    let mut fetcher = log.fetcher().expect("a fetcher");
+    fetcher.assign(&TopicPartition::new(topic.as_str(), 0), Start::At(late + 1)).expect("assigned");
+    let mut said: Vec<Claim> = Vec::new();
+    until("the claim again", || {
+        serve(&mut *works, &mut places);
+        fetcher
+            .fetch(usize::MAX, &mut |_, record| {
+                said.push(serde_json::from_slice(record.value.unwrap()).unwrap());
+                ControlFlow::Continue(())
+            })
+            .expect("fetched");
+        !said.is_empty()
+    });
+    assert_eq!(said, [Claim::of(&owner).again()]);
+    assert_eq!(works.owners(), [Some(owner)]);
 }
