@@ -22,7 +22,7 @@ pub(super) fn compare(
             continue;
         }
         progress.set_message(format!("deciding {} again", topology.name()));
-        let (outcome, settings) = replay::again(log, topology, &question.app)?;
+        let replay::Again { outcome, settings } = replay::again(log, topology, &question.app)?;
         for (place, spans) in settings {
             in_force(topology, place, &spans, question, findings);
         }

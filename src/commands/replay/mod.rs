@@ -141,18 +141,23 @@ pub(super) enum Outcome {
     },
 }
 
-/// Decides all places of `topology` again. With the outcome, by place, the settings that were in force.
+/// What another verb is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Again {
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// With which settings each place was decided.
+    pub(super) settings: Vec<(u32, Vec<Span>)>,
+}
+
+/// Decides all places of `topology` again.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(super) fn again(
-    log: &dyn Log,
-    topology: &Topology,
-    app: &str,
-) -> Result<(Outcome, Vec<(u32, Vec<Span>)>), RunError> {
+pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Again, RunError> {
     let mut report = compare_in(log, topology, app, From::Earliest, None)?;
-    let spans = report.places.iter_mut().map(|place| (place.place, std::mem::take(&mut place.settings))).collect();
-    Ok((outcome(topology, &report), spans))
+    let settings = report.places.iter_mut().map(|place| (place.place, std::mem::take(&mut place.settings))).collect();
+    Ok(Again { outcome: outcome(topology, &report), settings })
 }
 
 fn outcome(topology: &Topology, report: &Report) -> Outcome {
