@@ -209,6 +209,32 @@ impl TaskView {
         prefix: &[u8],
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
+        self.scan_range(table, prefix, prefix, visit)
+    }
+
+    /// [`TaskView::scan`] that begins at `first`, a key with that prefix, or where it would be. What lies before it costs nothing.
+    ///
+    /// # Errors
+    /// As [`TaskView::get`].
+    pub fn scan_from<K: Key, V: DeserializeOwned>(
+        &self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        first: &K,
+        visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
+        let mut from = Vec::new();
+        first.encode(&mut from);
+        self.scan_range(table, prefix, &from, visit)
+    }
+
+    fn scan_range<K: Key, V: DeserializeOwned>(
+        &self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
+    ) -> Result<(), QueryError> {
         let mut failed = None;
         let mut each = |key: &[u8], row: &[u8]| match (K::decode(key), codec::decode(row)) {
             (Some(key), Ok(row)) => visit(key, row),
@@ -217,7 +243,7 @@ impl TaskView {
                 ControlFlow::Break(())
             }
         };
-        self.scan_bytes(table.id(), prefix, &mut each)?;
+        self.0.view.scan(table.id(), from, prefix_end(prefix).as_deref(), &mut each).map_err(|e| self.failed(&e))?;
         failed.map_or(Ok(()), |why| Err(QueryError::Failed(why)))
     }
 

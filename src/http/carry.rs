@@ -8,6 +8,7 @@ use super::intake::{Asked, Command, DECISION_MAX, POSITION, PositionToken, Waite
 use crate::unique;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use holdfast_engine::ports::record::Appended;
 use holdfast_engine::queries::TaskView;
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ impl Api {
         }
         let offset = match &resumed {
             Some(resumed) => resumed.position.offset,
-            None => self.append(record, asked).await?.offset,
+            None => self.append_under(keyed, record, asked).await?.offset,
         };
         let decided = async {
             match self.wait_position(view, offset, DECISION_MAX).await? {
@@ -91,32 +92,64 @@ impl Api {
                 },
             }
         };
-        decided.await.or_else(|error| match error.after_append(record.id, view.place(), offset) {
+        let carried = decided.await;
+        if matches!(carried, Ok(Carried::Decided { .. })) {
+            self.under_way.forget(record.id);
+        }
+        carried.or_else(|error| match error.after_append(record.id, view.place(), offset) {
             moved @ ApiError::Moved { .. } => Ok(Carried::Undecided { offset, moved: Some(moved) }),
             error => Err(error),
         })
     }
 
-    /// Refuses a key that has been used in another place that runs here, unless the place of `view` knows it as well: then this is a repetition. Elsewhere
-    /// it is not looked for, and of two requests side by side neither sees the other: then both are carried out, each once, and repeated each for itself.
+    /// Appends a command; under a key, so that its repetition is known for one even before that is done.
+    ///
+    /// # Errors
+    /// As [`Api::append`].
+    pub async fn append_under(&self, keyed: bool, record: &Command<'_>, asked: &Asked) -> Result<Appended, ApiError> {
+        if keyed {
+            self.under_way.note(record.id);
+        }
+        let appended = self.append(record, asked).await;
+        if matches!(appended, Err(ApiError::LogUnavailable | ApiError::Internal)) {
+            // It is not in the log.
+            self.under_way.forget(record.id);
+        }
+        appended
+    }
+
+    /// Refuses a key that has been used in another place that runs here, unless `id` is a repetition: the place of `view` knows it, or it may be in its
+    /// log and not be decided yet. Elsewhere the key is not looked for, and of two requests side by side neither sees the other: then both are carried out,
+    /// each once, and repeated each for itself.
     ///
     /// # Errors
     /// [`ApiError::IdempotencyKeyReused`].
-    pub fn refuse_reuse(
+    pub async fn refuse_reuse(
         &self,
         topology: &str,
         view: &TaskView,
+        id: &str,
         is_there: impl Fn(&TaskView) -> Result<bool, ApiError>,
     ) -> Result<(), ApiError> {
-        if is_there(view)? {
+        // Before the rows: what is decided meanwhile has one.
+        let is_known = || Ok::<_, ApiError>(self.under_way.has(id) || is_there(view)?);
+        if is_known()? {
             return Ok(());
         }
+        let mut is_used = false;
         for task in self.queries.tasks(topology).iter().filter(|task| task.place() != view.place()) {
-            if is_there(task)? {
-                return Err(ApiError::IdempotencyKeyReused);
-            }
+            is_used = is_used || is_there(task)?;
         }
-        Ok(())
+        if !is_used {
+            return Ok(());
+        }
+        let hidden = || self.lag.may_hold_to(topology, view.place(), view.next_offset());
+        if let Some(end) = hidden() {
+            // Another replica had the place before, and nobody here has read all that it has appended.
+            self.wait_position(view, end.saturating_sub(1), DECISION_MAX).await?;
+        }
+        // If nobody knows by now, it is carried out: a repetition changes nothing.
+        if is_known()? || hidden().is_some() { Ok(()) } else { Err(ApiError::IdempotencyKeyReused) }
     }
 }
 

@@ -96,9 +96,18 @@ impl LagBoard {
     /// until it has looked once.
     #[must_use]
     pub fn may_hold_more(&self, topology: &str, place: u32, next: i64) -> bool {
+        self.may_hold_to(topology, place, next).is_some()
+    }
+
+    /// The offset before which such records lie; one that is never reached until this worker has looked once.
+    #[must_use]
+    pub fn may_hold_to(&self, topology: &str, place: u32, next: i64) -> Option<i64> {
         let seen = self.seen.read();
         let mut here = seen.lags.iter().filter(|lag| lag.topology == topology && lag.place == place).peekable();
-        here.peek().is_none() || here.any(|lag| lag.end > next && lag.records > 0)
+        if here.peek().is_none() {
+            return Some(i64::MAX);
+        }
+        here.filter(|lag| lag.end > next && lag.records > 0).map(|lag| lag.end).max()
     }
 }
 
@@ -158,6 +167,7 @@ mod tests {
         let board = board(5, 9);
         assert!(board.may_hold_more("coupon", 0, 8));
         assert!(!board.may_hold_more("coupon", 0, 9));
+        assert_eq!((board.may_hold_to("coupon", 0, 8), board.may_hold_to("coupon", 1, 9)), (Some(9), Some(i64::MAX)));
         assert!(board.may_hold_more("coupon", 1, 9));
     }
 }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`server`] | listening, and the way out |
 //! | [`finish`], [`error`], [`extract`], [`admin`] | what all routes share: metrics, problems, reading requests, who may administer |
-//! | [`intake`], [`accepted`], [`idempotency`] | appending for a request and waiting for its decision |
+//! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
 //! | [`coupons`] | the coupon routes |
@@ -39,6 +39,7 @@ pub mod scatter;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod under_way;
 
 use crate::config::Secret;
 use crate::worker::Role;
@@ -62,6 +63,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
+use under_way::UnderWay;
 
 /// Largest body that is read.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -168,6 +170,8 @@ pub struct Shared {
     parts: Parts,
     /// Accepted, perhaps undecided requests.
     pub accepted: Accepted,
+    /// Requests with a key that may not be decided yet.
+    pub under_way: UnderWay,
     /// Who claims what.
     pub owners: Owners,
     peers: peer::Peers,
@@ -198,6 +202,7 @@ impl Api {
         let shared = Shared {
             parts,
             accepted: Accepted::default(),
+            under_way: UnderWay::default(),
             peers: peer::Peers::new(owners.clone()),
             owners,
             openapi: openapi::document(),

@@ -152,12 +152,33 @@ impl Worker {
 
     /// This is asked, and answered, when the next record is about to be appended.
     fn ask_before_next_append(&self, request: Request<Body>) {
+        self.ask_all_before_next_append(vec![request]);
+    }
+
+    /// These are asked, and answered, one after the other when the next record is about to be appended.
+    fn ask_all_before_next_append(&self, requests: Vec<Request<Body>>) {
         let (router, runtime) = (router(self.api.clone()), tokio::runtime::Handle::current());
         *self.appender.before.lock() = Some(Box::new(move || {
-            let ask = move || runtime.block_on(router.oneshot(request)).unwrap().status();
-            let status = std::thread::spawn(ask).join().unwrap();
-            assert!(status.is_success(), "{status}");
+            for request in requests {
+                let (router, runtime) = (router.clone(), runtime.clone());
+                let ask = move || runtime.block_on(router.oneshot(request)).unwrap().status();
+                let status = std::thread::spawn(ask).join().unwrap();
+                assert!(status.is_success(), "{status}");
+            }
         }));
+    }
+
+    /// From now on only what a test shows is seen of the lag.
+    async fn stop_observing(&mut self) {
+        let before = Arc::strong_count(&self.api.log);
+        if let Some(observer) = self.observer.take() {
+            observer.stop();
+        }
+        // It holds the log until it has gone.
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        while Arc::strong_count(&self.api.log) >= before {
+            look.tick().await;
+        }
     }
 
     async fn stop(mut self) {

@@ -17,6 +17,7 @@
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`place_id`] | ids that route themselves |
+//! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of what goes out |
 //! | [`origin`] | what a record says about where it has been |
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
@@ -32,6 +33,7 @@ pub mod json;
 #[cfg(test)]
 mod laws;
 pub mod notification;
+mod numbered_key;
 pub mod origin;
 pub mod payment;
 pub mod place_id;

@@ -55,6 +55,7 @@ pub type MakeProcessor = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
 #[derive(Clone)]
 pub struct Topology(Arc<Parts>);
 
+#[derive(Clone)]
 struct Parts {
     name: Arc<str>,
     group: String,
@@ -96,18 +97,13 @@ impl Topology {
     /// The same topology, shown under another group.
     #[must_use]
     pub fn shown_as(&self, group: &str) -> Self {
-        Self(Arc::new(Parts {
-            name: self.0.name.clone(),
-            group: group.to_owned(),
-            sources: self.0.sources.clone(),
-            deciding: self.0.deciding,
-            stores: self.0.stores.clone(),
-            sinks: self.0.sinks.clone(),
-            dead_letters: self.0.dead_letters.clone(),
-            effects: self.0.effects,
-            retention_ms: self.0.retention_ms.clone(),
-            make: self.0.make.clone(),
-        }))
+        Self(Arc::new(Parts { group: group.to_owned(), ..(*self.0).clone() }))
+    }
+
+    /// The same topology, decided by other processors.
+    #[must_use]
+    pub fn decided_by(&self, make: impl Fn() -> Box<dyn Processor> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Parts { make: Arc::new(make), ..(*self.0).clone() }))
     }
 
     /// The first source: of a deciding topology, the only one.

@@ -15,7 +15,7 @@
 //! | [`answers`], [`door`] | what clients were told; refusals that never came into the log |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
-//! | [`stores`], [`shadows`], [`held`] | disks against changelogs; inboxes decided again by the shop's own code; with which HOLD_MS |
+//! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 
 mod answers;
 mod copies;
@@ -23,7 +23,6 @@ mod coupons;
 mod cut;
 mod door;
 pub mod findings;
-mod held;
 pub mod invariant;
 mod known;
 mod letters;
@@ -80,7 +79,7 @@ pub struct Wanted {
     /// How long after its deadline a hold may stand, at the time of the last record (I-7)
     #[arg(long, default_value_t = OVERDUE_MS_MAX, value_name = "MS")]
     overdue_ms_max: i64,
-    /// What HOLD_MS was, comma-separated; else several holds in a row that last as long show it (I-19)
+    /// What HOLD_MS was, comma-separated: it was nothing else. Without it, what the state says it was (I-19)
     #[arg(long, value_delimiter = ',', value_name = "MS")]
     held_ms: Vec<i64>,
     /// What clients were told, as `load --answers` writes it: held against the log (I-9, I-10, I-14)
@@ -115,7 +114,7 @@ pub struct Question {
     pub overdue_ms_max: i64,
     /// HOLD_MS, in ms: for holds whose deadline is not in the log any more.
     pub hold_ms: i64,
-    /// What HOLD_MS was while the log was written, in ms: no hold has lasted otherwise. Empty = as the holds show.
+    /// What HOLD_MS was while the log was written, in ms: never anything else. Empty = whatever the state says.
     pub held_ms: Vec<i64>,
     /// Where stores may be: `<data>/<app>`.
     pub app_dir: Option<PathBuf>,
@@ -204,10 +203,9 @@ pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
             None => findings.not_applicable(Invariant::Rebuilt, "there are no stores here"),
         }
     }
-    let armed = held::armed(&states)?;
     drop((states, stores));
     if asks(&[Invariant::Replayed]) {
-        shadows::compare(log, question, &armed, &progress, &mut findings)?;
+        shadows::compare(log, question, &progress, &mut findings)?;
     }
     progress.finish_and_clear();
     Ok(Report::new(&question.only, &mut findings, records, in_flight, took_us / 1_000))

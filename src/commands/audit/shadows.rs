@@ -1,21 +1,19 @@
-//! I-19: each inbox decided again by the shop's own code on an empty store.
+//! I-19: each inbox decided again by the shop's own code on an empty store, with the settings that its state says it was decided with.
 
 use super::Question;
 use super::findings::Findings;
-use super::held::{Armed, Held};
 use super::invariant::Invariant;
+use crate::commands::replay::in_force::{Span, changes};
 use crate::commands::replay::{self, Outcome};
 use crate::worker::RunError;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::log::Log;
-use holdfast_topologies::reservation;
 use indicatif::ProgressBar;
 
 /// Replays every topology that decides.
 pub(super) fn compare(
     log: &dyn Log,
     question: &Question,
-    armed: &Armed,
     progress: &ProgressBar,
     findings: &mut Findings,
 ) -> Result<(), RunError> {
@@ -24,8 +22,11 @@ pub(super) fn compare(
             continue;
         }
         progress.set_message(format!("deciding {} again", topology.name()));
-        let topology = in_force(log, question, topology, armed, findings)?;
-        match replay::again(log, &topology, &question.app)? {
+        let replay::Again { outcome, settings } = replay::again(log, topology, &question.app)?;
+        for (place, spans) in settings {
+            in_force(topology, place, &spans, question, findings);
+        }
+        match outcome {
             Outcome::Same { records, outputs, rows } => {
                 findings.count(Invariant::Replayed, "records", records);
                 findings.count(Invariant::Replayed, "outputs", outputs);
@@ -38,17 +39,17 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// The topology with the settings that were in force when it decided.
-fn in_force(
-    log: &dyn Log,
-    question: &Question,
-    topology: &Topology,
-    armed: &Armed,
-    findings: &mut Findings,
-) -> Result<Topology, RunError> {
-    if **topology.name() != *reservation::NAME {
-        return Ok(topology.clone());
+/// Says which settings have changed. Who says what HOLD_MS was means nothing else.
+fn in_force(topology: &Topology, place: u32, spans: &[Span], question: &Question, findings: &mut Findings) {
+    let at = |offset: i64| format!("{}-{place} offset {offset}", topology.inbox());
+    for (from, changed) in changes(spans) {
+        findings.note(Invariant::Replayed, format!("from {} on decided with {changed}", at(from)));
     }
-    let held = Held::read(log, question, armed, findings)?;
-    if held.is_one(question.hold_ms) { Ok(topology.clone()) } else { held.topology(topology) }
+    if question.held_ms.is_empty() {
+        return;
+    }
+    for span in spans.iter().filter(|span| !question.held_ms.contains(&span.settings.hold_ms)) {
+        let what = format!("from here on HOLD_MS was {}, which nobody has named", span.settings.hold_ms);
+        findings.breach(Invariant::Replayed, at(span.from), what);
+    }
 }

@@ -13,6 +13,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`from`], [`base`] | where it begins, and the state it begins on when that is not the first record |
+//! | [`in_force`] | the settings that a place was decided with |
 //! | [`author`] | whose a record is, and what makes two of them the same |
 //! | [`found`] | what was written, as fingerprints on disk |
 //! | [`compare`] | outputs in order |
@@ -25,6 +26,7 @@ mod base;
 mod compare;
 mod found;
 mod from;
+pub(super) mod in_force;
 mod place;
 mod report;
 mod rows;
@@ -41,6 +43,7 @@ pub use from::From;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{End, Log};
+use in_force::Span;
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Replay;
 use report::{PlaceReport, Report, Verdict};
@@ -90,7 +93,7 @@ pub fn replay(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str))
 }
 
 fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
-    // As the worker runs it: what a hold lasts is a setting.
+    // As the worker runs it, where its state does not say otherwise.
     let topology = topologies::chosen(settings, &[])?
         .into_iter()
         .find(|topology| **topology.name() == *wanted.topology)
@@ -138,12 +141,26 @@ pub(super) enum Outcome {
     },
 }
 
+/// What another verb is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Again {
+    /// How it ended.
+    pub(super) outcome: Outcome,
+    /// With which settings each place was decided.
+    pub(super) settings: Vec<(u32, Vec<Span>)>,
+}
+
 /// Decides all places of `topology` again.
 ///
 /// # Errors
 /// When the log cannot be read.
-pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Outcome, RunError> {
-    let report = compare_in(log, topology, app, From::Earliest, None)?;
+pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Again, RunError> {
+    let mut report = compare_in(log, topology, app, From::Earliest, None)?;
+    let settings = report.places.iter_mut().map(|place| (place.place, std::mem::take(&mut place.settings))).collect();
+    Ok(Again { outcome: outcome(topology, &report), settings })
+}
+
+fn outcome(topology: &Topology, report: &Report) -> Outcome {
     if let Some(difference) = report.places.iter().find_map(|place| place.difference.as_ref()) {
         let said = |text: &Option<String>| text.as_deref().unwrap_or("nothing").to_owned();
         let (expected, found) = (said(&difference.expected), said(&difference.found));
@@ -151,16 +168,16 @@ pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Out
             Some(inbox) => format!("{} (decided by {inbox})", difference.at),
             None => difference.at.clone(),
         };
-        return Ok(Outcome::Different { at, what: format!("{}: expected {expected}, found {found}", difference.what) });
+        return Outcome::Different { at, what: format!("{}: expected {expected}, found {found}", difference.what) };
     }
     if let Some((place, begins)) =
         report.places.iter().find_map(|place| Some((place.place, place.skipped_to.and(place.inbox_begins)?)))
     {
         let inbox = topology.inbox();
-        return Ok(Outcome::NotProven { why: format!("{inbox}-{place} begins at offset {begins}") });
+        return Outcome::NotProven { why: format!("{inbox}-{place} begins at offset {begins}") };
     }
     let sum = |of: fn(&PlaceReport) -> u64| report.places.iter().map(of).sum();
-    Ok(Outcome::Same { records: sum(|p| p.records), outputs: sum(|p| p.outputs), rows: sum(|p| p.rows) })
+    Outcome::Same { records: sum(|p| p.records), outputs: sum(|p| p.outputs), rows: sum(|p| p.rows) }
 }
 
 fn compare_in(

@@ -5,6 +5,7 @@ use super::base::{Search, Wish};
 use super::compare::{Comparison, Parting};
 use super::found::{Target, Writings, disk};
 use super::from::From;
+use super::in_force;
 use super::report::{Difference, PlaceReport};
 use super::rows::{self, Excuses};
 use crate::commands::state::readable;
@@ -87,13 +88,15 @@ impl Replay<'_> {
             inbox_begins: (begins > 0).then_some(begins),
             state_at: None,
             skipped_to: None,
+            settings: in_force::spans(self.topology, &*live)?,
             difference: None,
         };
+        let topology = in_force::topology(self.topology, &report.settings);
         let (refusals, trails) = (writings.refusals(place), writings.trails(place)?);
         let targets = &writings.targets;
         let mut comparison = Comparison::new(place, self.author, targets, trails)?;
         let Some((mut shadow, start)) =
-            self.shadow(place, search, begins, &disk.path().join("nothing"), &mut comparison)?
+            self.shadow((place, &topology), search, begins, &disk.path().join("nothing"), &mut comparison)?
         else {
             report.skipped_to = Some(decided_to);
             return Ok(report);
@@ -163,10 +166,10 @@ impl Replay<'_> {
         Ok(report)
     }
 
-    /// A shadow and the offset it begins at: on what the search has found, on nothing when the whole inbox is there; else there is none.
+    /// A shadow of a place, with how it is decided, and the offset it begins at: on what the search has found, on nothing when the whole inbox is there; else there is none.
     fn shadow(
         &self,
-        place: u32,
+        (place, topology): (u32, &Topology),
         search: Search<'_>,
         begins: i64,
         nothing: &Path,
@@ -183,7 +186,7 @@ impl Replay<'_> {
                 })
                 .map_err(failed)?;
             comparison.begins_later();
-            let shadow = Shadow::resume(task, self.topology, store, self.app, self.places).map_err(failed)?;
+            let shadow = Shadow::resume(task, topology, store, self.app, self.places).map_err(failed)?;
             let start = shadow.position().next_offset(self.topology.inbox()).unwrap_or(0);
             return Ok(Some((shadow, start)));
         }
@@ -191,7 +194,7 @@ impl Replay<'_> {
             return Ok(None);
         }
         let store = self.open(nothing, place)?;
-        let shadow = Shadow::new(task, self.topology, store, self.app, self.places).map_err(failed)?;
+        let shadow = Shadow::new(task, topology, store, self.app, self.places).map_err(failed)?;
         Ok(Some((shadow, 0)))
     }
 

@@ -1,5 +1,6 @@
 //! The verdict, for humans and for programs.
 
+use super::in_force::{self, Span};
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -29,6 +30,9 @@ pub(super) struct PlaceReport {
     /// What was asked for and lies before this offset could not be decided again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) skipped_to: Option<i64>,
+    /// With which settings it was decided, and is decided again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) settings: Vec<Span>,
     /// Where replay and log part first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) difference: Option<Difference>,
@@ -138,6 +142,9 @@ impl Report {
                     place.place
                 );
             }
+            for (from, changed) in in_force::changes(&place.settings) {
+                let _ = writeln!(out, "place {}: decided with {changed} from offset {from} on", place.place);
+            }
             if place.outputs_forgotten > 0 {
                 let _ = writeln!(
                     out,
@@ -191,6 +198,7 @@ mod tests {
             inbox_begins: skipped_to.map(|_| 500),
             state_at: skipped_to,
             skipped_to,
+            settings: Vec::new(),
             difference,
         }
     }

@@ -16,7 +16,7 @@ use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::message::IssueRequest;
 use holdfast_topologies::coupon::outcome::Refusal;
 use holdfast_topologies::coupon::view::{self, PENDING, RequestView};
-use holdfast_topologies::coupon::{INBOX, NAME, REQUESTS, inbox_key, request_id};
+use holdfast_topologies::coupon::{self, INBOX, NAME, REQUESTS, inbox_key, request_id};
 use holdfast_topologies::json::Object;
 use holdfast_topologies::wire;
 use serde::Deserialize;
@@ -147,10 +147,17 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
         Some(key) => request_id(place, &idempotency::derive(&wish.user_id, wish.route, key)),
         None => request_id(place, &unique::name(&*api.clock)),
     };
-    if key.is_some()
-        && let Some(earlier) = earlier(api, &view, &wish, &request_id)?
-    {
-        return answer_to(api, &view, &wish, &request_id, earlier, true).await;
+    if key.is_some() {
+        if let Some(earlier) = earlier(api, &view, &wish, &request_id)? {
+            return answer_to(api, &view, &wish, &request_id, earlier, true).await;
+        }
+        // The key's scope is the user and the route; another policy lives in another place perhaps, under the same key.
+        let unique = request_id.splitn(3, '_').nth(2).unwrap_or_default();
+        let is_there = |task: &TaskView| {
+            let there = coupon::request_id(task.place(), unique);
+            Ok(task.get(&REQUESTS, &there)?.is_some() || api.accepted.get(&there).is_some())
+        };
+        api.refuse_reuse(NAME, &view, &request_id, is_there).await?;
     }
     if let Some(refusal) = view::hint(&view, &wish.policy_id, &wish.user_id, api.clock.now_ms())?
         // Sold out is an outcome, and everybody may hear it in his turn.
@@ -168,7 +175,7 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
         id: &request_id,
         kind: "coupon.issue-requested",
     };
-    let appended = api.append(&record, &asked).await?;
+    let appended = api.append_under(key.is_some(), &record, &asked).await?;
     let entry = Entry {
         place,
         offset: appended.offset,
@@ -181,6 +188,7 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
         false => api.queries.task(NAME, at).map_or(true, |other| other.next_offset() > offset),
     };
     api.accepted.note(&request_id, entry, is_decided);
+    api.under_way.forget(&request_id);
     answer_to(api, &view, &wish, &request_id, Some(appended.offset), false).await
 }
 
@@ -191,22 +199,10 @@ fn earlier(api: &Api, view: &TaskView, wish: &Wish, id: &String) -> Result<Optio
         return if same(&row.policy_id, &row.user_id) { Ok(Some(None)) } else { Err(ApiError::IdempotencyKeyReused) };
     }
     match api.accepted.get(id) {
-        Some(entry) if same(&entry.policy_id, &entry.user_id) => return Ok(Some(Some(entry.offset))),
-        Some(_) => return Err(ApiError::IdempotencyKeyReused),
-        None => {}
+        Some(entry) if same(&entry.policy_id, &entry.user_id) => Ok(Some(Some(entry.offset))),
+        Some(_) => Err(ApiError::IdempotencyKeyReused),
+        None => Ok(None),
     }
-    // The key's scope is the user and the route; another policy lives in another place perhaps, under the same key.
-    let unique = id.splitn(3, '_').nth(2).unwrap_or_default();
-    for task in api.queries.tasks(NAME) {
-        if task.place() == view.place() {
-            continue;
-        }
-        let there = request_id(task.place(), unique);
-        if task.get(&REQUESTS, &there)?.is_some() || api.accepted.get(&there).is_some() {
-            return Err(ApiError::IdempotencyKeyReused);
-        }
-    }
-    Ok(None)
 }
 
 async fn answer_to(

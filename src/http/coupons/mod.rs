@@ -89,7 +89,7 @@ async fn carry_out(
 ) -> Result<(String, Carried), ApiError> {
     let id = asked.resumed().map_or_else(|| format!("cmd_{}", identity.unique(api)), |resumed| resumed.id);
     if identity.key.is_some() && asked.resumed().is_none() {
-        api.refuse_reuse(NAME, view, |task| Ok(task.get(&COMMANDS, &id)?.is_some()))?;
+        api.refuse_reuse(NAME, view, &id, |task| Ok(task.get(&COMMANDS, &id)?.is_some())).await?;
     }
     let command = make(id.clone());
     let value = command.to_json();

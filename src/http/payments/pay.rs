@@ -82,7 +82,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
     // Whoever pays without saying who he is pays as the reservation's user, and so does his key.
     let owner = view.get(&RESERVATIONS, &serial)?.map(|row| row.user_id);
     let principal = user_id.as_ref().or(owner.as_ref()).unwrap_or(&reservation_id);
-    let payment_id = payment_id(&api, &view, &asked, &Identity { principal, route: ROUTE, key })?;
+    let payment_id = payment_id(&api, &view, &asked, &Identity { principal, route: ROUTE, key }).await?;
     let command = Command::Pay(Pay {
         reservation_id: reservation_id.clone(),
         payment_id: Some(payment_id.clone()),
@@ -113,17 +113,18 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
 }
 
 /// The id of the payment: of an earlier turn, of its key, or a new one.
-fn payment_id(api: &Api, view: &TaskView, asked: &Asked, identity: &Identity<'_>) -> Result<String, ApiError> {
+async fn payment_id(api: &Api, view: &TaskView, asked: &Asked, identity: &Identity<'_>) -> Result<String, ApiError> {
     if let Some(resumed) = asked.resumed() {
         // It names the place that has sent it on: nobody else may say so.
         return place_of_payment(api, &resumed.id).map(|_| resumed.id);
     }
     let unique = identity.unique(api);
+    let id = ids::payment(view.place(), &unique);
     if identity.key.is_some() {
         let is_there = |task: &TaskView| Ok(task.get(&COMMANDS, &ids::payment(task.place(), &unique))?.is_some());
-        api.refuse_reuse(NAME, view, is_there)?;
+        api.refuse_reuse(NAME, view, &id, is_there).await?;
     }
-    Ok(ids::payment(view.place(), &unique))
+    Ok(id)
 }
 
 /// A payment that is in the log.

@@ -72,7 +72,7 @@ pub(crate) async fn refund(
         _ => return Err(reservations::refused(Refusal::PaymentUnderWay, None)),
     }
     let route = "POST /payments/{paymentId}/refund";
-    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &payer, route, key })?;
+    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &payer, route, key }).await?;
     let reservation_id = payment.reservation_id;
     let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: payer });
     let begun_us = api.clock.monotonic_us();

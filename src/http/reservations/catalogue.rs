@@ -181,7 +181,7 @@ impl Errand<'_> {
         };
         let key = idempotency::key(&asked.headers, self.request_id)?;
         let keyed = key.is_some();
-        let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key })?;
+        let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key }).await?;
         match carry_out(api, &view, &asked, self.key, &id, keyed, self.command).await? {
             Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {

@@ -160,7 +160,7 @@ impl Change {
         };
         let key = idempotency::key(&asked.headers, self.request_id.as_deref())?;
         let keyed = key.is_some();
-        let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key })?;
+        let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key }).await?;
         match carry_out(api, &view, &asked, &self.reservation_id, &id, keyed, self.command).await? {
             Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {

@@ -72,7 +72,7 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
     };
     let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
     let keyed = key.is_some();
-    let id = command_id(&api, &view, &asked, &Identity { principal: &user_id, route: ROUTE, key })?;
+    let id = command_id(&api, &view, &asked, &Identity { principal: &user_id, route: ROUTE, key }).await?;
     let command = Command::Hold(Hold { user_id, schedule_id: schedule_id.clone(), seat_no });
     match carry_out(&api, &view, &asked, &schedule_id, &id, keyed, command).await? {
         Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),

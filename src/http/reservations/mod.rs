@@ -77,7 +77,7 @@ pub(super) fn refused(refusal: Refusal, request_id: Option<String>) -> ApiError 
 }
 
 /// The id of a command of `place`: of an earlier turn, of its key, or a new one.
-pub(super) fn command_id(
+pub(super) async fn command_id(
     api: &Api,
     view: &TaskView,
     asked: &Asked,
@@ -87,13 +87,14 @@ pub(super) fn command_id(
         return Ok(resumed.id);
     }
     let unique = identity.unique(api);
+    let id = place_id::format(Kind::Request, view.place(), &unique);
     if identity.key.is_some() {
         let is_there = |task: &TaskView| {
             Ok(task.get(&COMMANDS, &place_id::format(Kind::Request, task.place(), &unique))?.is_some())
         };
-        api.refuse_reuse(NAME, view, is_there)?;
+        api.refuse_reuse(NAME, view, &id, is_there).await?;
     }
-    Ok(place_id::format(Kind::Request, view.place(), &unique))
+    Ok(id)
 }
 
 /// Has a command decided under `id`, in the place of `view`. What was refused is an outcome, too.

@@ -76,7 +76,10 @@ pub use settings::Settings;
 use crate::{coupon, notification, payment};
 use holdfast_engine::{Table, Topology};
 use keys::{BuyerKey, SeatKey};
-use row::{BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
+use row::{
+    BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow, SweepRow,
+    TakenRow,
+};
 
 /// Name of the topology.
 pub const NAME: &str = "reservation";
@@ -124,6 +127,8 @@ pub const COMMANDS: Table<String, CommandRow> = Table::new(23, "commands");
 pub const PAYMENT_COUPONS: Table<String, CouponRow> = Table::new(24, "payment-coupons");
 /// The sweep that is due, by schedule id.
 pub const SWEEPS: Table<String, SweepRow> = Table::new(25, "sweeps");
+/// Settings by the offset of the first record that was decided with them. No command reads them.
+pub const SETTINGS: Table<u64, SettingsRow> = Table::new(26, "settings");
 
 /// The topology.
 ///
@@ -145,6 +150,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(COMMANDS.spec())
         .store(PAYMENT_COUPONS.spec())
         .store(SWEEPS.spec())
+        .store(SETTINGS.spec())
         .sink(EXPIRATIONS)
         .sink(PAYMENTS)
         .sink(COUPONS)

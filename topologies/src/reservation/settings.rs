@@ -1,7 +1,13 @@
 //! What a shop may want otherwise. Settings are data: they come in with the topology and are never read from anywhere.
+//!
+//! A decision rests on them and its record does not tell them. So each place keeps which it was decided with since which record
+//! ([`super::SETTINGS`]): who decides again knows them, whatever has been set since.
+
+use serde::{Deserialize, Serialize};
 
 /// Part of a refund that is kept, by how soon the show is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Fee {
     /// From so many calendar days before the show, in Korean time.
     pub days_before_min: i64,
@@ -9,8 +15,9 @@ pub struct Fee {
     pub percent: u64,
 }
 
-/// Settings of the reservation topology.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Settings of the reservation topology. They are kept as JSON: one that is added later is, in what was kept before, what it is by default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// How long a seat is held, in ms.
     pub hold_ms: i64,
@@ -57,5 +64,35 @@ impl Default for Settings {
             cancel_batch_max: 100,
             cancel_pause_ms: 100,
         }
+    }
+}
+
+impl Settings {
+    /// As they are kept.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Texts and numbers always encode.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads what was kept, by this version or another one; `None` for what is no settings.
+    #[must_use]
+    pub fn from_json(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_from_other_versions_too() {
+        let fees = vec![Fee { days_before_min: 5, percent: 25 }, Fee { days_before_min: 0, percent: 60 }];
+        let settings = Settings { hold_ms: 7, fees, ..Settings::default() };
+        assert_eq!(Settings::from_json(&settings.to_json()), Some(settings));
+        let another = Settings { hold_ms: 9, ..Settings::default() };
+        assert_eq!(Settings::from_json(r#"{"holdMs":9,"unheardOf":[1]}"#), Some(another));
+        assert_eq!((Settings::from_json(""), Settings::from_json(r#"{"holdMs":"long"}"#)), (None, None));
     }
 }

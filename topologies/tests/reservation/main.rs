@@ -8,5 +8,6 @@ mod giving_back;
 mod holding;
 mod paying;
 mod records;
+mod seat_map;
 mod shop;
 mod sweeping;

@@ -22,7 +22,7 @@ mod paying;
 mod rows;
 
 pub(super) use ending::Ending;
-pub(super) use facts::{Facts, Id, parse};
+pub(super) use facts::{Facts, parse};
 
 use super::answers::{Answers, Hold, Payment};
 use super::copies::Copies;

@@ -11,18 +11,21 @@ use crate::envelope;
 use crate::origin::Origin;
 use crate::reservation::message::{Command, Message};
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::CommandRow;
+use crate::reservation::row::{CommandRow, SettingsRow};
 use crate::reservation::settings::Settings;
-use crate::reservation::{self, COMMANDS, decide, ids};
+use crate::reservation::{self, COMMANDS, SETTINGS, decide, ids};
 use decide::Seen;
 use desk::Desk;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError, Processor};
+use std::ops::ControlFlow;
 
-/// Decides the inbox of one place. Nothing is carried from one record to the next, so a record that is rolled back leaves nothing behind.
+/// Decides the inbox of one place. Nothing that matters is carried from one record to the next, so a record that is rolled back leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct ReservationProcessor {
     settings: Settings,
+    /// The place has them for those in force. Known from a record before that kept them: whoever rolls that one back makes a new processor.
+    is_in_force: bool,
     /// `ce_source` of all it sends: the same for the life of the task.
     source: String,
     /// A buffer.
@@ -31,7 +34,27 @@ pub(super) struct ReservationProcessor {
 
 impl ReservationProcessor {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, source: String::new(), value: Vec::new() }
+        Self { settings, is_in_force: false, source: String::new(), value: Vec::new() }
+    }
+
+    /// Keeps the settings if this is the first record that is decided with them.
+    fn keep_settings(&mut self, ctx: &mut Context<'_>) -> Result<(), ProcessError> {
+        if self.is_in_force {
+            return Ok(());
+        }
+        let mut last = None;
+        // As often as somebody has set something else: a few rows, looked at once or twice in the life of a task.
+        ctx.scan(&SETTINGS, &[], &mut |_, row| {
+            last = Settings::from_json(&row.json);
+            ControlFlow::Continue(())
+        })?;
+        self.is_in_force = last.as_ref() == Some(&self.settings);
+        if self.is_in_force {
+            return Ok(());
+        }
+        // Offsets are never negative.
+        let since = ctx.offset().unsigned_abs();
+        ctx.put(&SETTINGS, &since, &SettingsRow { json: self.settings.to_json() })
     }
 
     fn desk<'a, 'c>(&'a mut self, ctx: &'a mut Context<'c>, origin: &'a Origin<'a>) -> Desk<'a, 'c> {
@@ -89,6 +112,7 @@ impl Processor for ReservationProcessor {
             }
             _ => {}
         }
+        self.keep_settings(ctx)?;
         let origin = Origin::of(record);
         let mut desk = self.desk(ctx, &origin);
         match &message.command {

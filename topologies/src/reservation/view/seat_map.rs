@@ -53,8 +53,8 @@ pub fn seats(task: &TaskView, schedule_id: &str) -> Result<Option<Vec<SeatView>>
     Ok(seat_page(task, schedule_id, None, usize::MAX)?.map(|page| page.seats))
 }
 
-/// At most `limit` seats of a schedule from where `cursor` points, or from the first; none = there is no such schedule. Kept in memory is the page, however
-/// large the house is.
+/// At most `limit` seats of a schedule from where `cursor` points, or from the first; none = there is no such schedule. Read and kept in memory is the page,
+/// however large the house is and wherever in it the page lies.
 ///
 /// # Errors
 /// [`QueryError`] when the view cannot be read.
@@ -67,6 +67,7 @@ pub fn seat_page(
     let Some(schedule) = task.get(&SCHEDULES, &schedule_id.to_owned())? else { return Ok(None) };
     let first = cursor.map_or(0, |SeatCursor(seat_no)| seat_no);
     let prefix = SeatKey::prefix_of_schedule(schedule_id);
+    let from = SeatKey { schedule_id: schedule_id.to_owned(), seat_no: first };
     let (mut seats, mut next) = (Vec::new(), None);
     let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price };
     match schedule.house {
@@ -76,26 +77,22 @@ pub fn seat_page(
             seats.extend((first..=schedule.capacity).take(limit).map(|seat_no| free(seat_no, price)));
             next = (end <= schedule.capacity).then_some(end);
         }
-        House::Priced => task.scan(&PRICES, &prefix, &mut |key, price| {
-            if key.seat_no >= first && seats.len() == limit {
+        House::Priced => task.scan_from(&PRICES, &prefix, &from, &mut |key, price| {
+            if seats.len() == limit {
                 next = Some(key.seat_no);
                 return ControlFlow::Break(());
             }
-            if key.seat_no >= first {
-                seats.push(free(key.seat_no, price));
-            }
+            seats.push(free(key.seat_no, price));
             ControlFlow::Continue(())
         })?,
     }
     if let Some(last) = seats.last().map(|seat| seat.seat_no) {
         let mut taken = BTreeMap::new();
-        task.scan(&TAKEN, &prefix, &mut |key, row| {
+        task.scan_from(&TAKEN, &prefix, &from, &mut |key, row| {
             if key.seat_no > last {
                 return ControlFlow::Break(());
             }
-            if key.seat_no >= first {
-                taken.insert(key.seat_no, row.serial);
-            }
+            taken.insert(key.seat_no, row.serial);
             ControlFlow::Continue(())
         })?;
         for seat in &mut seats {
