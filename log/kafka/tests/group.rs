@@ -5,7 +5,7 @@ mod brokers;
 use brokers::brokers;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Cleanup, Log, Start, TopicSpec, WriteError};
-use holdfast_ports::membership::{Change, Generation, Member, Membership, Owner};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_ports::placement::{self, CLAIM_KEY, Claim};
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use std::collections::BTreeSet;
@@ -151,7 +151,7 @@ fn a_claim_is_said_again_behind_a_release_that_came_too_late() {
         serve(&mut *works, &mut places);
         !places.is_empty()
     });
-    works.claim(0, &owner).expect("claimed");
+    assert_eq!(works.claim(0, &owner).expect("claimed"), Claimed::Ours);
 
     let topic = placement::topic(&app);
     let slept = Claim::of(&Owner { endpoint: "http://z".to_owned(), writer: "zombie".to_owned() }).released();
