@@ -84,7 +84,8 @@ for part in $PARTS; do "part_$part"; done
 
 Written by \`make bench\` (scripts/bench.sh) on $(date -u +%Y-%m-%d). Brokers, load and contenders share one machine, so figures of another machine
 cannot be compared with these; the ratios within a table can. **holdfast** is this worker; **kafka-streams** is peers/kafka-streams, the same topology
-with exactly_once_v2 on 2 threads at its default commit interval (100 ms); **kafka-streams-10ms** is the same with commit.interval.ms=10.
+with exactly_once_v2 on 2 threads at its default commit interval (100 ms); **kafka-streams-10ms** is the same with commit.interval.ms=10. Each broker is new and has passed on 1000 records a second in small transactions of librdkafka's for $BROKER_WARM_SECONDS s before anything is
+measured on it.
 
 P
   for part in $PARTS; do

@@ -239,8 +239,34 @@ impl Context<'_> {
         prefix: &[u8],
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), ProcessError> {
+        self.scan_range(table, prefix, prefix, visit)
+    }
+
+    /// [`Context::scan`] that begins at `first`, a key with that prefix, or where it would be. What lies before it costs nothing.
+    ///
+    /// # Errors
+    /// As [`Context::get`].
+    pub fn scan_from<K: Key, V: DeserializeOwned>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        first: &K,
+        visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
+    ) -> Result<(), ProcessError> {
+        let mut from = Vec::new();
+        first.encode(&mut from);
+        self.scan_range(table, prefix, &from, visit)
+    }
+
+    fn scan_range<K: Key, V: DeserializeOwned>(
+        &mut self,
+        table: &Table<K, V>,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
+    ) -> Result<(), ProcessError> {
         let mut failed = None;
-        self.store.scan(table.id(), prefix, prefix_end(prefix).as_deref(), &mut |key, row| match (
+        self.store.scan(table.id(), from, prefix_end(prefix).as_deref(), &mut |key, row| match (
             K::decode(key),
             codec::decode(row),
         ) {

@@ -30,10 +30,8 @@ impl Desk<'_, '_> {
         }
         let (mut taken, mut next_seat) = (Vec::new(), None);
         let prefix = SeatKey::prefix_of_schedule(&command.schedule_id);
-        self.ctx.scan(&TAKEN, &prefix, &mut |key, row| {
-            if key.seat_no < this.from_seat {
-                return ControlFlow::Continue(());
-            }
+        let first = SeatKey { schedule_id: command.schedule_id.clone(), seat_no: this.from_seat };
+        self.ctx.scan_from(&TAKEN, &prefix, &first, &mut |key, row| {
             if taken.len() == SEATS_MAX {
                 next_seat = Some(key.seat_no);
                 return ControlFlow::Break(());
