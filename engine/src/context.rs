@@ -3,7 +3,7 @@
 use crate::codec;
 use crate::delayed::{self, DelayedId};
 use crate::effect::{self, EffectId};
-use crate::key::{Key, prefix_end};
+use crate::key::Key;
 use crate::misplaced;
 use crate::origin::Origin;
 use crate::position::Position;
@@ -265,22 +265,9 @@ impl Context<'_> {
         from: &[u8],
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), ProcessError> {
-        let mut failed = None;
-        self.store.scan(table.id(), from, prefix_end(prefix).as_deref(), &mut |key, row| match (
-            K::decode(key),
-            codec::decode(row),
-        ) {
-            (Some(key), Ok(row)) => visit(key, row),
-            (None, _) => {
-                failed = Some(codec::CodecError::Corrupt("key of another shape".to_owned()));
-                ControlFlow::Break(())
-            }
-            (_, Err(error)) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        let store = &*self.store;
+        table.scan_with(prefix, from, visit, |from, to, each| store.scan(table.id(), from, to, each))??;
+        Ok(())
     }
 
     /// Sends now: the record becomes visible with the commit that makes this decision true. Placed where its key lives.

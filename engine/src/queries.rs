@@ -235,16 +235,9 @@ impl TaskView {
         from: &[u8],
         visit: &mut dyn FnMut(K, V) -> ControlFlow<()>,
     ) -> Result<(), QueryError> {
-        let mut failed = None;
-        let mut each = |key: &[u8], row: &[u8]| match (K::decode(key), codec::decode(row)) {
-            (Some(key), Ok(row)) => visit(key, row),
-            (key, row) => {
-                failed = Some(format!("row {:?} cannot be read: {:?}", key.is_some(), row.err()));
-                ControlFlow::Break(())
-            }
-        };
-        self.0.view.scan(table.id(), from, prefix_end(prefix).as_deref(), &mut each).map_err(|e| self.failed(&e))?;
-        failed.map_or(Ok(()), |why| Err(QueryError::Failed(why)))
+        let view = &self.0.view;
+        let read = table.scan_with(prefix, from, visit, |from, to, each| view.scan(table.id(), from, to, each));
+        read.map_err(|e| self.failed(&e))?.map_err(|e| QueryError::Failed(e.to_string()))
     }
 
     /// Visits raw keys and rows of a store.

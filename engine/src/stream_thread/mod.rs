@@ -280,9 +280,10 @@ impl StreamThread {
         let more_due = self.send_due(now_ms)?;
         self.finish_restores(now_ms)?;
         let drained = fetched < self.config.commit.few_records && !more_due;
-        let mut wait_us = self.idle_us(now_ms);
+        let due_ms = self.next_due_ms();
+        let mut wait_us = self.idle_us(due_ms, now_ms);
         if self.transaction.is_open() {
-            let company = self.next_due_ms().is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
+            let company = due_ms.is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
             let due_in_us =
                 self.transaction.due_in_us(&self.config.commit, drained, company, self.clock.monotonic_us());
             if due_in_us == 0 {
@@ -302,13 +303,12 @@ impl StreamThread {
         running.filter_map(|task| task.delayed.next_due_ms()).min()
     }
 
-    /// How long nothing has to be done if no record arrives.
-    fn idle_us(&self, now_ms: i64) -> u64 {
+    /// How long nothing has to be done if no record arrives and the next delayed message is due at `due_ms`.
+    fn idle_us(&self, due_ms: Option<i64>, now_ms: i64) -> u64 {
         if self.is_awaited() {
             return takeover::LOOK_US;
         }
-        let due_us =
-            self.next_due_ms().map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
+        let due_us = due_ms.map_or(WAIT_MAX_US, |due| u64::try_from(due - now_ms).unwrap_or(0).saturating_mul(1000));
         // Not shorter than a millisecond: librdkafka takes whole ones, and less would spin.
         due_us.min(self.config.membership_interval_us.max(1_000)).clamp(1_000, WAIT_MAX_US)
     }

@@ -39,9 +39,12 @@ pub(super) fn spans(topology: &Topology, state: &dyn Store) -> Result<Vec<Span>,
     let (mut spans, mut broken) = (Vec::new(), false);
     if has_settings(topology) {
         let visit = &mut |key: &[u8], row: &[u8]| {
-            spans.extend(span(key, row));
-            broken = span(key, row).is_none();
-            if broken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            let Some(span) = span(key, row) else {
+                broken = true;
+                return ControlFlow::Break(());
+            };
+            spans.push(span);
+            ControlFlow::Continue(())
         };
         state.scan(SETTINGS.id(), &[], None, visit).map_err(|error: StoreError| RunError::Failed(error.to_string()))?;
     }

@@ -1,7 +1,7 @@
 //! One idempotency key for two places: what is seen is refused, what is not seen is another request.
 
 use super::seats::{keyed, post, seat};
-use super::{PLACES, is_problem, running};
+use super::{PLACES, Worker, is_problem, running};
 use crate::http::error::answer;
 use crate::http::lag::Lag;
 use axum::body::Body;
@@ -15,16 +15,22 @@ fn elsewhere(id: &str, key: impl Fn(&str) -> String) -> String {
     (0..).map(|n| format!("far-{n}")).find(|far| place(far) != place(id)).unwrap()
 }
 
+/// A schedule and a policy that live in other places than the ones of the samples.
+async fn on_sale_elsewhere(worker: &Worker) -> (String, String) {
+    let schedule = elsewhere("schedule_456", str::to_owned);
+    let seats = json!({"scheduleId": schedule, "concertTitle": "t", "seats": {"count": 2, "price": 1}});
+    assert_eq!(post(worker, "/api/schedules", seats).await.0.status(), answer::CREATED);
+    let policy = elsewhere("1", |id| format!("coupon-{id}"));
+    let coupons = json!({"policyId": policy, "title": "t", "totalQuantity": 2});
+    assert_eq!(post(worker, "/api/coupons/policies", coupons).await.0.status(), answer::CREATED);
+    (schedule, policy)
+}
+
 /// Nothing spans two places: requests under one key that pass each other there are both carried out, once, and each stays what it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_key_in_two_places_at_once_is_two_requests() {
     let worker = running().await;
-    let schedule = elsewhere("schedule_456", str::to_owned);
-    let seats = json!({"scheduleId": schedule, "concertTitle": "t", "seats": {"count": 2, "price": 1}});
-    assert_eq!(post(&worker, "/api/schedules", seats).await.0.status(), answer::CREATED);
-    let policy = elsewhere("1", |id| format!("coupon-{id}"));
-    let coupons = json!({"policyId": policy, "title": "t", "totalQuantity": 2});
-    assert_eq!(post(&worker, "/api/coupons/policies", coupons).await.0.status(), answer::CREATED);
+    let (schedule, policy) = on_sale_elsewhere(&worker).await;
     let far_seat = |seat_no| json!({"userId": "a", "scheduleId": schedule, "seatNo": seat_no});
     let coupon = |policy: &str| json!({"userId": "a", "policyId": policy});
     for (uri, id, near, far, others) in [
@@ -54,12 +60,7 @@ async fn one_key_in_two_places_at_once_is_two_requests() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repetition_of_what_is_under_way_is_not_refused() {
     let worker = running().await;
-    let schedule = elsewhere("schedule_456", str::to_owned);
-    let seats = json!({"scheduleId": schedule, "concertTitle": "t", "seats": {"count": 2, "price": 1}});
-    assert_eq!(post(&worker, "/api/schedules", seats).await.0.status(), answer::CREATED);
-    let policy = elsewhere("1", |id| format!("coupon-{id}"));
-    let coupons = json!({"policyId": policy, "title": "t", "totalQuantity": 2});
-    assert_eq!(post(&worker, "/api/coupons/policies", coupons).await.0.status(), answer::CREATED);
+    let (schedule, policy) = on_sale_elsewhere(&worker).await;
     let far_seat = json!({"userId": "a", "scheduleId": schedule, "seatNo": 1});
     let coupon = |policy: &str| json!({"userId": "a", "policyId": policy});
     let concert = |id: &str| json!({"concertId": id, "title": "t"});
