@@ -239,11 +239,7 @@ pub(super) fn read_txn_offset_commit(answer: &[u8]) -> Result<Result<(), ErrorCo
 }
 
 /// `topics`: for each its partitions and the batch for each.
-pub(super) fn produce(
-    transactional_id: &str,
-    timeout_ms: i32,
-    topics: &BTreeMap<&str, Vec<(i32, Vec<u8>)>>,
-) -> Encoder {
+pub(super) fn produce(transactional_id: &str, timeout_ms: i32, topics: &BTreeMap<&str, Vec<(i32, &[u8])>>) -> Encoder {
     let batches = topics.values().flatten().map(|(_, batch)| batch.len() + 16).sum::<usize>();
     let mut body = Encoder(Vec::with_capacity(batches + 256));
     body.text(transactional_id).i16(ACKS_ALL).i32(timeout_ms).len(topics.len());

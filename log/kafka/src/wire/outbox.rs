@@ -192,6 +192,13 @@ impl Outbox {
         Self::load(&mut inner)
     }
 
+    /// The post's, while it still holds the last load: what would go at once. `None` when that is nothing.
+    pub(super) fn take_ready(&self) -> Option<Load> {
+        let mut inner = self.inner.lock();
+        let goes = inner.hurry || inner.waiting_bytes >= GO_BYTES;
+        if inner.closed || inner.is_empty() || !goes { None } else { Self::load(&mut inner) }
+    }
+
     fn load(inner: &mut MutexGuard<'_, Inner>) -> Option<Load> {
         let inner = &mut **inner;
         let mut batches = Vec::new();

@@ -1,11 +1,12 @@
 //! The thread that brings records to the leaders of their partitions: one request for each broker, with all partitions that it leads.
 //!
-//! What a broker does not take for now is sent again with the same numbers, so it cannot come to lie in the log twice.
+//! What a broker does not take for now is sent again with the same numbers, so it cannot come to lie in the log twice. One load is under way at a time, for
+//! the order of those numbers; the next is packed, which is most of the work, while the brokers take the last.
 
 use super::batch::Batch;
 use super::brokers::Brokers;
 use super::bytes::Encoder;
-use super::messages::{self, PRODUCE, ProducerId};
+use super::messages::{self, PRODUCE};
 use super::outbox::{Load, Outbox};
 use super::producer::code_of;
 use crate::config::KafkaConfig;
@@ -30,11 +31,29 @@ struct Post {
     leaders: FxHashMap<TopicPartition, i32>,
 }
 
+/// A load as it goes over the wire.
+struct Packed {
+    transaction: u64,
+    parcels: Vec<Parcel>,
+}
+
 /// A batch that is not in the log yet.
 struct Parcel {
     tag: usize,
     to: TopicPartition,
-    batch: Batch,
+    count: i32,
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    fn of(load: Load) -> Self {
+        let Load { transaction, producer, batches } = load;
+        let pack = |(tag, to, batch): (usize, TopicPartition, Batch)| {
+            let (count, bytes) = (batch.count(), batch.encode(producer));
+            Parcel { tag, to, count, bytes }
+        };
+        Self { transaction, parcels: batches.into_iter().map(pack).collect() }
+    }
 }
 
 /// Hires the post of the producer called `id`. It ends when the outbox is closed and what it holds is settled.
@@ -47,18 +66,22 @@ pub(super) fn hire(config: &KafkaConfig, id: &str, outbox: &Arc<Outbox>) -> io::
         leaders: FxHashMap::default(),
     };
     thread::Builder::new().name("kafka-post".to_owned()).spawn(move || {
-        while let Some(load) = post.outbox.take() {
-            post.bring(load);
-            post.outbox.done();
+        let mut next = None;
+        while let Some(packed) = next.take().or_else(|| post.outbox.take().map(Packed::of)) {
+            next = post.bring(packed);
+            if next.is_none() {
+                post.outbox.done();
+            }
         }
     })?;
     Ok(())
 }
 
 impl Post {
-    fn bring(&mut self, load: Load) {
-        let Load { transaction, producer, batches } = load;
-        let mut parcels: Vec<_> = batches.into_iter().map(|(tag, to, batch)| Parcel { tag, to, batch }).collect();
+    /// Brings a load where it belongs. Returns the next one, when there was one to be packed meanwhile.
+    fn bring(&mut self, packed: Packed) -> Option<Packed> {
+        let Packed { transaction, mut parcels } = packed;
+        let mut next = None;
         let until_us = self.config.clock.monotonic_us() + u64::from(self.config.commit_timeout_ms) * 1_000;
         let mut pause_ms = 0;
         while !parcels.is_empty() && self.outbox.is_wanted_after(transaction, Duration::from_millis(pause_ms)) {
@@ -66,20 +89,21 @@ impl Post {
             let now_us = self.config.clock.monotonic_us();
             if now_us >= until_us {
                 self.outbox.failed(transaction, Code::MessageTimedOut);
-                return;
+                break;
             }
             let timeout = Duration::from_micros(until_us - now_us);
-            parcels = self.try_once(transaction, producer, parcels, timeout);
+            parcels = self.try_once(transaction, parcels, timeout, &mut next);
         }
+        next
     }
 
     /// Sends all to their leaders; returns what has to be sent again.
     fn try_once(
         &mut self,
         transaction: u64,
-        producer: ProducerId,
         parcels: Vec<Parcel>,
         timeout: Duration,
+        next: &mut Option<Packed>,
     ) -> Vec<Parcel> {
         let mut left = Vec::new();
         let mut by_leader: BTreeMap<i32, Vec<Parcel>> = BTreeMap::new();
@@ -92,11 +116,14 @@ impl Post {
         // All are asked before anybody's answer is waited for.
         let mut asked = Vec::new();
         for (leader, parcels) in by_leader {
-            let body = self.request(producer, &parcels, timeout);
+            let body = self.request(&parcels, timeout);
             match self.brokers.send(leader, PRODUCE, &body, timeout) {
                 Ok(()) => asked.push((leader, parcels)),
                 Err(error) => left.extend(self.lost(leader, parcels, &error)),
             }
+        }
+        if next.is_none() {
+            *next = self.outbox.take_ready().map(Packed::of);
         }
         for (leader, parcels) in asked {
             match self.brokers.receive(leader, PRODUCE, timeout) {
@@ -107,11 +134,10 @@ impl Post {
         left
     }
 
-    fn request(&self, producer: ProducerId, parcels: &[Parcel], timeout: Duration) -> Encoder {
-        let mut topics: BTreeMap<&str, Vec<(i32, Vec<u8>)>> = BTreeMap::new();
+    fn request(&self, parcels: &[Parcel], timeout: Duration) -> Encoder {
+        let mut topics: BTreeMap<&str, Vec<(i32, &[u8])>> = BTreeMap::new();
         for parcel in parcels {
-            let batch = parcel.batch.encode(producer);
-            topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), batch));
+            topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), &parcel.bytes));
         }
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
         messages::produce(&self.transactional_id, timeout_ms, &topics)
@@ -137,7 +163,7 @@ impl Post {
             let parcel = parcels.swap_remove(found);
             match code_of(produced.error) {
                 None => {
-                    outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.batch.count()));
+                    outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.count));
                 }
                 Some(code) if passes(code) => {
                     tracing::debug!(to = %parcel.to, %code, "a batch was not taken, trying again");
