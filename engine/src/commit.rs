@@ -1,286 +1,212 @@
 //! All or nothing: outputs, changelog, positions and group offsets are one log transaction; only after it is committed does the batch enter the
 //! stores, each with the changelog offset it stands for.
 //!
-//! The changelog is written here, at the end, from the overlays: the last write of each key, once. A policy row that a thousand requests of one
+//! The changelog is written here, at the end, from the batches: the last write of each key, once. A policy row that a thousand requests of one
 //! commit have changed costs one changelog record.
+//!
+//! Everything a commit needs is in it, so it makes no difference which thread carries it out: the one that decided, or an [`Assistant`] beside it.
+//! The log hears of a transaction for the first time here, and it is ended here, one way or the other.
 
 use crate::changelog;
-use crate::config::CommitConfig;
-use crate::effect::{self, Effect, Performer};
+use crate::effect::{self, Effect};
 use crate::metrics::EngineMetrics;
+use crate::position::Position;
+use crate::queries::Shown;
 use crate::setback::Setback;
-use crate::task::Task;
+use crate::transaction::{Sent, Span};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{WriteError, Writer};
 use holdfast_ports::membership::Generation;
-use holdfast_ports::record::NewRecord;
+use holdfast_ports::record::{NewRecord, TopicPartition};
+use holdfast_ports::store::{Batch, StoreError, TaskId};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The transaction that is open, if one is.
-#[derive(Debug, Default)]
-pub(crate) struct Transaction {
-    open: bool,
-    began_us: u64,
+/// Carries commits out while the stream thread decides on.
+pub trait Assistant: Send {
+    /// Takes a commit in hand; there is never more than one.
+    fn take(&mut self, commit: Commit);
+
+    /// What became of it, once that is known; waits for it, but no longer than this.
+    fn outcome(&mut self, at_most: Duration) -> Option<Outcome>;
+}
+
+/// A commit that is ready to be carried out.
+pub struct Commit {
+    pub(crate) writer: Box<dyn Writer>,
+    pub(crate) generation: Generation,
+    pub(crate) sent: Sent,
     pub(crate) records: usize,
-    pub(crate) bytes: u64,
-    last_commit: Option<LastCommit>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<EngineMetrics>,
 }
 
-/// On the monotonic clock.
-#[derive(Debug, Clone, Copy)]
-struct LastCommit {
-    began_us: u64,
-    ended_us: u64,
+/// The part of one task.
+pub(crate) struct Part {
+    pub(crate) id: TaskId,
+    pub(crate) changelog: TopicPartition,
+    pub(crate) batch: Arc<dyn Batch>,
+    /// Where the task stands after it.
+    pub(crate) position: Position,
+    pub(crate) sources: Vec<TopicPartition>,
+    pub(crate) shown: Option<Arc<Shown>>,
+    pub(crate) has_effects: bool,
 }
 
-impl Transaction {
-    /// Opens it if it is not.
-    pub(crate) fn ensure(&mut self, writer: &mut dyn Writer, now_us: u64) -> Result<(), WriteError> {
-        if !self.open {
-            writer.begin()?;
-            self.open = true;
-            self.began_us = now_us;
+/// What became of a commit.
+pub struct Outcome {
+    /// `None`: it must not be used again.
+    pub(crate) writer: Option<Box<dyn Writer>>,
+    pub(crate) sent: Sent,
+    pub(crate) took: Span,
+    /// Nothing was committed when it is an error, but for [`Setback::Unknown`] and [`Setback::Fatal`].
+    pub(crate) committed: Result<Vec<Committed>, Setback>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// What is true of a task since the log said so.
+pub(crate) struct Committed {
+    pub(crate) id: TaskId,
+    pub(crate) position: Position,
+    /// The changelog offset its store stands for now, or why the store does not have it.
+    pub(crate) entered: Result<i64, StoreError>,
+}
+
+impl Outcome {
+    /// Nobody will ever know: whoever had it in hand is gone.
+    #[must_use]
+    pub fn lost(why: &str) -> Self {
+        Self {
+            writer: None,
+            sent: Sent::default(),
+            took: Span { began_us: 0, ended_us: 0 },
+            committed: Err(Setback::Fatal(why.to_owned())),
+            effects: Vec::new(),
         }
-        Ok(())
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.open
-    }
-
-    /// It has ended, one way or the other.
-    pub(crate) fn ended(&mut self) {
-        self.open = false;
-        self.records = 0;
-        self.bytes = 0;
-    }
-
-    /// How long to wait before committing, in µs: 0 = now. `drained`: hardly anything more was there to fetch. `company`: something falls due in a moment, and may
-    /// come along if the transaction is younger than the distance between two commits.
-    pub(crate) fn due_in_us(&self, config: &CommitConfig, drained: bool, company: bool, now_us: u64) -> u64 {
-        let full = self.records >= config.records_max
-            || self.bytes >= config.bytes_max
-            || now_us.saturating_sub(self.began_us) >= config.interval_max_us;
-        if full {
-            return 0;
-        }
-        let spacing_left_us = self.last_commit.map_or(0, |last| {
-            let took_us = last.ended_us.saturating_sub(last.began_us);
-            let rested_us = last.ended_us + took_us.saturating_mul(config.rest_percent) / 100;
-            rested_us.max(last.began_us + config.spacing_min_us).saturating_sub(now_us)
-        });
-        let company_left_us = if company { (self.began_us + config.spacing_min_us).saturating_sub(now_us) } else { 0 };
-        let interval_left_us = (self.began_us + config.interval_max_us).saturating_sub(now_us);
-        if drained { spacing_left_us.max(company_left_us).min(interval_left_us) } else { interval_left_us }
     }
 }
 
-/// Keys that a commit changed, as changelog keys: looked at after it only when somebody waits for a row.
-#[derive(Debug, Default)]
-pub(crate) struct ChangedKeys {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl ChangedKeys {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    fn push(&mut self, key: &[u8]) {
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |end| {
-            let key = self.bytes.get(start..*end).unwrap_or_default();
-            start = *end;
-            key
-        })
-    }
-}
-
-/// What a commit needs.
-pub(crate) struct Committer<'a> {
-    pub(crate) writer: &'a mut dyn Writer,
-    pub(crate) generation: &'a Generation,
-    pub(crate) clock: &'a dyn Clock,
-    pub(crate) metrics: &'a EngineMetrics,
-    pub(crate) performer: &'a dyn Performer,
-    pub(crate) changed: &'a mut ChangedKeys,
-}
-
-impl Committer<'_> {
-    /// Commits what `tasks` have done since the last commit.
-    pub(crate) fn commit(&mut self, tasks: &mut [Task], transaction: &mut Transaction) -> Result<(), Setback> {
+impl Commit {
+    /// Carries it out. Returns when it is known what has become of it, at the latest when the log has given up.
+    #[must_use]
+    pub fn carry_out(mut self) -> Outcome {
         let began_us = self.clock.monotonic_us();
         let mut effects = Vec::new();
-        let mut positions = Vec::new();
-        let mut first_key = Vec::new();
-        self.changed.clear();
-        for task in tasks.iter_mut().filter(|task| task.dirty) {
-            first_key.push(self.changed.ends.len());
-            self.write_changelog(task, &mut effects)?;
-            for source in &task.sources {
-                if let Some(next) = task.position.next_offset(&source.partition.topic) {
-                    positions.push((source.partition.clone(), next));
-                }
+        let ends = self.write(&mut effects);
+        let ended_us = self.clock.monotonic_us();
+        let committed = ends.and_then(|ends| self.enter(&ends));
+        let (writer, committed) = match committed {
+            Ok(committed) => (Some(self.writer), Ok(committed)),
+            Err(setback) => {
+                effects.clear();
+                let (writer, setback) = give_up(self.writer, setback);
+                (writer, Err(setback))
             }
-        }
-        let log_began_us = self.clock.monotonic_us();
-        let ends = self.writer.commit(&positions, self.generation)?;
-        let log_ended_us = self.clock.monotonic_us();
-
-        // From here on it is true: whatever fails now is repaired by a restore, never by a retry.
-        let records = transaction.records;
-        transaction.ended();
-        transaction.last_commit = Some(LastCommit { began_us, ended_us: log_ended_us });
-        // One store that fails must not keep the others from what is true.
-        let mut failure = None;
-        for (nth, task) in tasks.iter_mut().filter(|task| task.dirty).enumerate() {
-            let next = ends
-                .iter()
-                .find(|(partition, _)| *partition == task.changelog)
-                .map(|(_, next)| *next)
-                .ok_or_else(|| {
-                    Setback::Fatal(format!("log committed {} without telling where {} ends", task.id, task.changelog))
-                })?;
-            if let Err(error) = task.store.commit(next) {
-                failure.get_or_insert(Setback::Store(task.id.clone(), error));
-                continue;
-            }
-            task.committed.clone_from(&task.position);
-            task.dirty = false;
-            task.condemned = None;
-            if let Some(shown) = &task.shown {
-                shown.committed(&task.committed);
-                let first = first_key.get(nth).copied().unwrap_or(0);
-                let after = first_key.get(nth + 1).copied().unwrap_or(self.changed.ends.len());
-                shown.changed(self.changed.iter().skip(first).take(after - first));
-            }
-        }
-        for effect in effects {
-            self.performer.perform(effect);
-        }
+        };
         #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
-        {
-            let ended_us = self.clock.monotonic_us();
-            self.metrics.log_commit_seconds.observe(log_ended_us.saturating_sub(log_began_us) as f64 / 1e6);
-            self.metrics.commit_seconds.observe(ended_us.saturating_sub(began_us) as f64 / 1e6);
-            self.metrics.commit_records.observe(records as f64);
+        if committed.is_ok() {
+            self.metrics.commit_seconds.observe(self.clock.monotonic_us().saturating_sub(began_us) as f64 / 1e6);
+            self.metrics.commit_records.observe(self.records as f64);
         }
-        failure.map_or(Ok(()), Err)
+        Outcome { writer, sent: self.sent, took: Span { began_us, ended_us }, committed, effects }
     }
 
-    fn write_changelog(&mut self, task: &mut Task, effects: &mut Vec<Effect>) -> Result<(), Setback> {
-        let failed = |id: &_, error| Setback::Store(Clone::clone(id), error);
-        task.write_position().map_err(|e| failed(&task.id, e))?;
-        let mut key = Vec::new();
-        let mut outcome: Result<(), Setback> = Ok(());
-        let mut sent = 0;
-        let has_effects = task.topology.has_effects();
-        task.store.changes(&mut |write| {
-            if outcome.is_err() {
-                return;
+    /// Everything that has to become true, into the log. Returns where each partition ends.
+    fn write(&mut self, effects: &mut Vec<Effect>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
+        let Self { writer, sent, parts, .. } = self;
+        writer.begin()?;
+        sent.outbox.each(|nth, output| match (writer.send(output), sent.origin(nth)) {
+            (Err(WriteError::Refused(why)), Some((slot, offset))) => Err(Setback::Refused { slot, offset, why }),
+            (sent, _) => Ok(sent?),
+        })?;
+        let mut changes = 0;
+        for part in &*parts {
+            changes += part.write_changelog(&mut **writer, effects)?;
+        }
+        self.metrics.outputs.inc_by(sent.outbox.len() as u64 + changes);
+        let positions: Vec<_> = parts.iter().flat_map(Part::positions).collect();
+        let log_began_us = self.clock.monotonic_us();
+        let ends = writer.commit(&positions, &self.generation)?;
+        #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
+        let log_seconds = self.clock.monotonic_us().saturating_sub(log_began_us) as f64 / 1e6;
+        self.metrics.log_commit_seconds.observe(log_seconds);
+        Ok(ends)
+    }
+
+    /// From here on it is true: whatever fails now is repaired by a restore, never by a retry. One store that fails does not keep the others from it.
+    fn enter(&self, ends: &[(TopicPartition, i64)]) -> Result<Vec<Committed>, Setback> {
+        let mut all = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let end = ends.iter().find(|(partition, _)| *partition == part.changelog).map(|(_, next)| *next);
+            let next = end.ok_or_else(|| {
+                Setback::Fatal(format!("log committed {} without telling where {} ends", part.id, part.changelog))
+            })?;
+            let entered = part.batch.commit(next).map(|()| next);
+            if entered.is_ok()
+                && let Some(shown) = &part.shown
+            {
+                shown.committed(&part.position);
+                shown.changed(&*part.batch);
             }
+            all.push(Committed { id: part.id.clone(), position: part.position.clone(), entered });
+        }
+        Ok(all)
+    }
+}
+
+/// Ends what `setback` has left open, so that no reader has to wait for the transaction's timeout.
+fn give_up(mut writer: Box<dyn Writer>, setback: Setback) -> (Option<Box<dyn Writer>>, Setback) {
+    if matches!(setback, Setback::Unknown(_) | Setback::Fenced(_)) {
+        return (None, setback);
+    }
+    match writer.abort() {
+        Ok(()) => (Some(writer), setback),
+        Err(error) => {
+            tracing::warn!(%setback, %error, "a transaction was not committed, and could not be aborted");
+            let is_the_end = matches!(setback, Setback::Fatal(_));
+            (None, if is_the_end { setback } else { Setback::Unknown(format!("abort failed: {error}")) })
+        }
+    }
+}
+
+impl Part {
+    fn positions(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.sources
+            .iter()
+            .filter_map(|source| self.position.next_offset(&source.topic).map(|next| (source.clone(), next)))
+    }
+
+    fn write_changelog(&self, writer: &mut dyn Writer, effects: &mut Vec<Effect>) -> Result<u64, Setback> {
+        let mut key = Vec::new();
+        let mut outcome: Result<u64, Setback> = Ok(0);
+        self.batch.changes(&mut |write| {
+            let Ok(sent) = &mut outcome else { return };
+            *sent += 1;
             changelog::encode_key(&write, &mut key);
-            self.changed.push(&key);
-            if has_effects
+            if self.has_effects
                 && write.store == effect::STORE.id
                 && let Some(value) = write.value
             {
-                match effect::decode(&task.id, write.key, value) {
+                match effect::decode(&self.id, write.key, value) {
                     Ok(effect) => effects.push(effect),
-                    Err(error) => outcome = Err(failed(&task.id, error)),
+                    Err(error) => {
+                        outcome = Err(Setback::Store(self.id.clone(), error));
+                        return;
+                    }
                 }
             }
             let record = NewRecord {
-                topic: &task.changelog.topic,
-                partition: task.changelog.partition,
+                topic: &self.changelog.topic,
+                partition: self.changelog.partition,
                 key: Some(&key),
                 value: write.value,
                 headers: &[],
             };
-            if let Err(error) = self.writer.send(&record) {
+            if let Err(error) = writer.send(&record) {
                 outcome = Err(error.into());
             }
-            sent += 1;
         });
-        self.metrics.outputs.inc_by(sent);
         outcome
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: CommitConfig = CommitConfig {
-        records_max: 10,
-        bytes_max: 100,
-        interval_max_us: 50_000,
-        spacing_min_us: 5_000,
-        rest_percent: 50,
-        few_records: 1,
-    };
-
-    /// `last` = when the last commit began, which took 2 ms.
-    fn open(records: usize, bytes: u64, last: Option<u64>) -> Transaction {
-        let last_commit = last.map(|began_us| LastCommit { began_us, ended_us: began_us + 2_000 });
-        Transaction { open: true, began_us: 100_000, records, bytes, last_commit }
-    }
-
-    #[test]
-    fn a_commit_is_due_when_drained_full_or_old() {
-        // A single request on an idle system: at once.
-        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, true, false, 100_010), 0);
-        // Right after another commit: when the spacing is over.
-        assert_eq!(open(1, 1, Some(99_000)).due_in_us(&CONFIG, true, false, 100_000), 4_000);
-        // More is coming: at the interval.
-        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, false, false, 100_000), 50_000);
-        // Full, whatever else.
-        assert_eq!(open(10, 1, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
-        assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
-        // Old.
-        assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, false, 150_000), 0);
-    }
-
-    #[test]
-    fn what_falls_due_in_a_moment_is_taken_along() {
-        let lone = open(1, 1, None);
-        assert_eq!(lone.due_in_us(&CONFIG, true, true, 100_010), 4_990);
-        assert_eq!(lone.due_in_us(&CONFIG, true, true, 105_000), 0);
-        // Nor does a full one wait, nor one on a log whose commits keep no distance.
-        assert_eq!(open(10, 1, None).due_in_us(&CONFIG, true, true, 100_010), 0);
-        assert_eq!(lone.due_in_us(&CommitConfig { spacing_min_us: 0, ..CONFIG }, true, true, 100_010), 0);
-    }
-
-    #[test]
-    fn a_slow_commit_is_followed_by_a_rest_that_ends_with_the_interval() {
-        let after = |took_us: u64| {
-            let last_commit = Some(LastCommit { began_us: 100_000 - took_us, ended_us: 100_000 });
-            Transaction { last_commit, ..open(1, 1, None) }
-        };
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 100_000), 10_000);
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 109_000), 1_000);
-        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 110_000), 0);
-        // However slow the log was: what has waited for the whole interval has waited long enough.
-        let resting = CommitConfig { rest_percent: 200, ..CONFIG };
-        assert_eq!(after(90_000).due_in_us(&resting, true, false, 100_000), 50_000);
-        // Never while more is there to be taken.
-        assert_eq!(Transaction { records: 10, ..after(20_000) }.due_in_us(&CONFIG, false, false, 100_000), 0);
-        let restless = CommitConfig { rest_percent: 0, spacing_min_us: 0, ..CONFIG };
-        assert_eq!(after(20_000).due_in_us(&restless, true, false, 100_000), 0);
-    }
-
-    #[test]
-    fn changed_keys_come_back_in_order() {
-        let mut keys = ChangedKeys::default();
-        keys.push(b"a");
-        keys.push(b"");
-        keys.push(b"bc");
-        assert_eq!(keys.iter().collect::<Vec<_>>(), [&b"a"[..], b"", b"bc"]);
     }
 }

@@ -22,15 +22,18 @@ pub struct CommitConfig {
     /// Two commits begin at least this far apart while more may come, in µs: groups small requests on a log whose transactions are dear.
     pub spacing_min_us: u64,
     /// After a commit nothing is committed for this share of the time it took, in %, while more may come. A log that is slow because it is busy is
-    /// asked less often, and has more done at once.
+    /// asked less often, and has more done at once. None after one that was carried out beside the thread, which has gathered meanwhile.
     pub rest_percent: u64,
     /// A step that finds fewer records than this has caught up: a commit need not wait for the interval. 1 = only a step that finds nothing has. Where
     /// records trickle in all the time, hardly any step finds nothing.
     pub few_records: usize,
+    /// A commit of at least so many records is carried out beside the stream thread, which decides on meanwhile. For fewer it is not worth the way to another
+    /// thread and back.
+    pub beside_records_min: usize,
 }
 
 impl CommitConfig {
-    /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance, and take at most half of the time.
+    /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance, and take at most half of the time while nothing is decided meanwhile.
     pub const KAFKA: Self = Self {
         records_max: 20_000,
         bytes_max: 32 << 20,
@@ -38,6 +41,7 @@ impl CommitConfig {
         spacing_min_us: 5_000,
         rest_percent: 100,
         few_records: 500,
+        beside_records_min: 100,
     };
 
     /// For the embedded log: a transaction costs one sync, so nothing is gained by waiting.
@@ -48,6 +52,7 @@ impl CommitConfig {
         spacing_min_us: 0,
         rest_percent: 0,
         few_records: 1,
+        beside_records_min: 100,
     };
 }
 

@@ -6,11 +6,12 @@ use crate::effect::{self, EffectId};
 use crate::key::Key;
 use crate::misplaced;
 use crate::origin::Origin;
+use crate::outbox::Outbox;
 use crate::position::Position;
 use crate::processor::ProcessError;
 use crate::table::Table;
 use holdfast_ports::place::place_of;
-use holdfast_ports::record::{NewRecord, Record, Topic};
+use holdfast_ports::record::{Record, Topic};
 use holdfast_ports::store::Store;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,101 +30,6 @@ pub struct Output<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers in order.
     pub headers: &'a [(&'a str, &'a [u8])],
-}
-
-/// What one record (or one due message) sent, kept until it is known not to have failed.
-#[derive(Debug, Default)]
-pub(crate) struct Outbox {
-    bytes: Vec<u8>,
-    records: Vec<Queued>,
-    headers: Vec<(usize, Span)>,
-    /// Names of headers, each once: a topology has the same few on all it sends, so they are not copied and read as text again for each.
-    names: Vec<Box<str>>,
-}
-
-/// Names beyond which they are forgotten when nothing is queued: those of others' records are passed on, too.
-const NAMES_KEPT: usize = 32;
-
-type Span = (u32, u32);
-
-#[derive(Debug)]
-struct Queued {
-    topic: Topic,
-    partition: u32,
-    key: Option<Span>,
-    value: Option<Span>,
-    headers: (u32, u32),
-}
-
-impl Outbox {
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.records.clear();
-        self.headers.clear();
-        if self.names.len() > NAMES_KEPT {
-            self.names.clear();
-        }
-    }
-
-    /// Number of the name of a record's `nth` header.
-    fn name(&mut self, nth: usize, name: &str) -> usize {
-        // Records of one kind have the same headers in the same order, and the names have come in that order.
-        if self.names.get(nth).is_some_and(|known| **known == *name) {
-            return nth;
-        }
-        // Only among the first: a record of others may have any number of names, and each is looked for.
-        self.names.iter().take(NAMES_KEPT).position(|known| **known == *name).unwrap_or_else(|| {
-            self.names.push(name.into());
-            self.names.len() - 1
-        })
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Span {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        // One record's outputs are bounded by the log's record limit, far below 4 GiB.
-        (u32::try_from(start).unwrap_or(u32::MAX), u32::try_from(self.bytes.len()).unwrap_or(u32::MAX))
-    }
-
-    fn bytes_of(&self, span: Span) -> &[u8] {
-        self.bytes.get(span.0 as usize..span.1 as usize).unwrap_or_default()
-    }
-
-    pub(crate) fn push(&mut self, topic: Topic, partition: u32, output: &Output<'_>) {
-        let key = output.key.map(|k| self.keep(k));
-        let value = output.value.map(|v| self.keep(v));
-        let first = self.headers.len();
-        for (nth, (name, content)) in output.headers.iter().enumerate() {
-            let pair = (self.name(nth, name), self.keep(content));
-            self.headers.push(pair);
-        }
-        let headers = (u32::try_from(first).unwrap_or(u32::MAX), u32::try_from(self.headers.len()).unwrap_or(u32::MAX));
-        self.records.push(Queued { topic, partition, key, value, headers });
-    }
-
-    /// Hands each record over in the order it was sent.
-    pub(crate) fn drain<E>(&mut self, mut each: impl FnMut(&NewRecord<'_>) -> Result<(), E>) -> Result<u64, E> {
-        let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(self.headers.len());
-        let mut sent_bytes = 0;
-        for queued in &self.records {
-            headers.clear();
-            let range = queued.headers.0 as usize..queued.headers.1 as usize;
-            for (name, content) in self.headers.get(range).unwrap_or_default() {
-                headers.push((self.names.get(*name).map_or("", |name| name), self.bytes_of(*content)));
-            }
-            let record = NewRecord {
-                topic: &queued.topic,
-                partition: queued.partition,
-                key: queued.key.map(|s| self.bytes_of(s)),
-                value: queued.value.map(|s| self.bytes_of(s)),
-                headers: &headers,
-            };
-            sent_bytes += record.key.map_or(0, <[u8]>::len) as u64 + record.value.map_or(0, <[u8]>::len) as u64;
-            each(&record)?;
-        }
-        self.clear();
-        Ok(sent_bytes)
-    }
 }
 
 /// What a processor sees while it has a record in hand.
@@ -371,37 +277,5 @@ impl Context<'_> {
             .find(|sink| &***sink == topic)
             .cloned()
             .ok_or_else(|| ProcessError::fail("UnknownSink", format!("{topic} is not a sink of this topology")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    type Headers = Vec<(String, Vec<u8>)>;
-
-    proptest! {
-        // Few names, in any order: some have the number they had in the record before, some have another.
-        #[test]
-        fn headers_come_out_as_they_went_in(rounds in prop::collection::vec(prop::collection::vec(prop::collection::vec(("[a-e]{0,2}", any::<Vec<u8>>()), 0..6), 0..4), 0..6)) {
-            let mut outbox = Outbox::default();
-            for sent in &rounds {
-                for headers in sent {
-                    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, content)| (&**name, &**content)).collect();
-                    let output = Output { topic: "t", place: None, key: None, value: None, headers: &headers };
-                    outbox.push(Topic::from("t"), 0, &output);
-                }
-                let mut drained: Vec<Headers> = Vec::new();
-                let owned = |(name, content): &(&str, &[u8])| ((*name).to_owned(), content.to_vec());
-                outbox
-                    .drain(|record| {
-                        drained.push(record.headers.iter().map(owned).collect());
-                        Ok::<(), ()>(())
-                    })
-                    .unwrap();
-                prop_assert_eq!(&drained, sent);
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Dead letters: the original value with headers that say where it came from and why it is here.
 
-use crate::context::{Outbox, Output};
+use crate::context::Output;
+use crate::outbox::Outbox;
 use crate::processor::ProcessError;
 use holdfast_ports::record::{Record, Topic};
 
@@ -103,7 +104,7 @@ mod tests {
         bury(&mut outbox, &"in-dlq".into(), &failed, &record, &ProcessError::fail("Boom", "no luck"));
         let mut seen = Vec::new();
         outbox
-            .drain::<()>(|out| {
+            .each::<()>(|_, out| {
                 assert_eq!((out.topic, out.partition, out.key, out.value), ("in-dlq", 2, record.key, record.value));
                 seen.extend(out.headers.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v))));
                 Ok(())

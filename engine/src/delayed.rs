@@ -6,8 +6,9 @@
 //! ```
 //! They live in the store alone; memory holds one number, the earliest due time, and a bound below which nothing is left.
 
-use crate::context::{Outbox, Output};
+use crate::context::Output;
 use crate::key;
+use crate::outbox::Outbox;
 use holdfast_ports::record::{NewRecord, Topic};
 use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec};
 use serde::{Deserialize, Serialize};

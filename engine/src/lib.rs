@@ -11,7 +11,7 @@
 //! | [`topology`], [`describe`] | what a topology reads, keeps and sends; how it is shown |
 //! | [`processor`], [`context`] | what a topology's author writes, and the verbs he has |
 //! | [`table`], [`key`], [`codec`] | typed stores: order-preserving keys, versioned rows |
-//! | [`stream_thread`], [`task`], [`commit`], [`restore`] | the heartbeat, a task's life, the transaction, the way back |
+//! | [`stream_thread`], [`task`], [`commit`], [`restore`] | the heartbeat, a task's life, how what it did becomes true, the way back |
 //! | [`delayed`], [`effect`], [`dead_letter`], [`misplaced`], [`origin`] | what a task keeps for later, for outside, what it cannot take, and where that came from |
 //! | [`shadow`] | a task that decides an inbox again, to compare |
 //! | [`queries`], [`status`], [`metrics`] | the committed view, for others |
@@ -30,6 +30,7 @@ pub mod key;
 pub mod metrics;
 pub mod misplaced;
 pub mod origin;
+mod outbox;
 pub mod position;
 pub mod processor;
 pub mod queries;
@@ -41,6 +42,7 @@ pub mod stream_thread;
 pub mod table;
 pub mod task;
 pub mod topology;
+mod transaction;
 
 pub use context::{Context, Output};
 pub use holdfast_ports as ports;

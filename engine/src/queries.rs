@@ -3,11 +3,12 @@
 //! A waiter registers first and looks second, so no commit can slip between: take a [`Ticket`], read the view, and only when that is not enough
 //! wait for the ticket's callback. Dropping the ticket takes the waiter back.
 
+use crate::changelog;
 use crate::codec;
 use crate::key::{Key, prefix_end};
 use crate::position::{self, Position};
 use crate::table::Table;
-use holdfast_ports::store::{Size, StoreError, StoreId, TaskId, View, Visit};
+use holdfast_ports::store::{Batch, Size, StoreError, StoreId, TaskId, View, Visit};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,7 @@ pub enum Wake {
     Moved,
 }
 
-/// Called once, by the stream thread, after the commit. Must not block.
+/// Called once, by the thread that has committed, after the commit. Must not block.
 pub type OnWake = Box<dyn FnOnce(Wake) + Send>;
 
 /// The committed views of all running tasks of this worker. One for the process, shared.
@@ -136,18 +137,20 @@ impl Shown {
 
     /// Wakes whoever waited for one of the rows that a commit has changed. Called after the store's commit: a waiter that registers later finds
     /// the new row when it looks.
-    pub(crate) fn changed<'a>(&self, changelog_keys: impl Iterator<Item = &'a [u8]>) {
+    pub(crate) fn changed(&self, batch: &dyn Batch) {
         let mut woken = Vec::new();
         {
             let mut waiters = self.waiters.lock();
             if waiters.rows.is_empty() {
                 return;
             }
-            for key in changelog_keys {
-                if let Some(list) = waiters.rows.remove(key) {
+            let mut key = Vec::new();
+            batch.changes(&mut |write| {
+                changelog::encode_key(&write, &mut key);
+                if let Some(list) = waiters.rows.remove(&key) {
                     woken.extend(list);
                 }
-            }
+            });
         }
         for (_, wake) in woken {
             wake(Wake::Committed);

@@ -1,6 +1,6 @@
 //! Why a step could not go through, named by what the stream thread does about it.
 
-use holdfast_ports::log::{LogError, WriteError};
+use holdfast_ports::log::{LogError, Slot, WriteError};
 use holdfast_ports::store::{StoreError, TaskId};
 
 /// Why a step could not go through.
@@ -15,7 +15,7 @@ pub(crate) enum Setback {
     /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
     Fenced(String),
     /// The log refuses an output of this record: roll back, and bury the record when it comes again.
-    Refused { task: usize, source: usize, offset: i64, why: String },
+    Refused { slot: Slot, offset: i64, why: String },
     /// This task's store gave up: roll back all, reopen that one.
     Store(TaskId, StoreError),
     /// Stop.

@@ -6,15 +6,16 @@
 //! [`Rebuild`] makes the other half of the comparison: what the changelog says. A shadow may also begin on what it said once.
 
 use crate::codec;
-use crate::context::Outbox;
 use crate::delayed;
+use crate::outbox::Outbox;
 use crate::position::{self, Position};
 use crate::restore::Restore;
 use crate::task::Task;
 use crate::topology::Topology;
 use holdfast_ports::log::Slot;
 use holdfast_ports::record::{NewRecord, Record};
-use holdfast_ports::store::{Store, StoreError, TaskId};
+use holdfast_ports::store::{Batch, Store, StoreError, TaskId};
+use std::convert::Infallible;
 
 /// Records decided between two batches into the store: bounds what is kept in memory.
 const BATCH_RECORDS_MAX: usize = 5_000;
@@ -32,7 +33,7 @@ pub enum Made<'a> {
 pub struct Shadow {
     task: Task,
     outbox: Outbox,
-    undrained: usize,
+    uncommitted: usize,
     batches: i64,
 }
 
@@ -75,7 +76,7 @@ impl Shadow {
         Ok(Self {
             task: Task::new(id, topology, store, app, places)?,
             outbox: Outbox::default(),
-            undrained: 0,
+            uncommitted: 0,
             batches,
         })
     }
@@ -94,31 +95,19 @@ impl Shadow {
     pub fn decide(&mut self, record: &Record<'_>, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
         let sequence = self.task.position.sequence;
         self.task.decide(0, record, &mut self.outbox)?;
-        let drained: Result<u64, std::convert::Infallible> = self.outbox.drain(|output| {
+        let shown: Result<(), Infallible> = self.outbox.each(|_, output| {
             each(Made::Now(output));
             Ok(())
         });
-        debug_assert!(drained.is_ok());
-        self.undrained += 1;
-        let made_later = self.task.position.sequence != sequence;
-        if made_later {
-            self.show_later(each)?;
-        }
+        debug_assert!(shown.is_ok());
+        self.outbox.clear();
+        self.uncommitted += 1;
         // A delayed message is shown once, and before it can be taken back: so its record is the last of its batch.
-        if made_later || self.undrained >= BATCH_RECORDS_MAX { self.keep() } else { Ok(()) }
-    }
-
-    fn show_later(&self, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
-        let mut outcome = Ok(());
-        self.task.store.changes(&mut |write| {
-            if write.store == delayed::STORE.id
-                && let Some(row) = write.value
-                && outcome.is_ok()
-            {
-                outcome = delayed::message(row, &mut |message| each(Made::Later(message)));
-            }
-        });
-        outcome
+        let made_later = self.task.position.sequence != sequence;
+        if made_later || self.uncommitted >= BATCH_RECORDS_MAX {
+            self.keep(|batch| if made_later { show_later(batch, each) } else { Ok(()) })?;
+        }
+        Ok(())
     }
 
     /// Where it stands.
@@ -133,16 +122,35 @@ impl Shadow {
     /// When the store gives up.
     pub fn finish(mut self) -> Result<Box<dyn Store>, StoreError> {
         self.task.write_position()?;
-        self.keep()?;
+        self.keep(|_| Ok(()))?;
         Ok(self.task.store)
     }
 
-    fn keep(&mut self) -> Result<(), StoreError> {
-        self.undrained = 0;
+    /// Enters what was decided into the store; `look` sees it before.
+    fn keep(&mut self, look: impl FnOnce(&dyn Batch) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.uncommitted = 0;
         // There is no changelog behind it; the number only has to grow.
         self.batches += 1;
-        self.task.store.commit(self.batches)
+        let batch = self.task.store.seal()?;
+        look(&*batch)?;
+        batch.commit(self.batches)?;
+        drop(batch);
+        self.task.store.settle(self.batches);
+        Ok(())
     }
+}
+
+fn show_later(batch: &dyn Batch, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
+    batch.changes(&mut |write| {
+        if write.store == delayed::STORE.id
+            && let Some(row) = write.value
+            && outcome.is_ok()
+        {
+            outcome = delayed::message(row, &mut |message| each(Made::Later(message)));
+        }
+    });
+    outcome
 }
 
 /// Brings an empty store to what its changelog says.

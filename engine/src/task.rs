@@ -1,9 +1,10 @@
 //! A task: one topology in one place, from the moment the place is ours until it is not.
 
-use crate::context::{Context, Outbox};
+use crate::context::Context;
 use crate::dead_letter;
 use crate::delayed::Pending;
 use crate::effect::{self, EffectId};
+use crate::outbox::Outbox;
 use crate::position::{self, Position};
 use crate::processor::{ATTEMPTS_MAX, ProcessError, Processor};
 use crate::queries::Shown;
@@ -12,7 +13,7 @@ use crate::topology::Topology;
 use crate::{changelog, codec};
 use holdfast_ports::log::{Fetcher, Slot};
 use holdfast_ports::record::{Record, Topic, TopicPartition};
-use holdfast_ports::store::{Store, StoreError, TaskId};
+use holdfast_ports::store::{Batch, Store, StoreError, TaskId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -111,8 +112,10 @@ pub(crate) struct Task {
     /// Where its last commit left it.
     pub(crate) committed: Position,
     pub(crate) delayed: Pending,
-    /// Has done something since the last commit.
+    /// Has done something since the last commit was begun.
     pub(crate) dirty: bool,
+    /// Has a part in the commit that is under way.
+    pub(crate) committing: bool,
     pub(crate) last_append_ms: Option<i64>,
     pub(crate) condemned: Option<Condemned>,
     processor: Box<dyn Processor>,
@@ -148,6 +151,7 @@ impl Task {
             committed: Position::default(),
             delayed: Pending::none(),
             dirty: false,
+            committing: false,
             last_append_ms: None,
             condemned: None,
             processor: topology.make_processor(),
@@ -183,18 +187,44 @@ impl Task {
         self.position = self.committed.clone();
         self.delayed = Pending::load(&*self.store)?;
         self.processor = self.topology.make_processor();
-        self.dirty = false;
+        self.forget();
         Ok(())
     }
 
-    /// Decides one record of source number `source`; its outputs are left in `outbox`.
+    /// Nothing of what it has done is to be committed any more.
+    pub(crate) fn forget(&mut self) {
+        self.dirty = false;
+        self.committing = false;
+    }
+
+    /// Closes what it has done since the last commit, to be committed.
+    pub(crate) fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
+        self.write_position()?;
+        let batch = self.store.seal()?;
+        self.dirty = false;
+        self.committing = true;
+        Ok(batch)
+    }
+
+    /// What was sealed is committed: up to `position`, and in the store up to `changelog_next`.
+    pub(crate) fn settle(&mut self, changelog_next: i64, position: Position) {
+        self.store.settle(changelog_next);
+        self.condemned.take_if(|condemned| {
+            let source = &self.sources[condemned.source].partition.topic;
+            position.next_offset(source).is_some_and(|next| condemned.offset < next)
+        });
+        self.committed = position;
+        self.committing = false;
+    }
+
+    /// Decides one record of source number `source`; its outputs come behind what is in `outbox`.
     pub(crate) fn decide(
         &mut self,
         source: usize,
         record: &Record<'_>,
         outbox: &mut Outbox,
     ) -> Result<Decided, StoreError> {
-        outbox.clear();
+        outbox.mark();
         let topic = self.sources[source].partition.topic.clone();
         if self.position.next_offset(&topic).is_some_and(|next| record.offset < next) {
             return Ok(Decided::KnownDuplicate);
@@ -276,7 +306,7 @@ impl Task {
 
     fn undo(&mut self, outbox: &mut Outbox, sequence: u64) {
         self.store.undo();
-        outbox.clear();
+        outbox.undo();
         self.position.sequence = sequence;
     }
 

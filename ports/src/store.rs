@@ -1,5 +1,11 @@
 //! One task's state. The store is never ahead of the log: writes go to an overlay, and the overlay enters the durable store only after the log
 //! transaction that carries them has been committed, together with the changelog offset it stands for.
+//!
+//! ```text
+//!  overlay        what is being decided                             put, delete, mark, undo
+//!  batch          what is being committed, by whoever has it        seal ── Batch::commit ── settle
+//!  durable store  what is committed                                 views read here
+//! ```
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -59,7 +65,7 @@ pub struct Write<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-/// The state of one task as its stream thread sees it: committed store below, uncommitted overlay above.
+/// The state of one task as its stream thread sees it: committed store below, the batch that is being committed above that, and the overlay on top.
 pub trait Store: Send {
     /// Reads a key, own uncommitted writes included. Calls `read` with the value and returns true, or returns false.
     fn get(&self, store: StoreId, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError>;
@@ -79,19 +85,27 @@ pub trait Store: Send {
     /// Returns the overlay to the last [`Store::mark`]: what a failing record wrote is gone.
     fn undo(&mut self);
 
-    /// Visits the overlay: the last write of each key, once. The order is the same for the same writes.
-    fn changes(&self, visit: &mut dyn FnMut(Write<'_>));
-
-    /// True when the overlay holds nothing.
+    /// True when nothing is uncommitted: neither in the overlay nor in a batch.
     fn is_clean(&self) -> bool;
 
-    /// Enters the overlay and `changelog_next` into the durable store in one atomic write, and empties the overlay. A failure poisons the store.
-    fn commit(&mut self, changelog_next: i64) -> Result<(), StoreError>;
+    /// Closes the overlay: what it holds is the batch to be committed, which stays readable here, below a new overlay. There is one batch at a time,
+    /// until it was settled or rolled back.
+    fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError>;
 
-    /// Throws the overlay away.
+    /// The batch has been committed with this offset: forgets it.
+    fn settle(&mut self, changelog_next: i64);
+
+    /// Commits the overlay at once.
+    fn commit(&mut self, changelog_next: i64) -> Result<(), StoreError> {
+        self.seal()?.commit(changelog_next)?;
+        self.settle(changelog_next);
+        Ok(())
+    }
+
+    /// Throws the overlay away, and the batch. Not while somebody commits it.
     fn rollback(&mut self);
 
-    /// Applies records read from the changelog, below the overlay, with the offset after the last of them.
+    /// Applies records read from the changelog, below the overlay and with no batch above them, with the offset after the last of them.
     fn restore(&mut self, writes: &[Write<'_>], changelog_next: i64) -> Result<(), StoreError>;
 
     /// Offset of the first changelog record that is not in the durable store; `None` for a new or cleared store.
@@ -112,6 +126,15 @@ pub trait Store: Send {
 
     /// The committed view, for queries from other threads. Outlives the store; answers [`StoreError::Closed`] after it was closed.
     fn view(&self) -> Arc<dyn View>;
+}
+
+/// What one commit enters into the durable store of a task. Whoever has it may commit it beside the stream thread, which reads and writes on.
+pub trait Batch: Send + Sync {
+    /// Visits the last write of each key, once. The order is the same for the same writes.
+    fn changes(&self, visit: &mut dyn FnMut(Write<'_>));
+
+    /// Enters it and `changelog_next` into the durable store in one atomic write. A failure poisons the store.
+    fn commit(&self, changelog_next: i64) -> Result<(), StoreError>;
 }
 
 /// The committed state of a task, as queries see it.

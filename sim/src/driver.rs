@@ -1,5 +1,6 @@
 //! Drives one worker's stream thread by hand: pipe records in, let it settle, read what came out, crash it, lose its disk.
 
+use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::{MemoryLog, Stored};
 use holdfast_engine::config::{CommitConfig, StreamConfig};
@@ -76,6 +77,8 @@ pub struct TestDriver {
     topologies: Vec<Topology>,
     places: u32,
     commit: CommitConfig,
+    /// How often a commit beside the worker is looked for in vain; `None`: it commits by itself.
+    beside: Option<u64>,
     clock: SimClock,
     log: MemoryLog,
     disk: tempfile::TempDir,
@@ -110,6 +113,7 @@ impl TestDriver {
             topologies: topologies.to_vec(),
             places,
             commit: CommitConfig::EMBEDDED,
+            beside: None,
             clock,
             log,
             disk,
@@ -216,7 +220,10 @@ impl TestDriver {
                 // Pauses and commit spacing pass, deadlines of delayed messages do not come nearer by it than a few ms.
                 Next::Wait(at_most) => {
                     let snapshot = self.status.snapshot();
-                    let settled = snapshot.is_ready() && !snapshot.regrouping && snapshot.trouble.is_none();
+                    let settled = snapshot.is_ready()
+                        && !snapshot.regrouping
+                        && snapshot.trouble.is_none()
+                        && !thread.is_committing();
                     quiet = if settled { quiet + 1 } else { 0 };
                     if quiet > 2 {
                         return Ok(());
@@ -333,6 +340,7 @@ impl TestDriver {
             status: self.status.clone(),
             metrics,
             performer: Box::new(self.effects.clone()),
+            assistant: self.beside.map(|looks| Box::new(Assistant::new(move || looks)) as _),
         };
         self.thread = Some(StreamThread::join(parts).expect("the simulated log can be joined"));
     }
@@ -341,6 +349,21 @@ impl TestDriver {
     pub fn commit_as(&mut self, commit: CommitConfig) {
         self.commit = commit;
         self.restart();
+    }
+
+    /// From now on every commit is carried out beside the worker, which steps so many times before it is. It is restarted for it.
+    pub fn commit_beside(&mut self, steps: u64) {
+        self.beside = Some(steps);
+        self.commit_as(CommitConfig { beside_records_min: 1, ..self.commit });
+    }
+
+    /// Whether a commit is under way beside it.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.thread.as_ref().expect("the worker runs").is_committing()
     }
 
     /// Crash and start again, on the same disk.

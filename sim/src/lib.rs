@@ -41,6 +41,7 @@
 //! assert_eq!(report, simulation.run(42).unwrap());
 //! ```
 
+mod assistant;
 pub mod clock;
 pub mod driver;
 pub mod memory_disk;

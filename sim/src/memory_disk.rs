@@ -3,12 +3,12 @@
 //! What a commit writes is visible at once and on the platters only after a flush, as with a database without a write-ahead log. A crash keeps what
 //! was flushed and any number of the commits after that, in order: never a part of one.
 
-use holdfast_ports::store::{Size, Store, StoreError, StoreId, StoreSpec, Stores, TaskId, View, Visit, Write};
+use holdfast_ports::store::{Batch, Size, Store, StoreError, StoreId, StoreSpec, Stores, TaskId, View, Visit, Write};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 type Key = (u8, Vec<u8>);
 
@@ -22,15 +22,15 @@ struct Image {
 
 /// What one write brings.
 #[derive(Debug, Clone)]
-enum Batch {
+enum Piece {
     Rows(Vec<(Key, Option<Vec<u8>>)>, i64),
     Fresh(i64),
 }
 
 impl Image {
-    fn apply(&mut self, batch: &Batch) {
+    fn apply(&mut self, batch: &Piece) {
         match batch {
-            Batch::Rows(rows, next) => {
+            Piece::Rows(rows, next) => {
                 for (key, value) in rows {
                     match value {
                         Some(value) => self.rows.insert(key.clone(), value.clone()),
@@ -39,7 +39,7 @@ impl Image {
                 }
                 self.changelog_next = Some(*next);
             }
-            Batch::Fresh(now_ms) => self.fresh_ms = Some(*now_ms),
+            Piece::Fresh(now_ms) => self.fresh_ms = Some(*now_ms),
         }
     }
 }
@@ -50,7 +50,7 @@ struct Platter {
     /// What is there after any crash.
     flushed: Image,
     /// What has been written since, in order.
-    tail: Vec<Batch>,
+    tail: Vec<Piece>,
     /// Both together: what readers see.
     live: Image,
     is_open: bool,
@@ -144,7 +144,8 @@ impl Stores for MemoryDisk {
             reading: Reading { platter, is_closed: Arc::default() },
             overlay: BTreeMap::new(),
             undo: Vec::new(),
-            poison: None,
+            poison: Arc::default(),
+            batch: None,
         }))
     }
 
@@ -174,18 +175,59 @@ impl Reading {
     }
 }
 
+/// The last write of each key.
+type Writes = BTreeMap<Key, Option<Vec<u8>>>;
+
 struct MemoryStore {
     ids: Vec<u8>,
     reading: Reading,
-    overlay: BTreeMap<Key, Option<Vec<u8>>>,
+    poison: Arc<OnceLock<String>>,
+    overlay: Writes,
     /// What the overlay held before each write since the last mark.
     undo: Vec<(Key, Option<Option<Vec<u8>>>)>,
-    poison: Option<String>,
+    /// Sealed and not settled.
+    batch: Option<Arc<Sealed>>,
+}
+
+/// What one commit writes.
+struct Sealed {
+    writes: Writes,
+    platter: Arc<Mutex<Platter>>,
+    poison: Arc<OnceLock<String>>,
+}
+
+impl Batch for Sealed {
+    fn changes(&self, visit: &mut dyn FnMut(Write<'_>)) {
+        for ((store, key), value) in &self.writes {
+            visit(Write { store: StoreId(*store), key, value: value.as_deref() });
+        }
+    }
+
+    fn commit(&self, changelog_next: i64) -> Result<(), StoreError> {
+        let rows = self.writes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        append(&self.platter, &self.poison, Piece::Rows(rows, changelog_next))
+    }
+}
+
+fn check(poison: &OnceLock<String>) -> Result<(), StoreError> {
+    poison.get().map_or(Ok(()), |why| Err(StoreError::Poisoned(why.clone())))
+}
+
+fn append(platter: &Mutex<Platter>, poison: &OnceLock<String>, piece: Piece) -> Result<(), StoreError> {
+    check(poison)?;
+    let mut platter = platter.lock();
+    if std::mem::take(&mut platter.fails_next_write) {
+        let why = poison.get_or_init(|| "a write failed".to_owned());
+        return Err(StoreError::Poisoned(why.clone()));
+    }
+    platter.live.apply(&piece);
+    platter.tail.push(piece);
+    Ok(())
 }
 
 impl MemoryStore {
     fn check(&self) -> Result<(), StoreError> {
-        self.poison.as_ref().map_or(Ok(()), |why| Err(StoreError::Poisoned(why.clone())))
+        check(&self.poison)
     }
 
     fn known(&self, store: StoreId) -> Result<(), StoreError> {
@@ -202,16 +244,13 @@ impl MemoryStore {
         Ok(())
     }
 
-    fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.check()?;
-        let mut platter = self.reading.platter.lock();
-        if std::mem::take(&mut platter.fails_next_write) {
-            self.poison = Some("a write failed".to_owned());
-            return Err(StoreError::Poisoned("a write failed".to_owned()));
-        }
-        platter.live.apply(&batch);
-        platter.tail.push(batch);
-        Ok(())
+    fn append(&self, piece: Piece) -> Result<(), StoreError> {
+        append(&self.reading.platter, &self.poison, piece)
+    }
+
+    /// What is uncommitted of a key: in the overlay, and else in the batch.
+    fn uncommitted(&self, key: &Key) -> Option<&Option<Vec<u8>>> {
+        self.overlay.get(key).or_else(|| self.batch.as_ref()?.writes.get(key))
     }
 }
 
@@ -219,7 +258,7 @@ impl Store for MemoryStore {
     fn get(&self, store: StoreId, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
         self.check()?;
         self.known(store)?;
-        match self.overlay.get(&(store.0, key.to_vec())) {
+        match self.uncommitted(&(store.0, key.to_vec())) {
             Some(Some(value)) => {
                 read(value);
                 Ok(true)
@@ -247,7 +286,11 @@ impl Store for MemoryStore {
             return Ok(());
         }
         let mut below = platter.live.rows.range(range.clone()).peekable();
-        let mut above = self.overlay.range(range).peekable();
+        let mut uncommitted: BTreeMap<_, _> = BTreeMap::new();
+        for writes in self.batch.iter().map(|batch| &batch.writes).chain([&self.overlay]) {
+            uncommitted.extend(writes.range(range.clone()));
+        }
+        let mut above = uncommitted.into_iter().peekable();
         loop {
             let (takes_above, hides_below) = match (above.peek(), below.peek()) {
                 (None, None) => return Ok(()),
@@ -285,31 +328,36 @@ impl Store for MemoryStore {
         }
     }
 
-    fn changes(&self, visit: &mut dyn FnMut(Write<'_>)) {
-        for ((store, key), value) in &self.overlay {
-            visit(Write { store: StoreId(*store), key, value: value.as_deref() });
-        }
-    }
-
     fn is_clean(&self) -> bool {
-        self.overlay.is_empty()
+        self.overlay.is_empty() && self.batch.is_none()
     }
 
-    fn commit(&mut self, changelog_next: i64) -> Result<(), StoreError> {
-        let rows = self.overlay.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        self.append(Batch::Rows(rows, changelog_next))?;
-        self.rollback();
-        Ok(())
+    fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
+        self.check()?;
+        if self.batch.is_some() {
+            return Err(StoreError::Fatal("a batch is sealed before the last one was settled".to_owned()));
+        }
+        self.undo.clear();
+        let writes = std::mem::take(&mut self.overlay);
+        let platter = Arc::clone(&self.reading.platter);
+        let batch = Arc::new(Sealed { writes, platter, poison: Arc::clone(&self.poison) });
+        self.batch = Some(Arc::clone(&batch));
+        Ok(batch)
+    }
+
+    fn settle(&mut self, _changelog_next: i64) {
+        self.batch = None;
     }
 
     fn rollback(&mut self) {
         self.overlay.clear();
         self.undo.clear();
+        self.batch = None;
     }
 
     fn restore(&mut self, writes: &[Write<'_>], changelog_next: i64) -> Result<(), StoreError> {
         let rows = writes.iter().map(|w| ((w.store.0, w.key.to_vec()), w.value.map(<[u8]>::to_vec))).collect();
-        self.append(Batch::Rows(rows, changelog_next))
+        self.append(Piece::Rows(rows, changelog_next))
     }
 
     fn changelog_next(&self) -> Option<i64> {
@@ -321,7 +369,7 @@ impl Store for MemoryStore {
     }
 
     fn set_fresh(&mut self, now_ms: i64) -> Result<(), StoreError> {
-        self.append(Batch::Fresh(now_ms))
+        self.append(Piece::Fresh(now_ms))
     }
 
     fn clear(&mut self) -> Result<(), StoreError> {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
 
+#[path = "engine/beside.rs"]
+mod beside;
 #[path = "engine/commits.rs"]
 mod commits;
 #[path = "engine/crashes.rs"]

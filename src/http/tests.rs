@@ -104,6 +104,7 @@ async fn running() -> Worker {
         status: api.status.clone(),
         metrics: EngineMetrics::register(&Registry::new()).unwrap(),
         performer: Box::new(ToTheLog),
+        assistant: None,
     };
     worker.stream = Some(stream::spawn(parts, wanted, PLACES).unwrap());
     worker.observer = Some(observer::spawn(

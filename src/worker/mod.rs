@@ -9,12 +9,14 @@
 //! | [`logs`] | opening the log that the settings name |
 //! | [`topics`] | what the log must hold before anything runs |
 //! | [`stream`] | the thread that steps |
+//! | [`assistant`] | the thread that commits beside it |
 //! | [`claims`] | who owns what, for a worker without that thread |
 //! | [`observer`] | once a second: mirrored positions, lag |
 //! | [`narrator`] | what is committed about deadlines, in the lines of the seeds |
 //! | [`effects`] | who performs what topologies want done outside |
 //! | [`sample`] | the sample data |
 
+pub mod assistant;
 pub mod claims;
 pub mod effects;
 pub mod logs;
@@ -31,6 +33,7 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::{self, Api, ApiSettings, Claims};
 use crate::telemetry;
 use crate::unique;
+use assistant::Assistant;
 use holdfast_engine::Topology;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
@@ -220,6 +223,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             status: status.clone(),
             metrics: engine_metrics,
             performer: Box::new(effects::ToTheLog),
+            assistant: Some(Box::new(Assistant::hire().map_err(|e| RunError::failed("commit thread")(&e))?)),
         };
         let wanted = topics::wanted(settings, &options.topologies);
         stream =

@@ -2,9 +2,10 @@
 //!
 //! Bytes of keys and values lie in the overlay's one buffer, so an entry is a few numbers and nothing is allocated for a write.
 
-use std::cell::{Ref, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Bound;
+
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::index::{self, Index};
 
@@ -38,8 +39,8 @@ const ENTRIES_KEPT: usize = 1 << 18;
 pub(crate) struct Layer {
     entries: Vec<Entry>,
     index: Index,
-    /// Behind a cell because a scan, which only reads, brings it up to date.
-    sorted: RefCell<Sorted>,
+    /// Behind a lock because a scan, which only reads, brings it up to date; while a batch is committed two threads read.
+    sorted: RwLock<Sorted>,
 }
 
 /// Keys in byte order, of the entries below `upto`. Only a scan needs it and most stores are never scanned, so it grows when a scan asks, by the
@@ -101,22 +102,23 @@ impl Layer {
     }
 
     /// The keys in byte order.
-    pub(crate) fn sorted(&self, bytes: &[u8]) -> Ref<'_, Sorted> {
-        // Borrowed for writing only when there is something to add: whoever visits a scan may scan again, and nothing can have come meanwhile.
-        if self.sorted.borrow().upto < self.entries.len() {
-            let mut sorted = self.sorted.borrow_mut();
+    pub(crate) fn sorted(&self, bytes: &[u8]) -> RwLockReadGuard<'_, Sorted> {
+        // Locked for writing only when there is something to add: whoever visits a scan may scan again, and nothing can have come meanwhile.
+        let upto = self.sorted.read_recursive().upto;
+        if upto < self.entries.len() {
+            let mut sorted = self.sorted.write();
             for (entry, added) in self.entries.iter().enumerate().skip(sorted.upto) {
                 sorted.keys.insert(added.key.of(bytes).into(), entry as u32);
             }
             sorted.upto = self.entries.len();
         }
-        self.sorted.borrow()
+        self.sorted.read_recursive()
     }
 
     /// Puts the entries into `order`, in byte order of their keys.
     pub(crate) fn order(&self, bytes: &[u8], order: &mut Order) {
         order.clear();
-        let sorted = self.sorted.borrow();
+        let sorted = self.sorted.read_recursive();
         if sorted.upto == self.entries.len() {
             order.extend(sorted.keys.values().map(|&entry| (0, entry)));
             return;

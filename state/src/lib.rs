@@ -23,6 +23,8 @@
 //!
 //! ```text
 //!   Store ──► overlay (layer for each store: index, entries, sorted keys)      one thread
+//!     │          ▼ seal
+//!     ├──► batch (an overlay that is closed)                                   any thread
 //!     │          │ commit: one write batch, the changelog offset last
 //!     ├──► cache (rows that are read again and again)
 //!     ▼          ▼
@@ -37,8 +39,9 @@
 //! | [`stores`] | opening a task's store |
 //! | [`store`] | one task's store: reads through the overlay, commits, restores |
 //! | [`overlay`], [`layer`], [`index`] | uncommitted writes, and the way back to a mark |
+//! | [`batch`] | what one commit writes, beside the thread that reads on |
 //! | [`cache`] | committed rows that were read, for the next time |
-//! | [`merge`] | a scan through overlay and database at once |
+//! | [`merge`] | a scan through overlay, batch and database at once |
 //! | [`view`], [`gate`] | committed reads from other threads, and how they end |
 //! | [`database`], [`tuning`] | one RocksDB, and why it is tuned as it is |
 //! | [`columns`], [`meta`] | which stores there are, and what is noted about the whole |
@@ -49,6 +52,7 @@
 // The map above names private rooms on purpose: it is for those who read the source.
 #![expect(rustdoc::private_intra_doc_links, reason = "the map names private modules")]
 
+mod batch;
 mod cache;
 mod columns;
 pub mod config;

@@ -1,6 +1,7 @@
-//! A scan through overlay and database at once.
+//! A scan through overlay, batch and database at once.
 
 use std::cmp::Ordering;
+use std::iter::Peekable;
 use std::ops::ControlFlow;
 
 use holdfast_ports::store::{StoreError, Visit};
@@ -35,5 +36,36 @@ pub(crate) fn merge<'a>(
         if order != Ordering::Less {
             below.next();
         }
+    }
+}
+
+/// `above` and `below` as one, all in byte order. Where both have a key, `above` is right.
+pub(crate) struct Stack<A: Iterator, B: Iterator> {
+    above: Peekable<A>,
+    below: Peekable<B>,
+}
+
+impl<'a, A: Iterator<Item = Change<'a>>, B: Iterator<Item = Change<'a>>> Stack<A, B> {
+    pub(crate) fn of(above: A, below: B) -> Self {
+        Self { above: above.peekable(), below: below.peekable() }
+    }
+}
+
+impl<'a, A: Iterator<Item = Change<'a>>, B: Iterator<Item = Change<'a>>> Iterator for Stack<A, B> {
+    type Item = Change<'a>;
+
+    fn next(&mut self) -> Option<Change<'a>> {
+        let order = match (self.above.peek(), self.below.peek()) {
+            (_, None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+            (Some((above, _)), Some((below, _))) => above.cmp(below),
+        };
+        if order != Ordering::Less {
+            let below = self.below.next();
+            if order == Ordering::Greater {
+                return below;
+            }
+        }
+        self.above.next()
     }
 }

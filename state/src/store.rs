@@ -1,10 +1,11 @@
-//! One task's store: the overlay above, the database below.
+//! One task's store: the overlay above, the batch that is being committed, the database below.
 
 use std::sync::Arc;
 
-use holdfast_ports::store::{Store, StoreError, StoreId, View, Visit, Write};
+use holdfast_ports::store::{Batch, Store, StoreError, StoreId, View, Visit, Write};
 use rocksdb::WriteBatch;
 
+use crate::batch::RocksBatch;
 use crate::cache::Cache;
 use crate::columns::Columns;
 use crate::database::Database;
@@ -13,9 +14,9 @@ use crate::error;
 use crate::fault::Fault;
 use crate::gate::Gate;
 use crate::lock::DirLock;
-use crate::merge::merge;
+use crate::merge::{Stack, merge};
 use crate::meta::{self, Meta};
-use crate::overlay::{Found, Overlay};
+use crate::overlay::{Change, Found, Overlay};
 use crate::poison::Poison;
 use crate::tuning::Tuning;
 use crate::view::RocksView;
@@ -24,13 +25,17 @@ use crate::view::RocksView;
 /// that order.
 pub(crate) struct RocksStore {
     overlay: Overlay,
+    /// Sealed and not settled.
+    batch: Option<Arc<RocksBatch>>,
+    /// The overlay of an earlier commit, for its memory.
+    spare: Option<Overlay>,
     cache: Cache,
     columns: Arc<Columns>,
     /// `None` only while the store is being cleared or dropped. Shared with the gate and nobody else, so that shutting the gate closes it.
     db: Option<Arc<Database>>,
     gate: Arc<Gate>,
     meta: Meta,
-    poison: Poison,
+    poison: Arc<Poison>,
     fault: Arc<Fault>,
     tuning: Arc<Tuning>,
     dir: TaskDir,
@@ -48,13 +53,15 @@ impl RocksStore {
     ) -> Result<Self, StoreError> {
         let db = open(&dir, &tuning, &columns)?;
         Ok(Self {
-            overlay: Overlay::new(columns.specs().iter().map(|spec| spec.id)),
+            overlay: empty(&columns),
+            batch: None,
+            spare: None,
             cache: Cache::new(columns.specs().len(), tuning.rows()),
             meta: Meta::read(&db)?,
             gate: Arc::new(Gate::to(Arc::clone(&db))),
             db: Some(db),
             columns: Arc::new(columns),
-            poison: Poison::default(),
+            poison: Arc::default(),
             fault,
             tuning,
             dir,
@@ -78,19 +85,33 @@ impl RocksStore {
         self.overlay.write(self.columns.slot(store)?, key, value)
     }
 
-    /// The overlay as one batch. The offset comes last: were a batch ever torn, the rows would be ahead of the offset, which a restore repairs, and
-    /// not behind it.
-    fn batch(&mut self, changelog_next: i64) -> Result<WriteBatch, StoreError> {
-        self.poison.check()?;
-        let db = self.db.as_deref().ok_or(StoreError::Closed)?;
-        let families = self.columns.specs().iter().map(|spec| db.column(spec.name)).collect::<Result<Vec<_>, _>>()?;
-        let mut batch = WriteBatch::with_capacity_bytes(self.overlay.bytes() + self.overlay.bytes() / 4 + 64);
-        self.overlay.in_order(|slot, (key, value)| match value {
-            Some(value) => batch.put_cf(&families[slot], key, value),
-            None => batch.delete_cf(&families[slot], key),
-        });
-        meta::put_changelog_next(db, &mut batch, changelog_next)?;
-        Ok(batch)
+    /// What is uncommitted of a key: in the overlay, and else in the batch.
+    #[inline]
+    fn uncommitted(&self, slot: usize, key: &[u8]) -> Found<'_> {
+        match (self.overlay.get(slot, key), &self.batch) {
+            (Found::Nothing, Some(batch)) => batch.overlay.get(slot, key),
+            (found, _) => found,
+        }
+    }
+
+    /// Calls `walk` with the uncommitted writes to keys in `from..to`, in byte order. The range must not be empty.
+    fn uncommitted_range<R>(
+        &self,
+        slot: usize,
+        from: &[u8],
+        to: Option<&[u8]>,
+        walk: impl for<'a> FnOnce(&mut dyn Iterator<Item = Change<'a>>) -> R,
+    ) -> R {
+        let batch = self.batch.as_deref().map(|batch| &batch.overlay).filter(|batch| !batch.is_bare(slot));
+        match batch {
+            None if self.overlay.is_bare(slot) => walk(&mut std::iter::empty()),
+            None => self.overlay.range(slot, from, to, walk),
+            Some(batch) if self.overlay.is_bare(slot) => batch.range(slot, from, to, walk),
+            #[expect(clippy::map_identity, reason = "rows of two overlays do not live equally long")]
+            Some(batch) => self.overlay.range(slot, from, to, |above| {
+                batch.range(slot, from, to, |below| walk(&mut Stack::of(above.map(|c| c), below.map(|c| c))))
+            }),
+        }
     }
 
     /// Puts the database aside and opens an empty one.
@@ -105,6 +126,10 @@ impl RocksStore {
     }
 }
 
+fn empty(columns: &Columns) -> Overlay {
+    Overlay::new(columns.specs().iter().map(|spec| spec.id))
+}
+
 fn open(dir: &TaskDir, tuning: &Tuning, columns: &Columns) -> Result<Arc<Database>, StoreError> {
     let db = Database::open(&dir.db(), tuning, columns)?;
     db.write(meta::register(&db, columns)?)?;
@@ -114,7 +139,7 @@ fn open(dir: &TaskDir, tuning: &Tuning, columns: &Columns) -> Result<Arc<Databas
 impl Store for RocksStore {
     fn get(&self, store: StoreId, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool, StoreError> {
         let slot = self.columns.slot(store)?;
-        match self.overlay.get(slot, key) {
+        match self.uncommitted(slot, key) {
             Found::Nothing => {
                 let db = self.db()?;
                 if self.cache.get(slot, key, read) {
@@ -149,13 +174,9 @@ impl Store for RocksStore {
         if to.is_some_and(|to| to <= from) {
             return Ok(());
         }
-        let scanned = db.cursor(self.columns.name(slot), from, to).and_then(|below| {
-            if self.overlay.is_bare(slot) {
-                merge(&mut std::iter::empty(), below, visit)
-            } else {
-                self.overlay.range(slot, from, to, |above| merge(above, below, visit))
-            }
-        });
+        let below = db.cursor(self.columns.name(slot), from, to);
+        let scanned =
+            below.and_then(|below| self.uncommitted_range(slot, from, to, |above| merge(above, below, visit)));
         self.poison.keep(scanned)
     }
 
@@ -167,27 +188,42 @@ impl Store for RocksStore {
         self.overlay.undo();
     }
 
-    fn changes(&self, visit: &mut dyn FnMut(Write<'_>)) {
-        self.overlay.changes(&mut |write| visit(write));
-    }
-
     fn is_clean(&self) -> bool {
-        self.overlay.is_empty()
+        self.overlay.is_empty() && self.batch.is_none()
     }
 
-    fn commit(&mut self, changelog_next: i64) -> Result<(), StoreError> {
-        let batch = self.batch(changelog_next)?;
-        self.write(batch)?;
+    fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
+        self.poison.check()?;
+        if self.batch.is_some() {
+            return Err(StoreError::Fatal("a batch is sealed before the last one was settled".to_owned()));
+        }
+        let open = self.spare.take().unwrap_or_else(|| empty(&self.columns));
+        let batch = Arc::new(RocksBatch {
+            overlay: std::mem::replace(&mut self.overlay, open),
+            columns: Arc::clone(&self.columns),
+            gate: Arc::clone(&self.gate),
+            poison: Arc::clone(&self.poison),
+            fault: Arc::clone(&self.fault),
+        });
+        self.batch = Some(Arc::clone(&batch));
+        Ok(batch)
+    }
+
+    fn settle(&mut self, changelog_next: i64) {
+        let Some(batch) = self.batch.take() else { return };
         self.meta.changelog_next = Some(changelog_next);
-        let Self { overlay, cache, columns, .. } = self;
+        let Self { cache, columns, .. } = self;
         let bare: Box<[bool]> = (0..columns.specs().len()).map(|slot| cache.is_bare(slot)).collect();
-        overlay.hashed(|slot| !bare[slot], |slot, hash, (key, value)| cache.update(slot, hash, key, value));
-        overlay.clear();
-        Ok(())
+        batch.overlay.hashed(|slot| !bare[slot], |slot, hash, (key, value)| cache.update(slot, hash, key, value));
+        if let Some(mut batch) = Arc::into_inner(batch) {
+            batch.overlay.clear();
+            self.spare = Some(batch.overlay);
+        }
     }
 
     fn rollback(&mut self) {
         self.overlay.clear();
+        self.batch = None;
     }
 
     fn restore(&mut self, writes: &[Write<'_>], changelog_next: i64) -> Result<(), StoreError> {
@@ -226,7 +262,7 @@ impl Store for RocksStore {
 
     fn clear(&mut self) -> Result<(), StoreError> {
         self.poison.check()?;
-        self.overlay.clear();
+        self.rollback();
         self.cache.clear();
         self.meta = Meta::default();
         let replaced = self.replace_db().map_err(|e| StoreError::Poisoned(format!("clear failed: {e}")));

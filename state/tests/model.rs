@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use holdfast_ports::store::{Store, StoreId, StoreSpec, Stores, TaskId, View, Write};
+use holdfast_ports::store::{Batch, Store, StoreId, StoreSpec, Stores, TaskId, View, Write};
 use holdfast_state::{RocksStores, StateConfig};
 use proptest::collection::vec;
 use proptest::option;
@@ -18,6 +19,8 @@ const SPECS: [StoreSpec; 3] = [
 
 type Key = Vec<u8>;
 type Rows = BTreeMap<(StoreId, Key), Vec<u8>>;
+/// Of keys: their value, or none for a deletion.
+type Changes = BTreeMap<(StoreId, Key), Option<Vec<u8>>>;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -29,6 +32,10 @@ enum Op {
     Mark,
     Undo,
     Rollback,
+    Seal,
+    /// The batch enters the database.
+    Enter,
+    Settle,
     Commit,
     Restore(Vec<(StoreId, Key, Option<Vec<u8>>)>),
     SetFresh(i64),
@@ -40,9 +47,10 @@ enum Op {
 #[derive(Default)]
 struct Model {
     committed: Rows,
-    /// Of keys in the overlay: their value, or none for a deletion.
-    overlay: BTreeMap<(StoreId, Key), Option<Vec<u8>>>,
-    marked: BTreeMap<(StoreId, Key), Option<Vec<u8>>>,
+    overlay: Changes,
+    marked: Changes,
+    /// What is sealed.
+    batch: Option<Changes>,
     changelog_next: Option<i64>,
     fresh_ms: Option<i64>,
 }
@@ -50,8 +58,14 @@ struct Model {
 impl Model {
     fn rows(&self) -> Rows {
         let mut rows = self.committed.clone();
+        apply(&mut rows, self.batch.clone().unwrap_or_default());
         apply(&mut rows, self.overlay.clone());
         rows
+    }
+
+    /// The offset of the next commit.
+    fn next(&self) -> i64 {
+        self.changelog_next.unwrap_or(0) + 7
     }
 
     fn empty_overlay(&mut self) {
@@ -97,6 +111,9 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(Op::Mark),
         3 => Just(Op::Undo),
         1 => Just(Op::Rollback),
+        4 => Just(Op::Seal),
+        3 => Just(Op::Enter),
+        3 => Just(Op::Settle),
         3 => Just(Op::Commit),
         1 => vec((store_id(), key(), option::of(value())), 0..20).prop_map(Op::Restore),
         1 => (0..i64::MAX).prop_map(Op::SetFresh),
@@ -128,15 +145,45 @@ fn scan_view(view: &dyn View, id: StoreId) -> Vec<(Key, Vec<u8>)> {
 
 /// What can be asked at any time is asked after every operation.
 fn check(store: &dyn Store, model: &Model) {
+    assert_eq!(store.is_clean(), model.overlay.is_empty() && model.batch.is_none());
+    assert_eq!(store.changelog_next(), model.changelog_next);
+    assert_eq!(store.fresh_ms(), model.fresh_ms);
+}
+
+/// The batch that is open, and whether it has entered the database.
+type Open = Option<(Arc<dyn Batch>, bool)>;
+
+fn seal(store: &mut dyn Store, model: &mut Model) -> Arc<dyn Batch> {
+    let batch = store.seal().unwrap();
     let mut changes = BTreeMap::new();
-    store.changes(&mut |w: Write<'_>| {
+    batch.changes(&mut |w: Write<'_>| {
         let twice = changes.insert((w.store, w.key.to_vec()), w.value.map(<[u8]>::to_vec));
         assert!(twice.is_none(), "a key came twice");
     });
     assert_eq!(changes, model.overlay);
-    assert_eq!(store.is_clean(), model.overlay.is_empty());
-    assert_eq!(store.changelog_next(), model.changelog_next);
-    assert_eq!(store.fresh_ms(), model.fresh_ms);
+    model.batch = Some(std::mem::take(&mut model.overlay));
+    model.empty_overlay();
+    batch
+}
+
+fn enter(open: &mut Open, model: &mut Model) {
+    if let Some((batch, entered @ false)) = open {
+        let next = model.next();
+        // As in a worker: another thread does it.
+        std::thread::scope(|scope| scope.spawn(|| batch.commit(next)).join()).unwrap().unwrap();
+        apply(&mut model.committed, model.batch.clone().unwrap());
+        *entered = true;
+    }
+}
+
+fn settle(store: &mut dyn Store, open: &mut Open, model: &mut Model) {
+    enter(open, model);
+    if open.take().is_some() {
+        let next = model.next();
+        store.settle(next);
+        model.batch = None;
+        model.changelog_next = Some(next);
+    }
 }
 
 fn check_rows(store: &dyn Store, model: &Model) {
@@ -155,6 +202,7 @@ fn run(ops: Vec<Op>) {
     let task = TaskId { topology: "reservation".into(), place: 1 };
     let mut store = stores.open(&task, &SPECS).unwrap();
     let mut model = Model::default();
+    let mut open: Open = None;
     for op in ops {
         match op {
             Op::Put(s, k, v) => {
@@ -185,11 +233,24 @@ fn run(ops: Vec<Op>) {
                 model.overlay = model.marked.clone();
             }
             Op::Rollback => {
+                // What is in the database cannot be taken back.
+                if open.as_ref().is_some_and(|(_, entered)| *entered) {
+                    settle(&mut *store, &mut open, &mut model);
+                }
                 store.rollback();
+                open = None;
+                model.batch = None;
                 model.empty_overlay();
             }
+            Op::Seal => match open {
+                Some(_) => assert!(store.seal().is_err()),
+                None => open = Some((seal(&mut *store, &mut model), false)),
+            },
+            Op::Enter => enter(&mut open, &mut model),
+            Op::Settle => settle(&mut *store, &mut open, &mut model),
             Op::Commit => {
-                let next = model.changelog_next.unwrap_or(0) + 7;
+                settle(&mut *store, &mut open, &mut model);
+                let next = model.next();
                 store.commit(next).unwrap();
                 apply(&mut model.committed, std::mem::take(&mut model.overlay));
                 model.empty_overlay();
@@ -197,6 +258,7 @@ fn run(ops: Vec<Op>) {
                 check_rows(&*store, &model);
             }
             Op::Restore(writes) => {
+                settle(&mut *store, &mut open, &mut model);
                 let next = model.changelog_next.unwrap_or(0) + 1;
                 let borrowed: Vec<Write<'_>> =
                     writes.iter().map(|(store, key, v)| Write { store: *store, key, value: v.as_deref() }).collect();
@@ -212,10 +274,11 @@ fn run(ops: Vec<Op>) {
             Op::Flush => store.flush().unwrap(),
             Op::Clear => {
                 store.clear().unwrap();
-                model = Model::default();
+                (open, model) = (None, Model::default());
                 check_rows(&*store, &model);
             }
             Op::Reopen => {
+                settle(&mut *store, &mut open, &mut model);
                 drop(store);
                 store = stores.open(&task, &SPECS).unwrap();
                 model.empty_overlay();

@@ -1,5 +1,6 @@
 //! The heartbeat. Everything the engine ever does is reachable from [`StreamThread::step`].
 
+mod commits;
 mod places;
 mod records;
 mod restores;
@@ -7,9 +8,8 @@ mod setbacks;
 mod showing;
 mod takeover;
 
-use crate::commit::{ChangedKeys, Transaction};
+use crate::commit::{Assistant, Outcome};
 use crate::config::StreamConfig;
-use crate::context::Outbox;
 use crate::effect::Performer;
 use crate::metrics::EngineMetrics;
 use crate::queries::Queries;
@@ -17,6 +17,7 @@ use crate::setback::Setback;
 use crate::status::Status;
 use crate::task::{State, Task};
 use crate::topology::Topology;
+use crate::transaction::Transaction;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
 use holdfast_ports::membership::{Change, Generation, Membership};
@@ -35,6 +36,9 @@ const BACKOFF_MIN_US: u64 = 20_000;
 const BACKOFF_MAX_US: u64 = 1_000_000;
 /// What falls due so soon is taken along by the commit before it: deadlines of one sale stand a millisecond apart, and each commit keeps the next waiting.
 const COMPANY_MS: i64 = 2;
+/// While a commit is under way, a step that finds fewer records than this is followed by a pause, and no pause is longer than this, in µs.
+const FEW_BESIDE: usize = 100;
+const LOOK_BESIDE_US: u64 = 1_000;
 /// How often positions are copied into the status.
 const STATUS_INTERVAL_US: u64 = 100_000;
 
@@ -58,6 +62,8 @@ pub struct Parts {
     pub metrics: Arc<EngineMetrics>,
     /// Who performs effects.
     pub performer: Box<dyn Performer>,
+    /// Who carries large commits out beside the thread; without one it carries out all of them itself.
+    pub assistant: Option<Box<dyn Assistant>>,
 }
 
 /// What the caller should do after a step.
@@ -110,6 +116,7 @@ pub struct StreamThread {
     status: Status,
     metrics: Arc<EngineMetrics>,
     performer: Box<dyn Performer>,
+    assistant: Option<Box<dyn Assistant>>,
 
     membership: Box<dyn Membership>,
     generation: Generation,
@@ -121,16 +128,19 @@ pub struct StreamThread {
     /// Those of the unclaimed in which somebody still works.
     held: Vec<Held>,
     fetcher: Box<dyn Fetcher>,
-    /// `None` between a setback and the next attempt.
+    /// `None` between a setback and the next attempt, and while a commit is under way.
     writer: Option<Box<dyn Writer>>,
     /// The writer is another than the one that what is ours was yielded with.
     is_new: bool,
     /// In order of task id: order is behaviour.
     tasks: Vec<Task>,
     feeds: FxHashMap<Slot, Feeds>,
+    /// What is open.
     transaction: Transaction,
-    outbox: Outbox,
-    changed: ChangedKeys,
+    /// The assistant has a commit in hand …
+    committing: bool,
+    /// … and this has become of it.
+    outcome: Option<Outcome>,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
     /// All that was given to us has run at some moment.
@@ -172,6 +182,7 @@ impl StreamThread {
             status: parts.status,
             metrics: parts.metrics,
             performer: parts.performer,
+            assistant: parts.assistant,
             pending: VecDeque::new(),
             unclaimed: Vec::new(),
             places: Vec::new(),
@@ -181,8 +192,8 @@ impl StreamThread {
             tasks: Vec::new(),
             feeds: FxHashMap::default(),
             transaction: Transaction::default(),
-            outbox: Outbox::default(),
-            changed: ChangedKeys::default(),
+            committing: false,
+            outcome: None,
             unconfirmed: false,
             settled: false,
             regrouping: None,
@@ -196,11 +207,12 @@ impl StreamThread {
 
     /// Does what there is to do now, without waiting:
     ///
-    /// 1. places: what the group gave and took; a writer; claims; restores begun
-    /// 2. records: each goes to its task, or into its restore
-    /// 3. delayed messages that are due at `now_ms`
-    /// 4. restores that have arrived
-    /// 5. a commit, when one is due
+    /// 1. the commit under way: what became of it
+    /// 2. places: what the group gave and took; a writer; claims; restores begun
+    /// 3. records: each goes to its task, or into its restore
+    /// 4. delayed messages that are due at `now_ms`
+    /// 5. restores that have arrived
+    /// 6. a commit, when one is due
     ///
     /// A setback rolls back what is not committed and is tried again after a pause; it is shown in the status.
     ///
@@ -224,11 +236,20 @@ impl StreamThread {
         }
     }
 
-    /// Waits until a record may be there, at most `at_most`. An error shows again in the next step, which reacts to it.
+    /// Waits until a record may be there, or it is known what became of the commit under way; at most `at_most`. An error shows again in the next step,
+    /// which reacts to it.
     pub fn wait(&mut self, at_most: Duration) {
-        if let Err(error) = self.fetcher.wait(at_most) {
+        if self.committing {
+            self.outcome = self.outcome.take().or_else(|| self.assistant.as_mut()?.outcome(at_most));
+        } else if let Err(error) = self.fetcher.wait(at_most) {
             tracing::debug!(%error, "waiting for records");
         }
+    }
+
+    /// Whether a commit is under way beside it.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.committing
     }
 
     /// Finishes: commits what is done, closes the stores, releases the places, leaves the group.
@@ -236,13 +257,7 @@ impl StreamThread {
     /// # Errors
     /// When something could not be finished; nothing is lost by it, a restart repeats the rest.
     pub fn close(mut self) -> Result<(), StepError> {
-        let outcome = if self.transaction.is_open() { self.commit() } else { Ok(()) };
-        if outcome.is_err()
-            && let Some(writer) = &mut self.writer
-        {
-            // Without the abort, readers would wait for the transaction's timeout.
-            let _ = writer.abort();
-        }
+        let outcome = self.commit_all();
         let places = self.places.clone();
         let open: Vec<u32> = self.tasks.iter().map(|task| task.id.place).collect();
         let closing = self.take_tasks(&open);
@@ -264,10 +279,11 @@ impl StreamThread {
 
     /// True when every task of our places runs and nothing waits to be claimed, but for what others hold.
     fn is_settled(&self) -> bool {
-        self.writer.is_some() && self.unclaimed.len() == self.held.len() && self.all_ours_run()
+        (self.writer.is_some() || self.committing) && self.unclaimed.len() == self.held.len() && self.all_ours_run()
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
+        self.look_after_commit(Duration::ZERO)?;
         if now_us >= self.membership_due_us || !self.pending.is_empty() {
             self.membership_due_us = now_us + self.config.membership_interval_us;
             self.follow_group()?;
@@ -283,16 +299,21 @@ impl StreamThread {
         let due_ms = self.next_due_ms();
         let mut wait_us = self.idle_us(due_ms, now_ms);
         if self.transaction.is_open() {
+            let commit = &self.config.commit;
             let company = due_ms.is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
-            let due_in_us =
-                self.transaction.due_in_us(&self.config.commit, drained, company, self.clock.monotonic_us());
-            if due_in_us == 0 {
-                self.commit()?;
-            } else {
+            let due_in_us = self.transaction.due_in_us(commit, drained, company, self.clock.monotonic_us());
+            if due_in_us > 0 {
                 wait_us = wait_us.min(due_in_us);
+            } else if !self.committing || self.transaction.is_full(commit) {
+                self.commit()?;
             }
         }
         self.show_status(now_ms);
+        if self.committing {
+            // A few records at a time would keep a core busy that the commit needs.
+            let few = fetched < FEW_BESIDE && !more_due;
+            return Ok(if few { Next::Wait(Duration::from_micros(wait_us.min(LOOK_BESIDE_US))) } else { Next::Now });
+        }
         let is_idle = fetched == 0 && !more_due;
         Ok(if is_idle { Next::Wait(Duration::from_micros(wait_us)) } else { Next::Now })
     }

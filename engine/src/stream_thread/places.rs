@@ -34,9 +34,7 @@ impl StreamThread {
                 self.show_places();
             }
             Change::Revoked(places) => {
-                if self.transaction.is_open() {
-                    self.commit()?;
-                }
+                self.commit_all()?;
                 // Somebody waits for the place, and nobody for our disk: it is written down afterwards.
                 let closing = self.take_tasks(places);
                 let released = self.membership.release(places);
@@ -44,10 +42,8 @@ impl StreamThread {
                 released?;
             }
             Change::Lost(places) => {
-                if self.transaction.is_open() {
-                    self.abort();
-                    self.roll_back()?;
-                }
+                self.settle()?;
+                self.roll_back()?;
                 self.close_tasks(places, false);
             }
         }
@@ -64,7 +60,7 @@ impl StreamThread {
 
     /// A writer, claims, tasks, restores: whatever is missing before records can be decided.
     pub(super) fn prepare(&mut self, now_ms: i64) -> Result<(), Setback> {
-        if self.writer.is_none() {
+        if self.writer.is_none() && !self.committing {
             // Making it ends what an earlier writer of this name left open, so a restore that begins after it sees the truth.
             self.writer = Some(self.log.writer(&self.config.owner.writer)?);
             self.is_new = true;

@@ -1,16 +1,14 @@
-//! Records fetched and decided, delayed messages sent, commits made.
+//! Records fetched and decided, delayed messages sent.
 
 use super::{Feeds, StreamThread};
-use crate::commit::Committer;
 use crate::setback::Setback;
 use crate::task::{Decided, State};
-use holdfast_ports::log::{LogError, Slot, Start, WriteError};
+use holdfast_ports::log::{LogError, Slot, Start};
 use std::ops::ControlFlow;
 
 impl StreamThread {
     pub(super) fn fetch(&mut self) -> Result<usize, Setback> {
-        let Self { fetcher, tasks, writer, transaction, outbox, feeds, metrics, clock, .. } = self;
-        let Some(writer) = writer else { return Ok(0) };
+        let Self { fetcher, tasks, transaction, feeds, metrics, clock, .. } = self;
         let room = self.config.commit.records_max.saturating_sub(transaction.records).max(1);
         let mut setback = None;
         let mut decided: Vec<usize> = vec![0; tasks.len()];
@@ -29,43 +27,21 @@ impl StreamThread {
                 }
                 Some(Feeds::Source(index, source)) => {
                     let task = &mut tasks[*index];
-                    let decision = task.decide(*source, record, outbox).map_err(|e| Setback::Store(task.id.clone(), e));
-                    decision.and_then(|decision| {
+                    let decision = task.decide(*source, record, &mut transaction.outbox);
+                    decision.map_err(|e| Setback::Store(task.id.clone(), e)).map(|decision| {
                         match decision {
                             Decided::KnownDuplicate => {
                                 metrics.known_duplicates.with_label_values(&[&*task.id.topology]).inc();
-                                return Ok(());
+                                return;
                             }
                             Decided::Buried(class) => {
                                 metrics.dead_letters.with_label_values(&[&*task.id.topology, class]).inc()
                             }
                             Decided::Processed => {}
                         }
-                        // Once for a transaction, not for a record: reading a clock takes longer than looking a row up.
-                        if !transaction.is_open() {
-                            transaction.ensure(&mut **writer, clock.monotonic_us())?;
-                        }
-                        transaction.records += 1;
+                        transaction.ensure(|| clock.monotonic_us());
+                        transaction.took((slot, record.offset));
                         decided[*index] += 1;
-                        let mut outputs = 0;
-                        let sent = outbox.drain(|output| {
-                            outputs += 1;
-                            writer.send(output)
-                        });
-                        metrics.outputs.inc_by(outputs);
-                        match sent {
-                            Ok(bytes) => transaction.bytes += bytes,
-                            Err(WriteError::Refused(why)) => {
-                                return Err(Setback::Refused {
-                                    task: *index,
-                                    source: *source,
-                                    offset: record.offset,
-                                    why,
-                                });
-                            }
-                            Err(error) => return Err(error.into()),
-                        }
-                        Ok(())
                     })
                 }
             };
@@ -126,26 +102,22 @@ impl StreamThread {
 
     /// Sends delayed messages that are due; true when there may be more.
     pub(super) fn send_due(&mut self, now_ms: i64) -> Result<bool, Setback> {
-        let Self { tasks, writer, transaction, outbox, metrics, clock, .. } = self;
-        let Some(writer) = writer else { return Ok(false) };
+        let Self { tasks, transaction, metrics, clock, .. } = self;
         let mut more = false;
         for task in tasks.iter_mut().filter(|task| task.state == State::Running) {
             if task.delayed.next_due_ms().is_none_or(|due| due > now_ms) {
                 continue;
             }
-            outbox.clear();
             let sent = task
                 .delayed
-                .send_due(&mut *task.store, outbox, now_ms, self.config.delayed_records_max)
+                .send_due(&mut *task.store, &mut transaction.outbox, now_ms, self.config.delayed_records_max)
                 .map_err(|e| Setback::Store(task.id.clone(), e))?;
             if sent.messages == 0 {
                 continue;
             }
             task.dirty = true;
-            transaction.ensure(&mut **writer, clock.monotonic_us())?;
-            transaction.records += sent.messages;
-            transaction.bytes += outbox.drain(|output| writer.send(output))?;
-            metrics.outputs.inc_by(sent.messages as u64);
+            transaction.ensure(|| clock.monotonic_us());
+            transaction.took_due(sent.messages);
             metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent.messages as u64);
             #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
             let lateness = sent.lateness_max_ms as f64 / 1e3;
@@ -153,20 +125,5 @@ impl StreamThread {
             more |= sent.messages >= self.config.delayed_records_max;
         }
         Ok(more)
-    }
-
-    pub(super) fn commit(&mut self) -> Result<(), Setback> {
-        let Some(writer) = &mut self.writer else {
-            return Err(Setback::Unknown("no writer".to_owned()));
-        };
-        let mut committer = Committer {
-            writer: &mut **writer,
-            generation: &self.generation,
-            clock: &*self.clock,
-            metrics: &self.metrics,
-            performer: &*self.performer,
-            changed: &mut self.changed,
-        };
-        committer.commit(&mut self.tasks, &mut self.transaction)
     }
 }

@@ -1,6 +1,6 @@
-//! What is done about a setback: abort, roll back, replace the writer, reopen a store.
+//! What is done about a setback: roll back, replace the writer, reopen a store.
 
-use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Next, StepError, StreamThread, WAIT_MAX_US};
+use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Feeds, Next, StepError, StreamThread, WAIT_MAX_US};
 use crate::setback::Setback;
 use crate::task::State;
 use holdfast_ports::log::Start;
@@ -9,6 +9,14 @@ use std::time::Duration;
 
 impl StreamThread {
     pub(super) fn react(&mut self, setback: Setback) -> Result<Next, StepError> {
+        // What is done about it must not happen beside a commit; and when that fails too, it was the first to.
+        let setback = match self.settle() {
+            Ok(()) => setback,
+            Err(first) => {
+                tracing::warn!(%setback, "beside a commit that failed");
+                first
+            }
+        };
         self.metrics.setbacks.with_label_values(&[setback.reaction()]).inc();
         if let Setback::Stale(why) = &setback {
             return self.regroup(why);
@@ -17,21 +25,14 @@ impl StreamThread {
         self.status.update(|s| s.trouble = Some(setback.to_string()));
         let fenced = matches!(setback, Setback::Fenced(_));
         let recovered = match setback {
-            Setback::Fatal(why) => {
-                self.abort();
-                return Err(self.end(why));
-            }
-            Setback::Retry(_) => {
-                self.abort();
-                self.roll_back()
-            }
-            Setback::Refused { task, source, offset, why } => {
-                self.abort();
-                let rolled_back = self.roll_back();
-                if let Some(task) = self.tasks.get_mut(task) {
-                    task.condemn(source, offset, why);
+            Setback::Fatal(why) => return Err(self.end(why)),
+            Setback::Retry(_) => self.roll_back(),
+            Setback::Refused { slot, offset, why } => {
+                // Before the slots are given up.
+                if let Some(Feeds::Source(task, source)) = self.feeds.get(&slot) {
+                    self.tasks[*task].condemn(*source, offset, why);
                 }
-                rolled_back
+                self.roll_back()
             }
             Setback::Unknown(_) | Setback::Stale(_) => {
                 self.drop_writer();
@@ -47,7 +48,6 @@ impl StreamThread {
                 Ok(())
             }
             Setback::Store(id, error) => {
-                self.abort();
                 // The failed one first: it cannot be rolled back.
                 self.reopen(&id, &error).and_then(|()| self.roll_back())
             }
@@ -71,7 +71,6 @@ impl StreamThread {
     /// A rebalance that others have caused is no trouble: what is open is done again in the generation to come, by the same writer.
     fn regroup(&mut self, why: &str) -> Result<Next, StepError> {
         tracing::info!(why, "the group has moved on, waiting to hear of it");
-        self.abort();
         if let Err(setback) = self.roll_back() {
             return self.react(setback);
         }
@@ -96,25 +95,13 @@ impl StreamThread {
         StepError(why)
     }
 
-    /// Gives the open transaction up; a writer that cannot even abort is dropped.
-    pub(super) fn abort(&mut self) {
-        if self.transaction.is_open()
-            && let Some(writer) = &mut self.writer
-            && let Err(error) = writer.abort()
-        {
-            tracing::warn!(%error, "abort failed, replacing the writer");
-            self.drop_writer();
-        }
-        self.transaction.ended();
-    }
-
     /// Drops the writer: whatever it did may or may not be in the log. Every task that has begun to work goes back to the log for the truth.
     pub(super) fn drop_writer(&mut self) {
         self.writer = None;
-        self.transaction.ended();
+        self.transaction.forget();
         for task in &mut self.tasks {
             task.store.rollback();
-            task.dirty = false;
+            task.forget();
             task.stop_reading(&mut *self.fetcher);
             if task.state == State::Running {
                 task.become_state(State::Restoring);
@@ -126,9 +113,10 @@ impl StreamThread {
 
     /// Nothing was committed: tasks go back to their last commit and read on from there.
     pub(super) fn roll_back(&mut self) -> Result<(), Setback> {
+        self.transaction.forget();
         for index in 0..self.tasks.len() {
             let task = &mut self.tasks[index];
-            if task.state != State::Running || !task.dirty {
+            if task.state != State::Running || !(task.dirty || task.committing) {
                 continue;
             }
             task.load().map_err(|e| Setback::Store(task.id.clone(), e))?;

@@ -64,7 +64,7 @@ impl StreamThread {
     pub(super) fn reached(&self, task: &Task, source: &Source) -> i64 {
         let decided = task.committed.next_offset(&source.partition.topic).unwrap_or(0);
         match source.slot {
-            Some(slot) if !task.dirty => decided.max(self.fetcher.position(slot)),
+            Some(slot) if !task.dirty && !task.committing => decided.max(self.fetcher.position(slot)),
             _ => decided,
         }
     }

@@ -56,6 +56,7 @@ impl PaperWorker {
             status: Status::default(),
             metrics,
             performer: Box::new(Nobody),
+            assistant: None,
         };
         let thread = StreamThread::join(parts).expect("paper can be joined");
         let mut worker = Self { thread, log, clock, _disk: disk };

@@ -271,7 +271,8 @@ impl<'a> Run<'a> {
     pub(super) fn start(&mut self, who: usize) -> Result<(), Wrong> {
         let before = self.workers[who].name();
         let Options { places, mutant, .. } = *self.options;
-        self.workers[who].start(&self.log, &self.simulation.topologies, places, mutant)?;
+        let rng = Rng::fork(self.seed, &format!("worker {who} from {}", self.event));
+        self.workers[who].start(&self.log, &self.simulation.topologies, places, mutant, rng)?;
         let now = self.workers[who].name();
         // A name that does not come back is missed sooner or later.
         if before != now && self.rng.chance(60) {

@@ -4,6 +4,7 @@ use super::APP;
 use super::run::{Run, Wrong};
 use super::worker::{Stepped, Worker};
 use crate::memory_log::{MemoryLog, Stored};
+use crate::rng::Rng;
 use holdfast_engine::changelog;
 use holdfast_engine::stream_thread::Next;
 use holdfast_ports::clock::Clock;
@@ -30,7 +31,7 @@ impl Run<'_> {
         clock.jump_ms(latest_ms.unwrap_or_default() - clock.now_ms() + 1_000_000);
         let shadow = self.log.shadow(&topics, &inboxes, Arc::new(clock.clone()));
         let mut worker = Worker::new(0, true, clock.clone(), super::disk::DiskKind::Memory);
-        worker.start(&shadow, topologies, self.options.places, None)?;
+        worker.start(&shadow, topologies, self.options.places, None, Rng::new(0))?;
         let mut quiet = 0;
         for _ in 0..STEPS_MAX {
             match worker.step() {

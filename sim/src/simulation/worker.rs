@@ -6,8 +6,10 @@ use super::forgetting::Drift;
 use super::machine::{Machine, MachineLog};
 use super::machine_stores::MachineStores;
 use super::mutant::Mutant;
+use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::MemoryLog;
+use crate::rng::Rng;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::effect::Effect;
 use holdfast_engine::metrics::EngineMetrics;
@@ -24,6 +26,8 @@ use std::sync::Arc;
 pub(super) const STORE_AGE_MAX_MS: i64 = 1_500;
 /// So few that most places are warmed up in several laps.
 const TAIL_MAX: i64 = 3;
+/// Steps that a worker may make, at most, until it learns what became of a commit beside it.
+const LOOKS_MAX: u64 = 5;
 
 pub(super) struct Worker {
     pub(super) number: usize,
@@ -90,6 +94,7 @@ impl Worker {
         topologies: &[Topology],
         places: u32,
         mutant: Option<Mutant>,
+        mut rng: Rng,
     ) -> Result<(), String> {
         self.incarnation += 1;
         self.machine = Machine::new(mutant);
@@ -116,6 +121,8 @@ impl Worker {
                         spacing_min_us: 1_000,
                         rest_percent: 100,
                         few_records: 3,
+                        // Half of them commit beside themselves.
+                        beside_records_min: if rng.chance(50) { 1 } else { usize::MAX },
                     },
                 )
             },
@@ -131,6 +138,7 @@ impl Worker {
             status: self.status.clone(),
             metrics,
             performer: Box::new(self.machine.clone()),
+            assistant: Some(Box::new(Assistant::new(move || rng.below(LOOKS_MAX + 1)))),
         };
         self.thread = Some(StreamThread::join(parts).map_err(|error| error.to_string())?);
         Ok(())

@@ -259,6 +259,7 @@ impl Led {
             status: status.clone(),
             metrics: metrics.clone(),
             performer: Box::new(Nobody),
+            assistant: None,
         };
         // The first attempt comes too early: nothing is lost by it.
         let refused = StreamThread::join(parts).err().unwrap();

@@ -1,0 +1,113 @@
+//! Commits: made by the stream thread itself while hardly anything is to be done; beside it while there is, so that it decides on.
+//!
+//! ```text
+//!  stream thread   decide ── seal ── decide on ──────────── settle ── seal ── …
+//!                              │                              ▲
+//!  assistant                   └── log ── stores ── waiters ──┘
+//! ```
+//!
+//! What is decided meanwhile stands on what is not committed yet. Should that fail, both are rolled back; and whatever must not happen beside a commit waits
+//! for it first: a place that is given up, what is done about a setback, the end.
+
+use super::StreamThread;
+use crate::commit::{Commit, Outcome, Part};
+use crate::setback::Setback;
+use std::time::Duration;
+
+/// How long a commit is waited for before it is looked again whether a stop is wanted or the log has given up.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl StreamThread {
+    /// Commits what is open, here or beside us.
+    pub(super) fn commit(&mut self) -> Result<(), Setback> {
+        // One after the other: the next stands on the last.
+        self.settle()?;
+        if self.writer.is_none() {
+            return Err(Setback::Unknown("no writer".to_owned()));
+        }
+        let mut parts = Vec::new();
+        for task in self.tasks.iter_mut().filter(|task| task.dirty) {
+            let batch = task.seal().map_err(|error| Setback::Store(task.id.clone(), error))?;
+            parts.push(Part {
+                id: task.id.clone(),
+                changelog: task.changelog.clone(),
+                batch,
+                position: task.position.clone(),
+                sources: task.sources.iter().map(|source| source.partition.clone()).collect(),
+                shown: task.shown.clone(),
+                has_effects: task.topology.has_effects(),
+            });
+        }
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        let (sent, records) = self.transaction.seal();
+        let commit = Commit {
+            writer,
+            generation: self.generation.clone(),
+            sent,
+            records,
+            parts,
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+        };
+        match &mut self.assistant {
+            Some(assistant) if records >= self.config.commit.beside_records_min => {
+                assistant.take(commit);
+                self.committing = true;
+                Ok(())
+            }
+            _ => self.note(commit.carry_out(), false),
+        }
+    }
+
+    /// Commits what is open, and waits for it.
+    pub(super) fn commit_all(&mut self) -> Result<(), Setback> {
+        self.settle()?;
+        if self.transaction.is_open() {
+            self.commit()?;
+        }
+        self.settle()
+    }
+
+    /// Waits for the commit that is under way.
+    pub(super) fn settle(&mut self) -> Result<(), Setback> {
+        while self.committing {
+            self.look_after_commit(LOOK)?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of what became of the commit under way, if that is known within `at_most`.
+    pub(super) fn look_after_commit(&mut self, at_most: Duration) -> Result<(), Setback> {
+        if !self.committing {
+            return Ok(());
+        }
+        let outcome = self.outcome.take().or_else(|| self.assistant.as_mut().and_then(|a| a.outcome(at_most)));
+        match outcome {
+            None => Ok(()),
+            Some(outcome) => {
+                self.committing = false;
+                self.note(outcome, true)
+            }
+        }
+    }
+
+    fn note(&mut self, outcome: Outcome, beside: bool) -> Result<(), Setback> {
+        let Outcome { writer, sent, took, committed, effects } = outcome;
+        self.writer = writer;
+        self.transaction.committed(took, beside, sent);
+        let mut failure = None;
+        for done in committed? {
+            let Some(task) = self.tasks.iter_mut().find(|task| task.id == done.id) else { continue };
+            match done.entered {
+                Ok(changelog_next) => task.settle(changelog_next, done.position),
+                Err(error) => {
+                    failure.get_or_insert(Setback::Store(done.id, error));
+                }
+            }
+        }
+        for effect in effects {
+            self.performer.perform(effect);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}

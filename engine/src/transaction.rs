@@ -1,0 +1,237 @@
+//! What has been decided since the last commit was begun. Nothing of it has left the house: giving it up is forgetting it.
+
+use crate::config::CommitConfig;
+use crate::outbox::Outbox;
+use holdfast_ports::log::Slot;
+
+/// See the head of this file.
+#[derive(Debug, Default)]
+pub(crate) struct Transaction {
+    /// When the first of it was decided, on the monotonic clock; `None` while there is nothing.
+    began_us: Option<u64>,
+    /// Input records and delayed messages.
+    pub(crate) records: usize,
+    pub(crate) outbox: Outbox,
+    shares: Vec<Share>,
+    last_commit: Option<LastCommit>,
+    /// The lists of an earlier transaction, for their memory.
+    spare: Option<Sent>,
+}
+
+/// A record that was decided: where it came from, and its offset.
+pub(crate) type Origin = (Slot, i64);
+
+/// Outputs before `end`, and not before the last one's end, are of `origin`; of a delayed message when there is none.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    end: usize,
+    origin: Option<Origin>,
+}
+
+/// What is sent by a commit, and by whom.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) outbox: Outbox,
+    shares: Vec<Share>,
+}
+
+/// A piece of the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) began_us: u64,
+    pub(crate) ended_us: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LastCommit {
+    took: Span,
+    /// It was carried out beside the thread.
+    beside: bool,
+}
+
+impl Sent {
+    /// Which record sent output number `nth`; `None` when it is a delayed message.
+    pub(crate) fn origin(&self, nth: usize) -> Option<Origin> {
+        let at = self.shares.partition_point(|share| share.end <= nth);
+        self.shares.get(at).and_then(|share| share.origin)
+    }
+}
+
+impl Transaction {
+    /// Begins it if it has not begun; asks for the time only then: reading a clock takes longer than looking a row up.
+    pub(crate) fn ensure(&mut self, now_us: impl FnOnce() -> u64) {
+        self.began_us.get_or_insert_with(now_us);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.began_us.is_some()
+    }
+
+    /// A record was decided, and has sent what has come into the outbox since the last one.
+    pub(crate) fn took(&mut self, origin: Origin) {
+        self.records += 1;
+        self.share(Some(origin));
+    }
+
+    /// So many delayed messages were sent.
+    pub(crate) fn took_due(&mut self, messages: usize) {
+        self.records += messages;
+        self.share(None);
+    }
+
+    fn share(&mut self, origin: Option<Origin>) {
+        let end = self.outbox.len();
+        if self.shares.last().map_or(0, |last| last.end) < end {
+            self.shares.push(Share { end, origin });
+        }
+    }
+
+    /// Gives it up.
+    pub(crate) fn forget(&mut self) {
+        self.began_us = None;
+        self.records = 0;
+        self.outbox.clear();
+        self.shares.clear();
+    }
+
+    /// Ends it in a commit: what it sends, and the number of its records. Another may be begun.
+    pub(crate) fn seal(&mut self) -> (Sent, usize) {
+        let Sent { outbox, shares } = self.spare.take().unwrap_or_default();
+        let outbox = std::mem::replace(&mut self.outbox, outbox);
+        let shares = std::mem::replace(&mut self.shares, shares);
+        self.began_us = None;
+        (Sent { outbox, shares }, std::mem::take(&mut self.records))
+    }
+
+    /// A commit took so long, here or beside the thread, and gives its lists back.
+    pub(crate) fn committed(&mut self, took: Span, beside: bool, mut sent: Sent) {
+        self.last_commit = Some(LastCommit { took, beside });
+        sent.outbox.clear();
+        sent.shares.clear();
+        self.spare = Some(sent);
+    }
+
+    /// Whether it has grown so far that nothing more may come to it.
+    pub(crate) fn is_full(&self, config: &CommitConfig) -> bool {
+        self.records >= config.records_max || self.outbox.bytes() >= config.bytes_max
+    }
+
+    /// How long to wait before committing, in µs: 0 = now. `drained`: hardly anything more was there to fetch. `company`: something falls due in a moment, and may
+    /// come along if the transaction is younger than the distance between two commits.
+    pub(crate) fn due_in_us(&self, config: &CommitConfig, drained: bool, company: bool, now_us: u64) -> u64 {
+        let began_us = self.began_us.unwrap_or(now_us);
+        let interval_left_us = (began_us + config.interval_max_us).saturating_sub(now_us);
+        if self.is_full(config) || interval_left_us == 0 {
+            return 0;
+        }
+        let spacing_left_us = self.last_commit.map_or(0, |LastCommit { took, beside }| {
+            let rest_percent = if beside { 0 } else { config.rest_percent };
+            let rest_us = took.ended_us.saturating_sub(took.began_us).saturating_mul(rest_percent) / 100;
+            (took.ended_us + rest_us).max(took.began_us + config.spacing_min_us).saturating_sub(now_us)
+        });
+        let company_left_us = if company { (began_us + config.spacing_min_us).saturating_sub(now_us) } else { 0 };
+        if drained { spacing_left_us.max(company_left_us).min(interval_left_us) } else { interval_left_us }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Output;
+
+    const CONFIG: CommitConfig = CommitConfig {
+        records_max: 10,
+        bytes_max: 100,
+        interval_max_us: 50_000,
+        spacing_min_us: 5_000,
+        rest_percent: 50,
+        few_records: 1,
+        beside_records_min: 1,
+    };
+
+    fn by_itself(began_us: u64, ended_us: u64) -> LastCommit {
+        LastCommit { took: Span { began_us, ended_us }, beside: false }
+    }
+
+    /// `last` = when the last commit began, which took 2 ms.
+    fn open(records: usize, bytes: usize, last: Option<u64>) -> Transaction {
+        let mut transaction = Transaction { records, began_us: Some(100_000), ..Transaction::default() };
+        let value = vec![0; bytes];
+        let output = Output { topic: "t", place: None, key: None, value: Some(&value), headers: &[] };
+        transaction.outbox.push("t".into(), 0, &output);
+        if let Some(began_us) = last {
+            transaction.last_commit = Some(by_itself(began_us, began_us + 2_000));
+        }
+        transaction
+    }
+
+    #[test]
+    fn a_commit_is_due_when_drained_full_or_old() {
+        // A single request on an idle system: at once.
+        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, true, false, 100_010), 0);
+        // Right after another commit: when the spacing is over.
+        assert_eq!(open(1, 1, Some(99_000)).due_in_us(&CONFIG, true, false, 100_000), 4_000);
+        // More is coming: at the interval.
+        assert_eq!(open(1, 1, None).due_in_us(&CONFIG, false, false, 100_000), 50_000);
+        // Full, whatever else.
+        assert_eq!(open(10, 1, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
+        assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
+        // Old.
+        assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, false, 150_000), 0);
+    }
+
+    #[test]
+    fn what_falls_due_in_a_moment_is_taken_along() {
+        let lone = open(1, 1, None);
+        assert_eq!(lone.due_in_us(&CONFIG, true, true, 100_010), 4_990);
+        assert_eq!(lone.due_in_us(&CONFIG, true, true, 105_000), 0);
+        // Nor does a full one wait, nor one on a log whose commits keep no distance.
+        assert_eq!(open(10, 1, None).due_in_us(&CONFIG, true, true, 100_010), 0);
+        assert_eq!(lone.due_in_us(&CommitConfig { spacing_min_us: 0, ..CONFIG }, true, true, 100_010), 0);
+    }
+
+    #[test]
+    fn a_slow_commit_is_followed_by_a_rest_that_ends_with_the_interval() {
+        let after =
+            |took_us: u64| Transaction { last_commit: Some(by_itself(100_000 - took_us, 100_000)), ..open(1, 1, None) };
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 100_000), 10_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 109_000), 1_000);
+        assert_eq!(after(20_000).due_in_us(&CONFIG, true, false, 110_000), 0);
+        // However slow the log was: what has waited for the whole interval has waited long enough.
+        let resting = CommitConfig { rest_percent: 200, ..CONFIG };
+        assert_eq!(after(90_000).due_in_us(&resting, true, false, 100_000), 50_000);
+        // Never while more is there to be taken.
+        assert_eq!(Transaction { records: 10, ..after(20_000) }.due_in_us(&CONFIG, false, false, 100_000), 0);
+        let restless = CommitConfig { rest_percent: 0, spacing_min_us: 0, ..CONFIG };
+        assert_eq!(after(20_000).due_in_us(&restless, true, false, 100_000), 0);
+        // Nor after one beside the thread, but for the distance.
+        let beside = |began_us| {
+            let took = Span { began_us, ended_us: 100_000 };
+            Transaction { last_commit: Some(LastCommit { took, beside: true }), ..open(1, 1, None) }
+        };
+        assert_eq!(beside(80_000).due_in_us(&CONFIG, true, false, 100_000), 0);
+        assert_eq!(beside(99_000).due_in_us(&CONFIG, true, false, 100_000), 4_000);
+    }
+
+    #[test]
+    fn an_output_knows_its_record() {
+        let mut transaction = Transaction::default();
+        let send = |transaction: &mut Transaction, times: usize| {
+            let output = Output { topic: "t", place: None, key: None, value: None, headers: &[] };
+            (0..times).for_each(|_| transaction.outbox.push("t".into(), 0, &output));
+        };
+        for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
+            send(&mut transaction, times);
+            transaction.took((Slot(3), offset));
+        }
+        send(&mut transaction, 2);
+        transaction.took_due(2);
+        send(&mut transaction, 1);
+        transaction.took((Slot(4), 1));
+        let (sent, records) = transaction.seal();
+        let origins: Vec<_> = (0..7).map(|nth| sent.origin(nth)).collect();
+        let of = |slot, offset| Some((Slot(slot), offset));
+        assert_eq!(origins, [of(3, 5), of(3, 5), of(3, 7), None, None, of(4, 1), None]);
+        assert_eq!((records, transaction.records, transaction.is_open()), (6, 0, false));
+    }
+}
