@@ -79,9 +79,13 @@ enum Again {
     Unknown,
 }
 
-/// `repeatable`: doing it twice is doing it once, since it reads or has a key of its own.
-fn judge(response: &Response, repeatable: bool, appended: bool) -> Again {
+/// `repeatable`: doing it twice is doing it once, since it reads or has a key of its own. `earlier`: an earlier turn has put it into the log, or may have.
+fn judge(response: &Response, repeatable: bool, appended: bool, earlier: bool) -> Again {
     match response.extensions().get::<ApiError>() {
+        // "Nothing was accepted" is true of this turn alone.
+        Some(ApiError::LogUnavailable) if earlier => Again::Afresh,
+        // A peer's, who knows of no earlier turn.
+        None if earlier && response.status() == answer::NOT_READY => Again::Afresh,
         Some(ApiError::Moved { resumed: Some(resumed), .. }) => Again::Resume(resumed.clone()),
         Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) if repeatable || !appended => Again::Afresh,
         Some(ApiError::PlaceUnavailable { .. } | ApiError::Moved { .. }) => Again::Unknown,
@@ -122,7 +126,7 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             (response, APPENDED.with(Cell::get))
         };
         let (mut response, appended) = APPENDED.scope(Cell::new(false), run).await;
-        match judge(&response, repeatable, appended) {
+        match judge(&response, repeatable, appended, unknown || resumed.is_some()) {
             Again::No => return response,
             Again::Unknown => return ApiError::OutcomeUnknown { request_id: None }.into_response(),
             Again::Afresh => {}
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn only_what_was_not_done_is_done_again() {
-        let of = |error: ApiError, repeatable, appended| judge(&error.into_response(), repeatable, appended);
+        let of = |error: ApiError, repeatable, appended| judge(&error.into_response(), repeatable, appended, false);
         let unavailable = || ApiError::PlaceUnavailable { place: 0 };
         assert!(matches!(of(unavailable(), false, false), Again::Afresh));
         assert!(matches!(of(unavailable(), false, true), Again::Unknown));
@@ -238,5 +242,17 @@ mod tests {
         assert!(matches!(of(unknown(), true, false), Again::Afresh));
         assert!(matches!(of(unknown(), false, false), Again::No));
         assert!(matches!(of(unknown(), true, true), Again::No));
+    }
+
+    #[test]
+    fn what_an_earlier_turn_may_have_done_is_not_denied() {
+        let later = |response: &Response| judge(response, true, false, true);
+        assert!(matches!(later(&ApiError::LogUnavailable.into_response()), Again::Afresh));
+        let mut peers = ApiError::LogUnavailable.into_response();
+        peers.extensions_mut().remove::<ApiError>();
+        assert!(matches!(later(&peers), Again::Afresh));
+        assert!(matches!(judge(&peers, true, false, false), Again::No));
+        let unknown = ApiError::OutcomeUnknown { request_id: Some("r".to_owned()) }.into_response();
+        assert!(matches!(judge(&unknown, true, true, true), Again::No));
     }
 }
