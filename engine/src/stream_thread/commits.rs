@@ -14,31 +14,30 @@ use crate::commit::{Commit, Outcome, Part};
 use crate::setback::Setback;
 use std::time::Duration;
 
-/// How long a commit is waited for before it is looked again whether a stop is wanted or the log has given up.
+/// How long a commit is waited for at a time. It ends by itself: the log gives up.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The commit beside the stream thread.
+#[derive(Default)]
+pub(super) enum Beside {
+    /// There is none.
+    #[default]
+    Nothing,
+    /// The assistant has it in hand.
+    UnderWay,
+    /// This has become of it, and the stream thread has not taken note yet.
+    Known(Outcome),
+}
 
 impl StreamThread {
     /// Commits what is open, here or beside us.
     pub(super) fn commit(&mut self) -> Result<(), Setback> {
         // One after the other: the next stands on the last.
         self.settle()?;
-        if self.writer.is_none() {
+        let parts = self.seal_tasks()?;
+        let Some(writer) = self.writer.take() else {
             return Err(Setback::Unknown("no writer".to_owned()));
-        }
-        let mut parts = Vec::new();
-        for task in self.tasks.iter_mut().filter(|task| task.dirty) {
-            let batch = task.seal().map_err(|error| Setback::Store(task.id.clone(), error))?;
-            parts.push(Part {
-                id: task.id.clone(),
-                changelog: task.changelog.clone(),
-                batch,
-                position: task.position.clone(),
-                sources: task.sources.iter().map(|source| source.partition.clone()).collect(),
-                shown: task.shown.clone(),
-                has_effects: task.topology.has_effects(),
-            });
-        }
-        let Some(writer) = self.writer.take() else { return Ok(()) };
+        };
         let (sent, records) = self.transaction.seal();
         let commit = Commit {
             writer,
@@ -52,11 +51,27 @@ impl StreamThread {
         match &mut self.assistant {
             Some(assistant) if records >= self.config.commit.beside_records_min => {
                 assistant.take(commit);
-                self.committing = true;
+                self.beside = Beside::UnderWay;
                 Ok(())
             }
             _ => self.note(commit.carry_out(), false),
         }
+    }
+
+    fn seal_tasks(&mut self) -> Result<Vec<Part>, Setback> {
+        let sealed = self.tasks.iter_mut().filter(|task| task.dirty).map(|task| {
+            let batch = task.seal().map_err(|error| Setback::Store(task.id.clone(), error))?;
+            Ok(Part {
+                id: task.id.clone(),
+                changelog: task.changelog.clone(),
+                batch,
+                position: task.position.clone(),
+                sources: task.sources.iter().map(|source| source.partition.clone()).collect(),
+                shown: task.shown.clone(),
+                has_effects: task.topology.has_effects(),
+            })
+        });
+        sealed.collect()
     }
 
     /// Commits what is open, and waits for it.
@@ -70,23 +85,30 @@ impl StreamThread {
 
     /// Waits for the commit that is under way.
     pub(super) fn settle(&mut self) -> Result<(), Setback> {
-        while self.committing {
-            self.look_after_commit(LOOK)?;
+        while self.is_committing() {
+            self.wait_for_commit(LOOK);
+            self.look_after_commit()?;
         }
         Ok(())
     }
 
-    /// Takes note of what became of the commit under way, if that is known within `at_most`.
-    pub(super) fn look_after_commit(&mut self, at_most: Duration) -> Result<(), Setback> {
-        if !self.committing {
-            return Ok(());
+    /// Waits until it is known what became of the commit under way, at most so long.
+    pub(super) fn wait_for_commit(&mut self, at_most: Duration) {
+        if let (Beside::UnderWay, Some(assistant)) = (&self.beside, &mut self.assistant)
+            && let Some(outcome) = assistant.outcome(at_most)
+        {
+            self.beside = Beside::Known(outcome);
         }
-        let outcome = self.outcome.take().or_else(|| self.assistant.as_mut().and_then(|a| a.outcome(at_most)));
-        match outcome {
-            None => Ok(()),
-            Some(outcome) => {
-                self.committing = false;
-                self.note(outcome, true)
+    }
+
+    /// Takes note of what became of the commit under way, if that is known.
+    pub(super) fn look_after_commit(&mut self) -> Result<(), Setback> {
+        self.wait_for_commit(Duration::ZERO);
+        match std::mem::take(&mut self.beside) {
+            Beside::Known(outcome) => self.note(outcome, true),
+            other => {
+                self.beside = other;
+                Ok(())
             }
         }
     }

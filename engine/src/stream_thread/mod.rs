@@ -8,7 +8,7 @@ mod setbacks;
 mod showing;
 mod takeover;
 
-use crate::commit::{Assistant, Outcome};
+use crate::commit::Assistant;
 use crate::config::StreamConfig;
 use crate::effect::Performer;
 use crate::metrics::EngineMetrics;
@@ -18,6 +18,7 @@ use crate::status::Status;
 use crate::task::{State, Task};
 use crate::topology::Topology;
 use crate::transaction::Transaction;
+use commits::Beside;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Fetcher, Log, LogError, Slot, Writer};
 use holdfast_ports::membership::{Change, Generation, Membership};
@@ -137,10 +138,7 @@ pub struct StreamThread {
     feeds: FxHashMap<Slot, Feeds>,
     /// What is open.
     transaction: Transaction,
-    /// The assistant has a commit in hand …
-    committing: bool,
-    /// … and this has become of it.
-    outcome: Option<Outcome>,
+    beside: Beside,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
     /// All that was given to us has run at some moment.
@@ -192,8 +190,7 @@ impl StreamThread {
             tasks: Vec::new(),
             feeds: FxHashMap::default(),
             transaction: Transaction::default(),
-            committing: false,
-            outcome: None,
+            beside: Beside::default(),
             unconfirmed: false,
             settled: false,
             regrouping: None,
@@ -239,8 +236,8 @@ impl StreamThread {
     /// Waits until a record may be there, or it is known what became of the commit under way; at most `at_most`. An error shows again in the next step,
     /// which reacts to it.
     pub fn wait(&mut self, at_most: Duration) {
-        if self.committing {
-            self.outcome = self.outcome.take().or_else(|| self.assistant.as_mut()?.outcome(at_most));
+        if self.is_committing() {
+            self.wait_for_commit(at_most);
         } else if let Err(error) = self.fetcher.wait(at_most) {
             tracing::debug!(%error, "waiting for records");
         }
@@ -249,7 +246,7 @@ impl StreamThread {
     /// Whether a commit is under way beside it.
     #[must_use]
     pub fn is_committing(&self) -> bool {
-        self.committing
+        !matches!(self.beside, Beside::Nothing)
     }
 
     /// Finishes: commits what is done, closes the stores, releases the places, leaves the group.
@@ -279,11 +276,13 @@ impl StreamThread {
 
     /// True when every task of our places runs and nothing waits to be claimed, but for what others hold.
     fn is_settled(&self) -> bool {
-        (self.writer.is_some() || self.committing) && self.unclaimed.len() == self.held.len() && self.all_ours_run()
+        (self.writer.is_some() || self.is_committing())
+            && self.unclaimed.len() == self.held.len()
+            && self.all_ours_run()
     }
 
     fn try_step(&mut self, now_ms: i64, now_us: u64) -> Result<Next, Setback> {
-        self.look_after_commit(Duration::ZERO)?;
+        self.look_after_commit()?;
         if now_us >= self.membership_due_us || !self.pending.is_empty() {
             self.membership_due_us = now_us + self.config.membership_interval_us;
             self.follow_group()?;
@@ -304,12 +303,12 @@ impl StreamThread {
             let due_in_us = self.transaction.due_in_us(commit, drained, company, self.clock.monotonic_us());
             if due_in_us > 0 {
                 wait_us = wait_us.min(due_in_us);
-            } else if !self.committing || self.transaction.is_full(commit) {
+            } else if !self.is_committing() || self.transaction.is_full(commit) {
                 self.commit()?;
             }
         }
         self.show_status(now_ms);
-        if self.committing {
+        if self.is_committing() {
             // A few records at a time would keep a core busy that the commit needs.
             let few = fetched < FEW_BESIDE && !more_due;
             return Ok(if few { Next::Wait(Duration::from_micros(wait_us.min(LOOK_BESIDE_US))) } else { Next::Now });

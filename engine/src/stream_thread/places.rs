@@ -60,7 +60,7 @@ impl StreamThread {
 
     /// A writer, claims, tasks, restores: whatever is missing before records can be decided.
     pub(super) fn prepare(&mut self, now_ms: i64) -> Result<(), Setback> {
-        if self.writer.is_none() && !self.committing {
+        if self.writer.is_none() && !self.is_committing() {
             // Making it ends what an earlier writer of this name left open, so a restore that begins after it sees the truth.
             self.writer = Some(self.log.writer(&self.config.owner.writer)?);
             self.is_new = true;
