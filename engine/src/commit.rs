@@ -116,9 +116,14 @@ impl Commit {
     fn write(&mut self, effects: &mut Vec<Effect>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
         let Self { writer, sent, parts, .. } = self;
         writer.begin()?;
-        sent.outbox.each(|nth, output| match (writer.send(output), sent.origin(nth)) {
-            (Err(WriteError::Refused(why)), Some((slot, offset))) => Err(Setback::Refused { slot, offset, why }),
-            (sent, _) => Ok(sent?),
+        sent.outbox.each(|nth, output| {
+            writer.send(output).map_err(|error| match error {
+                WriteError::Refused(why) => match sent.origin(nth) {
+                    Some((slot, offset)) => Setback::Refused { slot, offset, why },
+                    None => WriteError::Refused(why).into(),
+                },
+                error => error.into(),
+            })
         })?;
         let mut changes = 0;
         for part in &*parts {

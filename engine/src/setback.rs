@@ -6,11 +6,11 @@ use holdfast_ports::store::{StoreError, TaskId};
 /// Why a step could not go through.
 #[derive(Debug)]
 pub(crate) enum Setback {
-    /// Abort, roll the tasks back, do it again with the same writer.
+    /// Roll the tasks back, do it again with the same writer.
     Retry(String),
     /// Drop the writer, make a new one, restore the tails: nobody knows what was committed.
     Unknown(String),
-    /// The group has moved on and we have not heard: abort, roll the tasks back, go on with the same writer once we have.
+    /// The group has moved on and we have not heard: roll the tasks back, go on with the same writer once we have.
     Stale(String),
     /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
     Fenced(String),

@@ -180,19 +180,19 @@ impl Task {
     /// Takes position and delayed messages from the committed store: after a restore or a roll-back. A new processor, too: the old one may
     /// remember things that were never committed.
     pub(crate) fn load(&mut self) -> Result<(), StoreError> {
-        self.store.rollback();
+        self.forget();
         let mut row = Ok(Position::default());
         self.store.get(position::STORE.id, position::KEY, &mut |bytes| row = codec::decode(bytes))?;
         self.committed = row.map_err(|e| StoreError::Corrupt(format!("position of {}: {e}", self.id)))?;
         self.position = self.committed.clone();
         self.delayed = Pending::load(&*self.store)?;
         self.processor = self.topology.make_processor();
-        self.forget();
         Ok(())
     }
 
     /// Nothing of what it has done is to be committed any more.
     pub(crate) fn forget(&mut self) {
+        self.store.rollback();
         self.dirty = false;
         self.committing = false;
     }

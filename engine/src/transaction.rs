@@ -11,11 +11,10 @@ pub(crate) struct Transaction {
     began_us: Option<u64>,
     /// Input records and delayed messages.
     pub(crate) records: usize,
-    pub(crate) outbox: Outbox,
-    shares: Vec<Share>,
+    pub(crate) sent: Sent,
     last_commit: Option<LastCommit>,
-    /// The lists of an earlier transaction, for their memory.
-    spare: Option<Sent>,
+    /// Of an earlier transaction, for its memory.
+    spare: Sent,
 }
 
 /// A record that was decided: where it came from, and its offset.
@@ -28,7 +27,7 @@ struct Share {
     origin: Option<Origin>,
 }
 
-/// What is sent by a commit, and by whom.
+/// What has been sent, and by whom.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) outbox: Outbox,
@@ -55,6 +54,18 @@ impl Sent {
         let at = self.shares.partition_point(|share| share.end <= nth);
         self.shares.get(at).and_then(|share| share.origin)
     }
+
+    fn share(&mut self, origin: Option<Origin>) {
+        let end = self.outbox.len();
+        if self.shares.last().map_or(0, |last| last.end) < end {
+            self.shares.push(Share { end, origin });
+        }
+    }
+
+    fn clear(&mut self) {
+        self.outbox.clear();
+        self.shares.clear();
+    }
 }
 
 impl Transaction {
@@ -70,50 +81,39 @@ impl Transaction {
     /// A record was decided, and has sent what has come into the outbox since the last one.
     pub(crate) fn took(&mut self, origin: Origin) {
         self.records += 1;
-        self.share(Some(origin));
+        self.sent.share(Some(origin));
     }
 
     /// So many delayed messages were sent.
     pub(crate) fn took_due(&mut self, messages: usize) {
         self.records += messages;
-        self.share(None);
-    }
-
-    fn share(&mut self, origin: Option<Origin>) {
-        let end = self.outbox.len();
-        if self.shares.last().map_or(0, |last| last.end) < end {
-            self.shares.push(Share { end, origin });
-        }
+        self.sent.share(None);
     }
 
     /// Gives it up.
     pub(crate) fn forget(&mut self) {
         self.began_us = None;
         self.records = 0;
-        self.outbox.clear();
-        self.shares.clear();
+        self.sent.clear();
     }
 
     /// Ends it in a commit: what it sends, and the number of its records. Another may be begun.
     pub(crate) fn seal(&mut self) -> (Sent, usize) {
-        let Sent { outbox, shares } = self.spare.take().unwrap_or_default();
-        let outbox = std::mem::replace(&mut self.outbox, outbox);
-        let shares = std::mem::replace(&mut self.shares, shares);
         self.began_us = None;
-        (Sent { outbox, shares }, std::mem::take(&mut self.records))
+        let empty = std::mem::take(&mut self.spare);
+        (std::mem::replace(&mut self.sent, empty), std::mem::take(&mut self.records))
     }
 
-    /// A commit took so long, here or beside the thread, and gives its lists back.
+    /// A commit took so long, here or beside the thread, and gives what it sent back.
     pub(crate) fn committed(&mut self, took: Span, beside: bool, mut sent: Sent) {
         self.last_commit = Some(LastCommit { took, beside });
-        sent.outbox.clear();
-        sent.shares.clear();
-        self.spare = Some(sent);
+        sent.clear();
+        self.spare = sent;
     }
 
     /// Whether it has grown so far that nothing more may come to it.
     pub(crate) fn is_full(&self, config: &CommitConfig) -> bool {
-        self.records >= config.records_max || self.outbox.bytes() >= config.bytes_max
+        self.records >= config.records_max || self.sent.outbox.bytes() >= config.bytes_max
     }
 
     /// How long to wait before committing, in µs: 0 = now. `drained`: hardly anything more was there to fetch. `company`: something falls due in a moment, and may
@@ -158,7 +158,7 @@ mod tests {
         let mut transaction = Transaction { records, began_us: Some(100_000), ..Transaction::default() };
         let value = vec![0; bytes];
         let output = Output { topic: "t", place: None, key: None, value: Some(&value), headers: &[] };
-        transaction.outbox.push("t".into(), 0, &output);
+        transaction.sent.outbox.push("t".into(), 0, &output);
         if let Some(began_us) = last {
             transaction.last_commit = Some(by_itself(began_us, began_us + 2_000));
         }
@@ -218,7 +218,7 @@ mod tests {
         let mut transaction = Transaction::default();
         let send = |transaction: &mut Transaction, times: usize| {
             let output = Output { topic: "t", place: None, key: None, value: None, headers: &[] };
-            (0..times).for_each(|_| transaction.outbox.push("t".into(), 0, &output));
+            (0..times).for_each(|_| transaction.sent.outbox.push("t".into(), 0, &output));
         };
         for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
             send(&mut transaction, times);

@@ -28,8 +28,8 @@ enum Piece {
 }
 
 impl Image {
-    fn apply(&mut self, batch: &Piece) {
-        match batch {
+    fn apply(&mut self, piece: &Piece) {
+        match piece {
             Piece::Rows(rows, next) => {
                 for (key, value) in rows {
                     match value {

@@ -26,7 +26,7 @@ pub(super) enum Beside {
     /// The assistant has it in hand.
     UnderWay,
     /// This has become of it, and the stream thread has not taken note yet.
-    Known(Outcome),
+    Known(Box<Outcome>),
 }
 
 impl StreamThread {
@@ -97,7 +97,7 @@ impl StreamThread {
         if let (Beside::UnderWay, Some(assistant)) = (&self.beside, &mut self.assistant)
             && let Some(outcome) = assistant.outcome(at_most)
         {
-            self.beside = Beside::Known(outcome);
+            self.beside = Beside::Known(Box::new(outcome));
         }
     }
 
@@ -105,7 +105,7 @@ impl StreamThread {
     pub(super) fn look_after_commit(&mut self) -> Result<(), Setback> {
         self.wait_for_commit(Duration::ZERO);
         match std::mem::take(&mut self.beside) {
-            Beside::Known(outcome) => self.note(outcome, true),
+            Beside::Known(outcome) => self.note(*outcome, true),
             other => {
                 self.beside = other;
                 Ok(())

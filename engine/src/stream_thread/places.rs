@@ -137,7 +137,7 @@ impl StreamThread {
             if let Some(shown) = task.shown.take() {
                 self.queries.hide(&shown);
             }
-            task.store.rollback();
+            task.forget();
         }
         self.places.retain(|place| !places.contains(place));
         self.unclaimed.retain(|place| !places.contains(place));

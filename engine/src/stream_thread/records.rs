@@ -27,7 +27,7 @@ impl StreamThread {
                 }
                 Some(Feeds::Source(index, source)) => {
                     let task = &mut tasks[*index];
-                    let decision = task.decide(*source, record, &mut transaction.outbox);
+                    let decision = task.decide(*source, record, &mut transaction.sent.outbox);
                     decision.map_err(|e| Setback::Store(task.id.clone(), e)).map(|decision| {
                         match decision {
                             Decided::KnownDuplicate => {
@@ -110,7 +110,7 @@ impl StreamThread {
             }
             let sent = task
                 .delayed
-                .send_due(&mut *task.store, &mut transaction.outbox, now_ms, self.config.delayed_records_max)
+                .send_due(&mut *task.store, &mut transaction.sent.outbox, now_ms, self.config.delayed_records_max)
                 .map_err(|e| Setback::Store(task.id.clone(), e))?;
             if sent.messages == 0 {
                 continue;

@@ -100,7 +100,6 @@ impl StreamThread {
         self.writer = None;
         self.transaction.forget();
         for task in &mut self.tasks {
-            task.store.rollback();
             task.forget();
             task.stop_reading(&mut *self.fetcher);
             if task.state == State::Running {
