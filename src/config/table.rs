@@ -38,7 +38,7 @@ pub const SETTINGS: &[Setting] = &[
     plain(
         "kafka_transactions",
         Some("direct"),
-        "direct: spoken to brokers of 4.0 and later ourselves where no TLS or SASL is asked for; librdkafka: never",
+        "direct: transactions and appends are spoken to brokers of 4.0 and later ourselves where no TLS or SASL is asked for; librdkafka: never",
     ),
     plain(
         "app_id",

@@ -64,7 +64,7 @@ fn kafka_config(kafka: &Kafka, clock: Arc<dyn Clock>) -> KafkaConfig {
     KafkaConfig {
         security,
         append_timeout_ms: APPEND_TIMEOUT_MS,
-        speaks_transactions: !kafka.librdkafka_transactions,
+        speaks_directly: !kafka.librdkafka_transactions,
         ..KafkaConfig::new(&*kafka.brokers, &*kafka.client_id, clock)
     }
 }

@@ -1,4 +1,5 @@
-//! The shared, idempotent producer behind HTTP, and the thread that polls it.
+//! The shared, idempotent producer behind HTTP by way of librdkafka, and the thread that polls it. Where brokers are spoken to directly,
+//! `wire/appender.rs` has its place.
 
 use crate::config::KafkaConfig;
 use crate::ffi::{Client, Code, Delivery, Events, Topic};
@@ -15,11 +16,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
 /// How long the thread waits for a report before it looks whether it should stop.
-const TURN_MS: i32 = 50;
+pub(crate) const TURN_MS: u16 = 50;
 /// How long a broker may take to say that it is there.
-const PROBE_MS: i32 = 1_000;
+pub(crate) const PROBE_MS: u16 = 1_000;
 /// How long appends that are under way are waited for when the appender is closed.
-const LAST_FLUSH_MS: i32 = 500;
+pub(crate) const LAST_FLUSH_MS: u16 = 500;
 
 pub(crate) struct KafkaAppender {
     shared: Arc<Shared>,
@@ -152,9 +153,17 @@ impl KafkaAppender {
             .map_err(|error| LogError::Fatal(format!("no thread for the appender: {error}")))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
+}
 
-    /// Makes topics known that have just been created: a producer that has heard of their absence would believe it for a while.
-    pub(crate) fn learn(&self, topics: &[&str]) {
+/// Both ways to append.
+pub(crate) trait KafkaAppends: Appender {
+    /// Topics that have just been created.
+    fn learn(&self, topics: &[&str]);
+}
+
+impl KafkaAppends for KafkaAppender {
+    /// A producer that has heard of their absence would believe it for a while.
+    fn learn(&self, topics: &[&str]) {
         let line = Arc::clone(&self.shared.line.read());
         for name in topics {
             if let Ok(topic) = line.topic(name)
@@ -170,17 +179,17 @@ impl Shared {
     fn serve(&self) {
         while !self.stop.load(Ordering::Acquire) {
             let line = Arc::clone(&self.line.read());
-            line.client.poll(TURN_MS);
+            line.client.poll(TURN_MS.into());
             if line.reports.dead.load(Ordering::Acquire) {
                 self.replace(&line);
             }
             if let Some(why) = self.pulse.question(self.config.clock.monotonic_us()) {
-                let answer = line.client.metadata(None, PROBE_MS);
+                let answer = line.client.metadata(None, PROBE_MS.into());
                 self.pulse.answer(answer.is_ok(), &why, self.config.clock.monotonic_us());
             }
         }
         let line = Arc::clone(&self.line.read());
-        line.client.flush(LAST_FLUSH_MS);
+        line.client.flush(LAST_FLUSH_MS.into());
     }
 
     /// Puts a new producer in the place of one that is dead.

@@ -24,9 +24,9 @@ pub struct KafkaConfig {
     ///
     /// Records come up to this late; in return a thousand records a second do not cost a thousand round trips, half a core on both sides.
     pub fetch_wait_ms: u32,
-    /// Speak transactions to the brokers directly where they have the newer protocol (`transaction.version` 2) and neither TLS nor SASL is asked for.
-    /// Otherwise, and where this is false, transactions go through librdkafka. Default: true.
-    pub speaks_transactions: bool,
+    /// Write to the brokers directly, transactions and appends, where they have the newer protocol (`transaction.version` 2) and neither TLS nor SASL is
+    /// asked for. Otherwise, and where this is false, all goes through librdkafka. Default: true.
+    pub speaks_directly: bool,
     /// Silence after which the group takes a member for dead, in ms. Default: 6000, the least that brokers allow by default.
     pub session_timeout_ms: u32,
     /// Measures waiting.
@@ -101,7 +101,7 @@ impl KafkaConfig {
             commit_timeout_ms: 10_000,
             record_bytes_max: 1_040_000,
             fetch_wait_ms: 4,
-            speaks_transactions: true,
+            speaks_directly: true,
             session_timeout_ms: 6_000,
             clock,
         }
@@ -154,7 +154,7 @@ impl KafkaConfig {
         settings
     }
 
-    /// The shared producer behind HTTP.
+    /// The shared producer behind HTTP, where it is librdkafka's.
     pub(crate) fn appender(&self) -> Settings {
         let mut settings = self.common();
         add(

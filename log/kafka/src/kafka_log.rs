@@ -1,7 +1,7 @@
 //! The log as the worker holds it.
 
 use crate::alternating::AlternatingWriter;
-use crate::appender::KafkaAppender;
+use crate::appender::{KafkaAppender, KafkaAppends};
 use crate::cluster::Cluster;
 use crate::config::{KafkaConfig, Pace};
 use crate::fetcher::KafkaFetcher;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub struct KafkaLog {
     config: KafkaConfig,
     cluster: Arc<Cluster>,
-    appender: Arc<KafkaAppender>,
+    appender: Arc<dyn KafkaAppends>,
     pulse: Arc<Pulse>,
     mirrors: Mirrors,
 }
@@ -28,7 +28,11 @@ impl KafkaLog {
     /// Connects, and returns when a broker has answered. [`LogError::Fatal`]: the settings are wrong; [`LogError::Retry`]: nobody answers now.
     pub fn connect(config: KafkaConfig) -> Result<Arc<Self>, LogError> {
         let pulse = Arc::new(Pulse::default());
-        let appender = Arc::new(KafkaAppender::open(&config, &pulse)?);
+        let appender: Arc<dyn KafkaAppends> = if wire::is_spoken(&config)? {
+            Arc::new(wire::WireAppender::open(&config, &pulse)?)
+        } else {
+            Arc::new(KafkaAppender::open(&config, &pulse)?)
+        };
         let cluster = Arc::new(Cluster::new(&config)?);
         Ok(Arc::new(Self { config, cluster, appender, pulse, mirrors: Mirrors::default() }))
     }
@@ -72,7 +76,7 @@ impl Log for KafkaLog {
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
-        Ok(Box::new(KafkaMembership::join(&self.config, &self.cluster, &self.appender, member)?))
+        Ok(Box::new(KafkaMembership::join(&self.config, &self.cluster, self.appender()?, member)?))
     }
 
     fn mirror(&self, group: &str, positions: &[(TopicPartition, i64)]) -> Result<(), LogError> {

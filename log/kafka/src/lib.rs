@@ -18,9 +18,9 @@
 //! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
 //! | `fetcher` | reading by manual assignment, in batches |
 //! | `alternating`, `writer`, `courier` | two producers in turn, their transactions, and how positions get into them |
-//! | `wire` | transactions spoken to newer brokers directly, without librdkafka |
+//! | `wire` | transactions and appends spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
-//! | `appender`, `pending` | the shared producer behind HTTP, and who waits for it |
+//! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
 //! | `membership`, `group`, `claims`, `share` | who owns which place |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
 //! | `reaction` | from Kafka's error codes to the reactions the ports name |

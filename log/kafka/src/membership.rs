@@ -8,7 +8,6 @@
 //!  we, group                                 ╰─ assigned ── warm up ── wish ╯                      ╰─ claim
 //! ```
 
-use crate::appender::KafkaAppender;
 use crate::claims::Claims;
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
@@ -36,7 +35,7 @@ const APPEND_WAIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct KafkaMembership {
     config: KafkaConfig,
-    appender: Arc<KafkaAppender>,
+    appender: Arc<dyn Appender>,
     member: Member,
     /// The placement topic.
     topic: String,
@@ -65,7 +64,7 @@ impl KafkaMembership {
     pub(crate) fn join(
         config: &KafkaConfig,
         cluster: &Arc<Cluster>,
-        appender: &Arc<KafkaAppender>,
+        appender: Arc<dyn Appender>,
         member: &Member,
     ) -> Result<Self, LogError> {
         let topic = placement::topic(&member.app);
@@ -87,7 +86,7 @@ impl KafkaMembership {
         let group = Group::join(config, member, &topic)?;
         Ok(Self {
             config: config.clone(),
-            appender: Arc::clone(appender),
+            appender,
             member: member.clone(),
             topic,
             rejoin_from_us: 0,

@@ -61,6 +61,11 @@ impl Batch {
         self.first.checked_add(self.count).unwrap_or_else(|| self.count - (i32::MAX - self.first) - 1)
     }
 
+    /// When its first record was appended, by the clock of whoever sends it.
+    pub(super) fn made_ms(&self) -> i64 {
+        self.made_ms
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.records.0.len()
     }
@@ -74,13 +79,16 @@ impl Batch {
         self.count > 0 && self.bytes() + bytes > FULL_BYTES
     }
 
-    /// As it goes over the wire, sent by `producer`.
-    pub(super) fn encode(&self, producer: ProducerId) -> Vec<u8> {
+    /// As it goes over the wire, sent by `producer`, `transaction` as a part of its transaction.
+    pub(super) fn encode(&self, producer: ProducerId, transaction: bool) -> Vec<u8> {
         let compressed = if self.bytes() < COMPRESSED_FROM_BYTES { None } else { compressed(&self.records.0) };
         let (codec, records) = compressed.as_ref().map_or((0, &self.records.0), |records| (LZ4, records));
         let mut out = Encoder(Vec::with_capacity(records.len() + 61));
         out.i64(0).i32(0).i32(-1).i8(2).i32(0);
-        out.i16(TRANSACTIONAL | codec).i32(self.count - 1).i64(self.made_ms).i64(self.made_ms);
+        out.i16(if transaction { TRANSACTIONAL | codec } else { codec })
+            .i32(self.count - 1)
+            .i64(self.made_ms)
+            .i64(self.made_ms);
         out.i64(producer.id).i16(producer.epoch).i32(self.first).i32(self.count).raw(records);
         let mut bytes = out.0;
         let length = (bytes.len() - BEFORE_LENGTH) as i32;
@@ -114,7 +122,7 @@ mod tests {
         let mut batch = Batch::new(5, 1_000);
         batch.push(&record(Some(b"value")), &mut Encoder::default());
         batch.push(&record(None), &mut Encoder::default());
-        let bytes = batch.encode(PRODUCER);
+        let bytes = batch.encode(PRODUCER, true);
         assert_eq!(bytes[..8], [0; 8], "the broker gives the offset");
         assert_eq!(bytes[8..12], ((bytes.len() - 12) as i32).to_be_bytes());
         assert_eq!(bytes[16], 2, "format");
@@ -124,6 +132,7 @@ mod tests {
         assert_eq!(bytes[61..74], [32, 0, 0, 0, 2, b'k', 10, b'v', b'a', b'l', b'u', b'e', 2], "first record");
         assert_eq!(bytes[78..85], [22, 0, 0, 2, 2, b'k', 1], "a tombstone, one further");
         assert_eq!(batch.next(), 7);
+        assert_eq!(batch.encode(PRODUCER, false)[21..23], [0, 0], "of no transaction");
     }
 
     #[test]
@@ -132,7 +141,7 @@ mod tests {
         for _ in 0..1_000 {
             batch.push(&record(Some(b"the same again")), &mut Encoder::default());
         }
-        let bytes = batch.encode(PRODUCER);
+        let bytes = batch.encode(PRODUCER, true);
         assert_eq!(bytes[21..23], [0, 0x13]);
         assert!(bytes.len() < batch.bytes() / 2);
         let mut plain = Vec::new();

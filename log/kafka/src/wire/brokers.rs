@@ -9,13 +9,15 @@ use std::time::Duration;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_millis(2_000);
-/// How long a question about the cluster may take.
-const ASK: Duration = Duration::from_millis(5_000);
+/// How long a question about the cluster may take when nobody says otherwise.
+const PATIENCE: Duration = Duration::from_millis(5_000);
 
 /// See the head of this file.
 pub(super) struct Brokers {
     bootstrap: Vec<(String, u16)>,
     client_id: String,
+    /// How long a question about the cluster may take.
+    patience: Duration,
     addresses: FxHashMap<i32, Address>,
     connections: FxHashMap<i32, Connection>,
     /// For questions that any broker answers.
@@ -27,17 +29,23 @@ impl Brokers {
         Self {
             bootstrap: config.brokers.split(',').filter_map(host_and_port).collect(),
             client_id: config.client_id.clone(),
+            patience: PATIENCE,
             addresses: FxHashMap::default(),
             connections: FxHashMap::default(),
             any: None,
         }
     }
 
+    /// For somebody who cannot wait longer than this for one broker's answer.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Asks whichever broker answers first: the bootstrap servers in their order, then those we have heard of.
     pub(super) fn ask_any(&mut self, api: Api, body: &Encoder) -> Result<Vec<u8>, Broken> {
         // One attempt on what is open; it may have been closed since.
         if let Some(mut any) = self.any.take()
-            && let Ok(answer) = any.ask(api, body, ASK)
+            && let Ok(answer) = any.ask(api, body, self.patience)
         {
             self.any = Some(any);
             return Ok(answer);
@@ -46,9 +54,9 @@ impl Brokers {
         known.sort();
         let mut last = Broken::Io(std::io::ErrorKind::NotConnected.into());
         for (host, port) in self.bootstrap.iter().chain(&known) {
-            let asked = Connection::open(host, *port, &self.client_id, CONNECT)
+            let asked = Connection::open(host, *port, &self.client_id, CONNECT.min(self.patience))
                 .map_err(Broken::Io)
-                .and_then(|mut connection| Ok((connection.ask(api, body, ASK)?, connection)));
+                .and_then(|mut connection| Ok((connection.ask(api, body, self.patience)?, connection)));
             match asked {
                 Ok((answer, connection)) => {
                     self.any = Some(connection);

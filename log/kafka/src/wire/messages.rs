@@ -158,9 +158,10 @@ pub(super) fn read_find_coordinator(answer: &[u8]) -> Result<Result<Address, Err
     Ok(if error == 0 { Ok(address) } else { Err(error) })
 }
 
-pub(super) fn init_producer_id(transactional_id: &str, timeout_ms: i32) -> Encoder {
+/// Without a transactional id any broker gives a new one.
+pub(super) fn init_producer_id(transactional_id: Option<&str>, timeout_ms: i32) -> Encoder {
     let mut body = Encoder::default();
-    body.text(transactional_id).i32(timeout_ms).i64(-1).i16(-1).end();
+    body.maybe_text(transactional_id).i32(timeout_ms).i64(-1).i16(-1).end();
     body
 }
 
@@ -239,10 +240,14 @@ pub(super) fn read_txn_offset_commit(answer: &[u8]) -> Result<Result<(), ErrorCo
 }
 
 /// `topics`: for each its partitions and the batch for each.
-pub(super) fn produce(transactional_id: &str, timeout_ms: i32, topics: &BTreeMap<&str, Vec<(i32, &[u8])>>) -> Encoder {
+pub(super) fn produce(
+    transactional_id: Option<&str>,
+    timeout_ms: i32,
+    topics: &BTreeMap<&str, Vec<(i32, &[u8])>>,
+) -> Encoder {
     let batches = topics.values().flatten().map(|(_, batch)| batch.len() + 16).sum::<usize>();
     let mut body = Encoder(Vec::with_capacity(batches + 256));
-    body.text(transactional_id).i16(ACKS_ALL).i32(timeout_ms).len(topics.len());
+    body.maybe_text(transactional_id).i16(ACKS_ALL).i32(timeout_ms).len(topics.len());
     for (topic, partitions) in topics {
         body.text(topic).len(partitions.len());
         for (partition, batch) in partitions {
@@ -260,6 +265,8 @@ pub(super) struct Produced {
     pub(super) error: ErrorCode,
     /// Offset of its first record.
     pub(super) offset: i64,
+    /// When the log took it, in ms since the epoch; -1 where a topic keeps the producers' times.
+    pub(super) append_ms: i64,
 }
 
 /// Calls `each` with topic, partition and what became of its batch.
@@ -269,8 +276,8 @@ pub(super) fn read_produce(answer: &[u8], mut each: impl FnMut(&str, i32, Produc
         let name = topic.text()?;
         topic.each(|partition| {
             let number = partition.i32()?;
-            let produced = Produced { error: partition.i16()?, offset: partition.i64()? };
-            partition.i64()?;
+            let (error, offset, append_ms) = (partition.i16()?, partition.i64()?, partition.i64()?);
+            let produced = Produced { error, offset, append_ms };
             partition.i64()?;
             partition.each(|record| {
                 record.i32()?;

@@ -5,10 +5,9 @@
 
 use super::batch::Batch;
 use super::brokers::Brokers;
-use super::bytes::Encoder;
-use super::messages::{self, PRODUCE};
+use super::messages::PRODUCE;
 use super::outbox::{Load, Outbox};
-use super::producer::code_of;
+use super::parcel::{self, Answer, Parcel};
 use crate::config::KafkaConfig;
 use crate::ffi::Code;
 use holdfast_ports::record::TopicPartition;
@@ -37,21 +36,10 @@ struct Packed {
     parcels: Vec<Parcel>,
 }
 
-/// A batch that is not in the log yet.
-struct Parcel {
-    tag: usize,
-    to: TopicPartition,
-    count: i32,
-    bytes: Vec<u8>,
-}
-
 impl Packed {
     fn of(load: Load) -> Self {
         let Load { transaction, producer, batches } = load;
-        let pack = |(tag, to, batch): (usize, TopicPartition, Batch)| {
-            let (count, bytes) = (batch.count(), batch.encode(producer));
-            Parcel { tag, to, count, bytes }
-        };
+        let pack = |(tag, to, batch): (usize, TopicPartition, Batch)| Parcel::of(tag, to, &batch, producer, true);
         Self { transaction, parcels: batches.into_iter().map(pack).collect() }
     }
 }
@@ -116,7 +104,7 @@ impl Post {
         // All are asked before anybody's answer is waited for.
         let mut asked = Vec::new();
         for (leader, parcels) in by_leader {
-            let body = self.request(&parcels, timeout);
+            let body = parcel::request(Some(&self.transactional_id), &parcels, timeout);
             match self.brokers.send(leader, PRODUCE, &body, timeout) {
                 Ok(()) => asked.push((leader, parcels)),
                 Err(error) => left.extend(self.lost(leader, parcels, &error)),
@@ -134,15 +122,6 @@ impl Post {
         left
     }
 
-    fn request(&self, parcels: &[Parcel], timeout: Duration) -> Encoder {
-        let mut topics: BTreeMap<&str, Vec<(i32, &[u8])>> = BTreeMap::new();
-        for parcel in parcels {
-            topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), &parcel.bytes));
-        }
-        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
-        messages::produce(&self.transactional_id, timeout_ms, &topics)
-    }
-
     /// A connection broke: who leads what may be another now.
     fn lost(&mut self, leader: i32, parcels: Vec<Parcel>, error: &super::connection::Broken) -> Vec<Parcel> {
         tracing::debug!(leader, %error, "records were not taken, trying again");
@@ -152,31 +131,23 @@ impl Post {
         parcels
     }
 
-    /// Notes what the broker says about each batch; returns those that it did not take for now.
-    fn sort_out(&mut self, transaction: u64, mut parcels: Vec<Parcel>, answer: &[u8]) -> Vec<Parcel> {
+    /// Notes what the broker says about each batch; returns those that it did not take for now, and those that it does not mention: the numbers tell
+    /// whether they are new.
+    fn sort_out(&mut self, transaction: u64, parcels: Vec<Parcel>, answer: &[u8]) -> Vec<Parcel> {
         let mut left = Vec::new();
         let Self { outbox, leaders, .. } = self;
-        let read = messages::read_produce(answer, |topic, partition, produced| {
-            let found =
-                parcels.iter().position(|p| *p.to.topic == *topic && p.to.partition == partition.cast_unsigned());
-            let Some(found) = found else { return };
-            let parcel = parcels.swap_remove(found);
-            match code_of(produced.error) {
-                None => {
-                    outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.count));
-                }
-                Some(code) if passes(code) => {
-                    tracing::debug!(to = %parcel.to, %code, "a batch was not taken, trying again");
-                    leaders.remove(&parcel.to);
-                    left.push(parcel);
-                }
-                Some(code) => outbox.failed(transaction, code),
+        let unknown = parcel::sort_out(parcels, answer, |parcel, answer| match answer {
+            Answer::Taken(produced) => {
+                outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.count));
             }
+            Answer::Later(code) => {
+                tracing::debug!(to = %parcel.to, %code, "a batch was not taken, trying again");
+                leaders.remove(&parcel.to);
+                left.push(parcel);
+            }
+            Answer::Refused(code) => outbox.failed(transaction, code),
         });
-        if read.is_err() || !parcels.is_empty() {
-            // An answer that does not say what became of them: ask again, the numbers tell.
-            left.append(&mut parcels);
-        }
+        left.extend(unknown);
         left
     }
 
@@ -196,25 +167,4 @@ impl Post {
         }
         self.leaders.get(to).copied()
     }
-}
-
-/// The broker does not take it now, and will, or another will.
-fn passes(code: Code) -> bool {
-    matches!(
-        code,
-        Code::UnknownTopicOrPartition
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
-            | Code::RequestTimedOut
-            | Code::NetworkException
-            | Code::CoordinatorLoadInProgress
-            | Code::CoordinatorNotAvailable
-            | Code::NotCoordinator
-            | Code::NotEnoughReplicas
-            | Code::NotEnoughReplicasAfterAppend
-            | Code::ConcurrentTransactions
-            | Code::KafkaStorageError
-            | Code::FencedLeaderEpoch
-            | Code::UnknownLeaderEpoch
-    )
 }

@@ -72,7 +72,7 @@ pub(super) fn code_of(error: ErrorCode) -> Option<Code> {
 /// Whether the brokers speak what [`WireProducer`] speaks, and we may speak to them without encryption or a password.
 pub(crate) fn is_spoken(config: &KafkaConfig) -> Result<bool, LogError> {
     let is_plain = |protocol: &str| protocol.eq_ignore_ascii_case("plaintext");
-    if !config.speaks_transactions || !config.security.protocol.as_deref().is_none_or(is_plain) {
+    if !config.speaks_directly || !config.security.protocol.as_deref().is_none_or(is_plain) {
         return Ok(false);
     }
     let answer = Brokers::new(config)
@@ -96,7 +96,7 @@ impl WireProducer {
             positions_sent: false,
             state: State::Idle,
         };
-        let body = messages::init_producer_id(id, TRANSACTION_MS);
+        let body = messages::init_producer_id(Some(id), TRANSACTION_MS);
         let made = new.coordinate(
             (Coordinates::Transaction, id),
             messages::INIT_PRODUCER_ID,

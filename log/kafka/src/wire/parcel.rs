@@ -1,0 +1,89 @@
+//! Batches on the wire: what the leader of some partitions is asked to take, and what it says about each.
+
+use super::batch::Batch;
+use super::bytes::Encoder;
+use super::messages::{self, Produced, ProducerId};
+use super::producer::code_of;
+use crate::ffi::Code;
+use holdfast_ports::record::TopicPartition;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A batch that is not in the log yet.
+pub(super) struct Parcel {
+    /// Whoever sends it knows by this where it belongs.
+    pub(super) tag: usize,
+    pub(super) to: TopicPartition,
+    pub(super) count: i32,
+    bytes: Vec<u8>,
+}
+
+/// What the leader says.
+pub(super) enum Answer {
+    /// It lies in the log.
+    Taken(Produced),
+    /// Not now: it will take it later, or another leader will.
+    Later(Code),
+    /// No.
+    Refused(Code),
+}
+
+impl Parcel {
+    /// `transaction`: whether it is part of one.
+    pub(super) fn of(tag: usize, to: TopicPartition, batch: &Batch, producer: ProducerId, transaction: bool) -> Self {
+        Self { tag, to, count: batch.count(), bytes: batch.encode(producer, transaction) }
+    }
+}
+
+/// All of them in one request. `transactional_id` for parts of transactions.
+pub(super) fn request(transactional_id: Option<&str>, parcels: &[Parcel], timeout: Duration) -> Encoder {
+    let mut topics: BTreeMap<&str, Vec<(i32, &[u8])>> = BTreeMap::new();
+    for parcel in parcels {
+        topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), &parcel.bytes));
+    }
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+    messages::produce(transactional_id, timeout_ms, &topics)
+}
+
+/// Calls `each` with what the leader says about each. Returns those that its answer does not mention: what became of them is not known.
+pub(super) fn sort_out(mut parcels: Vec<Parcel>, answer: &[u8], mut each: impl FnMut(Parcel, Answer)) -> Vec<Parcel> {
+    let read = messages::read_produce(answer, |topic, partition, produced| {
+        let found = parcels.iter().position(|p| *p.to.topic == *topic && p.to.partition == partition.cast_unsigned());
+        if let Some(found) = found {
+            each(parcels.swap_remove(found), said(produced));
+        }
+    });
+    if let Err(malformed) = read {
+        tracing::debug!(%malformed, unknown = parcels.len(), "the answer to a produce request");
+    }
+    parcels
+}
+
+fn said(produced: Produced) -> Answer {
+    match code_of(produced.error) {
+        None => Answer::Taken(produced),
+        Some(code) if passes(code) => Answer::Later(code),
+        Some(code) => Answer::Refused(code),
+    }
+}
+
+/// The broker does not take it now, and will, or another will.
+fn passes(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UnknownTopicOrPartition
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotCoordinator
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::ConcurrentTransactions
+            | Code::KafkaStorageError
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+    )
+}
