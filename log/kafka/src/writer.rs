@@ -20,6 +20,8 @@ use std::sync::Arc;
 const SENDS_PER_POLL: u32 = 1_024;
 /// How long a full queue is waited for before trying again.
 const FULL_MS: i32 = 5;
+/// How long a transaction that was left open may hold up the end of its writer.
+const LAST_ABORT_MS: i32 = 200;
 
 pub(crate) struct KafkaWriter {
     // Handles before the client: fields are dropped in this order.
@@ -263,6 +265,18 @@ impl KafkaWriter {
             tracing::warn!(why, "this writer must be replaced");
             State::Dead(Death::Unknown(why))
         };
+    }
+}
+
+/// librdkafka ends the process (`Assertion rk->rk_eos.txn_req_cnt > 0`) when a producer is destroyed in the moment in which it registers the first
+/// partition of a transaction. It registers nothing once an abort has been asked for, whether or not that succeeds.
+impl Drop for KafkaWriter {
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Idle)
+            && let Err(fault) = self.client.abort_transaction(LAST_ABORT_MS)
+        {
+            tracing::debug!(%fault, "a transaction was left open, for the next writer of this name to end");
+        }
     }
 }
 

@@ -46,6 +46,10 @@ holdfast_log_contract::contract_tests!(Kafka { brokers: brokers(), speaks_direct
 /// What appenders and writers promise, by way of librdkafka: brokers before 4.0, TLS and SASL have no other.
 mod through_librdkafka {
     use super::{Kafka, brokers};
+    use holdfast_log_contract::Harness as _;
+    use holdfast_ports::log::{Cleanup, Health, TopicSpec};
+    use holdfast_ports::record::NewRecord;
+    use std::thread;
 
     holdfast_log_contract::contract_tests! { @each (Kafka { brokers: brokers(), speaks_directly: false })
         l1_an_acknowledged_append_is_readable_at_its_offset
@@ -72,5 +76,33 @@ mod through_librdkafka {
         l30_a_stale_generation_is_refused
         l34_a_claim_fences_the_writer_before_it
         l43_an_open_transaction_does_not_outlive_a_restart
+    }
+
+    /// Ended the whole process, one time in fifty: see `Drop` in `writer.rs`.
+    #[test]
+    fn writers_are_dropped_in_the_middle_of_their_first_record() {
+        const WRITERS: usize = 48;
+        const AT_ONCE: usize = 6;
+        let kafka = Kafka { brokers: brokers(), speaks_directly: false };
+        let log = kafka.open();
+        let topic = kafka.fresh("dropped");
+        let cleanup = Cleanup::Delete { retention_ms: 3_600_000 };
+        let spec = TopicSpec { name: topic.clone(), partitions: 1, replication: None, cleanup };
+        log.create_topics(&[spec]).expect("created");
+        let names: Vec<_> = (0..WRITERS).map(|_| kafka.fresh("dropped")).collect();
+        thread::scope(|scope| {
+            for names in names.chunks(WRITERS / AT_ONCE) {
+                let (log, topic) = (&log, &topic);
+                scope.spawn(move || {
+                    for name in names {
+                        let mut writer = log.writer(name).expect("a writer");
+                        writer.begin().expect("begun");
+                        let record = NewRecord { topic, partition: 0, key: None, value: Some(b"x"), headers: &[] };
+                        writer.send(&record).expect("sent");
+                    }
+                });
+            }
+        });
+        assert_eq!(log.health(), Health::Up);
     }
 }
