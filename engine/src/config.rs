@@ -35,7 +35,7 @@ pub struct CommitConfig {
 impl CommitConfig {
     /// For brokers: a transaction costs milliseconds there, so commits keep 5 ms distance, and take at most half of the time while nothing is decided meanwhile.
     pub const KAFKA: Self = Self {
-        records_max: 2_500,
+        records_max: 5_000,
         bytes_max: 32 << 20,
         interval_max_us: 100_000,
         spacing_min_us: 5_000,

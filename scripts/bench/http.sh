@@ -13,8 +13,9 @@ http_on() {
   launch holdfast "$1"
   wait_for "$work/holdfast.log" "$ready" "$contender"
   curl -sf "http://127.0.0.1:$http/api/coupons/policies" -H 'content-type: application/json' -d '{"policyId":"1","title":"hot","totalQuantity":1000}' >/dev/null
-  # The first ones warm up client, broker and worker.
+  # The first ones warm up client, broker and worker: slowly, then as fast as it will be.
   rush --users 10000 --rate 2000 --seed 1
+  rush --users $((5000 * WARM_UP_SECONDS)) --rate 5000 --seed 4
   rush --users $((5000 * SECONDS_EACH)) --rate 5000 --seed 2
   local open=$answer open_accepted=$accepted
   rush --users 100000 --concurrency 128 --seed 3
@@ -34,7 +35,7 @@ part_http() {
     cat <<P
 ## HTTP
 
-POST /api/coupons/issue, answered 202 when the request is in the log. Load generator, broker and worker share the machine.
+POST /api/coupons/issue, answered 202 when the request is in the log, after $WARM_UP_SECONDS s of the same. Load generator, broker and worker share the machine.
 
 | log | answer at 5,000/s offered, p50 / p99, ms | accepted/s of them | accepted/s, 128 at once |
 |---|---|---|---|

@@ -217,8 +217,8 @@ impl KafkaConfig {
                 ("fetch.min.bytes", min_bytes),
                 ("fetch.queue.backoff.ms", "2"),
                 ("fetch.error.backoff.ms", "100"),
-                // A second of work ahead. What waits costs a few times its size in memory: librdkafka counts values, not what it wraps them in.
-                ("queued.min.messages", "30000"),
+                // Of each partition: a few hundred ms of work. What waits costs a few times its size in memory: librdkafka counts values, not what it wraps them in.
+                ("queued.min.messages", "10000"),
                 ("queued.max.messages.kbytes", "16384"),
                 // Of each partition in one answer. A megabyte of small requests, decompressed and wrapped, is fifty thousand messages in memory at once.
                 ("fetch.message.max.bytes", "262144"),

@@ -91,6 +91,8 @@ impl Drop for WireAppender {
 
 impl Guide {
     fn serve(&mut self) {
+        // Before the first append needs it.
+        self.ask(&Questions { producer: true, ..Questions::default() });
         let mut pause_ms = 0;
         while let Some(questions) = self.lanes.questions(Duration::from_millis(TURN_MS.into())) {
             self.give_up_expired();
@@ -100,6 +102,9 @@ impl Guide {
                 self.ask(&questions);
                 pause_ms = (pause_ms * 2).clamp(PAUSE_MS, PAUSE_MAX_MS);
                 self.lanes.rest(Duration::from_millis(pause_ms));
+            }
+            if self.brokers.has_hung_up() {
+                self.pulse.doubt("a broker has closed the connection");
             }
             if let Some(why) = self.pulse.question(self.now_us()) {
                 let answer = self.brokers.ask_any(messages::API_VERSIONS, &messages::api_versions());

@@ -68,6 +68,11 @@ impl Brokers {
         Err(last)
     }
 
+    /// Whether the broker that answered last has closed the connection since. Says so until somebody is asked again.
+    pub(super) fn has_hung_up(&self) -> bool {
+        self.any.as_ref().is_some_and(|any| !any.is_open())
+    }
+
     /// The cluster as some broker sees it now.
     pub(super) fn metadata(&mut self, topic: &str) -> Result<Metadata, Broken> {
         let answer = self.ask_any(messages::METADATA, &messages::metadata(topic))?;
