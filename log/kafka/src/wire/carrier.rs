@@ -51,10 +51,13 @@ impl Carrier {
         let mut shipments: FxHashMap<usize, Shipment> =
             load.into_iter().map(|shipment| (shipment.tag, shipment)).collect();
         let timeout = self.timeout(shipments.values());
-        if let Err(broken) = self.connect(timeout) {
-            self.lost(&broken, shipments.into_values());
-            return;
-        }
+        let mut connection = match self.connect(timeout) {
+            Ok(connection) => connection,
+            Err(broken) => {
+                self.lost(&broken, shipments.into_values());
+                return;
+            }
+        };
         let parcels: Vec<Parcel> = shipments
             .values()
             .map(|shipment| {
@@ -62,7 +65,6 @@ impl Carrier {
             })
             .collect();
         let request = parcel::request(None, &parcels, timeout);
-        let Some(mut connection) = self.connection.take() else { return };
         let answer = match connection.ask(PRODUCE, &request, timeout) {
             Ok(answer) => answer,
             Err(broken) => {
@@ -92,14 +94,13 @@ impl Carrier {
         Duration::from_micros(until_us.saturating_sub(self.config.clock.monotonic_us()).max(1_000))
     }
 
-    fn connect(&mut self, timeout: Duration) -> Result<(), Broken> {
-        if self.connection.as_ref().is_some_and(Connection::is_open) {
-            return Ok(());
+    /// The connection of the last request, or a new one. Put back when all went well: a broken one is of no use.
+    fn connect(&mut self, timeout: Duration) -> Result<Connection, Broken> {
+        if let Some(connection) = self.connection.take().filter(Connection::is_open) {
+            return Ok(connection);
         }
-        self.connection = None;
         let address = self.lanes.address(self.node).ok_or(io::Error::from(io::ErrorKind::NotConnected))?;
-        self.connection = Some(Connection::open(&address.host, address.port, &self.config.client_id, timeout)?);
-        Ok(())
+        Ok(Connection::open(&address.host, address.port, &self.config.client_id, timeout)?)
     }
 
     fn lost(&self, broken: &Broken, shipments: impl Iterator<Item = Shipment>) {

@@ -202,6 +202,16 @@ impl Inner {
         load
     }
 
+    /// Nothing of this lane is under way any more. Another broker may lead it by now, whose carrier has looked for it in vain.
+    fn free(&mut self, tag: usize) -> &mut Lane {
+        let lane = &mut self.lanes[tag];
+        lane.under_way = false;
+        if let Some(leader) = lane.led_by.and_then(|node| self.leaders.get_mut(&node)) {
+            leader.wake();
+        }
+        lane
+    }
+
     fn questions(&self) -> Questions {
         let mut questions = Questions::default();
         for lane in self.lanes.iter().filter(|lane| !lane.waiting.is_empty()) {
@@ -300,28 +310,23 @@ impl Lanes {
     /// A carrier's: what it had in hand for this lane lies in the log.
     pub(super) fn delivered(&self, tag: usize, batch: &Batch) {
         let mut inner = self.inner.lock();
-        let lane = &mut inner.lanes[tag];
-        lane.under_way = false;
-        lane.next = batch.next();
+        inner.free(tag).next = batch.next();
         self.gone.notify_all();
     }
 
     /// A carrier's: what it had in hand for this lane does not go to the log, whatever the reason.
     pub(super) fn gave_up(&self, tag: usize, bundle: &Bundle) {
         let mut inner = self.inner.lock();
-        let lane = &mut inner.lanes[tag];
-        lane.under_way = false;
-        lane.give_up(bundle);
+        inner.free(tag).give_up(bundle);
         self.gone.notify_all();
     }
 
     /// A carrier's: what it had in hand for this lane has to go again, to whoever leads it then.
     pub(super) fn again(&self, tag: usize, bundle: Bundle) {
         let inner = &mut *self.inner.lock();
-        let lane = &mut inner.lanes[tag];
-        lane.under_way = false;
-        lane.led_by = None;
         inner.waiting_bytes += bundle.batch.bytes();
+        let lane = inner.free(tag);
+        lane.led_by = None;
         lane.waiting.push_front(bundle);
         self.asked.notify_one();
     }
@@ -547,6 +552,23 @@ mod tests {
         assert!(lanes.missing("t", 0, 10).is_empty(), "it may be new");
         assert_eq!(lanes.missing("t", 0, 11).len(), 1);
         assert!(lanes.missing("of which nobody has heard", 0, 11).is_empty());
+    }
+
+    #[test]
+    fn a_leader_that_looked_too_early_is_woken_when_the_lane_is_free() {
+        let lanes = led();
+        let _a = push(&lanes, b"a", 0);
+        let first = take(&lanes);
+        let _b = push(&lanes, b"b", 0);
+        let other = Address { node: 2, host: "other".to_owned(), port: 1 };
+        lanes.led("t", &Metadata { brokers: vec![other], error: 0, leaders: vec![2] });
+        let is_idle = || lanes.inner.lock().leaders[&2].idle;
+        // As in `take`: the lane is not free yet, and its carrier goes to sleep.
+        assert!(lanes.inner.lock().load(2).is_empty());
+        lanes.inner.lock().leaders.get_mut(&2).unwrap().idle = true;
+        deliver(&lanes, first, 0, 0);
+        assert!(!is_idle());
+        assert_eq!(lanes.inner.lock().load(2).len(), 1);
     }
 
     #[test]
