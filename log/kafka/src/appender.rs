@@ -6,6 +6,7 @@ use crate::ffi::{Client, Code, Delivery, Events, Topic};
 use crate::health::Pulse;
 use crate::pending::{Done, Pending};
 use crate::reaction;
+use crate::size;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{AppendError, Appender, LogError};
 use holdfast_ports::record::{Appended, NewRecord};
@@ -208,10 +209,8 @@ impl Shared {
 
 impl Appender for KafkaAppender {
     fn append(&self, record: NewRecord<'_>, done: Done) {
-        let bytes = record_bytes(&record);
-        let bytes_max = self.shared.config.record_bytes_max;
-        if bytes > bytes_max {
-            done(Err(AppendError::Refused(too_large(&record, bytes, bytes_max))));
+        if let Err(why) = size::checked(&record, self.shared.config.record_bytes_max) {
+            done(Err(AppendError::Refused(why)));
             return;
         }
         let line = Arc::clone(&self.shared.line.read());
@@ -228,16 +227,4 @@ impl Drop for KafkaAppender {
             tracing::error!("the appender's thread panicked");
         }
     }
-}
-
-/// Bytes of key, value and headers.
-pub(crate) fn record_bytes(record: &NewRecord<'_>) -> usize {
-    let part = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    part(record.key)
-        + part(record.value)
-        + record.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
-}
-
-pub(crate) fn too_large(record: &NewRecord<'_>, bytes: usize, bytes_max: usize) -> String {
-    format!("{}-{}: a record of {bytes} bytes; at most {bytes_max} are taken", record.topic, record.partition)
 }

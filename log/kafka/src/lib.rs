@@ -23,6 +23,7 @@
 //! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
 //! | `membership`, `group`, `claims`, `share` | who owns which place |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
+//! | `size` | how large a record may be |
 //! | `reaction` | from Kafka's error codes to the reactions the ports name |
 //! | `context`, `ready` | glue to rust-rdkafka |
 #![warn(missing_docs)]
@@ -46,6 +47,7 @@ mod pending;
 mod reaction;
 mod ready;
 mod share;
+mod size;
 mod topics;
 mod wire;
 mod writer;

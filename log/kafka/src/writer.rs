@@ -1,13 +1,13 @@
 //! A transactional producer: one transaction at a time over outputs, changelogs and positions.
 
 use crate::alternating::Resting;
-use crate::appender::{record_bytes, too_large};
 use crate::cluster::{self, partition_number};
 use crate::config::KafkaConfig;
 use crate::courier::{Courier, Proof};
 use crate::ffi::{Client, Code, Delivery, Events, Fault, Leg, Topic};
 use crate::outstanding::Outstanding;
 use crate::reaction::{self, Step};
+use crate::size;
 use holdfast_ports::log::{LogError, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
@@ -317,10 +317,7 @@ impl Writer for KafkaWriter {
 
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         self.may("send")?;
-        let bytes = record_bytes(record);
-        if bytes > self.record_bytes_max {
-            return Err(WriteError::Refused(too_large(record, bytes, self.record_bytes_max)));
-        }
+        size::checked(record, self.record_bytes_max).map_err(WriteError::Refused)?;
         if self.topics.get(record.topic).is_none_or(|target| record.partition >= target.partitions) {
             self.learn(record)?;
         }

@@ -2,16 +2,18 @@
 //! waited too long, and notices when no broker answers.
 
 use super::brokers::Brokers;
+use super::bundle::Bundle;
 use super::carrier;
-use super::lanes::{Bundle, Lanes, Questions};
+use super::lanes::{Lanes, Questions};
 use super::messages;
 use super::producer::code_of;
-use crate::appender::{KafkaAppends, LAST_FLUSH_MS, PROBE_MS, TURN_MS, record_bytes, too_large};
+use crate::appender::{KafkaAppends, LAST_FLUSH_MS, PROBE_MS, TURN_MS};
 use crate::config::{KafkaConfig, TRANSACTION_MS};
 use crate::ffi::Code;
 use crate::health::Pulse;
 use crate::pending::Done;
 use crate::reaction;
+use crate::size;
 use holdfast_ports::log::{AppendError, Appender, LogError};
 use holdfast_ports::record::NewRecord;
 use parking_lot::Mutex;
@@ -60,12 +62,10 @@ impl WireAppender {
 
 impl Appender for WireAppender {
     fn append(&self, record: NewRecord<'_>, done: Done) {
-        let bytes = record_bytes(&record);
-        let bytes_max = self.config.record_bytes_max;
-        if bytes > bytes_max {
-            done(Err(AppendError::Refused(too_large(&record, bytes, bytes_max))));
-            return;
-        }
+        let bytes = match size::checked(&record, self.config.record_bytes_max) {
+            Ok(bytes) => bytes,
+            Err(why) => return done(Err(AppendError::Refused(why))),
+        };
         let clock = &self.config.clock;
         if let Err(done) = self.lanes.push(&record, bytes, done, clock.now_ms(), clock.monotonic_us()) {
             done(Err(AppendError::Unavailable("too much waits for the brokers".to_owned())));
@@ -168,6 +168,7 @@ impl Guide {
         for (node, filled) in self.lanes.led(topic, &metadata) {
             if let Err(error) = carrier::hire(node, filled, &self.lanes, &self.pulse, &self.config) {
                 tracing::error!(broker = node, %error, "no thread for its appends");
+                self.lanes.without_carrier(node);
             }
         }
         let now_us = self.now_us();

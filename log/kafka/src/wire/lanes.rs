@@ -5,12 +5,11 @@
 //! once they have seen the next, so it does not turn up after what is appended later.
 
 use super::batch::Batch;
+use super::bundle::Bundle;
 use super::bytes::Encoder;
-use super::messages::{Address, Metadata, Produced, ProducerId};
-use crate::ffi::{Code, Persisted};
+use super::messages::{Address, Metadata, ProducerId};
 use crate::pending::Done;
-use crate::reaction;
-use holdfast_ports::record::{Appended, NewRecord, TopicPartition};
+use holdfast_ports::record::{NewRecord, TopicPartition};
 use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
@@ -19,8 +18,6 @@ use std::time::Duration;
 
 /// Bytes that may wait before nothing more is taken.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// A batch is closed to others after this, in µs: its first record decides when all of it is given up.
-const JOIN_US: u64 = 100_000;
 
 /// See the head of this file.
 #[derive(Default)]
@@ -72,14 +69,6 @@ impl Leader {
     }
 }
 
-/// A batch, and who waits for its records.
-pub(super) struct Bundle {
-    batch: Batch,
-    dones: Vec<Done>,
-    since_us: u64,
-    persisted: Persisted,
-}
-
 /// A batch in a carrier's hands.
 pub(super) struct Shipment {
     pub(super) tag: usize,
@@ -100,50 +89,6 @@ pub(super) struct Questions {
 impl Questions {
     pub(super) fn is_empty(&self) -> bool {
         !self.producer && self.topics.is_empty()
-    }
-}
-
-impl Bundle {
-    pub(super) fn batch(&self) -> &Batch {
-        &self.batch
-    }
-
-    /// When its oldest record was appended.
-    pub(super) fn since_us(&self) -> u64 {
-        self.since_us
-    }
-
-    /// Nobody has said what became of it: it may be in the log from now on.
-    pub(super) fn unanswered(&mut self) {
-        self.persisted = Persisted::Possibly;
-    }
-
-    pub(super) fn may_be_in_the_log(&self) -> bool {
-        self.persisted == Persisted::Possibly
-    }
-
-    /// Everybody is told that it lies in the log.
-    pub(super) fn taken(mut self, produced: Produced) {
-        let append_ms = if produced.append_ms < 0 { self.batch.made_ms() } else { produced.append_ms };
-        for (offset, done) in (produced.offset..).zip(self.dones.drain(..)) {
-            done(Ok(Appended { offset, append_ms }));
-        }
-    }
-
-    /// Everybody is told why it does not go to the log.
-    pub(super) fn failed(mut self, code: Code) {
-        for done in self.dones.drain(..) {
-            done(Err(reaction::of_append(code, self.persisted)));
-        }
-    }
-}
-
-/// Nobody waits for ever: who is still there is told that the appender was closed.
-impl Drop for Bundle {
-    fn drop(&mut self) {
-        for done in self.dones.drain(..) {
-            done(Err(reaction::of_append(Code::PurgeQueue, self.persisted)));
-        }
     }
 }
 
@@ -193,9 +138,9 @@ impl Inner {
             }
             let Some(producer) = lane.producer else { continue };
             if let Some(mut bundle) = lane.waiting.pop_front() {
-                bundle.batch.first = lane.next;
+                bundle.number(lane.next);
                 lane.under_way = true;
-                self.waiting_bytes -= bundle.batch.bytes();
+                self.waiting_bytes -= bundle.batch().bytes();
                 load.push(Shipment { tag, to: lane.to.clone(), producer, bundle });
             }
         }
@@ -235,7 +180,7 @@ impl Inner {
             while !lane.under_way && lane.waiting.front().is_some_and(|bundle| is_over(lane, bundle)) {
                 let Some(bundle) = lane.waiting.pop_front() else { break };
                 lane.give_up(&bundle);
-                self.waiting_bytes -= bundle.batch.bytes();
+                self.waiting_bytes -= bundle.batch().bytes();
                 removed.push(bundle);
             }
         }
@@ -259,23 +204,13 @@ impl Lanes {
         }
         let tag = inner.lane(record.topic, record.partition);
         let lane = &mut inner.lanes[tag];
-        let joins = lane.waiting.back().is_some_and(|bundle| {
-            // What was sent before goes again as it was: its numbers stand.
-            !bundle.may_be_in_the_log() && now_us < bundle.since_us + JOIN_US && !bundle.batch.is_full_for(bytes)
-        });
-        if !joins {
-            lane.waiting.push_back(Bundle {
-                batch: Batch::new(0, now_ms),
-                dones: Vec::new(),
-                since_us: now_us,
-                persisted: Persisted::No,
-            });
+        if !lane.waiting.back().is_some_and(|bundle| bundle.may_be_joined(bytes, now_us)) {
+            lane.waiting.push_back(Bundle::new(now_ms, now_us));
         }
         let Some(bundle) = lane.waiting.back_mut() else { return Err(done) };
-        let before = bundle.batch.bytes();
-        bundle.batch.push(record, &mut inner.scratch);
-        bundle.dones.push(done);
-        inner.waiting_bytes += bundle.batch.bytes() - before;
+        let before = bundle.batch().bytes();
+        bundle.push(record, done, &mut inner.scratch);
+        inner.waiting_bytes += bundle.batch().bytes() - before;
         match lane.led_by.filter(|_| lane.producer.is_some()).and_then(|node| inner.leaders.get_mut(&node)) {
             Some(leader) => leader.wake(),
             None => drop(self.asked.notify_one()),
@@ -324,7 +259,7 @@ impl Lanes {
     /// A carrier's: what it had in hand for this lane has to go again, to whoever leads it then.
     pub(super) fn again(&self, tag: usize, bundle: Bundle) {
         let inner = &mut *self.inner.lock();
-        inner.waiting_bytes += bundle.batch.bytes();
+        inner.waiting_bytes += bundle.batch().bytes();
         let lane = inner.free(tag);
         lane.led_by = None;
         lane.waiting.push_front(bundle);
@@ -356,14 +291,14 @@ impl Lanes {
     pub(super) fn expired(&self, before_us: u64) -> Vec<Bundle> {
         let mut inner = self.inner.lock();
         let all = 0..inner.lanes.len();
-        inner.remove(all, |_, bundle| bundle.since_us < before_us)
+        inner.remove(all, |_, bundle| bundle.since_us() < before_us)
     }
 
     /// The guide's: takes out what was appended before this time for partitions of a topic that it does not have, of which there are so many.
     pub(super) fn missing(&self, topic: &str, partitions: usize, before_us: u64) -> Vec<Bundle> {
         let mut inner = self.inner.lock();
         let tags: Vec<usize> = inner.topics.get(topic).into_iter().flat_map(|tags| tags.values().copied()).collect();
-        inner.remove(tags, |lane, bundle| lane.to.partition as usize >= partitions && bundle.since_us < before_us)
+        inner.remove(tags, |lane, bundle| lane.to.partition as usize >= partitions && bundle.since_us() < before_us)
     }
 
     /// The guide's: this is under which we write.
@@ -396,6 +331,15 @@ impl Lanes {
         new
     }
 
+    /// The guide's: nobody carries to this broker, so that it is asked again who leads what, and somebody found.
+    pub(super) fn without_carrier(&self, node: i32) {
+        let inner = &mut *self.inner.lock();
+        inner.leaders.remove(&node);
+        for lane in inner.lanes.iter_mut().filter(|lane| lane.led_by == Some(node)) {
+            lane.led_by = None;
+        }
+    }
+
     /// Waits until everything has gone, at most so long; nothing goes after that. What has not gone is told so when it is dropped.
     pub(super) fn close(&self, at_most: Duration) -> Vec<Bundle> {
         let inner = &mut self.inner.lock();
@@ -412,8 +356,11 @@ impl Lanes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::messages::Produced;
     use super::*;
+    use crate::ffi::Code;
     use holdfast_ports::log::AppendError;
+    use holdfast_ports::record::Appended;
     use std::sync::mpsc::{Receiver, channel};
 
     const PRODUCER: ProducerId = ProducerId { id: 7, epoch: 0 };
@@ -451,11 +398,11 @@ mod tests {
 
     /// Count, number of the first, epoch.
     fn numbers(shipment: &Shipment) -> (i32, i32, i16) {
-        (shipment.bundle.batch.count(), shipment.bundle.batch.first, shipment.producer.epoch)
+        (shipment.bundle.batch().count(), shipment.bundle.batch().first, shipment.producer.epoch)
     }
 
     fn deliver(lanes: &Lanes, Shipment { tag, bundle, .. }: Shipment, offset: i64, append_ms: i64) {
-        lanes.delivered(tag, &bundle.batch);
+        lanes.delivered(tag, bundle.batch());
         bundle.taken(Produced { error: 0, offset, append_ms });
     }
 
@@ -516,7 +463,7 @@ mod tests {
 
         let sent = push(&lanes, b"d", 30);
         let Shipment { tag, mut bundle, producer, .. } = take(&lanes);
-        assert_eq!((bundle.batch.first, producer.epoch), (2, 0));
+        assert_eq!((bundle.batch().first, producer.epoch), (2, 0));
         assert!(lanes.expired(31).is_empty(), "not from under the carrier's hands");
         bundle.unanswered();
         lanes.again(tag, bundle);
@@ -541,7 +488,7 @@ mod tests {
         assert!(load(&lanes).is_none());
         lanes.written_as(ProducerId { id: 8, epoch: 0 });
         let shipment = take(&lanes);
-        assert_eq!((shipment.producer, shipment.bundle.batch.first), (ProducerId { id: 8, epoch: 0 }, 0));
+        assert_eq!((shipment.producer, shipment.bundle.batch().first), (ProducerId { id: 8, epoch: 0 }, 0));
     }
 
     #[test]
@@ -569,6 +516,20 @@ mod tests {
         deliver(&lanes, first, 0, 0);
         assert!(!is_idle());
         assert_eq!(lanes.inner.lock().load(2).len(), 1);
+    }
+
+    #[test]
+    fn a_broker_without_a_carrier_gets_one_with_the_next_question() {
+        let lanes = led();
+        let address = Address { node: NODE, host: "host".to_owned(), port: 1 };
+        let metadata = Metadata { brokers: vec![address], error: 0, leaders: vec![NODE] };
+        let _a = push(&lanes, b"a", 0);
+        let hired = || lanes.led("t", &metadata).len();
+        assert_eq!((hired(), hired()), (1, 0));
+        lanes.without_carrier(NODE);
+        assert_eq!(lanes.inner.lock().questions().topics.len(), 1);
+        assert_eq!(hired(), 1);
+        assert_eq!(numbers(&take(&lanes)), (1, 0, 0));
     }
 
     #[test]

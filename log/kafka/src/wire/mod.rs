@@ -26,12 +26,14 @@
 //! | `parcel` | batches in a request, and what is said about each |
 //! | `outbox`, `post` | a transaction's records on their way, and the thread that sends them |
 //! | `producer` | the transactional producer itself |
+//! | `bundle` | a batch of appends, and who waits for them |
 //! | `lanes`, `carrier` | appends on their way, and the thread that brings them to a broker |
 //! | `appender` | the producer behind HTTP, and its guide |
 
 mod appender;
 mod batch;
 mod brokers;
+mod bundle;
 mod bytes;
 mod carrier;
 mod connection;

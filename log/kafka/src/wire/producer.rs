@@ -6,11 +6,11 @@ use super::messages::{self, Api, Coordinates, ErrorCode, ProducerId};
 use super::outbox::Outbox;
 use super::post;
 use crate::alternating::Resting;
-use crate::appender::{record_bytes, too_large};
 use crate::config::{KafkaConfig, TRANSACTION_MS};
 use crate::courier::Proof;
 use crate::ffi::{self, Code, Fault};
 use crate::reaction::{self, Step};
+use crate::size;
 use holdfast_ports::log::{LogError, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
@@ -354,10 +354,7 @@ impl Writer for WireProducer {
 
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         self.may("send")?;
-        let bytes = record_bytes(record);
-        if bytes > self.config.record_bytes_max {
-            return Err(WriteError::Refused(too_large(record, bytes, self.config.record_bytes_max)));
-        }
+        let bytes = size::checked(record, self.config.record_bytes_max).map_err(WriteError::Refused)?;
         let target = match self.topics.get(record.topic) {
             Some(target) if record.partition < target.partitions => *target,
             _ => self.learn(record)?,
