@@ -86,7 +86,8 @@ const BATCH_OVERHEAD: usize = 8_000;
 pub(crate) enum Pace {
     /// Records are the work: gather for a few ms, read far ahead.
     Stream,
-    /// Records are rare: leave the question with the broker until there is an answer.
+    /// Records are rare: leave the question with the broker until there is an answer. Not for long: partitions begin one after the other, and those that are not
+    /// in the first question wait until it has been answered.
     Idle,
 }
 
@@ -203,7 +204,7 @@ impl KafkaConfig {
     pub(crate) fn fetcher(&self, pace: Pace) -> Settings {
         let (wait_ms, min_bytes) = match pace {
             Pace::Stream => (self.fetch_wait_ms.to_string(), "100000"),
-            Pace::Idle => ("500".to_owned(), "1"),
+            Pace::Idle => ("100".to_owned(), "1"),
         };
         let mut settings = self.common();
         add(
