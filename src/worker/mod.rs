@@ -134,6 +134,14 @@ pub fn shown(settings: &Settings, mut topologies: Vec<Topology>) -> Vec<Topology
     topologies
 }
 
+/// The state on the disk, being opened while the log is reached and joined.
+fn open_stores(settings: &Settings, topologies: &[Topology]) -> Result<Arc<RocksStores>, RunError> {
+    let stores = RocksStores::open(StateConfig::new(logs::app_dir(settings)))
+        .map_err(|e| RunError::Failed(format!("DATA_DIR: {e}")))?;
+    stores.open_ahead(|name| topologies.iter().find(|topology| &**topology.name() == name).map(Topology::all_stores));
+    Ok(Arc::new(stores))
+}
+
 async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError> {
     if options.role == Role::Api && settings.kafka.is_none() {
         return Err(ConfigError::new(
@@ -161,6 +169,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // One for the whole life: a signal that comes while nobody listens would be lost.
     let mut signals = Signals::listen()?;
+    let stores = (options.role != Role::Api).then(|| open_stores(settings, &options.topologies)).transpose()?;
     let reached = tokio::select! {
         () = signals.asked_to_stop() => return Ok(()),
         reached = reach_log(settings, &clock) => reached,
@@ -207,17 +216,12 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     tracing::info!(http = shown, log = log.kind(), app = settings.app_id, "listening, not yet ready");
 
     let (mut stream, mut following) = (None, None);
-    if options.role == Role::Api {
-        let follow = claims::follow(log.clone(), &settings.app_id, settings.partitions, claims);
-        following = Some(follow.map_err(|e| RunError::failed("claims thread")(&e))?);
-    } else {
-        let stores = RocksStores::open(StateConfig::new(logs::app_dir(settings)))
-            .map_err(|e| RunError::Failed(format!("DATA_DIR: {e}")))?;
+    if let Some(stores) = stores {
         let parts = Parts {
             config: stream_config(settings, &endpoint, &*clock),
             topologies: options.topologies.clone(),
             log: log.clone(),
-            stores: Arc::new(stores),
+            stores,
             clock: clock.clone(),
             queries,
             status: status.clone(),
@@ -228,6 +232,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         let wanted = topics::wanted(settings, &options.topologies);
         stream =
             Some(stream::spawn(parts, wanted, settings.partitions).map_err(|e| RunError::failed("stream thread")(&e))?);
+    } else {
+        let follow = claims::follow(log.clone(), &settings.app_id, settings.partitions, claims);
+        following = Some(follow.map_err(|e| RunError::failed("claims thread")(&e))?);
     }
     let narrates =
         stream.is_some() && options.topologies.iter().any(|topology| **topology.name() == *reservation::NAME);

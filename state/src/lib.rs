@@ -37,6 +37,7 @@
 //! |---|---|
 //! | [`config`] | what can be set |
 //! | [`stores`] | opening a task's store |
+//! | [`ahead`] | stores opened before anybody asks for them |
 //! | [`store`] | one task's store: reads through the overlay, commits, restores |
 //! | [`overlay`], [`layer`], [`index`] | uncommitted writes, and the way back to a mark |
 //! | [`batch`] | what one commit writes, beside the thread that reads on |
@@ -52,6 +53,7 @@
 // The map above names private rooms on purpose: it is for those who read the source.
 #![expect(rustdoc::private_intra_doc_links, reason = "the map names private modules")]
 
+mod ahead;
 mod batch;
 mod cache;
 mod columns;
