@@ -4,7 +4,9 @@
 //! makes every request behind the stall late, instead of being spared them (coordinated omission). Accepted is not decided: both are counted, and each
 //! accepted request is asked for its outcome.
 
+use super::client::{self, Client, Unanswered};
 use super::latencies::{COLUMNS, Latencies};
+use super::open_loop;
 use super::random::Random;
 use super::witness::{self, Witness};
 use crate::clock::SystemClock;
@@ -14,7 +16,6 @@ use clap::Args;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_topologies::rfc3339;
 use indicatif::ProgressBar;
-use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -29,7 +30,6 @@ use tokio::task::JoinSet;
 const IN_FLIGHT_MAX: usize = 2_000;
 /// Outcomes asked for at the same time.
 const READERS: usize = 64;
-const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// Many users want one coupon at once.
 #[derive(Debug, Clone, Args)]
@@ -141,24 +141,13 @@ pub fn coupon_rush(rush: &CouponRush, print: &mut dyn FnMut(&str)) -> Result<Str
         ),
         rush.url
     ));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| RunError::Failed(e.to_string()))?;
-    runtime.block_on(rush_at(rush, seed, arrivals, clock))
+    open_loop::runtime()?.block_on(rush_at(rush, seed, arrivals, clock))
 }
 
 async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: SystemClock) -> Result<String, RunError> {
-    let failed = |e: reqwest::Error| RunError::Failed(format!("{}: {e}", rush.url));
-    let client = Client::builder()
-        .timeout(ANSWER_MAX)
-        .tcp_nodelay(true)
-        .pool_max_idle_per_host(IN_FLIGHT_MAX)
-        .build()
-        .map_err(failed)?;
-    let base = rush.url.trim_end_matches('/').to_owned();
+    let client = Client::new(&rush.url).map_err(|why| RunError::Failed(format!("{}: {why}", rush.url)))?;
     // One request before the clock starts: an address that nobody listens on is told at once.
-    client.get(format!("{base}/health/live")).send().await.map_err(failed)?;
+    client.get("/health/live").await.map_err(|error| RunError::Failed(format!("{}: {error}", rush.url)))?;
 
     let total = arrivals.len() as u64;
     let bar = ProgressBar::new(total);
@@ -169,7 +158,7 @@ async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: Sy
     }));
     let path = format!("/api/coupons/issue?strategy={}", rush.strategy);
     let witness = Witness::open(rush.answers.as_deref(), &format!("rush-{seed}-{}", clock.now_ms()))?;
-    let door = Arc::new(Door { client, witness, base, path });
+    let door = Arc::new(Door { client, witness, path });
     let policy: Arc<str> = rush.policy.as_str().into();
     let (start_us, start_ms) = (clock.monotonic_us(), clock.now_ms());
     let mut tick = tokio::time::interval(Duration::from_millis(1));
@@ -210,19 +199,16 @@ async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: Sy
 struct Door {
     client: Client,
     witness: Witness,
-    base: String,
     path: String,
 }
 
 impl Door {
-    async fn ask(&self, n: u64, policy: &str, seed: u64, user: u64) -> Result<(u16, Said), reqwest::Error> {
+    async fn ask(&self, n: u64, policy: &str, seed: u64, user: u64) -> Result<(u16, Said), Unanswered> {
         let (key, user_id) = (self.witness.key(n), format!("{seed}-{user}"));
         let wish = Wish { policy_id: policy, user_id: &user_id };
         let ask = async || {
-            let mut request = self.client.post(format!("{}{}", self.base, self.path)).json(&wish);
-            if let Some(key) = &key {
-                request = request.header("idempotency-key", key);
-            }
+            let body = serde_json::to_vec(&wish).map_err(|error| Unanswered::BrokenOff(error.to_string()))?;
+            let request = self.client.post(&self.path, body, key.as_deref());
             self.hear(request, "POST", &self.path, key.as_deref(), Some(&wish)).await
         };
         let first = ask().await;
@@ -233,42 +219,35 @@ impl Door {
         first
     }
 
-    async fn outcome(&self, request_id: &str) -> Result<(u16, Said), reqwest::Error> {
+    async fn outcome(&self, request_id: &str) -> Result<(u16, Said), Unanswered> {
         let path = format!("/api/coupons/requests/{request_id}?waitMs=30000");
-        let request = self.client.get(format!("{}{path}", self.base));
-        self.hear(request, "GET", &path, None, None).await
+        self.hear(self.client.get(&path), "GET", &path, None, None).await
     }
 
     async fn hear(
         &self,
-        request: reqwest::RequestBuilder,
+        request: impl Future<Output = Result<client::Answered, Unanswered>>,
         method: &'static str,
         path: &str,
         key: Option<&str>,
         asked: Option<&Wish<'_>>,
-    ) -> Result<(u16, Said), reqwest::Error> {
+    ) -> Result<(u16, Said), Unanswered> {
         let began_us = self.witness.begin();
-        let heard = async {
-            let answered = request.send().await?;
-            Ok((answered.status().as_u16(), answered.bytes().await?))
-        };
-        let heard = heard.await;
+        let heard = request.await;
         let (status, text) = heard.as_ref().map_or((0, &[][..]), |(status, body)| (*status, &**body));
-        let said: Option<Box<RawValue>> = serde_json::from_slice(text).ok();
-        self.witness.note(&witness::Answered { method, path, began_us, status, key, asked, said: said.as_deref() });
+        let said: Option<&RawValue> = serde_json::from_slice(text).ok();
+        self.witness.note(&witness::Answered { method, path, began_us, status, key, asked, said });
         heard.map(|(status, body)| (status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }
 
-fn answer_of(outcome: Result<(u16, Said), reqwest::Error>, latency_us: u64, intended_ms: i64) -> Answered {
+fn answer_of(outcome: Result<(u16, Said), Unanswered>, latency_us: u64, intended_ms: i64) -> Answered {
     let (kind, said) = match outcome {
         Ok((status, said)) => {
             let word = said.code.clone().or_else(|| said.status.as_str().map(str::to_owned)).unwrap_or_default();
             (format!("{status} {word}"), Some((status, said)))
         }
-        Err(error) if error.is_timeout() => ("no answer in time".to_owned(), None),
-        Err(error) if error.is_connect() => ("not connected".to_owned(), None),
-        Err(_) => ("broken off".to_owned(), None),
+        Err(error) => (error.kind().to_owned(), None),
     };
     let (accepted, outcome) = match said {
         Some((202, said)) => (said.request_id, None),

@@ -10,6 +10,7 @@
 //! | [`debit_backlog`] | the log itself: the same with money |
 //! | [`expiry_cliff`] | the log itself: deadlines that come together; [`expiry_lateness`] reads what became of them |
 
+mod client;
 pub mod coupon_backlog;
 pub mod coupon_rush;
 pub mod debit_backlog;

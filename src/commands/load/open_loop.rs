@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Requests under way at most: bounds sockets. Waiting for one of them counts into the latency.
-pub(super) const UNDER_WAY_MAX: usize = 2_000;
+const UNDER_WAY_MAX: usize = 2_000;
 
 /// What the clients of a shape do.
 pub(super) trait Play {
@@ -134,12 +134,12 @@ pub(super) fn counted(kinds: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
     rows.into_iter().map(|(kind, n)| vec![kind.clone(), n.to_string()]).collect()
 }
 
-/// A runtime for the clients of a shape.
+/// A runtime for the clients of a shape: one thread, since two would wake each other for every request.
 ///
 /// # Errors
 /// When the machine gives us no threads.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| RunError::Failed(e.to_string()))
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| RunError::Failed(e.to_string()))
 }
 
 #[cfg(test)]

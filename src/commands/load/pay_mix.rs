@@ -5,7 +5,7 @@
 //! waited for, those who pay at the deadline are. Deadlines are compared with this machine's clock.
 
 use super::latencies::{COLUMNS, Latencies};
-use super::open_loop::{self, Agenda, Answer, Play, UNDER_WAY_MAX, counted};
+use super::open_loop::{self, Agenda, Answer, Play, counted};
 use super::random::Random;
 use super::target::Target;
 use super::witness::Witness;
@@ -269,7 +269,7 @@ pub fn pay_mix(mix: &PayMix, print: &mut dyn FnMut(&str)) -> Result<String, RunE
         mix.buyers, mix.schedules, mix.rate, mix.url
     ));
     open_loop::runtime()?.block_on(async {
-        let target = Target::reach(&mix.url, UNDER_WAY_MAX).await?;
+        let target = Target::reach(&mix.url).await?;
         let name = format!("mix-{seed}-{}", clock.now_ms());
         for n in 0..mix.schedules {
             house::create(&target, &format!("{name}-{n}"), mix.buyers.div_ceil(mix.schedules)).await?;

@@ -4,7 +4,7 @@
 //! says the same. `HOLD_MS` of the worker has to be longer than the storm.
 
 use super::latencies::{COLUMNS, Latencies};
-use super::open_loop::{self, Agenda, Answer, Play, UNDER_WAY_MAX, counted};
+use super::open_loop::{self, Agenda, Answer, Play, counted};
 use super::random::{Random, Zipf};
 use super::target::Target;
 use super::witness::Witness;
@@ -178,7 +178,7 @@ pub fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<Stri
         storm.url
     ));
     open_loop::runtime()?.block_on(async {
-        let target = Target::reach(&storm.url, UNDER_WAY_MAX).await?;
+        let target = Target::reach(&storm.url).await?;
         let schedule_id = format!("storm-{seed}-{}", clock.now_ms());
         house::create(&target, &schedule_id, storm.seats).await?;
         let witness = Witness::open(storm.answers.as_deref(), &schedule_id)?;

@@ -1,20 +1,17 @@
 //! A worker, as its clients see it.
 
+use super::client::{Answered as Heard, Client, Unanswered};
 use super::witness::{Answered, Witness};
 use crate::worker::RunError;
-use reqwest::Client;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Duration;
-
-const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    client: Client,
-    base: Arc<str>,
+    client: Arc<Client>,
+    url: Arc<str>,
 }
 
 /// What came back.
@@ -33,15 +30,6 @@ impl Said {
         let kind = word.map_or_else(|| status.to_string(), |word| format!("{status} {word}"));
         Self { kind, status, body }
     }
-
-    fn unanswered(error: &reqwest::Error) -> Self {
-        let why = match error {
-            error if error.is_timeout() => "no answer in time",
-            error if error.is_connect() => "not connected",
-            _ => "broken off",
-        };
-        Self { kind: why.to_owned(), status: 0, body: Value::Null }
-    }
 }
 
 impl Target {
@@ -49,25 +37,18 @@ impl Target {
     ///
     /// # Errors
     /// When nobody answers there.
-    pub(super) async fn reach(url: &str, connections_max: usize) -> Result<Self, RunError> {
-        let failed = |e: reqwest::Error| RunError::Failed(format!("{url}: {e}"));
-        let client = Client::builder()
-            .timeout(ANSWER_MAX)
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(connections_max)
-            .build()
-            .map_err(failed)?;
-        let base = url.trim_end_matches('/').to_owned();
-        client.get(format!("{base}/health/live")).send().await.map_err(failed)?;
-        Ok(Self { client, base: base.into() })
+    pub(super) async fn reach(url: &str) -> Result<Self, RunError> {
+        let client = Client::new(url).map_err(|why| RunError::Failed(format!("{url}: {why}")))?;
+        client.get("/health/live").await.map_err(|error| RunError::Failed(format!("{url}: {error}")))?;
+        Ok(Self { client: Arc::new(client), url: url.into() })
     }
 
     pub(super) async fn get(&self, path: &str) -> Said {
-        Self::hear(self.client.get(format!("{}{path}", self.base)).send().await).await.0
+        Self::hear(&self.client.get(path).await)
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Said {
-        Self::hear(self.client.post(format!("{}{path}", self.base)).json(body).send().await).await.0
+        Self::hear(&self.client.post(path, body.to_string().into_bytes(), None).await)
     }
 
     /// The `n`th request of a run, which `witness` writes down. One that is asked again for its sake is what it was at first.
@@ -75,13 +56,11 @@ impl Target {
         let key = witness.key(n);
         let ask = async || {
             let began_us = witness.begin();
-            let mut request = self.client.post(format!("{}{path}", self.base)).json(body);
-            if let Some(key) = &key {
-                request = request.header("idempotency-key", key);
-            }
-            let (said, text) = Self::hear(request.send().await).await;
+            let heard = self.client.post(path, body.to_string().into_bytes(), key.as_deref()).await;
+            let said = Self::hear(&heard);
+            let text: Option<&RawValue> = heard.as_ref().ok().and_then(|(_, text)| serde_json::from_slice(text).ok());
             let (method, status, key, asked) = ("POST", said.status, key.as_deref(), Some(body));
-            witness.note(&Answered { method, path, began_us, status, key, asked, said: text.as_deref() });
+            witness.note(&Answered { method, path, began_us, status, key, asked, said: text });
             said
         };
         let first = ask().await;
@@ -100,23 +79,13 @@ impl Target {
         if expected.contains(&said.status) {
             return Ok(said);
         }
-        Err(RunError::Failed(format!("{}{path}: {} {}", self.base, said.kind, said.body)))
+        Err(RunError::Failed(format!("{}{path}: {} {}", self.url, said.kind, said.body)))
     }
 
-    /// What came back, and its body as it came if that is JSON.
-    async fn hear(answer: Result<reqwest::Response, reqwest::Error>) -> (Said, Option<Box<RawValue>>) {
-        match answer {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                match answer.bytes().await {
-                    Ok(body) => {
-                        let said = Said::answered(status, serde_json::from_slice(&body).unwrap_or_default());
-                        (said, serde_json::from_slice(&body).ok())
-                    }
-                    Err(error) => (Said::unanswered(&error), None),
-                }
-            }
-            Err(error) => (Said::unanswered(&error), None),
+    fn hear(heard: &Result<Heard, Unanswered>) -> Said {
+        match heard {
+            Ok((status, body)) => Said::answered(*status, serde_json::from_slice(body).unwrap_or_default()),
+            Err(error) => Said { kind: error.kind().to_owned(), status: 0, body: Value::Null },
         }
     }
 }
