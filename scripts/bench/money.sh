@@ -1,8 +1,8 @@
 # Sourced by scripts/bench.sh. Money: transfers that wait in the log, and payments over HTTP.
-#   DEBITS=200000           debits in the backlog
+#   DEBITS=1000000          debits in the backlog
 # shellcheck shell=bash disable=SC2154
 
-DEBITS=${DEBITS:-200000}
+DEBITS=${DEBITS:-1000000}
 
 # money_on LOG
 money_on() {
@@ -21,7 +21,7 @@ money_on() {
   launch holdfast "$1"
   wait_for "$work/holdfast.log" "$ready" "$contender"
   # The first ones warm up client, broker and worker.
-  verb "$1" load pay-mix --url "http://127.0.0.1:$http" --buyers 500 --rate 100 --seed 8
+  verb "$1" load pay-mix --url "http://127.0.0.1:$http" --buyers $((300 * WARM_UP_SECONDS)) --rate 300 --seed 8
   verb "$1" load pay-mix --url "http://127.0.0.1:$http" --buyers $((300 * SECONDS_EACH)) --rate 300 --seed 9
   stop_contender TERM
   echo "bench: money, $1: $transfers transfers/s, payments $(latency_of 'pay, taken') ms"
@@ -41,8 +41,8 @@ part_money() {
 ## Money
 
 $DEBITS debits of $((DEBITS / 10)) wallets wait in the log: transfers decided a second, each with its statement line and counter account. Then 300 buyers a second
-charge, hold and pay over HTTP (about 210 payments a second, some at the deadline, some after it, some twice): answer, p50 / p99 / max, ms. A payment is
-answered after three hops: reservation, wallet, reservation.
+charge, hold and pay over HTTP (about 210 payments a second, some at the deadline, some after it, some twice): answer, p50 / p99 / max, ms, after
+$WARM_UP_SECONDS s of the same. A payment is answered after three hops: reservation, wallet, reservation.
 
 | log | transfers/s | charge | hold | payment |
 |---|---|---|---|---|

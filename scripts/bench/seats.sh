@@ -1,9 +1,9 @@
 # Sourced by scripts/bench.sh. Seats: storms over HTTP, deadlines that come together or steadily, and a backlog of holds.
-#   HOLDS=200000            holds in the backlog
+#   HOLDS=1000000           holds in the backlog
 #   CLIFFS="1000 10000 100000"
 # shellcheck shell=bash disable=SC2154
 
-HOLDS=${HOLDS:-200000}
+HOLDS=${HOLDS:-1000000}
 CLIFFS=${CLIFFS:-1000 10000 100000}
 
 # fresh LOG SETTINGS…: a worker with nothing decided yet.
@@ -18,7 +18,7 @@ storms_on() {
   local one holds
   fresh "$1"
   # Warms up client, broker and worker.
-  verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users 2000 --seats 50 --rate 500 --seed 1
+  verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * WARM_UP_SECONDS)) --seats 50 --rate 500 --seed 1
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users 500 --seed 2
   one=$(latency_of all)
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * SECONDS_EACH)) --seats 50 --rate 500 --seed 3
@@ -33,18 +33,24 @@ storms_on() {
 
 # cliff LOG WHAT HOLD_MS HOLDS ARGUMENTS: holds are appended, a worker decides them and lets them end.
 cliff() {
-  local apart lateness first
+  local apart lateness first earlier=0
   worker_env=(HOLD_MS="$3")
   # On Kafka beside the running worker. The embedded log is one process's: there the worker finds them when it starts, which takes it a second.
   if [ "$1" = kafka ]; then
     launch "holdfast" kafka
     wait_for "$work/holdfast.log" "$ready" "$contender"
   fi
+  # A steady pace is that of a shop that has been open for a while.
+  if [ $# -gt 4 ] && [ "$1" = kafka ]; then
+    earlier=$((100 * WARM_UP_SECONDS))
+    verb "$1" load expiry-cliff --holds $earlier --seed 1 "${@:5}"
+    earlier=$((20 + 2 * earlier))
+  fi
   verb "$1" load expiry-cliff --holds "$4" --seed "$4$#" "${@:5}"
   apart=$(sed -n 's/.* within \([0-9]*\) ms of .*/\1/p' "$work/said")
   [ "$1" = kafka ] || launch holdfast embedded
   # Twenty schedules, each hold, and its end.
-  decided_rate $((20 + 2 * $4)) reservation
+  decided_rate $((earlier + 20 + 2 * $4)) reservation
   stop_contender TERM
   verb "$1" load expiry-lateness --seed "$4$#" --holds "$4"
   lateness=$(latency_of 'seats.expired after its deadline')
@@ -95,7 +101,8 @@ part_seats() {
     cat <<P
 ## Seats
 
-POST /reservations, answered with the decision; open loop, from the intended time. Load generator, broker and worker share the machine.
+POST /reservations, answered with the decision; open loop, from the intended time, after $WARM_UP_SECONDS s of the same. Load generator, broker and worker share
+the machine.
 
 | log | storm | answer, p50 / p99 / max, ms |
 |---|---|---|
@@ -104,7 +111,8 @@ P
     cat <<P
 
 Nobody pays. Late is the append time of \`seats.expired\` less the hold's own deadline, read from the log; none was early. Holds are due together as far as
-they were appended together, so the last column counts from the first deadline of all: what would be seen if all were due then, at most.
+they were appended together, so the last column counts from the first deadline of all: what would be seen if all were due then, at most. On Kafka the steady
+pace has lasted for $WARM_UP_SECONDS s before it is looked at; for what is due together the worker has just been started.
 
 | log | holds due, in 20 schedules | deadlines within, ms | late, p50 / p99 / max, ms | after the first deadline, p50 / p99 / max, ms |
 |---|---|---|---|---|
