@@ -49,7 +49,6 @@ use logs::OpenError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -154,8 +153,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
     let mut listeners = Vec::new();
     for address in &settings.http_addr {
-        let listener = TcpListener::bind(address)
-            .await
+        let listener = http::server::listen(*address)
             .map_err(|e| RunError::Failed(format!("HTTP_ADDR: cannot listen on {address}: {e}")))?;
         let local = listener.local_addr().map_err(|e| RunError::failed("HTTP_ADDR")(&e))?;
         listeners.push((listener, local));
