@@ -1,6 +1,7 @@
 //! HTTP as cheap as it can be had: the load shares the machine with what it measures, and what its client needs is missing there. Connections that are kept,
 //! one request at a time on each, the one that was used last first.
 
+use crate::worker::RunError;
 use axum::body::Bytes;
 use axum::http::uri::{PathAndQuery, Scheme};
 use axum::http::{HeaderValue, Method, Request, Uri, header};
@@ -53,11 +54,18 @@ impl Unanswered {
 pub(super) type Answered = (u16, Bytes);
 
 impl Client {
-    /// For the worker at this URL.
+    /// For the worker at this URL, which is asked once: an address that nobody listens on is told before any clock starts.
     ///
     /// # Errors
-    /// What is wrong with the URL.
-    pub(super) fn new(url: &str) -> Result<Self, String> {
+    /// When the URL is none, or nobody answers there.
+    pub(super) async fn reach(url: &str) -> Result<Self, RunError> {
+        let failed = |why: String| RunError::Failed(format!("{url}: {why}"));
+        let client = Self::new(url).map_err(failed)?;
+        client.get("/health/live").await.map_err(|error| failed(error.to_string()))?;
+        Ok(client)
+    }
+
+    fn new(url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
         let authority = uri.authority().filter(|_| uri.scheme() == Some(&Scheme::HTTP));
         let authority = authority.ok_or("not a URL of the form http://host:port")?;
@@ -67,23 +75,16 @@ impl Client {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Answered, Unanswered> {
-        self.ask(Method::GET, path, None, None).await
+        self.ask(self.request(Method::GET, path, None, None)).await
     }
 
     /// Posts this JSON, under this key.
     pub(super) async fn post(&self, path: &str, body: Vec<u8>, key: Option<&str>) -> Result<Answered, Unanswered> {
-        self.ask(Method::POST, path, Some(body), key).await
+        self.ask(self.request(Method::POST, path, Some(body), key)).await
     }
 
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Vec<u8>>,
-        key: Option<&str>,
-    ) -> Result<Answered, Unanswered> {
-        let request =
-            self.request(method, path, body, key).map_err(|error| Unanswered::BrokenOff(error.to_string()))?;
+    async fn ask(&self, request: Result<Request<Full<Bytes>>, axum::http::Error>) -> Result<Answered, Unanswered> {
+        let request = request.map_err(|error| Unanswered::BrokenOff(error.to_string()))?;
         tokio::time::timeout(ANSWER_MAX, self.exchange(request)).await.unwrap_or(Err(Unanswered::Late))
     }
 

@@ -17,7 +17,6 @@ use holdfast_engine::ports::clock::Clock;
 use holdfast_topologies::rfc3339;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -26,8 +25,6 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Requests under way at most in an open loop: bounds sockets. Waiting for one of them counts into the latency.
-const IN_FLIGHT_MAX: usize = 2_000;
 /// Outcomes asked for at the same time.
 const READERS: usize = 64;
 
@@ -145,14 +142,11 @@ pub fn coupon_rush(rush: &CouponRush, print: &mut dyn FnMut(&str)) -> Result<Str
 }
 
 async fn rush_at(rush: &CouponRush, seed: u64, arrivals: Vec<Arrival>, clock: SystemClock) -> Result<String, RunError> {
-    let client = Client::new(&rush.url).map_err(|why| RunError::Failed(format!("{}: {why}", rush.url)))?;
-    // One request before the clock starts: an address that nobody listens on is told at once.
-    client.get("/health/live").await.map_err(|error| RunError::Failed(format!("{}: {error}", rush.url)))?;
-
+    let client = Client::reach(&rush.url).await?;
     let total = arrivals.len() as u64;
     let bar = ProgressBar::new(total);
     let slots = Arc::new(Semaphore::new(if rush.rate.is_some() {
-        IN_FLIGHT_MAX
+        open_loop::UNDER_WAY_MAX
     } else {
         rush.concurrency.unwrap_or(100).max(1)
     }));
@@ -235,7 +229,7 @@ impl Door {
         let began_us = self.witness.begin();
         let heard = request.await;
         let (status, text) = heard.as_ref().map_or((0, &[][..]), |(status, body)| (*status, &**body));
-        let said: Option<&RawValue> = serde_json::from_slice(text).ok();
+        let said = self.witness.body(text);
         self.witness.note(&witness::Answered { method, path, began_us, status, key, asked, said });
         heard.map(|(status, body)| (status, serde_json::from_slice(&body).unwrap_or_default()))
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Requests under way at most: bounds sockets. Waiting for one of them counts into the latency.
-const UNDER_WAY_MAX: usize = 2_000;
+pub(super) const UNDER_WAY_MAX: usize = 2_000;
 
 /// What the clients of a shape do.
 pub(super) trait Play {

@@ -4,7 +4,6 @@ use super::client::{Answered as Heard, Client, Unanswered};
 use super::witness::{Answered, Witness};
 use crate::worker::RunError;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::sync::Arc;
 
 /// Where requests go.
@@ -33,14 +32,12 @@ impl Said {
 }
 
 impl Target {
-    /// Asks once, so that an address that nobody listens on is told before any clock starts.
+    /// As [`Client::reach`].
     ///
     /// # Errors
     /// When nobody answers there.
     pub(super) async fn reach(url: &str) -> Result<Self, RunError> {
-        let client = Client::new(url).map_err(|why| RunError::Failed(format!("{url}: {why}")))?;
-        client.get("/health/live").await.map_err(|error| RunError::Failed(format!("{url}: {error}")))?;
-        Ok(Self { client: Arc::new(client), url: url.into() })
+        Ok(Self { client: Arc::new(Client::reach(url).await?), url: url.into() })
     }
 
     pub(super) async fn get(&self, path: &str) -> Said {
@@ -57,11 +54,11 @@ impl Target {
         let ask = async || {
             let began_us = witness.begin();
             let heard = self.client.post(path, body.to_string().into_bytes(), key.as_deref()).await;
-            let said = Self::hear(&heard);
-            let text: Option<&RawValue> = heard.as_ref().ok().and_then(|(_, text)| serde_json::from_slice(text).ok());
-            let (method, status, key, asked) = ("POST", said.status, key.as_deref(), Some(body));
-            witness.note(&Answered { method, path, began_us, status, key, asked, said: text });
-            said
+            let answer = Self::hear(&heard);
+            let said = heard.as_ref().ok().and_then(|(_, text)| witness.body(text));
+            let (method, status, key, asked) = ("POST", answer.status, key.as_deref(), Some(body));
+            witness.note(&Answered { method, path, began_us, status, key, asked, said });
+            answer
         };
         let first = ask().await;
         if witness.asks_again(n) {

@@ -86,6 +86,11 @@ impl Witness {
         self.0.as_ref().map_or(0, |notes| notes.clock.monotonic_us())
     }
 
+    /// A body as it is written down; none when nobody writes it down, or it is no JSON.
+    pub(super) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a RawValue> {
+        self.0.as_ref().and_then(|_| serde_json::from_slice(text).ok())
+    }
+
     /// Writes an answer down.
     pub(super) fn note<B: Serialize>(&self, answered: &Answered<'_, B>) {
         let Some(notes) = &self.0 else { return };
@@ -123,11 +128,11 @@ mod tests {
         let witness = Witness::open(Some(&file), "run").unwrap();
         let key = witness.key(5);
         assert_eq!((key.as_deref(), witness.asks_again(5), witness.asks_again(6)), (Some("run-5"), true, false));
-        let said = RawValue::from_string(r#"{"paymentId":"p"}"#.to_owned()).unwrap();
+        let said = witness.body(br#"{"paymentId":"p"}"#);
+        assert!(witness.body(b"no JSON").is_none());
         let (asked, path) = (json!({"amount": 5}), "/payments");
         let (key, began_us) = (key.as_deref(), witness.begin());
-        let told =
-            Answered { method: "POST", path, began_us, status: 200, key, asked: Some(&asked), said: Some(&said) };
+        let told = Answered { method: "POST", path, began_us, status: 200, key, asked: Some(&asked), said };
         witness.note(&told);
         witness.note(&Answered { status: 0, said: None, ..told });
         witness.finish().unwrap();
@@ -142,6 +147,7 @@ mod tests {
     #[test]
     fn without_a_file_there_are_no_keys() {
         let witness = Witness::open(None, "run").unwrap();
+        assert!(witness.body(b"{}").is_none());
         assert_eq!((witness.key(0), witness.asks_again(0)), (None, false));
         witness.finish().unwrap();
     }

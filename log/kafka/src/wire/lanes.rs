@@ -376,9 +376,10 @@ mod tests {
         answers
     }
 
-    fn lead(lanes: &Lanes) {
-        let address = Address { node: NODE, host: "host".to_owned(), port: 1 };
-        lanes.led("t", &Metadata { brokers: vec![address], error: 0, leaders: vec![NODE] });
+    /// The topic's only partition is led by this broker.
+    fn led_by(node: i32) -> Metadata {
+        let address = Address { node, host: "host".to_owned(), port: 1 };
+        Metadata { brokers: vec![address], error: 0, leaders: vec![node] }
     }
 
     fn led() -> Lanes {
@@ -388,7 +389,7 @@ mod tests {
     }
 
     fn load(lanes: &Lanes) -> Option<Shipment> {
-        lead(lanes);
+        lanes.led("t", &led_by(NODE));
         lanes.inner.lock().load(NODE).pop()
     }
 
@@ -507,8 +508,7 @@ mod tests {
         let _a = push(&lanes, b"a", 0);
         let first = take(&lanes);
         let _b = push(&lanes, b"b", 0);
-        let other = Address { node: 2, host: "other".to_owned(), port: 1 };
-        lanes.led("t", &Metadata { brokers: vec![other], error: 0, leaders: vec![2] });
+        lanes.led("t", &led_by(2));
         let is_idle = || lanes.inner.lock().leaders[&2].idle;
         // As in `take`: the lane is not free yet, and its carrier goes to sleep.
         assert!(lanes.inner.lock().load(2).is_empty());
@@ -521,10 +521,8 @@ mod tests {
     #[test]
     fn a_broker_without_a_carrier_gets_one_with_the_next_question() {
         let lanes = led();
-        let address = Address { node: NODE, host: "host".to_owned(), port: 1 };
-        let metadata = Metadata { brokers: vec![address], error: 0, leaders: vec![NODE] };
         let _a = push(&lanes, b"a", 0);
-        let hired = || lanes.led("t", &metadata).len();
+        let hired = || lanes.led("t", &led_by(NODE)).len();
         assert_eq!((hired(), hired()), (1, 0));
         lanes.without_carrier(NODE);
         assert_eq!(lanes.inner.lock().questions().topics.len(), 1);
