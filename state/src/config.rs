@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub struct StateConfig {
     /// The app's directory: `<data>/<app>`. Created when it is missing.
     pub dir: PathBuf,
-    /// Bytes for blocks, indexes and filters read from disk. Default 96 MiB.
+    /// Bytes for blocks, indexes and filters read from disk. Default 32 MiB.
     pub block_cache_bytes: usize,
     /// Bytes of committed writes that may wait in memory before they are written to disk. A crash of the process loses at most these, and the
     /// changelog brings them back: half a million rows, a second or two of restore. Default 64 MiB.
@@ -27,7 +27,7 @@ impl StateConfig {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            block_cache_bytes: 96 << 20,
+            block_cache_bytes: 32 << 20,
             write_buffer_bytes: 64 << 20,
             memtable_bytes: 16 << 20,
             row_cache_bytes: 16 << 20,
