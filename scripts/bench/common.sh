@@ -1,5 +1,5 @@
 # Sourced by scripts/bench.sh: what every part of the benchmark uses.
-# Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side, other (processes to end), ready (their line).
+# Set before: work (a directory), worker, limit (binaries), PARTITIONS, APP. Kept here: contender, side, other (processes to end), ready (their line), turn.
 # worker_env, worker_args: more for our worker, its settings and what stands after `run`.
 # shellcheck shell=bash disable=SC2034
 
@@ -8,6 +8,7 @@ side=""
 other=""
 worker_env=()
 worker_args=()
+turn=0
 
 # CPU seconds that process $1 has used. Its name stands in brackets and may hold blanks, so the fields are counted after it.
 cpu_s() { sed 's/.*) //' "/proc/$1/stat" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%.2f", ($12 + $13) / hz }'; }
@@ -51,6 +52,26 @@ broker_warm() {
   passing=$!
   "$limit" produce warm-requests "$count" --rate 1000 --linger 1 >/dev/null
   wait "$passing"
+}
+
+# CPU seconds that the compilers of broker and contender have used, as far as these are JVMs.
+compiling_s() {
+  cat /proc/"$broker"/task/*/stat /proc/"$contender"/task/*/stat 2>/dev/null \
+    | sed -n 's/.*(C[12] Compiler[^)]*) //p' | awk -v hz="$(getconf CLK_TCK)" '{ s += $12 + $13 } END { printf "%.2f", s / hz }'
+}
+
+# settled COMMAND…: does it, some seconds of load, until the compilers take less than a tenth of a core meanwhile, at most 24 times; `turn` counts. Whoever
+# drains fastest has the youngest broker, and would be measured on what is compiled least.
+settled() {
+  local began before took
+  began=$(now_s)
+  for turn in {1..24}; do
+    before=$(compiling_s) took=$(now_s)
+    "$@"
+    took=$(minus "$(now_s)" "$took")
+    if awk -v c="$(minus "$(compiling_s)" "$before")" -v s="$took" 'BEGIN { exit !(c < s / 10) }'; then break; fi
+  done
+  echo "bench: settled after $turn turns, $(minus "$(now_s)" "$began") s"
 }
 
 broker_up() {

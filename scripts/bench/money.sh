@@ -4,6 +4,10 @@
 
 DEBITS=${DEBITS:-1000000}
 
+quiet_mix() {
+  verb kafka load pay-mix --url "http://127.0.0.1:$http" --buyers 1500 --rate 300 --seed $((100 + turn))
+}
+
 # money_on LOG
 money_on() {
   local wallets=$((DEBITS / 10)) transfers
@@ -22,6 +26,7 @@ money_on() {
   wait_for "$work/holdfast.log" "$ready" "$contender"
   # The first ones warm up client, broker and worker.
   verb "$1" load pay-mix --url "http://127.0.0.1:$http" --buyers $((300 * WARM_UP_SECONDS)) --rate 300 --seed 8
+  [ "$1" = embedded ] || settled quiet_mix
   verb "$1" load pay-mix --url "http://127.0.0.1:$http" --buyers $((300 * SECONDS_EACH)) --rate 300 --seed 9
   stop_contender TERM
   echo "bench: money, $1: $transfers transfers/s, payments $(latency_of 'pay, taken') ms"
@@ -42,7 +47,7 @@ part_money() {
 
 $DEBITS debits of $((DEBITS / 10)) wallets wait in the log: transfers decided a second, each with its statement line and counter account. Then 300 buyers a second
 charge, hold and pay over HTTP (about 210 payments a second, some at the deadline, some after it, some twice): answer, p50 / p99 / max, ms, after
-$WARM_UP_SECONDS s of the same. A payment is answered after three hops: reservation, wallet, reservation.
+$WARM_UP_SECONDS s of the same and, on Kafka, more until the broker's compilers are quiet. A payment is answered after three hops: reservation, wallet, reservation.
 
 | log | transfers/s | charge | hold | payment |
 |---|---|---|---|---|

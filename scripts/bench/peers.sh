@@ -29,6 +29,10 @@ latency_at() {
   echo "bench: at $at/s: $line$late"
 }
 
+quiet_load() {
+  "$limit" produce coupon-issue-requests 5000 --rate 1000 --linger 1 --seed $((100 + turn)) --policies $POLICIES >/dev/null
+}
+
 compare() {
   local who=$1 cpu broker_cpu drained drain_rate memory clean killed at
   echo "bench: $who"
@@ -43,6 +47,7 @@ compare() {
   memory="$(memory_mb "$contender" VmRSS) / $(memory_mb "$contender" VmHWM)"
   drain_rate=$(round_rate "$(sed -n 's|^drain: .* = \([0-9]*\)/s$|\1|p' <<<"$drained")")
   echo "bench: $drained"
+  settled quiet_load
   for at in $RATES; do
     latency_at "$at"
     echo "| $at | $who | $p50 / $p90 / $p99$late | $busy |" >>"$work/latencies"
@@ -90,7 +95,8 @@ P
 
 ## From append to visible outcome
 
-From before a request is appended until its outcome is read by a read_committed reader, at a fixed rate for $SECONDS_EACH s after $WARM_UP_SECONDS s to warm up.
+From before a request is appended until its outcome is read by a read_committed reader, at a fixed rate for $SECONDS_EACH s after $WARM_UP_SECONDS s to warm up. Before that
+1000 requests a second pass until the compilers of the JVMs that take part, broker and contender, are quiet (less than a tenth of a core for 5 s; at most 2 minutes).
 
 | requests/s | contender | p50 / p90 / p99, ms | CPU of contender / broker, % of a core |
 |---|---|---|---|

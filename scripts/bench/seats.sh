@@ -14,11 +14,20 @@ fresh() {
   wait_for "$work/holdfast.log" "$ready" "$contender"
 }
 
+quiet_storm() {
+  verb kafka load seat-storm --url "http://127.0.0.1:$http" --users 2500 --seats 100000 --zipf 0 --rate 500 --seed $((100 + turn))
+}
+
+quiet_cliff() {
+  verb kafka load expiry-cliff --holds 500 --seed $((100 + turn)) --rate 100
+}
+
 storms_on() {
   local one holds
   fresh "$1"
   # Warms up client, broker and worker.
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * WARM_UP_SECONDS)) --seats 50 --rate 500 --seed 1
+  [ "$1" = embedded ] || settled quiet_storm
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users 500 --seed 2
   one=$(latency_of all)
   verb "$1" load seat-storm --url "http://127.0.0.1:$http" --users $((500 * SECONDS_EACH)) --seats 50 --rate 500 --seed 3
@@ -44,7 +53,8 @@ cliff() {
   if [ $# -gt 4 ] && [ "$1" = kafka ]; then
     earlier=$((100 * WARM_UP_SECONDS))
     verb "$1" load expiry-cliff --holds $earlier --seed 1 "${@:5}"
-    earlier=$((20 + 2 * earlier))
+    settled quiet_cliff
+    earlier=$((20 + 2 * earlier + (20 + 2 * 500) * turn))
   fi
   verb "$1" load expiry-cliff --holds "$4" --seed "$4$#" "${@:5}"
   apart=$(sed -n 's/.* within \([0-9]*\) ms of .*/\1/p' "$work/said")
@@ -101,7 +111,8 @@ part_seats() {
     cat <<P
 ## Seats
 
-POST /reservations, answered with the decision; open loop, from the intended time, after $WARM_UP_SECONDS s of the same. Load generator, broker and worker share
+POST /reservations, answered with the decision; open loop, from the intended time, after $WARM_UP_SECONDS s of the same and, on Kafka, more until the broker's
+compilers are quiet. Load generator, broker and worker share
 the machine.
 
 | log | storm | answer, p50 / p99 / max, ms |
@@ -112,7 +123,7 @@ P
 
 Nobody pays. Late is the append time of \`seats.expired\` less the hold's own deadline, read from the log; none was early. Holds are due together as far as
 they were appended together, so the last column counts from the first deadline of all: what would be seen if all were due then, at most. On Kafka the steady
-pace has lasted for $WARM_UP_SECONDS s before it is looked at; for what is due together the worker has just been started.
+pace has lasted for $WARM_UP_SECONDS s and until the broker's compilers are quiet before it is looked at; for what is due together the worker has just been started.
 
 | log | holds due, in 20 schedules | deadlines within, ms | late, p50 / p99 / max, ms | after the first deadline, p50 / p99 / max, ms |
 |---|---|---|---|---|
