@@ -56,7 +56,8 @@ broker_warm() {
 
 # CPU seconds that the compilers of broker and contender have used, as far as these are JVMs.
 compiling_s() {
-  cat /proc/"$broker"/task/*/stat /proc/"$contender"/task/*/stat 2>/dev/null \
+  # Threads come and go while they are read.
+  { cat /proc/"$broker"/task/*/stat /proc/"$contender"/task/*/stat 2>/dev/null || true; } \
     | sed -n 's/.*(C[12] Compiler[^)]*) //p' | awk -v hz="$(getconf CLK_TCK)" '{ s += $12 + $13 } END { printf "%.2f", s / hz }'
 }
 
