@@ -132,15 +132,15 @@ pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -
     }
 }
 
-/// The reaction to an append that was not acknowledged.
+/// The reaction to an append that was not acknowledged. What is refused now may have been taken before, when nobody heard the answer.
 pub(crate) fn of_append(code: Code, persisted: Persisted) -> AppendError {
     let text = code.to_string();
-    if refuses(code) || forbids(code) {
-        AppendError::Refused(text)
-    } else if persisted == Persisted::No {
-        AppendError::Unavailable(text)
-    } else {
+    if persisted == Persisted::Possibly {
         AppendError::Unknown(text)
+    } else if refuses(code) || forbids(code) {
+        AppendError::Refused(text)
+    } else {
+        AppendError::Unavailable(text)
     }
 }
 
@@ -226,5 +226,6 @@ mod tests {
         assert!(matches!(of_append(Code::MessageTimedOut, Persisted::Possibly), AppendError::Unknown(_)));
         assert!(matches!(of_append(Code::UnknownTopic, Persisted::No), AppendError::Refused(_)));
         assert!(matches!(of_append(Code::MessageSizeTooLarge, Persisted::No), AppendError::Refused(_)));
+        assert!(matches!(of_append(Code::MessageSizeTooLarge, Persisted::Possibly), AppendError::Unknown(_)));
     }
 }

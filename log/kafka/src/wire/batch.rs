@@ -1,13 +1,13 @@
 //! Records as they lie in the log: batches of format 2.
 
-use super::bytes::Encoder;
+use super::bytes::{Decoder, Encoder, Malformed};
 use super::crc::crc32c;
 use super::messages::ProducerId;
 use holdfast_ports::record::NewRecord;
 use std::io::Write as _;
 
 /// Bytes of records beyond which a batch is full: a broker takes 1 MiB unless told otherwise, and one record of nearly that must fit.
-const FULL_BYTES: usize = 256 * 1024;
+pub(super) const FULL_BYTES: usize = 256 * 1024;
 /// Below this, what compression saves is less than what it costs on both sides.
 const COMPRESSED_FROM_BYTES: usize = 4 * 1024;
 
@@ -42,8 +42,7 @@ impl Batch {
                 to.signed(-1);
             }
         };
-        // No attributes; made when the batch was.
-        scratch.i8(0).signed(0).signed(i64::from(self.count));
+        self.begin(scratch);
         part(scratch, record.key);
         part(scratch, record.value);
         scratch.signed(record.headers.len() as i64);
@@ -51,8 +50,49 @@ impl Batch {
             part(scratch, Some(name.as_bytes()));
             part(scratch, Some(value));
         }
-        self.records.signed(scratch.0.len() as i64).raw(&scratch.0);
+        self.end(scratch);
+    }
+
+    /// What stands before a record's key.
+    fn begin(&self, record: &mut Encoder) {
+        // No attributes; made when the batch was.
+        record.i8(0).signed(0).signed(i64::from(self.count));
+    }
+
+    fn end(&mut self, record: &Encoder) {
+        self.records.signed(record.0.len() as i64).raw(&record.0);
         self.count += 1;
+    }
+
+    /// The same records in two batches, for a leader that does not take so many bytes at once. `None`: it is a single record.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        let of_first = self.count / 2;
+        if of_first == 0 {
+            return None;
+        }
+        let mut rest = Decoder(&self.records.0);
+        let first = self.moved(self.first, of_first, &mut rest).ok()?;
+        let second = self.moved(first.next(), self.count - of_first, &mut rest).ok()?;
+        Some([first, second])
+    }
+
+    /// A batch of the next `count` records of `from`, which are some of its own. It begins with number `first`.
+    fn moved(&self, first: i32, count: i32, from: &mut Decoder<'_>) -> Result<Self, Malformed> {
+        let mut batch = Self::new(first, self.made_ms);
+        let mut scratch = Encoder::default();
+        for _ in 0..count {
+            let len = usize::try_from(from.signed()?).map_err(|_| Malformed)?;
+            let mut record = Decoder(from.raw(len)?);
+            // What `begin` wrote: they stand at other places in their batch now.
+            record.raw(1)?;
+            record.signed()?;
+            record.signed()?;
+            scratch.0.clear();
+            batch.begin(&mut scratch);
+            scratch.raw(record.0);
+            batch.end(&scratch);
+        }
+        Ok(batch)
     }
 
     /// Number of the record after its last.
@@ -74,9 +114,9 @@ impl Batch {
         self.count
     }
 
-    /// True when a record of `bytes` more belongs into another batch.
-    pub(super) fn is_full_for(&self, bytes: usize) -> bool {
-        self.count > 0 && self.bytes() + bytes > FULL_BYTES
+    /// True when a record of `bytes` more belongs into another batch, because the leader takes no more than about `full_bytes` at once.
+    pub(super) fn is_full_for(&self, bytes: usize, full_bytes: usize) -> bool {
+        self.count > 0 && self.bytes() + bytes > full_bytes
     }
 
     /// As it goes over the wire, sent by `producer`, `transaction` as a part of its transaction.
@@ -147,6 +187,23 @@ mod tests {
         let mut plain = Vec::new();
         std::io::copy(&mut lz4_flex::frame::FrameDecoder::new(&bytes[61..]), &mut plain).expect("a whole frame");
         assert_eq!(plain, batch.records.0);
+    }
+
+    #[test]
+    fn halves_are_what_two_batches_would_have_been() {
+        let values: Vec<Vec<u8>> = (0..7_u8).map(|nth| vec![nth; 100 * usize::from(nth)]).collect();
+        let batch = |first, values: &[Vec<u8>]| {
+            let mut batch = Batch::new(first, 1_000);
+            for value in values {
+                batch.push(&record(Some(value)), &mut Encoder::default());
+            }
+            batch
+        };
+        let encoded = |batch: &Batch| batch.encode(PRODUCER, true);
+        let [first, second] = batch(5, &values).halves().expect("seven records");
+        assert_eq!(encoded(&first), encoded(&batch(5, &values[..3])));
+        assert_eq!(encoded(&second), encoded(&batch(8, &values[3..])));
+        assert!(batch(5, &values[..1]).halves().is_none(), "one record is taken or not");
     }
 
     #[test]

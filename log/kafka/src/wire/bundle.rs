@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::bytes::Encoder;
 use super::messages::Produced;
+use super::parcel::Cargo;
 use crate::ffi::{Code, Persisted};
 use crate::pending::Done;
 use crate::reaction;
@@ -24,9 +25,9 @@ impl Bundle {
         Self { batch: Batch::new(0, now_ms), dones: Vec::new(), since_us: now_us, persisted: Persisted::No }
     }
 
-    /// Whether another record of so many bytes may join at this time. What was sent before goes again as it was: its numbers stand.
-    pub(super) fn may_be_joined(&self, bytes: usize, now_us: u64) -> bool {
-        !self.may_be_in_the_log() && now_us < self.since_us + JOIN_US && !self.batch.is_full_for(bytes)
+    /// Whether another record of so many bytes may join at this time, when a batch is full with `full_bytes`. What was sent before goes again as it was: its numbers stand.
+    pub(super) fn may_be_joined(&self, bytes: usize, full_bytes: usize, now_us: u64) -> bool {
+        !self.may_be_in_the_log() && now_us < self.since_us + JOIN_US && !self.batch.is_full_for(bytes, full_bytes)
     }
 
     pub(super) fn push(&mut self, record: &NewRecord<'_>, done: Done, scratch: &mut Encoder) {
@@ -39,8 +40,13 @@ impl Bundle {
         self.batch.first = first;
     }
 
-    pub(super) fn batch(&self) -> &Batch {
-        &self.batch
+    /// The same in two, for a leader that does not take so many bytes at once; itself, when it is a single record.
+    pub(super) fn halves(mut self) -> Result<[Self; 2], Self> {
+        let Some([first, second]) = self.batch.halves() else { return Err(self) };
+        let dones = self.dones.split_off(first.count().unsigned_abs() as usize);
+        let second = Self { batch: second, dones, since_us: self.since_us, persisted: self.persisted };
+        self.batch = first;
+        Ok([self, second])
     }
 
     /// When its oldest record was appended.
@@ -70,6 +76,12 @@ impl Bundle {
         for done in self.dones.drain(..) {
             done(Err(reaction::of_append(code, self.persisted)));
         }
+    }
+}
+
+impl Cargo for Bundle {
+    fn batch(&self) -> &Batch {
+        &self.batch
     }
 }
 

@@ -115,6 +115,11 @@ impl<'a> Decoder<'a> {
         Err(Malformed)
     }
 
+    pub(super) fn signed(&mut self) -> Result<i64, Malformed> {
+        let value = self.unsigned()?;
+        Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+
     /// Length of an array or a text; `None`: there is none.
     pub(super) fn len(&mut self) -> Result<Option<usize>, Malformed> {
         let len = self.unsigned()?.checked_sub(1);
@@ -166,12 +171,13 @@ mod tests {
         #[test]
         fn what_is_written_is_read(a: i16, b: i32, c: i64, u: u64, t: Option<String>) {
             let mut encoder = Encoder::default();
-            encoder.i16(a).i32(b).i64(c).unsigned(u).maybe_text(t.as_deref()).end();
+            encoder.i16(a).i32(b).i64(c).unsigned(u).signed(c).maybe_text(t.as_deref()).end();
             let mut decoder = Decoder(&encoder.0);
             prop_assert_eq!(decoder.i16(), Ok(a));
             prop_assert_eq!(decoder.i32(), Ok(b));
             prop_assert_eq!(decoder.i64(), Ok(c));
             prop_assert_eq!(decoder.unsigned(), Ok(u));
+            prop_assert_eq!(decoder.signed(), Ok(c));
             prop_assert_eq!(decoder.maybe_text(), Ok(t.as_deref()));
             prop_assert_eq!(decoder.end(), Ok(()));
             prop_assert!(decoder.0.is_empty());

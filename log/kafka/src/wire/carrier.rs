@@ -1,14 +1,15 @@
 //! The thread that brings appends to one broker: a request at a time, with all partitions that it leads. What comes meanwhile goes with the next.
 
+use super::bundle::Bundle;
 use super::connection::{Broken, Connection};
 use super::lanes::{Lanes, Shipment};
 use super::messages::PRODUCE;
-use super::parcel::{self, Answer, Parcel};
+use super::parcel::{self, Answer, Cargo as _, Parcel};
 use crate::config::KafkaConfig;
 use crate::ffi::Code;
 use crate::health::Pulse;
+use holdfast_ports::record::TopicPartition;
 use parking_lot::Condvar;
-use rustc_hash::FxHashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -48,48 +49,32 @@ pub(super) fn hire(
 
 impl Carrier {
     fn bring(&mut self, load: Vec<Shipment>) {
-        let mut shipments: FxHashMap<usize, Shipment> =
-            load.into_iter().map(|shipment| (shipment.tag, shipment)).collect();
-        let timeout = self.timeout(shipments.values());
+        let mut parcels: Vec<Parcel<Bundle>> = load.into_iter().map(pack).collect();
+        let timeout = self.timeout(&parcels);
         let mut connection = match self.connect(timeout) {
             Ok(connection) => connection,
-            Err(broken) => {
-                self.lost(&broken, shipments.into_values());
-                return;
-            }
+            Err(broken) => return self.lost(&broken, parcels),
         };
-        let parcels: Vec<Parcel> = shipments
-            .values()
-            .map(|shipment| {
-                Parcel::of(shipment.tag, shipment.to.clone(), shipment.bundle.batch(), shipment.producer, false)
-            })
-            .collect();
         let request = parcel::request(None, &parcels, timeout);
         let answer = match connection.ask(PRODUCE, &request, timeout) {
             Ok(answer) => answer,
             Err(broken) => {
-                shipments.values_mut().for_each(|shipment| shipment.bundle.unanswered());
-                self.lost(&broken, shipments.into_values());
-                return;
+                parcels.iter_mut().for_each(|parcel| parcel.cargo.unanswered());
+                return self.lost(&broken, parcels);
             }
         };
         self.connection = Some(connection);
         self.pulse.heard(self.config.clock.monotonic_us());
-        let _ = parcel::sort_out(parcels, &answer, |parcel, answer| {
-            if let Some(shipment) = shipments.remove(&parcel.tag) {
-                self.settle(shipment, answer);
-            }
-        });
         // Those that the answer does not mention: the numbers will tell whether they are new.
-        for mut shipment in shipments.into_values() {
-            shipment.bundle.unanswered();
-            self.lanes.again(shipment.tag, shipment.bundle);
+        for mut parcel in parcel::sort_out(parcels, &answer, |parcel, answer| self.settle(parcel, answer)) {
+            parcel.cargo.unanswered();
+            self.lanes.again(parcel.tag, parcel.cargo);
         }
     }
 
     /// What is left for the one that has waited longest.
-    fn timeout<'a>(&self, shipments: impl Iterator<Item = &'a Shipment>) -> Duration {
-        let since_us = shipments.map(|shipment| shipment.bundle.since_us()).min().unwrap_or(0);
+    fn timeout(&self, parcels: &[Parcel<Bundle>]) -> Duration {
+        let since_us = parcels.iter().map(|parcel| parcel.cargo.since_us()).min().unwrap_or(0);
         let until_us = since_us + u64::from(self.config.append_timeout_ms) * 1_000;
         Duration::from_micros(until_us.saturating_sub(self.config.clock.monotonic_us()).max(1_000))
     }
@@ -103,16 +88,16 @@ impl Carrier {
         Ok(Connection::open(&address.host, address.port, &self.config.client_id, timeout)?)
     }
 
-    fn lost(&self, broken: &Broken, shipments: impl Iterator<Item = Shipment>) {
+    fn lost(&self, broken: &Broken, parcels: Vec<Parcel<Bundle>>) {
         tracing::debug!(broker = self.node, %broken, "appends were not taken, trying again");
         self.pulse.doubt(&broken.to_string());
-        for shipment in shipments {
-            self.lanes.again(shipment.tag, shipment.bundle);
+        for parcel in parcels {
+            self.lanes.again(parcel.tag, parcel.cargo);
         }
     }
 
-    fn settle(&self, shipment: Shipment, answer: Answer) {
-        let Shipment { tag, to, mut bundle, .. } = shipment;
+    fn settle(&self, parcel: Parcel<Bundle>, answer: Answer) {
+        let Parcel { tag, to, cargo: mut bundle, .. } = parcel;
         match answer {
             Answer::Taken(produced) => {
                 self.lanes.delivered(tag, bundle.batch());
@@ -130,13 +115,26 @@ impl Carrier {
                 self.lanes.restart(tag);
                 self.lanes.again(tag, bundle);
             }
-            Answer::Refused(code) => {
-                tracing::debug!(%to, %code, "appends were refused");
-                self.lanes.gave_up(tag, &bundle);
-                bundle.failed(code);
-            }
+            Answer::TooLarge(code) if !bundle.may_be_in_the_log() => match bundle.halves() {
+                Ok(parts) => {
+                    tracing::debug!(%to, %code, "appends are sent in parts");
+                    self.lanes.again_in_parts(tag, parts);
+                }
+                Err(bundle) => self.refused(tag, &to, bundle, code),
+            },
+            Answer::TooLarge(code) | Answer::Refused(code) => self.refused(tag, &to, bundle, code),
         }
     }
+
+    fn refused(&self, tag: usize, to: &TopicPartition, bundle: Bundle, code: Code) {
+        tracing::debug!(%to, %code, "appends were refused");
+        self.lanes.gave_up(tag, &bundle);
+        bundle.failed(code);
+    }
+}
+
+fn pack(Shipment { tag, to, producer, bundle }: Shipment) -> Parcel<Bundle> {
+    Parcel::of(tag, to, bundle, producer, false)
 }
 
 /// It may lie in the leader's log, and not in enough others.
@@ -233,6 +231,10 @@ mod tests {
         (i16::from_be_bytes(epoch), i32::from_be_bytes(first))
     }
 
+    fn count(batch: &[u8]) -> i32 {
+        i32::from_be_bytes(batch[14..18].try_into().unwrap())
+    }
+
     fn answer(stream: &mut TcpStream, number: i32, error: i16, offset: i64) {
         let mut body = Encoder::default();
         body.i32(number).end();
@@ -303,6 +305,53 @@ mod tests {
         let (number, _) = read(&mut stream);
         answer(&mut stream, number, out_of_order, -1);
         assert!(matches!(unknown.recv().unwrap(), Err(AppendError::Unknown(_))));
+    }
+
+    #[test]
+    fn what_is_too_large_together_goes_in_parts_and_only_what_is_too_large_alone_is_refused() {
+        let too_large = 10;
+        let broker = Broker::new();
+        let waiting: Vec<_> = (0..3).map(|_| broker.append(b"a")).collect();
+        broker.lead();
+        let mut stream = broker.accept();
+        let mut hear = |records: i32, first: i32, error: i16, offset: i64| {
+            let (number, sent) = read(&mut stream);
+            assert_eq!((numbers(&sent), count(&sent)), ((0, first), records));
+            answer(&mut stream, number, error, offset);
+        };
+        hear(3, 0, too_large, -1);
+        hear(1, 0, 0, 40);
+        hear(2, 1, too_large, -1);
+        hear(1, 1, too_large, -1);
+        // Nothing was written under the number of the one that was refused.
+        hear(1, 1, 0, 41);
+        let mut answers = waiting.into_iter().map(|appended| appended.recv().unwrap());
+        assert_eq!(answers.next().unwrap().unwrap().offset, 40);
+        assert!(matches!(answers.next().unwrap(), Err(AppendError::Refused(_))));
+        assert_eq!(answers.next().unwrap().unwrap().offset, 41);
+
+        // What comes after it is as small.
+        let _fourth = broker.append(b"b");
+        let _fifth = broker.append(b"b");
+        hear(1, 2, 0, 42);
+        hear(1, 3, 0, 43);
+    }
+
+    #[test]
+    fn what_is_too_large_and_may_be_in_the_log_does_not_go_again() {
+        let too_large = 10;
+        let broker = Broker::new();
+        let first = broker.append(b"a");
+        let second = broker.append(b"a");
+        broker.lead();
+        read(&mut broker.accept());
+        broker.lead();
+        let mut stream = broker.accept();
+        let (number, _) = read(&mut stream);
+        answer(&mut stream, number, too_large, -1);
+        for unknown in [first, second] {
+            assert!(matches!(unknown.recv().unwrap(), Err(AppendError::Unknown(_))));
+        }
     }
 
     #[test]

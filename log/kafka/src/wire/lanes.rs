@@ -4,10 +4,11 @@
 //! cannot come to lie in the log twice. A batch that is given up although it may be in the log ends the lane's epoch: brokers take nothing of an older one
 //! once they have seen the next, so it does not turn up after what is appended later.
 
-use super::batch::Batch;
+use super::batch::{Batch, FULL_BYTES};
 use super::bundle::Bundle;
 use super::bytes::Encoder;
 use super::messages::{Address, Metadata, ProducerId};
+use super::parcel::Cargo as _;
 use crate::pending::Done;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use parking_lot::{Condvar, Mutex};
@@ -51,6 +52,8 @@ struct Lane {
     producer: Option<ProducerId>,
     /// Number of the next record that is sent: it moves on when a batch lies in the log.
     next: i32,
+    /// Bytes of records with which a batch is full.
+    full_bytes: usize,
 }
 
 struct Leader {
@@ -124,6 +127,7 @@ impl Inner {
             led_by: None,
             producer: self.producer,
             next: 0,
+            full_bytes: FULL_BYTES,
         });
         self.topics.entry(topic.into()).or_default().insert(partition, tag);
         tag
@@ -204,7 +208,7 @@ impl Lanes {
         }
         let tag = inner.lane(record.topic, record.partition);
         let lane = &mut inner.lanes[tag];
-        if !lane.waiting.back().is_some_and(|bundle| bundle.may_be_joined(bytes, now_us)) {
+        if !lane.waiting.back().is_some_and(|bundle| bundle.may_be_joined(bytes, lane.full_bytes, now_us)) {
             lane.waiting.push_back(Bundle::new(now_ms, now_us));
         }
         let Some(bundle) = lane.waiting.back_mut() else { return Err(done) };
@@ -264,6 +268,18 @@ impl Lanes {
         lane.led_by = None;
         lane.waiting.push_front(bundle);
         self.asked.notify_one();
+    }
+
+    /// A carrier's: what it had in hand for this lane has to go in these parts, because the leader takes no more at once. What follows will be as small.
+    pub(super) fn again_in_parts(&self, tag: usize, parts: [Bundle; 2]) {
+        let inner = &mut *self.inner.lock();
+        let lane = &mut inner.lanes[tag];
+        lane.full_bytes = parts[0].batch().bytes();
+        for part in parts.into_iter().rev() {
+            inner.waiting_bytes += part.batch().bytes();
+            lane.waiting.push_front(part);
+        }
+        inner.free(tag);
     }
 
     /// A carrier's: the leader knows other numbers than the lane; it takes what begins again.

@@ -1,6 +1,6 @@
 //! Records on their way: filled by the producer's thread, emptied by the post's.
 
-use super::batch::Batch;
+use super::batch::{Batch, FULL_BYTES};
 use super::bytes::Encoder;
 use super::messages::ProducerId;
 use crate::ffi::Code;
@@ -52,6 +52,8 @@ struct Lane {
     next: i32,
     /// Offset after the last record, 0 when there is none.
     end: i64,
+    /// Bytes of records with which a batch is full.
+    full_bytes: usize,
 }
 
 /// What the post takes: at most one batch of each partition.
@@ -79,7 +81,8 @@ impl Outbox {
     pub(super) fn add(&self, sources: impl Iterator<Item = TopicPartition>) -> usize {
         let lanes = &mut self.inner.lock().lanes;
         let tag = lanes.len();
-        lanes.extend(sources.map(|source| Lane { source, batches: VecDeque::new(), next: 0, end: 0 }));
+        let lane = |source| Lane { source, batches: VecDeque::new(), next: 0, end: 0, full_bytes: FULL_BYTES };
+        lanes.extend(sources.map(lane));
         tag
     }
 
@@ -103,7 +106,7 @@ impl Outbox {
         }
         let was_empty = inner.is_empty();
         let lane = &mut inner.lanes[tag];
-        if lane.batches.back().is_none_or(|batch| batch.is_full_for(bytes)) {
+        if lane.batches.back().is_none_or(|batch| batch.is_full_for(bytes, lane.full_bytes)) {
             lane.batches.push_back(Batch::new(lane.next, now_ms));
         }
         let Some(batch) = lane.batches.back_mut() else { return false };
@@ -221,6 +224,11 @@ impl Outbox {
             let lane = &mut inner.lanes[tag];
             lane.end = lane.end.max(end);
         }
+    }
+
+    /// The post's: this partition's leader takes no more than about so many bytes at once.
+    pub(super) fn takes_at_once(&self, tag: usize, bytes: usize) {
+        self.inner.lock().lanes[tag].full_bytes = bytes;
     }
 
     /// The post's: this transaction cannot be committed any more.

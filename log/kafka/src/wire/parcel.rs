@@ -9,12 +9,24 @@ use holdfast_ports::record::TopicPartition;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// What a parcel is made of.
+pub(super) trait Cargo {
+    fn batch(&self) -> &Batch;
+}
+
+impl Cargo for Batch {
+    fn batch(&self) -> &Batch {
+        self
+    }
+}
+
 /// A batch that is not in the log yet.
-pub(super) struct Parcel {
+pub(super) struct Parcel<C> {
     /// Whoever sends it knows by this where it belongs.
     pub(super) tag: usize,
     pub(super) to: TopicPartition,
-    pub(super) count: i32,
+    pub(super) cargo: C,
+    producer: ProducerId,
     bytes: Vec<u8>,
 }
 
@@ -24,19 +36,30 @@ pub(super) enum Answer {
     Taken(Produced),
     /// Not now: it will take it later, or another leader will.
     Later(Code),
+    /// Not so much at once.
+    TooLarge(Code),
     /// No.
     Refused(Code),
 }
 
-impl Parcel {
+impl<C: Cargo> Parcel<C> {
     /// `transaction`: whether it is part of one.
-    pub(super) fn of(tag: usize, to: TopicPartition, batch: &Batch, producer: ProducerId, transaction: bool) -> Self {
-        Self { tag, to, count: batch.count(), bytes: batch.encode(producer, transaction) }
+    pub(super) fn of(tag: usize, to: TopicPartition, cargo: C, producer: ProducerId, transaction: bool) -> Self {
+        let bytes = cargo.batch().encode(producer, transaction);
+        Self { tag, to, cargo, producer, bytes }
+    }
+}
+
+impl Parcel<Batch> {
+    /// The same in two, the second to be sent after the first. `None`: it is a single record.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        let pack = |batch| Self::of(self.tag, self.to.clone(), batch, self.producer, true);
+        Some(self.cargo.halves()?.map(pack))
     }
 }
 
 /// All of them in one request. `transactional_id` for parts of transactions.
-pub(super) fn request(transactional_id: Option<&str>, parcels: &[Parcel], timeout: Duration) -> Encoder {
+pub(super) fn request<C>(transactional_id: Option<&str>, parcels: &[Parcel<C>], timeout: Duration) -> Encoder {
     let mut topics: BTreeMap<&str, Vec<(i32, &[u8])>> = BTreeMap::new();
     for parcel in parcels {
         topics.entry(&*parcel.to.topic).or_default().push((parcel.to.partition.cast_signed(), &parcel.bytes));
@@ -46,7 +69,11 @@ pub(super) fn request(transactional_id: Option<&str>, parcels: &[Parcel], timeou
 }
 
 /// Calls `each` with what the leader says about each. Returns those that its answer does not mention: what became of them is not known.
-pub(super) fn sort_out(mut parcels: Vec<Parcel>, answer: &[u8], mut each: impl FnMut(Parcel, Answer)) -> Vec<Parcel> {
+pub(super) fn sort_out<C>(
+    mut parcels: Vec<Parcel<C>>,
+    answer: &[u8],
+    mut each: impl FnMut(Parcel<C>, Answer),
+) -> Vec<Parcel<C>> {
     let read = messages::read_produce(answer, |topic, partition, produced| {
         let found = parcels.iter().position(|p| *p.to.topic == *topic && p.to.partition == partition.cast_unsigned());
         if let Some(found) = found {
@@ -63,6 +90,7 @@ fn said(produced: Produced) -> Answer {
     match code_of(produced.error) {
         None => Answer::Taken(produced),
         Some(code) if passes(code) => Answer::Later(code),
+        Some(code @ (Code::MessageSizeTooLarge | Code::MessageBatchTooLarge)) => Answer::TooLarge(code),
         Some(code) => Answer::Refused(code),
     }
 }

@@ -33,13 +33,13 @@ struct Post {
 /// A load as it goes over the wire.
 struct Packed {
     transaction: u64,
-    parcels: Vec<Parcel>,
+    parcels: Vec<Parcel<Batch>>,
 }
 
 impl Packed {
     fn of(load: Load) -> Self {
         let Load { transaction, producer, batches } = load;
-        let pack = |(tag, to, batch): (usize, TopicPartition, Batch)| Parcel::of(tag, to, &batch, producer, true);
+        let pack = |(tag, to, batch): (usize, TopicPartition, Batch)| Parcel::of(tag, to, batch, producer, true);
         Self { transaction, parcels: batches.into_iter().map(pack).collect() }
     }
 }
@@ -65,6 +65,11 @@ pub(super) fn hire(config: &KafkaConfig, id: &str, outbox: &Arc<Outbox>) -> io::
     Ok(())
 }
 
+/// How many records are left to be brought.
+fn count(parcels: &[Parcel<Batch>]) -> i32 {
+    parcels.iter().map(|parcel| parcel.cargo.count()).sum()
+}
+
 impl Post {
     /// Brings a load where it belongs. Returns the next one, when there was one to be packed meanwhile.
     fn bring(&mut self, packed: Packed) -> Option<Packed> {
@@ -80,7 +85,11 @@ impl Post {
                 break;
             }
             let timeout = Duration::from_micros(until_us - now_us);
+            let before = count(&parcels);
             parcels = self.try_once(transaction, parcels, timeout, &mut next);
+            if count(&parcels) < before {
+                pause_ms = 0;
+            }
         }
         next
     }
@@ -89,16 +98,20 @@ impl Post {
     fn try_once(
         &mut self,
         transaction: u64,
-        parcels: Vec<Parcel>,
+        mut parcels: Vec<Parcel<Batch>>,
         timeout: Duration,
         next: &mut Option<Packed>,
-    ) -> Vec<Parcel> {
+    ) -> Vec<Parcel<Batch>> {
         let mut left = Vec::new();
-        let mut by_leader: BTreeMap<i32, Vec<Parcel>> = BTreeMap::new();
+        let mut by_leader: BTreeMap<i32, Vec<Parcel<Batch>>> = BTreeMap::new();
+        // Parts of what was too large follow each other: the leader wants the numbers in their order.
+        parcels.sort_by_key(|parcel| (parcel.tag, parcel.cargo.first));
+        let mut last = None;
         for parcel in parcels {
+            let follows = last.replace(parcel.tag) == Some(parcel.tag);
             match self.leader(&parcel.to) {
-                Some(leader) => by_leader.entry(leader).or_default().push(parcel),
-                None => left.push(parcel),
+                Some(leader) if !follows => by_leader.entry(leader).or_default().push(parcel),
+                _ => left.push(parcel),
             }
         }
         // All are asked before anybody's answer is waited for.
@@ -123,7 +136,12 @@ impl Post {
     }
 
     /// A connection broke: who leads what may be another now.
-    fn lost(&mut self, leader: i32, parcels: Vec<Parcel>, error: &super::connection::Broken) -> Vec<Parcel> {
+    fn lost(
+        &mut self,
+        leader: i32,
+        parcels: Vec<Parcel<Batch>>,
+        error: &super::connection::Broken,
+    ) -> Vec<Parcel<Batch>> {
         tracing::debug!(leader, %error, "records were not taken, trying again");
         for parcel in &parcels {
             self.leaders.remove(&parcel.to);
@@ -133,18 +151,26 @@ impl Post {
 
     /// Notes what the broker says about each batch; returns those that it did not take for now, and those that it does not mention: the numbers tell
     /// whether they are new.
-    fn sort_out(&mut self, transaction: u64, parcels: Vec<Parcel>, answer: &[u8]) -> Vec<Parcel> {
+    fn sort_out(&mut self, transaction: u64, parcels: Vec<Parcel<Batch>>, answer: &[u8]) -> Vec<Parcel<Batch>> {
         let mut left = Vec::new();
         let Self { outbox, leaders, .. } = self;
         let unknown = parcel::sort_out(parcels, answer, |parcel, answer| match answer {
             Answer::Taken(produced) => {
-                outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.count));
+                outbox.delivered(transaction, parcel.tag, produced.offset + i64::from(parcel.cargo.count()));
             }
             Answer::Later(code) => {
                 tracing::debug!(to = %parcel.to, %code, "a batch was not taken, trying again");
                 leaders.remove(&parcel.to);
                 left.push(parcel);
             }
+            Answer::TooLarge(code) => match parcel.halves() {
+                Some(parts) => {
+                    tracing::debug!(to = %parcel.to, %code, "a batch is sent in parts");
+                    outbox.takes_at_once(parcel.tag, parts[0].cargo.bytes());
+                    left.extend(parts);
+                }
+                None => outbox.failed(transaction, code),
+            },
             Answer::Refused(code) => outbox.failed(transaction, code),
         });
         left.extend(unknown);

@@ -1,0 +1,126 @@
+//! Topics whose `max.message.bytes` is less than a batch has by itself: records go in smaller ones, and nothing but what is too large alone is refused.
+
+mod brokers;
+
+use brokers::brokers;
+use holdfast_log_kafka::KafkaLog;
+use holdfast_ports::clock::Clock as _;
+use holdfast_ports::log::{AppendError, Log as _, Start, WriteError};
+use holdfast_ports::membership::Generation;
+use holdfast_ports::record::{NewRecord, TopicPartition};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+const BATCH_BYTES_MAX: usize = 10_000;
+/// Together 600 KB: a batch is full with less.
+const RECORDS: usize = 2_000;
+const DEADLINE_US: u64 = 30_000_000;
+
+/// A topic of one partition that takes [`BATCH_BYTES_MAX`] at once.
+fn narrow_topic() -> String {
+    let mut addresses = String::new();
+    brokers().connect_with(|config| addresses.clone_from(&config.brokers));
+    let name = brokers().fresh("narrow");
+    let bytes = BATCH_BYTES_MAX.to_string();
+    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1)).set("max.message.bytes", &bytes);
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", addresses);
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("an admin");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let created = runtime.block_on(admin.create_topics([&topic], &AdminOptions::new())).expect("answered");
+    created.into_iter().for_each(|topic| drop(topic.expect("created")));
+    name
+}
+
+/// Bytes that no compression makes less.
+fn noise(seed: usize, bytes: usize) -> Vec<u8> {
+    let mut state = seed as u64;
+    let mut byte = || {
+        // SplitMix64.
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        ((mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 56) as u8
+    };
+    (0..bytes).map(|_| byte()).collect()
+}
+
+fn values() -> Vec<Vec<u8>> {
+    (0..RECORDS).map(|nth| noise(nth, 300)).collect()
+}
+
+fn record<'a>(topic: &'a str, value: &'a [u8]) -> NewRecord<'a> {
+    NewRecord { topic, partition: 0, key: Some(b"key"), value: Some(value), headers: &[("n", b"v")] }
+}
+
+fn read(log: &KafkaLog, topic: &str, count: usize) -> Vec<Vec<u8>> {
+    let mut fetcher = log.fetcher().expect("a fetcher");
+    fetcher.assign(&TopicPartition::new(topic, 0), Start::Earliest).expect("assigned");
+    let mut read = Vec::new();
+    let until_us = brokers().clock.monotonic_us() + DEADLINE_US;
+    while read.len() < count {
+        assert!(brokers().clock.monotonic_us() < until_us, "{} of {count} records", read.len());
+        fetcher.wait(Duration::from_millis(100)).expect("waited");
+        fetcher
+            .fetch(usize::MAX, &mut |_, record| {
+                read.push(record.value.expect("a value").to_vec());
+                ControlFlow::Continue(())
+            })
+            .expect("fetched");
+    }
+    read
+}
+
+#[test]
+fn appends_go_in_batches_that_the_topic_takes() {
+    let log = brokers().connect_with(|_| ());
+    let topic = narrow_topic();
+    let (sender, answers) = mpsc::channel();
+    let appender = log.appender().expect("an appender");
+    let mut values = values();
+    let too_large = RECORDS / 3;
+    values[too_large] = noise(0, BATCH_BYTES_MAX);
+    for (nth, value) in values.iter().enumerate() {
+        let sender = sender.clone();
+        appender.append(record(&topic, value), Box::new(move |answer| sender.send((nth, answer)).unwrap()));
+    }
+    let mut answers: Vec<_> =
+        values.iter().map(|_| answers.recv_timeout(Duration::from_micros(DEADLINE_US)).expect("an answer")).collect();
+    answers.sort_by_key(|(nth, _)| *nth);
+    let (_, refused) = answers.remove(too_large);
+    assert!(matches!(refused, Err(AppendError::Refused(_))), "{refused:?}");
+    values.remove(too_large);
+    for (offset, (nth, answer)) in (0..).zip(answers) {
+        assert_eq!(answer.unwrap_or_else(|error| panic!("record {nth}: {error}")).offset, offset);
+    }
+    assert!(read(&log, &topic, values.len()) == values, "in the order in which they were appended");
+}
+
+#[test]
+fn transactions_go_in_batches_that_the_topic_takes() {
+    let log: Arc<KafkaLog> = brokers().connect_with(|_| ());
+    let (topic, values, nobody) = (narrow_topic(), values(), Generation(Arc::new(())));
+    let mut writer = log.writer(&brokers().fresh("writer")).expect("a writer");
+    let mut transact = |values: &[Vec<u8>]| {
+        writer.begin().expect("begun");
+        values.iter().for_each(|value| writer.send(&record(&topic, value)).expect("sent"));
+        let committed = writer.commit(&[], &nobody);
+        if committed.is_err() {
+            writer.abort().expect("aborted");
+        }
+        committed
+    };
+    let (first, second) = values.split_at(RECORDS / 2);
+    let end = transact(first).expect("committed")[0].1;
+    assert_eq!(end, i64::try_from(first.len()).unwrap());
+
+    let too_large = transact(&[noise(1, 300), noise(2, BATCH_BYTES_MAX), noise(3, 300)]);
+    assert!(matches!(too_large, Err(WriteError::Refused(_))), "{too_large:?}");
+
+    transact(second).expect("committed");
+    assert!(read(&log, &topic, values.len()) == values, "in the order in which they were sent, and nothing else");
+}
