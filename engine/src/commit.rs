@@ -12,10 +12,10 @@ use crate::effect::{self, Effect};
 use crate::metrics::EngineMetrics;
 use crate::position::Position;
 use crate::queries::Shown;
-use crate::setback::Setback;
+use crate::setback::{Refusal, Setback};
 use crate::transaction::{Sent, Span};
 use holdfast_ports::clock::Clock;
-use holdfast_ports::log::{WriteError, Writer};
+use holdfast_ports::log::{Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use holdfast_ports::store::{Batch, StoreError, TaskId};
@@ -116,23 +116,27 @@ impl Commit {
     fn write(&mut self, effects: &mut Vec<Effect>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
         let Self { writer, sent, parts, .. } = self;
         writer.begin()?;
-        sent.outbox.each(|nth, output| {
-            writer.send(output).map_err(|error| match error {
-                WriteError::Refused(why) => match sent.origin(nth) {
-                    Some((slot, offset)) => Setback::Refused { slot, offset, why },
-                    None => WriteError::Refused(why).into(),
-                },
-                error => error.into(),
-            })
+        // All that are refused, and not one in each attempt.
+        let mut refusals = Vec::new();
+        sent.outbox.each(|nth, output| match writer.send(output) {
+            Ok(()) => Ok(()),
+            Err(WriteError::Refused { which: Which::This, why }) => {
+                refusals.push(refusal(sent, nth, why)?);
+                Ok(())
+            }
+            Err(error) => Err(traced(sent, error)),
         })?;
+        if !refusals.is_empty() {
+            return Err(Setback::Refused(refusals));
+        }
         let mut changes = 0;
         for part in &*parts {
-            changes += part.write_changelog(&mut **writer, effects)?;
+            changes += part.write_changelog(&mut **writer, sent, effects)?;
         }
         self.metrics.outputs.inc_by(sent.outbox.len() as u64 + changes);
         let positions: Vec<_> = parts.iter().flat_map(Part::positions).collect();
         let log_began_us = self.clock.monotonic_us();
-        let ends = writer.commit(&positions, &self.generation)?;
+        let ends = writer.commit(&positions, &self.generation).map_err(|error| traced(sent, error))?;
         #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
         let log_seconds = self.clock.monotonic_us().saturating_sub(log_began_us) as f64 / 1e6;
         self.metrics.log_commit_seconds.observe(log_seconds);
@@ -160,6 +164,24 @@ impl Commit {
     }
 }
 
+/// Output number `nth` is refused: its record's fault, if it is one's.
+fn refusal(sent: &Sent, nth: usize, why: String) -> Result<Refusal, Setback> {
+    match sent.origin(nth) {
+        Some((slot, offset)) => Ok(Refusal { slot, offset, why }),
+        None => Err(WriteError::refused(why).into()),
+    }
+}
+
+/// What to do about an error that may be about something that was sent before.
+fn traced(sent: &Sent, error: WriteError) -> Setback {
+    let WriteError::Refused { which: Which::Earlier { to, after }, why } = error else { return error.into() };
+    let Some(nth) = sent.outbox.nth_to(&to, after) else { return WriteError::refused(why).into() };
+    match refusal(sent, nth, why) {
+        Ok(refusal) => Setback::Refused(vec![refusal]),
+        Err(setback) => setback,
+    }
+}
+
 /// Ends what `setback` has left open, so that no reader has to wait for the transaction's timeout.
 fn give_up(mut writer: Box<dyn Writer>, setback: Setback) -> (Option<Box<dyn Writer>>, Setback) {
     if matches!(setback, Setback::Unknown(_) | Setback::Fenced(_)) {
@@ -182,7 +204,12 @@ impl Part {
             .filter_map(|source| self.position.next_offset(&source.topic).map(|next| (source.clone(), next)))
     }
 
-    fn write_changelog(&self, writer: &mut dyn Writer, effects: &mut Vec<Effect>) -> Result<u64, Setback> {
+    fn write_changelog(
+        &self,
+        writer: &mut dyn Writer,
+        outputs: &Sent,
+        effects: &mut Vec<Effect>,
+    ) -> Result<u64, Setback> {
         let mut key = Vec::new();
         let mut outcome: Result<u64, Setback> = Ok(0);
         self.batch.changes(&mut |write| {
@@ -209,7 +236,7 @@ impl Part {
                 headers: &[],
             };
             if let Err(error) = writer.send(&record) {
-                outcome = Err(error.into());
+                outcome = Err(traced(outputs, error));
             }
         });
         outcome

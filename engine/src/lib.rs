@@ -20,6 +20,7 @@
 pub mod changelog;
 pub mod codec;
 pub mod commit;
+mod condemned;
 pub mod config;
 pub mod context;
 pub mod dead_letter;

@@ -1,7 +1,7 @@
 //! What the records of a transaction have sent, in order, until the log takes it. Keys, values and headers lie in one buffer.
 
 use crate::context::Output;
-use holdfast_ports::record::{NewRecord, Topic};
+use holdfast_ports::record::{NewRecord, Topic, TopicPartition};
 
 /// Names beyond which they are forgotten when nothing is queued: those of others' records are passed on, too.
 const NAMES_KEPT: usize = 32;
@@ -109,6 +109,16 @@ impl Outbox {
         Ok(())
     }
 
+    /// Number of the record that was sent to this partition after so many others.
+    pub(crate) fn nth_to(&self, to: &TopicPartition, after: u64) -> Option<usize> {
+        let mut sent_there = self
+            .records
+            .iter()
+            .enumerate()
+            .filter(|(_, queued)| queued.partition == to.partition && queued.topic == to.topic);
+        sent_there.nth(usize::try_from(after).ok()?).map(|(nth, _)| nth)
+    }
+
     /// Number of the name of a record's `nth` header.
     fn name(&mut self, nth: usize, name: &str) -> usize {
         // Records of one kind have the same headers in the same order, and the names have come in that order.
@@ -177,6 +187,17 @@ mod tests {
         outbox.clear();
         outbox.undo();
         assert_eq!((outbox.len(), outbox.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_record_is_known_by_where_it_was_sent_and_after_how_many() {
+        let mut outbox = Outbox::default();
+        let output = Output { topic: "t", place: None, key: None, value: None, headers: &[] };
+        for (topic, partition) in [("t", 0), ("u", 0), ("t", 1), ("t", 0)] {
+            outbox.push(topic.into(), partition, &output);
+        }
+        let nth_to = |after| outbox.nth_to(&TopicPartition::new("t", 0), after);
+        assert_eq!((nth_to(0), nth_to(1), nth_to(2)), (Some(0), Some(3), None));
     }
 
     type Headers = Vec<(String, Vec<u8>)>;

@@ -14,12 +14,20 @@ pub(crate) enum Setback {
     Stale(String),
     /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
     Fenced(String),
-    /// The log refuses an output of this record: roll back, and bury the record when it comes again.
-    Refused { slot: Slot, offset: i64, why: String },
+    /// The log refuses outputs of these records: roll back, and bury the records when they come again.
+    Refused(Vec<Refusal>),
     /// This task's store gave up: roll back all, reopen that one.
     Store(TaskId, StoreError),
     /// Stop.
     Fatal(String),
+}
+
+/// An output of the record at `offset` is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) slot: Slot,
+    pub(crate) offset: i64,
+    pub(crate) why: String,
 }
 
 impl Setback {
@@ -30,7 +38,7 @@ impl Setback {
             Self::Unknown(_) => "unknown",
             Self::Stale(_) => "stale",
             Self::Fenced(_) => "fenced",
-            Self::Refused { .. } => "refused",
+            Self::Refused(_) => "refused",
             Self::Store(..) => "store",
             Self::Fatal(_) => "fatal",
         }
@@ -44,8 +52,9 @@ impl std::fmt::Display for Setback {
             Self::Unknown(why) => write!(f, "outcome of the transaction is unknown, restoring: {why}"),
             Self::Stale(why) => write!(f, "the group has moved on, waiting to hear of it: {why}"),
             Self::Fenced(why) => write!(f, "another worker may own our places, asking the group: {why}"),
-            Self::Refused { offset, why, .. } => {
-                write!(f, "an output of the record at offset {offset} is refused by the log: {why}")
+            Self::Refused(refusals) => {
+                f.write_str("outputs of records are refused by the log:")?;
+                refusals.iter().try_for_each(|refusal| write!(f, " at offset {}: {};", refusal.offset, refusal.why))
             }
             Self::Store(task, error) => write!(f, "store of {task} is reopened: {error}"),
             Self::Fatal(why) => f.write_str(why),
@@ -61,7 +70,9 @@ impl From<WriteError> for Setback {
             WriteError::Fenced(why) => Self::Fenced(why),
             WriteError::Unknown(why) => Self::Unknown(why),
             // Who sent it is known where records are sent; here nobody is.
-            WriteError::Refused(why) => Self::Fatal(format!("the log refuses a record of the engine's own: {why}")),
+            WriteError::Refused { why, .. } => {
+                Self::Fatal(format!("the log refuses a record of the engine's own: {why}"))
+            }
             WriteError::Fatal(why) => Self::Fatal(why),
         }
     }

@@ -1,5 +1,6 @@
 //! A task: one topology in one place, from the moment the place is ours until it is not.
 
+use crate::condemned::Condemned;
 use crate::context::Context;
 use crate::dead_letter;
 use crate::delayed::Pending;
@@ -89,15 +90,6 @@ pub(crate) enum Decided {
     Buried(&'static str),
 }
 
-/// A record whose outputs the log refuses: buried when it comes again. The second time without its value, which is then too large itself.
-#[derive(Debug)]
-pub(crate) struct Condemned {
-    source: usize,
-    offset: i64,
-    times: u32,
-    why: String,
-}
-
 pub(crate) struct Task {
     pub(crate) id: TaskId,
     pub(crate) topology: Topology,
@@ -117,7 +109,7 @@ pub(crate) struct Task {
     /// Has a part in the commit that is under way.
     pub(crate) committing: bool,
     pub(crate) last_append_ms: Option<i64>,
-    pub(crate) condemned: Option<Condemned>,
+    pub(crate) condemned: Condemned,
     processor: Box<dyn Processor>,
     sinks: Vec<Topic>,
     scratch: Vec<u8>,
@@ -153,7 +145,7 @@ impl Task {
             dirty: false,
             committing: false,
             last_append_ms: None,
-            condemned: None,
+            condemned: Condemned::default(),
             processor: topology.make_processor(),
             sinks,
             scratch: Vec::new(),
@@ -209,9 +201,9 @@ impl Task {
     /// What was sealed is committed: up to `position`, and in the store up to `changelog_next`.
     pub(crate) fn settle(&mut self, changelog_next: i64, position: Position) {
         self.store.settle(changelog_next);
-        self.condemned.take_if(|condemned| {
-            let source = &self.sources[condemned.source].partition.topic;
-            position.next_offset(source).is_some_and(|next| condemned.offset < next)
+        let sources = &self.sources;
+        self.condemned.forget(|source, offset| {
+            position.next_offset(&sources[source].partition.topic).is_some_and(|next| offset < next)
         });
         self.committed = position;
         self.committing = false;
@@ -233,8 +225,8 @@ impl Task {
         self.last_append_ms = Some(record.append_ms);
         self.position.now_ms = self.position.now_ms.max(record.append_ms);
         let sequence = self.position.sequence;
-        let condemned = self.condemned.as_ref().filter(|c| c.source == source && c.offset == record.offset);
-        let mut failure = condemned.map(|c| (c.times, ProcessError::refuse("OutputRefused", c.why.clone())));
+        let condemned = self.condemned.of(source, record.offset);
+        let mut failure = condemned.map(|(times, why)| (times, ProcessError::refuse("OutputRefused", why.to_owned())));
         let mut attempts = 0;
         while failure.is_none() {
             attempts += 1;
@@ -342,13 +334,6 @@ impl Task {
                 Err(ProcessError::fail("Panic", panic_text(&*panic)))
             }
         }
-    }
-
-    /// The log refuses an output of the record at `offset`: it is buried when it comes again.
-    pub(crate) fn condemn(&mut self, source: usize, offset: i64, why: String) {
-        let times =
-            self.condemned.as_ref().filter(|c| c.source == source && c.offset == offset).map_or(0, |c| c.times) + 1;
-        self.condemned = Some(Condemned { source, offset, times, why });
     }
 
     /// Writes the position row: the last write before a commit.

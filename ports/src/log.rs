@@ -168,7 +168,8 @@ pub trait Writer: Send {
     /// Opens a transaction.
     fn begin(&mut self) -> Result<(), WriteError>;
 
-    /// Adds a record. May queue; it is in the log once `commit` says so.
+    /// Adds a record. May queue; it is in the log once `commit` says so. When this one is refused others may still be sent, to learn which else are; then
+    /// the transaction has to be aborted.
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError>;
 
     /// Commits what was sent, together with `positions` (source, next offset) under the app's group as member of `generation`. Returns, for each
@@ -199,12 +200,40 @@ pub enum WriteError {
     /// Nobody knows whether it was committed: drop this writer, make a new one of the same name, restore the tail of the changelogs.
     #[error("outcome of the transaction is unknown: {0}")]
     Unknown(String),
-    /// This record can never be written (too large, topic missing or forbidden).
-    #[error("record refused: {0}")]
-    Refused(String),
+    /// A record can never be written (too large, topic missing or forbidden): abort, and do it again without it.
+    #[error("record refused: {why}")]
+    Refused {
+        /// Which one.
+        which: Which,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The log itself is beyond repair: stop.
     #[error("log failed: {0}")]
     Fatal(String),
+}
+
+impl WriteError {
+    /// The record that is being sent is refused.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self::Refused { which: Which::This, why: why.into() }
+    }
+}
+
+/// Which record of a transaction the log refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// The one that is being sent.
+    This,
+    /// One that was sent before.
+    Earlier {
+        /// Where it was sent to.
+        to: TopicPartition,
+        /// How many of the transaction were sent there before it.
+        after: u64,
+    },
+    /// One of those that were sent; the log cannot tell.
+    Unknown,
 }
 
 /// Why an append was not acknowledged, named by what the caller may say.

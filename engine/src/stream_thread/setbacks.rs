@@ -1,7 +1,7 @@
 //! What is done about a setback: roll back, replace the writer, reopen a store.
 
 use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Feeds, Next, StepError, StreamThread, WAIT_MAX_US};
-use crate::setback::Setback;
+use crate::setback::{Refusal, Setback};
 use crate::task::State;
 use holdfast_ports::log::Start;
 use holdfast_ports::store::{StoreError, TaskId};
@@ -27,10 +27,12 @@ impl StreamThread {
         let recovered = match setback {
             Setback::Fatal(why) => return Err(self.end(why)),
             Setback::Retry(_) => self.roll_back(),
-            Setback::Refused { slot, offset, why } => {
+            Setback::Refused(refusals) => {
                 // Before the slots are given up.
-                if let Some(Feeds::Source(task, source)) = self.feeds.get(&slot) {
-                    self.tasks[*task].condemn(*source, offset, why);
+                for Refusal { slot, offset, why } in refusals {
+                    if let Some(Feeds::Source(task, source)) = self.feeds.get(&slot) {
+                        self.tasks[*task].condemned.add(*source, offset, why);
+                    }
                 }
                 self.roll_back()
             }

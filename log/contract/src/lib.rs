@@ -33,7 +33,7 @@
 //! | L-20 | The records of a transaction lie in the order in which they were sent. |
 //! | L-21 | Who takes `End::Written` while a transaction is open and reads up to it has seen that transaction's outcome. (Records that hold offsets hold the reader back until the outcome stands. In a log where they hold none, an open transaction that was begun by a writer fenced before can no longer commit: L-28.) |
 //! | L-22 | A writer does one transaction after another, aborted and empty ones among them. |
-//! | L-23 | A record that can never be written makes the transaction fail with Refused; after an abort the writer goes on. |
+//! | L-23 | A record that can never be written makes the transaction fail with Refused, which names it; after an abort the writer goes on. |
 //! | L-24 | Appends and transactions on one partition lie between each other in offset order, and none is lost. |
 //! | L-25 | Writers of different names commit beside each other. |
 //! | L-26 | A new writer of a name ends what the earlier one left open and fences it: the earlier one can neither commit nor begin again. |

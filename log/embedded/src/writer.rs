@@ -8,7 +8,7 @@ use crate::rows::position;
 use crate::run::{Run, record_bytes};
 use crate::shared::Shared;
 use crate::tenure::Tenure;
-use holdfast_ports::log::{WriteError, Writer};
+use holdfast_ports::log::{Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use rustc_hash::FxHashMap;
@@ -70,7 +70,7 @@ impl Writer for EmbeddedWriter {
             }
             Err(why) => {
                 open.refused = Some(why.clone());
-                Err(WriteError::Refused(why))
+                Err(WriteError::refused(why))
             }
         }
     }
@@ -78,7 +78,7 @@ impl Writer for EmbeddedWriter {
     fn commit(&mut self, positions: &[(TopicPartition, i64)], generation: &Generation) -> Result<Ends, WriteError> {
         let result = self.check().and_then(|()| self.try_commit(positions, generation));
         // Whatever came of it, the transaction is over; only a refused one waits for its abort.
-        if !matches!(result, Err(WriteError::Refused(_))) {
+        if !matches!(result, Err(WriteError::Refused { .. })) {
             self.open = None;
         }
         result
@@ -96,7 +96,7 @@ impl EmbeddedWriter {
             return Err(WriteError::Fatal("commit: no transaction is open".to_owned()));
         };
         if let Some(why) = &open.refused {
-            return Err(WriteError::Refused(why.clone()));
+            return Err(WriteError::Refused { which: Which::Unknown, why: why.clone() });
         }
         let Some(generation) = generation.0.downcast_ref::<EmbeddedGeneration>() else {
             return Err(WriteError::Fatal("commit: the generation is another log's".to_owned()));
@@ -104,7 +104,7 @@ impl EmbeddedWriter {
         let mut rows = Vec::with_capacity(positions.len());
         for (source, next) in positions {
             let found = self.shared.topics.partition(&source.topic, source.partition);
-            let PartitionId { topic, number } = found.map_err(WriteError::Refused)?.id;
+            let PartitionId { topic, number } = found.map_err(WriteError::Fatal)?.id;
             rows.push((position::key(&generation.app, topic, number), *next));
         }
         let (reply, answer) = mpsc::sync_channel(1);

@@ -1,7 +1,7 @@
 //! From librdkafka's error codes to the reactions that the ports name.
 
 use crate::ffi::{Code, Fault, Persisted};
-use holdfast_ports::log::{AppendError, LogError, WriteError};
+use holdfast_ports::log::{AppendError, LogError, Which, WriteError};
 use rdkafka::error::KafkaError;
 use std::fmt;
 
@@ -121,7 +121,7 @@ pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -
     } else if any(fences) {
         WriteError::Fenced(text)
     } else if failure.is_some_and(refuses) {
-        WriteError::Refused(text)
+        WriteError::Refused { which: Which::Unknown, why: text }
     } else if forbids(fault.code) {
         WriteError::Fatal(text)
     } else if fault.abortable && !fault.fatal && !undecided && !indefinite(fault.code) && step != Step::Abort {
@@ -201,7 +201,7 @@ mod tests {
         ));
         assert!(matches!(
             of(fault(Code::Inconsistent, true, false), Some(Code::MessageSizeTooLarge)),
-            WriteError::Refused(_)
+            WriteError::Refused { .. }
         ));
         assert!(matches!(
             of(fault(Code::Inconsistent, true, false), Some(Code::InvalidProducerEpoch)),

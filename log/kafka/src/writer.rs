@@ -146,17 +146,17 @@ impl KafkaWriter {
         let name = record.topic;
         let partitions = match cluster::partitions_expected(&self.client, name) {
             Ok(Some(partitions)) => partitions,
-            Ok(None) => return Err(WriteError::Refused(format!("{name}: there is no such topic"))),
-            Err(LogError::Fatal(why)) => return Err(WriteError::Refused(why)),
+            Ok(None) => return Err(WriteError::refused(format!("{name}: there is no such topic"))),
+            Err(LogError::Fatal(why)) => return Err(WriteError::refused(why)),
             Err(error) => return Err(WriteError::Retry(error.to_string())),
         };
         if record.partition >= partitions {
-            return Err(WriteError::Refused(format!(
+            return Err(WriteError::refused(format!(
                 "{name}-{}: the topic has {partitions} partitions",
                 record.partition
             )));
         }
-        let handle = Topic::new(&self.client, name).map_err(|code| WriteError::Refused(format!("{name}: {code}")))?;
+        let handle = Topic::new(&self.client, name).map_err(|code| WriteError::refused(format!("{name}: {code}")))?;
         let shared: Arc<str> = name.into();
         let tag = self.tags.len();
         self.tags.extend((0..partitions).map(|partition| TopicPartition::new(Arc::clone(&shared), partition)));
@@ -179,7 +179,7 @@ impl KafkaWriter {
         self.state = match &error {
             WriteError::Fenced(why) => State::Dead(Death::Fenced(why.clone())),
             WriteError::Unknown(why) | WriteError::Fatal(why) => State::Dead(Death::Unknown(why.clone())),
-            WriteError::Retry(_) | WriteError::Stale(_) | WriteError::Refused(_) => State::Spoilt,
+            WriteError::Retry(_) | WriteError::Stale(_) | WriteError::Refused { .. } => State::Spoilt,
         };
         Err(error)
     }
@@ -206,7 +206,10 @@ impl KafkaWriter {
             abortable: true,
             fatal: false,
         });
-        reaction::of_transaction(Step::Send, &fault, failure.or_else(|| reaction::refuses(code).then_some(code)))
+        if failure.is_none() && reaction::refuses(code) {
+            return WriteError::refused(fault.to_string());
+        }
+        reaction::of_transaction(Step::Send, &fault, failure)
     }
 
     /// Waits until every record is in the log, open. Before the positions and not beside them: while the markers of the last transaction are being
@@ -245,7 +248,7 @@ impl KafkaWriter {
                 list.add_partition_offset(&source.topic, p, Offset::Offset(*next)).map_err(|error| error.to_string())
             });
             if let Err(why) = added {
-                return self.fail(WriteError::Refused(format!("position of {source}: {why}")));
+                return self.fail(WriteError::Fatal(format!("position of {source}: {why}")));
             }
         }
         match self.courier.carry(&self.client, list, proof, self.commit_ms) {
@@ -317,7 +320,7 @@ impl Writer for KafkaWriter {
 
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         self.may("send")?;
-        size::checked(record, self.record_bytes_max).map_err(WriteError::Refused)?;
+        size::checked(record, self.record_bytes_max).map_err(WriteError::refused)?;
         if self.topics.get(record.topic).is_none_or(|target| record.partition >= target.partitions) {
             self.learn(record)?;
         }

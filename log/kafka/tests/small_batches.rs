@@ -5,7 +5,7 @@ mod brokers;
 use brokers::brokers;
 use holdfast_log_kafka::KafkaLog;
 use holdfast_ports::clock::Clock as _;
-use holdfast_ports::log::{AppendError, Log as _, Start, WriteError};
+use holdfast_ports::log::{AppendError, Log as _, Start, Which, WriteError};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -119,7 +119,11 @@ fn transactions_go_in_batches_that_the_topic_takes() {
     assert_eq!(end, i64::try_from(first.len()).unwrap());
 
     let too_large = transact(&[noise(1, 300), noise(2, BATCH_BYTES_MAX), noise(3, 300)]);
-    assert!(matches!(too_large, Err(WriteError::Refused(_))), "{too_large:?}");
+    let which = match too_large {
+        Err(WriteError::Refused { which, .. }) => which,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(which, Which::Earlier { to: TopicPartition::new(&*topic, 0), after: 1 });
 
     transact(second).expect("committed");
     assert!(read(&log, &topic, values.len()) == values, "in the order in which they were sent, and nothing else");

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use writer::{Late, MemoryWriter};
 
-/// Largest record taken, in bytes of key and value.
+/// Largest record taken, in bytes of key, value and headers.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
 /// How long a transaction may be open.
@@ -197,8 +197,11 @@ fn stored(record: &NewRecord<'_>, append_ms: i64) -> Stored {
     }
 }
 
-fn too_large(record: &NewRecord<'_>) -> bool {
-    record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len) > RECORD_BYTES_MAX
+/// Of key, value and headers.
+fn bytes(record: &NewRecord<'_>) -> usize {
+    let part = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let headers = record.headers.iter().map(|(name, value)| name.len() + value.len());
+    part(record.key) + part(record.value) + headers.sum::<usize>()
 }
 
 impl Log for MemoryLog {
@@ -258,7 +261,14 @@ impl Log for MemoryLog {
         state.fence(id, self.0.clock.now_ms());
         let epoch = state.epochs.get(id).copied().unwrap_or_default();
         self.0.grown.notify_all();
-        Ok(Box::new(MemoryWriter { log: self.clone(), id: id.to_owned(), epoch, touched: BTreeMap::new() }))
+        Ok(Box::new(MemoryWriter {
+            log: self.clone(),
+            id: id.to_owned(),
+            epoch,
+            touched: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            refused: None,
+        }))
     }
 
     fn membership(&self, member: &Member) -> Result<Box<dyn Membership>, LogError> {
@@ -290,7 +300,7 @@ impl Appender for MemoryAppender {
         let append_ms = self.0.0.clock.now_ms();
         let result = {
             let mut state = self.0.0.state.lock();
-            if too_large(&record) {
+            if bytes(&record) > RECORD_BYTES_MAX {
                 Err(AppendError::Refused(format!("record is larger than {RECORD_BYTES_MAX} bytes")))
             } else {
                 match state.partition(record.topic, record.partition) {

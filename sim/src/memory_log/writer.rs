@@ -1,8 +1,8 @@
 //! Writing the simulated log in transactions, and everything that can become of a commit.
 
 use super::membership::Proof;
-use super::{MemoryLog, State, Visibility, stored, too_large};
-use holdfast_ports::log::{WriteError, Writer};
+use super::{MemoryLog, RECORD_BYTES_MAX, State, Visibility, bytes, stored};
+use holdfast_ports::log::{Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use std::collections::BTreeMap;
@@ -137,6 +137,10 @@ pub(super) struct MemoryWriter {
     pub(super) id: String,
     pub(super) epoch: u64,
     pub(super) touched: BTreeMap<TopicPartition, i64>,
+    /// How many records of the open transaction.
+    pub(super) sent: BTreeMap<TopicPartition, u64>,
+    /// What is wrong with one of them.
+    pub(super) refused: Option<(Which, String)>,
 }
 
 impl MemoryWriter {
@@ -163,6 +167,8 @@ impl MemoryWriter {
 impl Writer for MemoryWriter {
     fn begin(&mut self) -> Result<(), WriteError> {
         self.touched.clear();
+        self.sent.clear();
+        self.refused = None;
         let mut state = self.log.0.state.lock();
         self.check(&state)?;
         if state.unmarked.contains(&self.id) {
@@ -176,20 +182,28 @@ impl Writer for MemoryWriter {
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         let mut state = self.log.0.state.lock();
         self.check(&state)?;
-        if too_large(record) {
-            return Err(WriteError::Refused(format!("record is larger than {} bytes", super::RECORD_BYTES_MAX)));
+        let to = TopicPartition::new(record.topic, record.partition);
+        if bytes(record) > RECORD_BYTES_MAX {
+            let why = format!("record is larger than {RECORD_BYTES_MAX} bytes");
+            // Brokers may say so at once or not before the transaction is to end. Here it depends on the record.
+            if bytes(record).is_multiple_of(2) {
+                return Err(WriteError::refused(why));
+            }
+            let after = *self.sent.get(&to).unwrap_or(&0);
+            self.refused.get_or_insert((Which::Earlier { to: to.clone(), after }, why));
         }
+        *self.sent.entry(to.clone()).or_default() += 1;
         if state.sealed.contains(record.topic) {
             return Ok(());
         }
         let append_ms = self.log.0.clock.now_ms();
         let at = state
             .partition(record.topic, record.partition)
-            .ok_or_else(|| WriteError::Refused(format!("no partition {}-{}", record.topic, record.partition)))?
+            .ok_or_else(|| WriteError::refused(format!("no partition {}-{}", record.topic, record.partition)))?
             .push(stored(record, append_ms), Visibility::Open(self.id.clone()), Some((self.id.as_str(), self.epoch)));
         let now_us = self.log.0.clock.monotonic_us();
         state.open_since_us.entry(self.id.clone()).or_insert(now_us);
-        self.touched.insert(TopicPartition::new(record.topic, record.partition), at + 1);
+        self.touched.insert(to, at + 1);
         Ok(())
     }
 
@@ -202,6 +216,9 @@ impl Writer for MemoryWriter {
         let mut state = self.log.0.state.lock();
         self.check(&state)?;
         let app = Self::check_generation(&state, generation)?;
+        if let Some((which, why)) = self.refused.clone() {
+            return Err(WriteError::Refused { which, why });
+        }
         let positions = Positions { app, next: positions.to_vec() };
         let fault = state.faults.pop_front();
         match fault {

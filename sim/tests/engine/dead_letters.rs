@@ -2,6 +2,7 @@
 
 use crate::tally::{COUNTS, DEAD, IN, driver, out};
 use holdfast_engine::ports::record::NewRecord;
+use holdfast_sim::memory_log::RECORD_BYTES_MAX;
 
 #[test]
 fn each_kind_of_failure_is_buried_with_its_reason_and_attempts() {
@@ -11,6 +12,7 @@ fn each_kind_of_failure_is_buried_with_its_reason_and_attempts() {
         ("panic on purpose", "Panic", "4"),
         ("what is this", "UnknownVerb", "1"),
         ("huge", "OutputRefused", "1"),
+        ("vast", "OutputRefused", "1"),
     ] {
         let mut driver = driver(1);
         driver.settle();
@@ -29,6 +31,48 @@ fn each_kind_of_failure_is_buried_with_its_reason_and_attempts() {
         assert_eq!(out(&driver), ["a=1", "a=2"], "{value}: what failed left nothing behind, and the rest went on");
         let view = driver.queries().task("tally", 0).unwrap();
         assert_eq!(view.get(&COUNTS, &"half".to_owned()).unwrap(), None);
+    }
+}
+
+/// Those of one transaction, which are all refused again whenever one of them is not buried yet.
+#[test]
+fn several_whose_outputs_are_refused_are_all_buried() {
+    for values in [["huge", "huge", "huge"], ["vast", "vast", "vast"], ["vast", "huge", "vast"]] {
+        let mut driver = driver(1);
+        driver.settle();
+        driver.pipe(IN, Some("a"), "count a");
+        for value in values {
+            driver.pipe(IN, Some("k"), value);
+            driver.pipe(IN, Some("a"), "count a");
+        }
+        driver.settle();
+        let buried: Vec<_> = driver.read(DEAD).iter().map(|letter| letter.text()).collect();
+        assert_eq!(buried, values);
+        assert_eq!(out(&driver), ["a=1", "a=2", "a=3", "a=4"], "{values:?}");
+    }
+}
+
+#[test]
+fn those_that_are_too_large_as_letters_are_buried_without_their_value() {
+    // With headers they are more than the log takes.
+    for bytes in [RECORD_BYTES_MAX - 8, RECORD_BYTES_MAX - 7] {
+        let mut driver = driver(1);
+        driver.settle();
+        let (even_and_odd, value) = ([bytes, bytes - 1], vec![b'?'; bytes]);
+        for bytes in even_and_odd {
+            driver.append(&NewRecord {
+                topic: IN,
+                partition: 0,
+                key: Some(b"k"),
+                value: Some(&value[..bytes]),
+                headers: &[],
+            });
+        }
+        driver.pipe(IN, Some("a"), "count a");
+        driver.settle();
+        let letters = driver.read(DEAD);
+        assert_eq!(letters.iter().map(|letter| letter.record.value.is_none()).collect::<Vec<_>>(), [true, true]);
+        assert_eq!(out(&driver), ["a=1"]);
     }
 }
 

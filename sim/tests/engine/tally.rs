@@ -61,7 +61,9 @@ impl Processor for Tally {
                 Err(ProcessError::fail("Unlucky", rest.to_owned()))
             }
             "panic" => panic!("{rest}"),
-            "huge" => ctx.send(OUT, b"huge", &vec![b'x'; 2 << 20]),
+            // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to end.
+            "huge" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
+            "vast" => ctx.send(OUT, b"odd", &vec![b'x'; 2 << 20]),
             other => Err(ProcessError::refuse("UnknownVerb", other.to_owned())),
         }
     }

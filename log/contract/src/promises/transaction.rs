@@ -3,7 +3,7 @@
 use crate::harness::{Harness, OpenTransaction};
 use crate::reader::assert_in_order;
 use crate::world::{World, record};
-use holdfast_ports::log::{End, Start, WriteError, Writer};
+use holdfast_ports::log::{End, Start, Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{Topic, TopicPartition};
 use std::collections::BTreeMap;
@@ -205,7 +205,7 @@ pub fn l22_a_writer_goes_from_transaction_to_transaction(log: &dyn Harness) {
     assert_eq!(reader.texts(), expected);
 }
 
-/// L-23: a record that can never be written makes the transaction fail with Refused; after an abort the writer goes on.
+/// L-23: a record that can never be written makes the transaction fail with Refused, which names it; after an abort the writer goes on.
 pub fn l23_a_refused_record_spoils_only_its_transaction(log: &dyn Harness) {
     let world = World::new(log);
     let topic = world.topic("l23");
@@ -219,7 +219,8 @@ pub fn l23_a_refused_record_spoils_only_its_transaction(log: &dyn Harness) {
         Ok(()) => writer.commit(&[], &generation).map(|_| ()),
         refused => refused,
     };
-    assert!(matches!(answer, Err(WriteError::Refused(_))), "{answer:?}");
+    let is_named = |which: &Which| *which == Which::This || *which == Which::Earlier { to: source.clone(), after: 1 };
+    assert!(matches!(&answer, Err(WriteError::Refused { which, .. }) if is_named(which)), "{answer:?}");
     writer.abort().expect("aborted");
     transact(&mut *writer, &generation, &topic, 0, &["after it"]);
 

@@ -40,7 +40,7 @@ struct Inner {
     taken: bool,
     hurry: bool,
     closed: bool,
-    failure: Option<Code>,
+    failure: Option<Failure>,
     scratch: Encoder,
 }
 
@@ -54,6 +54,20 @@ struct Lane {
     end: i64,
     /// Bytes of records with which a batch is full.
     full_bytes: usize,
+}
+
+/// Why a transaction cannot be committed any more.
+#[derive(Clone)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    /// The record whose fault it is, if it is one's: where it goes, and how many of the transaction went there before it.
+    pub(super) record: Option<(TopicPartition, u64)>,
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self { code, record: None }
+    }
 }
 
 /// What the post takes: at most one batch of each partition.
@@ -127,13 +141,13 @@ impl Outbox {
     }
 
     /// Sends what lingers and waits until nothing is left or something has failed. `goes_on` is asked now and then.
-    pub(super) fn deliver(&self, mut goes_on: impl FnMut() -> bool) -> Result<bool, Code> {
+    pub(super) fn deliver(&self, mut goes_on: impl FnMut() -> bool) -> Result<bool, Failure> {
         let mut inner = self.inner.lock();
         inner.hurry = true;
         self.filled.notify_one();
         let delivered = loop {
-            if let Some(failure) = inner.failure {
-                break Err(failure);
+            if let Some(failure) = &inner.failure {
+                break Err(failure.clone());
             }
             if inner.is_empty() && !inner.under_way {
                 break Ok(true);
@@ -164,8 +178,8 @@ impl Outbox {
         self.inner.lock().taken
     }
 
-    pub(super) fn failure(&self) -> Option<Code> {
-        self.inner.lock().failure
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.inner.lock().failure.clone()
     }
 
     /// Each partition written in this transaction, with the offset after its last record.
@@ -232,10 +246,10 @@ impl Outbox {
     }
 
     /// The post's: this transaction cannot be committed any more.
-    pub(super) fn failed(&self, transaction: u64, code: Code) {
+    pub(super) fn failed(&self, transaction: u64, failure: Failure) {
         let mut inner = self.inner.lock();
         if inner.transaction == transaction {
-            inner.failure.get_or_insert(code);
+            inner.failure.get_or_insert(failure);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::batch::Batch;
 use super::brokers::Brokers;
 use super::messages::PRODUCE;
-use super::outbox::{Load, Outbox};
+use super::outbox::{Failure, Load, Outbox};
 use super::parcel::{self, Answer, Parcel};
 use crate::config::KafkaConfig;
 use crate::ffi::Code;
@@ -81,7 +81,7 @@ impl Post {
             pause_ms = (pause_ms * 2).clamp(PAUSE_MS, PAUSE_MAX_MS);
             let now_us = self.config.clock.monotonic_us();
             if now_us >= until_us {
-                self.outbox.failed(transaction, Code::MessageTimedOut);
+                self.outbox.failed(transaction, Code::MessageTimedOut.into());
                 break;
             }
             let timeout = Duration::from_micros(until_us - now_us);
@@ -169,9 +169,13 @@ impl Post {
                     outbox.takes_at_once(parcel.tag, parts[0].cargo.bytes());
                     left.extend(parts);
                 }
-                None => outbox.failed(transaction, code),
+                None => {
+                    // Numbers begin at 0 with each transaction.
+                    let record = Some((parcel.to, u64::from(parcel.cargo.first.unsigned_abs())));
+                    outbox.failed(transaction, Failure { code, record });
+                }
             },
-            Answer::Refused(code) => outbox.failed(transaction, code),
+            Answer::Refused(code) => outbox.failed(transaction, code.into()),
         });
         left.extend(unknown);
         left

@@ -3,7 +3,7 @@
 use super::brokers::Brokers;
 use super::bytes::{Encoder, Malformed};
 use super::messages::{self, Api, Coordinates, ErrorCode, ProducerId};
-use super::outbox::Outbox;
+use super::outbox::{Failure, Outbox};
 use super::post;
 use crate::alternating::Resting;
 use crate::config::{KafkaConfig, TRANSACTION_MS};
@@ -11,7 +11,7 @@ use crate::courier::Proof;
 use crate::ffi::{self, Code, Fault};
 use crate::reaction::{self, Step};
 use crate::size;
-use holdfast_ports::log::{LogError, WriteError, Writer};
+use holdfast_ports::log::{LogError, Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use rustc_hash::FxHashMap;
@@ -201,17 +201,17 @@ impl WireProducer {
             match code_of(metadata.error) {
                 None | Some(Code::LeaderNotAvailable) if partitions > 0 => break,
                 Some(code) if code != Code::UnknownTopicOrPartition && reaction::refuses(code) => {
-                    return Err(WriteError::Refused(format!("{name}: {code}")));
+                    return Err(WriteError::refused(format!("{name}: {code}")));
                 }
                 _ => self.outbox.wait(MISSING_PAUSE),
             }
         }
         if partitions == 0 {
-            return Err(WriteError::Refused(format!("{name}: there is no such topic")));
+            return Err(WriteError::refused(format!("{name}: there is no such topic")));
         }
         let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
         if record.partition >= partitions {
-            return Err(WriteError::Refused(format!(
+            return Err(WriteError::refused(format!(
                 "{name}-{}: the topic has {partitions} partitions",
                 record.partition
             )));
@@ -243,7 +243,7 @@ impl WireProducer {
         self.state = match &error {
             WriteError::Fenced(why) => State::Fenced(why.clone()),
             WriteError::Unknown(why) | WriteError::Fatal(why) => State::Unknown(why.clone()),
-            WriteError::Retry(_) | WriteError::Stale(_) | WriteError::Refused(_) => State::Spoilt,
+            WriteError::Retry(_) | WriteError::Stale(_) | WriteError::Refused { .. } => State::Spoilt,
         };
         Err(error)
     }
@@ -254,7 +254,7 @@ impl WireProducer {
             Err(Trouble::Lost(why)) => self.fail(WriteError::Unknown(format!("{step}: {why}"))),
             Err(Trouble::Said(code)) => {
                 let fault = Fault { code, text: code.to_string(), abortable: true, fatal: false };
-                let failure = self.outbox.failure();
+                let failure = self.outbox.failure().map(|failure| failure.code);
                 self.fail(reaction::of_transaction(step, &fault, failure))
             }
         }
@@ -268,10 +268,14 @@ impl WireProducer {
                 "records were not delivered within {} ms",
                 self.config.commit_timeout_ms
             ))),
-            Err(code) => {
+            Err(Failure { code, record }) => {
                 let text = "records were not delivered".to_owned();
                 let fault = Fault { code, text, abortable: true, fatal: false };
-                self.fail(reaction::of_transaction(Step::Send, &fault, Some(code)))
+                let mut error = reaction::of_transaction(Step::Send, &fault, Some(code));
+                if let (WriteError::Refused { which, .. }, Some((to, after))) = (&mut error, record) {
+                    *which = Which::Earlier { to, after };
+                }
+                self.fail(error)
             }
         }
     }
@@ -354,7 +358,7 @@ impl Writer for WireProducer {
 
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         self.may("send")?;
-        let bytes = size::checked(record, self.config.record_bytes_max).map_err(WriteError::Refused)?;
+        let bytes = size::checked(record, self.config.record_bytes_max).map_err(WriteError::refused)?;
         let target = match self.topics.get(record.topic) {
             Some(target) if record.partition < target.partitions => *target,
             _ => self.learn(record)?,
