@@ -139,6 +139,12 @@ impl Batch {
     }
 }
 
+/// Bytes with which batches are full from now on, after one of `refused` bytes was too large. Never less than half of what the leader takes, however unequal
+/// the records in it were.
+pub(super) fn narrower(full_bytes: usize, refused: usize) -> usize {
+    full_bytes.min(refused / 2)
+}
+
 /// `None`: it would not become less.
 fn compressed(records: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::with_capacity(records.len() / 2));

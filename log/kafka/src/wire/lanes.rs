@@ -4,7 +4,7 @@
 //! cannot come to lie in the log twice. A batch that is given up although it may be in the log ends the lane's epoch: brokers take nothing of an older one
 //! once they have seen the next, so it does not turn up after what is appended later.
 
-use super::batch::{Batch, FULL_BYTES};
+use super::batch::{self, Batch, FULL_BYTES};
 use super::bundle::Bundle;
 use super::bytes::Encoder;
 use super::messages::{Address, Metadata, ProducerId};
@@ -274,7 +274,7 @@ impl Lanes {
     pub(super) fn again_in_parts(&self, tag: usize, parts: [Bundle; 2]) {
         let inner = &mut *self.inner.lock();
         let lane = &mut inner.lanes[tag];
-        lane.full_bytes = parts[0].batch().bytes();
+        lane.full_bytes = batch::narrower(lane.full_bytes, parts.iter().map(|part| part.batch().bytes()).sum());
         for part in parts.into_iter().rev() {
             inner.waiting_bytes += part.batch().bytes();
             lane.waiting.push_front(part);
@@ -461,6 +461,24 @@ mod tests {
         lanes.again(tag, bundle);
         let _b = push(&lanes, b"b", 0);
         assert_eq!(numbers(&take(&lanes)), (2, 0, 0));
+    }
+
+    #[test]
+    fn one_large_record_does_not_make_all_batches_small() {
+        let lanes = led();
+        let (_small, large) = (push(&lanes, b"a", 0), push(&lanes, &[0; 200_000], 0));
+        let Shipment { tag, bundle, .. } = take(&lanes);
+        let Ok(halves) = bundle.halves() else { panic!("two records") };
+        lanes.again_in_parts(tag, halves);
+        let first = take(&lanes);
+        assert_eq!(numbers(&first), (1, 0, 0));
+        deliver(&lanes, first, 0, 0);
+        let Shipment { tag, bundle, .. } = take(&lanes);
+        lanes.gave_up(tag, &bundle);
+        bundle.failed(Code::MessageSizeTooLarge);
+        assert!(matches!(large.try_recv().unwrap(), Err(AppendError::Refused(_))));
+        let _after: Vec<_> = (0..9).map(|_| push(&lanes, &[0; 10_000], 0)).collect();
+        assert_eq!(numbers(&take(&lanes)), (9, 1, 0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Records on their way: filled by the producer's thread, emptied by the post's.
 
-use super::batch::{Batch, FULL_BYTES};
+use super::batch::{self, Batch, FULL_BYTES};
 use super::bytes::Encoder;
 use super::messages::ProducerId;
 use crate::ffi::Code;
@@ -240,9 +240,10 @@ impl Outbox {
         }
     }
 
-    /// The post's: this partition's leader takes no more than about so many bytes at once.
-    pub(super) fn takes_at_once(&self, tag: usize, bytes: usize) {
-        self.inner.lock().lanes[tag].full_bytes = bytes;
+    /// The post's: so many bytes are too much at once for this partition's leader.
+    pub(super) fn too_large(&self, tag: usize, bytes: usize) {
+        let lane = &mut self.inner.lock().lanes[tag];
+        lane.full_bytes = batch::narrower(lane.full_bytes, bytes);
     }
 
     /// The post's: this transaction cannot be committed any more.

@@ -166,7 +166,7 @@ impl Post {
             Answer::TooLarge(code) => match parcel.halves() {
                 Some(parts) => {
                     tracing::debug!(to = %parcel.to, %code, "a batch is sent in parts");
-                    outbox.takes_at_once(parcel.tag, parts[0].cargo.bytes());
+                    outbox.too_large(parcel.tag, parcel.cargo.bytes());
                     left.extend(parts);
                 }
                 None => {
