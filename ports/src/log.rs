@@ -200,7 +200,7 @@ pub enum WriteError {
     /// Nobody knows whether it was committed: drop this writer, make a new one of the same name, restore the tail of the changelogs.
     #[error("outcome of the transaction is unknown: {0}")]
     Unknown(String),
-    /// A record can never be written (too large, topic missing or forbidden): abort, and do it again without it.
+    /// A record can never be written (too large, a partition that its topic does not have): abort, and do it again without it.
     #[error("record refused: {why}")]
     Refused {
         /// Which one.

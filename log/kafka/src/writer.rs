@@ -141,13 +141,13 @@ impl KafkaWriter {
         })
     }
 
-    /// Learns a topic at its first record: a round trip, once in a writer's life, that turns a missing topic into a clear refusal.
+    /// Learns a topic at its first record: a round trip, once in a writer's life. A topic that is missing or forbidden is no record's fault.
     fn learn(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         let name = record.topic;
         let partitions = match cluster::partitions_expected(&self.client, name) {
             Ok(Some(partitions)) => partitions,
-            Ok(None) => return Err(WriteError::refused(format!("{name}: there is no such topic"))),
-            Err(LogError::Fatal(why)) => return Err(WriteError::refused(why)),
+            Ok(None) => return Err(WriteError::Retry(format!("{name}: there is no such topic"))),
+            Err(LogError::Fatal(why)) => return Err(WriteError::Fatal(why)),
             Err(error) => return Err(WriteError::Retry(error.to_string())),
         };
         if record.partition >= partitions {

@@ -188,7 +188,7 @@ impl WireProducer {
         self.config.clock.monotonic_us() + u64::from(self.config.commit_timeout_ms) * 1_000
     }
 
-    /// Learns a topic at its first record: a round trip, once in a producer's life, that turns a missing topic into a clear refusal.
+    /// Learns a topic at its first record: a round trip, once in a producer's life. A topic that is missing or forbidden is no record's fault.
     fn learn(&mut self, record: &NewRecord<'_>) -> Result<Target, WriteError> {
         let name = record.topic;
         let mut partitions = 0;
@@ -200,14 +200,14 @@ impl WireProducer {
             partitions = metadata.leaders.len();
             match code_of(metadata.error) {
                 None | Some(Code::LeaderNotAvailable) if partitions > 0 => break,
-                Some(code) if code != Code::UnknownTopicOrPartition && reaction::refuses(code) => {
-                    return Err(WriteError::refused(format!("{name}: {code}")));
+                Some(code) if reaction::forbids(code) || code == Code::InvalidTopic => {
+                    return Err(WriteError::Fatal(format!("{name}: {code}")));
                 }
                 _ => self.outbox.wait(MISSING_PAUSE),
             }
         }
         if partitions == 0 {
-            return Err(WriteError::refused(format!("{name}: there is no such topic")));
+            return Err(WriteError::Retry(format!("{name}: there is no such topic")));
         }
         let partitions = u32::try_from(partitions).unwrap_or(u32::MAX);
         if record.partition >= partitions {
