@@ -64,6 +64,39 @@ pub(crate) fn refuses(code: Code) -> bool {
     )
 }
 
+/// Whether a broker that answers a Produce request with this has appended nothing: it says so before the append. Every other error may come after
+/// it. With acks=all the answer waits for the followers, and a leader that moves, loses its disk or its topic meanwhile says NOT_LEADER_OR_FOLLOWER,
+/// KAFKA_STORAGE_ERROR or UNKNOWN_TOPIC_OR_PARTITION about a batch that is in the log (Kafka's `DelayedProduce`).
+pub(crate) fn precedes_append(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidMessage
+            | Code::InvalidMessageSize
+            | Code::MessageSizeTooLarge
+            | Code::MessageBatchTooLarge
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::UnsupportedForMessageFormat
+            | Code::UnsupportedCompressionType
+            | Code::PolicyViolation
+            | Code::InvalidTopic
+            | Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::InvalidRequest
+            | Code::UnsupportedVersion
+            | Code::InvalidRequiredAcks
+            | Code::NotEnoughReplicas
+            | Code::OutOfOrderSequenceNumber
+            | Code::UnknownProducerId
+            | Code::InvalidProducerEpoch
+            | Code::InvalidProducerIdMapping
+            | Code::ProducerFenced
+            | Code::InvalidTransactionalState
+            | Code::ConcurrentTransactions
+    )
+}
+
 /// Nobody knows what became of the request.
 fn indefinite(code: Code) -> bool {
     matches!(
@@ -135,7 +168,7 @@ pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -
 /// The reaction to an append that was not acknowledged. What is refused now may have been taken before, when nobody heard the answer.
 pub(crate) fn of_append(code: Code, persisted: Persisted) -> AppendError {
     let text = code.to_string();
-    if persisted == Persisted::Possibly {
+    if persisted != Persisted::No {
         AppendError::Unknown(text)
     } else if refuses(code) || forbids(code) {
         AppendError::Refused(text)

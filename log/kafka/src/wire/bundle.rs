@@ -54,8 +54,9 @@ impl Bundle {
         self.since_us
     }
 
-    /// Nobody has said what became of it: it may be in the log from now on.
-    pub(super) fn unanswered(&mut self) {
+    /// It was sent, and no broker has said that it was not appended: it may be in the log. From now on it is sent again as it is, or given up with
+    /// its epoch.
+    pub(super) fn unresolved(&mut self) {
         self.persisted = Persisted::Possibly;
     }
 

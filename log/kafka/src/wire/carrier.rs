@@ -8,6 +8,7 @@ use super::parcel::{self, Answer, Cargo as _, Parcel};
 use crate::config::KafkaConfig;
 use crate::ffi::Code;
 use crate::health::Pulse;
+use crate::reaction;
 use holdfast_ports::record::TopicPartition;
 use parking_lot::Condvar;
 use std::io;
@@ -59,7 +60,7 @@ impl Carrier {
         let answer = match connection.ask(PRODUCE, &request, timeout) {
             Ok(answer) => answer,
             Err(broken) => {
-                parcels.iter_mut().for_each(|parcel| parcel.cargo.unanswered());
+                parcels.iter_mut().for_each(|parcel| parcel.cargo.unresolved());
                 return self.lost(&broken, parcels);
             }
         };
@@ -67,7 +68,7 @@ impl Carrier {
         self.pulse.heard(self.config.clock.monotonic_us());
         // Those that the answer does not mention: the numbers will tell whether they are new.
         for mut parcel in parcel::sort_out(parcels, &answer, |parcel, answer| self.settle(parcel, answer)) {
-            parcel.cargo.unanswered();
+            parcel.cargo.unresolved();
             self.lanes.again(parcel.tag, parcel.cargo);
         }
     }
@@ -98,6 +99,9 @@ impl Carrier {
 
     fn settle(&self, parcel: Parcel<Bundle>, answer: Answer) {
         let Parcel { tag, to, cargo: mut bundle, .. } = parcel;
+        if answer.error().is_some_and(|code| !reaction::precedes_append(code)) {
+            bundle.unresolved();
+        }
         match answer {
             Answer::Taken(produced) => {
                 self.lanes.delivered(tag, bundle.batch());
@@ -105,9 +109,6 @@ impl Carrier {
             }
             Answer::Later(code) => {
                 tracing::debug!(%to, %code, "appends were not taken, trying again");
-                if is_indefinite(code) {
-                    bundle.unanswered();
-                }
                 self.lanes.again(tag, bundle);
             }
             Answer::Refused(code) if is_of_numbers(code) && !bundle.may_be_in_the_log() => {
@@ -135,11 +136,6 @@ impl Carrier {
 
 fn pack(Shipment { tag, to, producer, bundle }: Shipment) -> Parcel<Bundle> {
     Parcel::of(tag, to, bundle, producer, false)
-}
-
-/// It may lie in the leader's log, and not in enough others.
-fn is_indefinite(code: Code) -> bool {
-    matches!(code, Code::RequestTimedOut | Code::NetworkException | Code::NotEnoughReplicasAfterAppend)
 }
 
 /// What came before it is missing in the leader's log: the log has lost its end, or the leader has forgotten this producer.

@@ -446,7 +446,7 @@ mod tests {
         let lanes = led();
         let _a = push(&lanes, b"a", 0);
         let Shipment { tag, mut bundle, .. } = take(&lanes);
-        bundle.unanswered();
+        bundle.unresolved();
         lanes.again(tag, bundle);
         let _b = push(&lanes, b"b", 0);
         assert_eq!(lanes.inner.lock().questions().topics.len(), 1, "who leads it is asked again");
@@ -500,7 +500,7 @@ mod tests {
         let Shipment { tag, mut bundle, producer, .. } = take(&lanes);
         assert_eq!((bundle.batch().first, producer.epoch), (2, 0));
         assert!(lanes.expired(31).is_empty(), "not from under the carrier's hands");
-        bundle.unanswered();
+        bundle.unresolved();
         lanes.again(tag, bundle);
         assert!(lanes.expired(30).is_empty(), "not yet");
         for bundle in lanes.expired(31) {
@@ -583,7 +583,7 @@ mod tests {
         let waiting = push(&lanes, b"b", 0);
         drop(lanes.close(Duration::ZERO));
         assert!(matches!(waiting.try_recv().unwrap(), Err(AppendError::Unavailable(_))));
-        shipment.bundle.unanswered();
+        shipment.bundle.unresolved();
         lanes.again(shipment.tag, shipment.bundle);
         drop(lanes);
         assert!(matches!(under_way.try_recv().unwrap(), Err(AppendError::Unknown(_))));

@@ -44,6 +44,8 @@ mod outbox;
 mod parcel;
 mod post;
 mod producer;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use appender::WireAppender;
 pub(crate) use messages::Member;

@@ -34,12 +34,22 @@ pub(super) struct Parcel<C> {
 pub(super) enum Answer {
     /// It lies in the log.
     Taken(Produced),
-    /// Not now: it will take it later, or another leader will.
+    /// Send it again: this leader will take it later, or another one will. It may have been appended all the same ([`crate::reaction::precedes_append`]).
     Later(Code),
     /// Not so much at once.
     TooLarge(Code),
     /// No.
     Refused(Code),
+}
+
+impl Answer {
+    /// What went wrong, if something did.
+    pub(super) fn error(&self) -> Option<Code> {
+        match self {
+            Self::Taken(_) => None,
+            Self::Later(code) | Self::TooLarge(code) | Self::Refused(code) => Some(*code),
+        }
+    }
 }
 
 impl<C: Cargo> Parcel<C> {
@@ -95,7 +105,7 @@ fn said(produced: Produced) -> Answer {
     }
 }
 
-/// The broker does not take it now, and will, or another will.
+/// The batch is to be sent again, to the same leader or another.
 fn passes(code: Code) -> bool {
     matches!(
         code,
