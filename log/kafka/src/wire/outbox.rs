@@ -161,6 +161,14 @@ impl Outbox {
         delivered
     }
 
+    /// Waits for a moment. Whether the producer waits in [`Outbox::deliver`] then.
+    #[cfg(test)]
+    pub(super) fn is_being_delivered_after(&self, moment: Duration) -> bool {
+        let mut inner = self.inner.lock();
+        self.moved.wait_for(&mut inner, moment);
+        inner.hurry
+    }
+
     /// Drops what was not sent and waits until the post holds nothing. True when that came to be.
     pub(super) fn discard(&self, mut goes_on: impl FnMut() -> bool) -> bool {
         let mut inner = self.inner.lock();

@@ -184,6 +184,11 @@ impl WireProducer {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
+    }
+
     fn until_us(&self) -> u64 {
         self.config.clock.monotonic_us() + u64::from(self.config.commit_timeout_ms) * 1_000
     }
@@ -370,9 +375,11 @@ impl Writer for WireProducer {
             // Back-pressure. It ends: records that cannot be delivered fail.
             let until_us = *until_us.get_or_insert_with(|| self.until_us());
             if self.outbox.failure().is_some() || self.config.clock.monotonic_us() >= until_us {
-                return self.deliver();
+                // When all that waited is delivered after all, there is room, and this record still has to be queued.
+                self.deliver()?;
+            } else {
+                self.outbox.wait(PAUSE);
             }
-            self.outbox.wait(PAUSE);
         }
         Ok(())
     }

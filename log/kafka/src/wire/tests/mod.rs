@@ -5,3 +5,4 @@ mod clock;
 mod cluster;
 mod protocol;
 mod state;
+mod transactions;
