@@ -60,7 +60,7 @@ pub struct Outcome {
     pub(crate) writer: Option<Box<dyn Writer>>,
     pub(crate) sent: Sent,
     pub(crate) took: Span,
-    /// Nothing was committed when it is an error, but for [`Setback::Unknown`] and [`Setback::Fatal`].
+    /// Nothing was committed when it is an error, but for [`Setback::Unknown`], [`Setback::Fenced`] and [`Setback::Fatal`].
     pub(crate) committed: Result<Vec<Committed>, Setback>,
     pub(crate) effects: Vec<Effect>,
 }

@@ -194,7 +194,8 @@ pub enum WriteError {
     /// with the same writer.
     #[error("generation is over: {0}")]
     Stale(String),
-    /// Another writer owns what this one wrote to: roll back, drop the writer, ask the membership what is still ours.
+    /// Another writer owns what this one wrote to: drop the writer, ask the membership what is still ours, restore the tail of the changelogs. A commit
+    /// that was asked for again may have gone through before the other writer came.
     #[error("fenced: {0}")]
     Fenced(String),
     /// Nobody knows whether it was committed: drop this writer, make a new one of the same name, restore the tail of the changelogs.

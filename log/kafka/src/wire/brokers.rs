@@ -104,7 +104,7 @@ impl Brokers {
     }
 
     /// Sees to it that there is a connection to this node that has not been closed at the other end: brokers do that to those who were idle long.
-    pub(super) fn connect(&mut self, node: i32, timeout: Duration) -> Result<(), Broken> {
+    fn connect(&mut self, node: i32, timeout: Duration) -> Result<(), Broken> {
         if self.connections.get(&node).is_some_and(Connection::is_open) {
             return Ok(());
         }

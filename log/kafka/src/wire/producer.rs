@@ -101,7 +101,6 @@ impl WireProducer {
             (Coordinates::Transaction, id),
             messages::INIT_PRODUCER_ID,
             &body,
-            Repeat::UntilAnswered,
             messages::read_init_producer_id,
         );
         new.producer = made.map_err(|trouble| match trouble {
@@ -115,13 +114,14 @@ impl WireProducer {
         Ok(new)
     }
 
-    /// Asks a coordinator until it answers with something else than "later" or "not here".
+    /// Asks a coordinator until it answers with something else than "later" or "not here". When the connection breaks, the request is sent again,
+    /// although the coordinator may have carried it out: each of ours may be repeated within its epoch. EndTxn moves the epoch on, and a coordinator
+    /// recognises a repeated one by the epoch before (KIP-890): it answers as it did, or would have, the first time.
     fn coordinate<T>(
         &mut self,
         (of, name): (Coordinates, &str),
         api: Api,
         body: &Encoder,
-        repeat: Repeat,
         read: impl Fn(&[u8]) -> Result<Result<T, ErrorCode>, Malformed>,
     ) -> Result<T, Trouble> {
         let kind = match of {
@@ -140,11 +140,6 @@ impl WireProducer {
                 Some(node) => Ok(Ok(*node)),
                 None => self.brokers.coordinator(of, name),
             };
-            // Nothing has been asked of a broker that cannot even be connected to.
-            let node = match node {
-                Ok(Ok(node)) => self.brokers.connect(node, timeout).map(|()| Ok(node)),
-                other => other,
-            };
             let code = match node {
                 Ok(Ok(node)) => {
                     self.coordinators.insert(kind, node);
@@ -154,11 +149,7 @@ impl WireProducer {
                         Ok(Err(error)) => code_of(error).unwrap_or(Code::Unknown),
                         Err(broken) => {
                             self.coordinators.remove(kind);
-                            let why = Trouble::Lost(format!("{kind} coordinator: {broken}"));
-                            if repeat == Repeat::Never {
-                                return Err(why);
-                            }
-                            last = Some(why);
+                            last = Some(Trouble::Lost(format!("{kind} coordinator: {broken}")));
                             self.outbox.wait(PAUSE);
                             continue;
                         }
@@ -307,7 +298,6 @@ impl WireProducer {
             (Coordinates::Group, &member.group),
             messages::TXN_OFFSET_COMMIT,
             &body,
-            Repeat::UntilAnswered,
             messages::read_txn_offset_commit,
         );
         self.react(Step::Positions, sent)
@@ -318,25 +308,13 @@ impl WireProducer {
         if self.outbox.taken() || self.positions_sent {
             let body = messages::end_txn(&self.id, self.producer, step == Step::Commit);
             let id = self.id.clone();
-            let ended = self.coordinate(
-                (Coordinates::Transaction, &id),
-                messages::END_TXN,
-                &body,
-                Repeat::Never,
-                messages::read_end_txn,
-            );
+            let ended =
+                self.coordinate((Coordinates::Transaction, &id), messages::END_TXN, &body, messages::read_end_txn);
             self.producer = self.react(step, ended)?;
         }
         self.state = State::Idle;
         Ok(())
     }
-}
-
-/// Whether a request is made again when its connection broke and nobody knows what became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    UntilAnswered,
-    Never,
 }
 
 impl Resting for WireProducer {

@@ -47,6 +47,21 @@ impl Scene {
     fn commit(&mut self) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
         commit(&mut self.producer)
     }
+
+    /// Calls `with` while the broker loses every EndTxn from the second on, until it is given up.
+    fn until_it_is_given_up<T: Send>(&mut self, first: Fate, with: impl FnOnce(&mut WireProducer) -> T + Send) -> T {
+        let Self { cluster, clock, config, producer } = self;
+        let mut fates = vec![Fate::lost(); 10_000];
+        fates[0] = first;
+        cluster.next(ApiKey::EndTxn, &fates);
+        let asked = cluster.seen(ApiKey::EndTxn);
+        thread::scope(|scope| {
+            let given_up = scope.spawn(|| with(producer));
+            cluster.wait_for(ApiKey::EndTxn, asked + 3);
+            clock.pass_ms(config.commit_timeout_ms + 1);
+            given_up.join().expect("given up")
+        })
+    }
 }
 
 fn record(value: &[u8]) -> NewRecord<'_> {
@@ -80,6 +95,73 @@ fn a_record_for_which_there_was_no_room_is_sent_when_all_before_it_is_delivered_
     });
     scene.commit().expect("committed");
     assert_eq!(scene.cluster.values("t").len(), RECORDS);
+}
+
+#[test]
+fn an_end_whose_answer_is_lost_is_asked_for_again() {
+    for fates in [[Fate::unanswered(), Fate::unanswered()], [Fate::lost(), Fate::unanswered()], [Fate::lost(); 2]] {
+        let mut scene = Scene::new();
+        scene.begin_with("a");
+        scene.cluster.next(ApiKey::EndTxn, &fates);
+        let ends = scene.commit().expect("committed");
+        assert_eq!(ends, [(TopicPartition::new("t", 0), 1)], "{fates:?}");
+        assert_eq!(scene.cluster.seen(ApiKey::EndTxn), 3, "{fates:?}");
+
+        // The same producer goes on, in the epoch in which the coordinator expects it.
+        scene.begin_with("aborted");
+        scene.cluster.next(ApiKey::EndTxn, &fates);
+        scene.producer.abort().expect("aborted");
+        assert_eq!(scene.cluster.seen(ApiKey::EndTxn), 6, "{fates:?}");
+
+        scene.begin_with("b");
+        scene.commit().expect("committed");
+        assert_eq!(scene.values(), ["a", "b"], "{fates:?}");
+    }
+}
+
+#[test]
+fn a_commit_that_is_never_answered_is_unknown_and_cannot_be_aborted() {
+    for (first, is_committed) in [(Fate::unanswered(), true), (Fate::lost(), false)] {
+        let mut scene = Scene::new();
+        scene.begin_with("a");
+        let unknown = scene.until_it_is_given_up(first, commit);
+        assert!(matches!(unknown, Err(WriteError::Unknown(_))), "{unknown:?}");
+        // An abort that succeeded would say that nothing was committed.
+        let abort = scene.producer.abort();
+        assert!(matches!(abort, Err(WriteError::Unknown(_))), "{abort:?}");
+        assert!(matches!(scene.producer.begin(), Err(WriteError::Unknown(_))));
+        assert_eq!(scene.values().len(), usize::from(is_committed));
+    }
+}
+
+#[test]
+fn an_abort_that_is_never_answered_ends_the_producer() {
+    let mut scene = Scene::new();
+    scene.begin_with("a");
+    let unknown = scene.until_it_is_given_up(Fate::unanswered(), |producer| producer.abort());
+    assert!(matches!(unknown, Err(WriteError::Unknown(_))), "{unknown:?}");
+    assert!(matches!(scene.producer.begin(), Err(WriteError::Unknown(_))));
+    assert!(scene.values().is_empty());
+}
+
+/// What is said about a repeated request need not be true of the first one: the transaction may have been committed.
+#[test]
+fn what_a_repeated_commit_is_told_never_means_that_nothing_was_committed() {
+    for says in [
+        ResponseError::ProducerFenced,
+        ResponseError::InvalidProducerEpoch,
+        ResponseError::InvalidTxnState,
+        ResponseError::InvalidProducerIdMapping,
+        ResponseError::UnknownServerError,
+    ] {
+        let mut scene = Scene::new();
+        scene.begin_with("a");
+        scene.cluster.next(ApiKey::EndTxn, &[Fate::unanswered(), Fate::refused(says)]);
+        let error = scene.commit().expect_err("not answered");
+        assert!(matches!(error, WriteError::Unknown(_) | WriteError::Fenced(_)), "{says:?}: {error:?}");
+        assert!(scene.producer.abort().is_err(), "{says:?}");
+        assert_eq!(scene.values(), ["a"], "{says:?}");
+    }
 }
 
 /// A batch that the leader took, and about which it says something else, goes again and is recognised.
