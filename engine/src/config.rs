@@ -15,7 +15,8 @@ const FRESH_INTERVAL_MAX_MS: i64 = 60_000;
 pub struct CommitConfig {
     /// A commit happens at the latest after this many input records.
     pub records_max: usize,
-    /// … or this many output bytes.
+    /// … or this many bytes: of outputs, and of what was written to stores. Asked after each record, so it is passed by one record at most. In memory are up
+    /// to two transactions, one open and one being committed, and the copies that a commit makes of one.
     pub bytes_max: u64,
     /// … or this long after its first record, in µs.
     pub interval_max_us: u64,

@@ -87,6 +87,8 @@ pub(crate) struct Pending {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) messages: usize,
+    /// It has ended at a limit: more may be due.
+    pub(crate) is_cut: bool,
     /// How late the latest of them was, in ms.
     pub(crate) lateness_max_ms: i64,
 }
@@ -126,13 +128,14 @@ impl Pending {
         })
     }
 
-    /// Moves messages due at `now_ms` from the store to the outbox, at most `messages_max`, in order of due time.
+    /// Moves messages due at `now_ms` from the store to the outbox, in order of due time: at most `messages_max`, and none after that with which the outbox
+    /// has come to `bytes_max`.
     pub(crate) fn send_due(
         &mut self,
         store: &mut dyn Store,
         outbox: &mut Outbox,
         now_ms: i64,
-        messages_max: usize,
+        (messages_max, bytes_max): (usize, u64),
     ) -> Result<Sent, StoreError> {
         let mut sent = Sent::default();
         if self.earliest_ms > now_ms {
@@ -163,7 +166,8 @@ impl Pending {
                 sent.lateness_max_ms = sent.lateness_max_ms.max(now_ms - id.due_ms);
             }
             keys.push(key.to_vec());
-            if keys.len() >= messages_max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            sent.is_cut = keys.len() >= messages_max || outbox.bytes() >= bytes_max;
+            if sent.is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Some(error) = failed {
             return Err(error);

@@ -19,6 +19,8 @@ use std::convert::Infallible;
 
 /// Records decided between two batches into the store: bounds what is kept in memory.
 const BATCH_RECORDS_MAX: usize = 5_000;
+/// Bytes written between two batches, for the same reason.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// What a shadow would have put into the log.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +106,8 @@ impl Shadow {
         self.uncommitted += 1;
         // A delayed message is shown once, and before it can be taken back: so its record is the last of its batch.
         let made_later = self.task.position.sequence != sequence;
-        if made_later || self.uncommitted >= BATCH_RECORDS_MAX {
+        let is_full = self.uncommitted >= BATCH_RECORDS_MAX || self.task.store.overlay_bytes() >= BATCH_BYTES_MAX;
+        if made_later || is_full {
             self.keep(|batch| if made_later { show_later(batch, each) } else { Ok(()) })?;
         }
         Ok(())

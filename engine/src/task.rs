@@ -106,6 +106,8 @@ pub(crate) struct Task {
     pub(crate) delayed: Pending,
     /// Has done something since the last commit was begun.
     pub(crate) dirty: bool,
+    /// Bytes of its overlay that the open transaction counts.
+    counted_bytes: usize,
     /// Has a part in the commit that is under way.
     pub(crate) committing: bool,
     pub(crate) last_append_ms: Option<i64>,
@@ -143,6 +145,7 @@ impl Task {
             committed: Position::default(),
             delayed: Pending::none(),
             dirty: false,
+            counted_bytes: 0,
             committing: false,
             last_append_ms: None,
             condemned: Condemned::default(),
@@ -186,6 +189,7 @@ impl Task {
     pub(crate) fn forget(&mut self) {
         self.store.rollback();
         self.dirty = false;
+        self.counted_bytes = 0;
         self.committing = false;
     }
 
@@ -194,6 +198,7 @@ impl Task {
         self.write_position()?;
         let batch = self.store.seal()?;
         self.dirty = false;
+        self.counted_bytes = 0;
         self.committing = true;
         Ok(batch)
     }
@@ -246,6 +251,13 @@ impl Task {
         let Some((refusals, why)) = failure else { return Ok(Decided::Processed) };
         self.bury(&topic, record, outbox, attempts, refusals, &why)?;
         Ok(Decided::Buried(why.class()))
+    }
+
+    /// Bytes written to its stores since this was asked last, to be counted once.
+    pub(crate) fn take_stored_bytes(&mut self) -> u64 {
+        let bytes = self.store.overlay_bytes();
+        let before = std::mem::replace(&mut self.counted_bytes, bytes);
+        bytes.saturating_sub(before) as u64
     }
 
     fn attempt(&mut self, topic: &Topic, record: &Record<'_>, outbox: &mut Outbox) -> Result<(), ProcessError> {

@@ -12,6 +12,8 @@ pub(crate) struct Transaction {
     /// Input records and delayed messages.
     pub(crate) records: usize,
     pub(crate) sent: Sent,
+    /// Bytes that its records have written to the overlays of their stores: rows, delayed messages, effects. The changelog repeats them.
+    stored_bytes: u64,
     last_commit: Option<LastCommit>,
     /// Of an earlier transaction, for its memory.
     spare: Sent,
@@ -78,28 +80,42 @@ impl Transaction {
         self.began_us.is_some()
     }
 
-    /// A record was decided, and has sent what has come into the outbox since the last one.
-    pub(crate) fn took(&mut self, origin: Origin) {
+    /// A record was decided. It has sent what has come into the outbox since the last one, and written so many bytes to its stores.
+    pub(crate) fn took(&mut self, origin: Origin, stored_bytes: u64) {
         self.records += 1;
+        self.stored_bytes += stored_bytes;
         self.sent.share(Some(origin));
     }
 
-    /// So many delayed messages were sent.
-    pub(crate) fn took_due(&mut self, messages: usize) {
+    /// So many delayed messages were sent, and so many bytes written to take them out of their store.
+    pub(crate) fn took_due(&mut self, messages: usize, stored_bytes: u64) {
         self.records += messages;
+        self.stored_bytes += stored_bytes;
         self.sent.share(None);
+    }
+
+    /// Bytes that it holds in memory: what was sent, and what was written to stores.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sent.outbox.bytes() + self.stored_bytes
+    }
+
+    /// Whether it holds as many bytes as it may. Asked after each record: one may be a megabyte.
+    pub(crate) fn is_heavy(&self, config: &CommitConfig) -> bool {
+        self.bytes() >= config.bytes_max
     }
 
     /// Gives it up.
     pub(crate) fn forget(&mut self) {
         self.began_us = None;
         self.records = 0;
+        self.stored_bytes = 0;
         self.sent.clear();
     }
 
     /// Ends it in a commit: what it sends, and the number of its records. Another may be begun.
     pub(crate) fn seal(&mut self) -> (Sent, usize) {
         self.began_us = None;
+        self.stored_bytes = 0;
         let empty = std::mem::take(&mut self.spare);
         (std::mem::replace(&mut self.sent, empty), std::mem::take(&mut self.records))
     }
@@ -113,7 +129,7 @@ impl Transaction {
 
     /// Whether it has grown so far that nothing more may come to it.
     pub(crate) fn is_full(&self, config: &CommitConfig) -> bool {
-        self.records >= config.records_max || self.sent.outbox.bytes() >= config.bytes_max
+        self.records >= config.records_max || self.is_heavy(config)
     }
 
     /// How long to wait before committing, in µs: 0 = now. `drained`: hardly anything more was there to fetch. `company`: something falls due in a moment, and may
@@ -176,6 +192,12 @@ mod tests {
         // Full, whatever else.
         assert_eq!(open(10, 1, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
         assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
+        // Also with what it has written to stores.
+        let mut stored = open(1, 1, Some(99_999));
+        stored.took((Slot(0), 0), 98);
+        assert_ne!(stored.due_in_us(&CONFIG, false, false, 100_000), 0);
+        stored.took((Slot(0), 1), 1);
+        assert_eq!(stored.due_in_us(&CONFIG, false, false, 100_000), 0);
         // Old.
         assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, false, 150_000), 0);
     }
@@ -222,16 +244,17 @@ mod tests {
         };
         for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
             send(&mut transaction, times);
-            transaction.took((Slot(3), offset));
+            transaction.took((Slot(3), offset), 10);
         }
         send(&mut transaction, 2);
-        transaction.took_due(2);
+        transaction.took_due(2, 1);
         send(&mut transaction, 1);
-        transaction.took((Slot(4), 1));
+        transaction.took((Slot(4), 1), 10);
+        assert_eq!(transaction.bytes(), 41, "four records and two messages have written that to their stores");
         let (sent, records) = transaction.seal();
         let origins: Vec<_> = (0..7).map(|nth| sent.origin(nth)).collect();
         let of = |slot, offset| Some((Slot(slot), offset));
         assert_eq!(origins, [of(3, 5), of(3, 5), of(3, 7), None, None, of(4, 1), None]);
-        assert_eq!((records, transaction.records, transaction.is_open()), (6, 0, false));
+        assert_eq!((records, transaction.records, transaction.bytes(), transaction.is_open()), (6, 0, 0, false));
     }
 }

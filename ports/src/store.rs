@@ -88,6 +88,10 @@ pub trait Store: Send {
     /// True when nothing is uncommitted: neither in the overlay nor in a batch.
     fn is_clean(&self) -> bool;
 
+    /// Bytes of keys and values written to the overlay since it was begun, and not taken back since. What was written over counts too, as long as the overlay
+    /// holds it. Asked after each record: a look at a number.
+    fn overlay_bytes(&self) -> usize;
+
     /// Closes the overlay: what it holds is the batch to be committed, which stays readable here, below a new overlay. There is one batch at a time,
     /// until it was settled or rolled back.
     fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError>;

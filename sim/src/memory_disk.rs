@@ -142,8 +142,7 @@ impl Stores for MemoryDisk {
         Ok(Box::new(MemoryStore {
             ids: stores.iter().map(|spec| spec.id.0).collect(),
             reading: Reading { platter, is_closed: Arc::default() },
-            overlay: BTreeMap::new(),
-            undo: Vec::new(),
+            overlay: Overlay::default(),
             poison: Arc::default(),
             batch: None,
         }))
@@ -182,11 +181,18 @@ struct MemoryStore {
     ids: Vec<u8>,
     reading: Reading,
     poison: Arc<OnceLock<String>>,
-    overlay: Writes,
-    /// What the overlay held before each write since the last mark.
-    undo: Vec<(Key, Option<Option<Vec<u8>>>)>,
+    overlay: Overlay,
     /// Sealed and not settled.
     batch: Option<Arc<Sealed>>,
+}
+
+#[derive(Default)]
+struct Overlay {
+    writes: Writes,
+    /// Bytes written to it, those that were written over included.
+    bytes: usize,
+    /// What it held before each write since the last mark, and how many bytes.
+    undo: Vec<(Key, Option<Option<Vec<u8>>>, usize)>,
 }
 
 /// What one commit writes.
@@ -217,8 +223,7 @@ fn append(platter: &Mutex<Platter>, poison: &OnceLock<String>, piece: Piece) -> 
     check(poison)?;
     let mut platter = platter.lock();
     if std::mem::take(&mut platter.fails_next_write) {
-        let why = poison.get_or_init(|| "a write failed".to_owned());
-        return Err(StoreError::Poisoned(why.clone()));
+        return Err(StoreError::Poisoned(poison.get_or_init(|| "a write failed".to_owned()).clone()));
     }
     platter.live.apply(&piece);
     platter.tail.push(piece);
@@ -238,9 +243,11 @@ impl MemoryStore {
     fn write(&mut self, store: StoreId, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
         self.check()?;
         self.known(store)?;
+        let bytes = key.len() + value.map_or(0, <[u8]>::len);
         let key = (store.0, key.to_vec());
-        let before = self.overlay.insert(key.clone(), value.map(<[u8]>::to_vec));
-        self.undo.push((key, before));
+        let before = self.overlay.writes.insert(key.clone(), value.map(<[u8]>::to_vec));
+        self.overlay.undo.push((key, before, self.overlay.bytes));
+        self.overlay.bytes += bytes;
         Ok(())
     }
 
@@ -250,7 +257,7 @@ impl MemoryStore {
 
     /// What is uncommitted of a key: in the overlay, and else in the batch.
     fn uncommitted(&self, key: &Key) -> Option<&Option<Vec<u8>>> {
-        self.overlay.get(key).or_else(|| self.batch.as_ref()?.writes.get(key))
+        self.overlay.writes.get(key).or_else(|| self.batch.as_ref()?.writes.get(key))
     }
 }
 
@@ -287,7 +294,7 @@ impl Store for MemoryStore {
         }
         let mut below = platter.live.rows.range(range.clone()).peekable();
         let mut uncommitted: BTreeMap<_, _> = BTreeMap::new();
-        for writes in self.batch.iter().map(|batch| &batch.writes).chain([&self.overlay]) {
+        for writes in self.batch.iter().map(|batch| &batch.writes).chain([&self.overlay.writes]) {
             uncommitted.extend(writes.range(range.clone()));
         }
         let mut above = uncommitted.into_iter().peekable();
@@ -316,20 +323,25 @@ impl Store for MemoryStore {
     }
 
     fn mark(&mut self) {
-        self.undo.clear();
+        self.overlay.undo.clear();
     }
 
     fn undo(&mut self) {
-        for (key, before) in std::mem::take(&mut self.undo).into_iter().rev() {
+        while let Some((key, before, bytes)) = self.overlay.undo.pop() {
             match before {
-                Some(before) => self.overlay.insert(key, before),
-                None => self.overlay.remove(&key),
+                Some(before) => self.overlay.writes.insert(key, before),
+                None => self.overlay.writes.remove(&key),
             };
+            self.overlay.bytes = bytes;
         }
     }
 
     fn is_clean(&self) -> bool {
-        self.overlay.is_empty() && self.batch.is_none()
+        self.overlay.writes.is_empty() && self.batch.is_none()
+    }
+
+    fn overlay_bytes(&self) -> usize {
+        self.overlay.bytes
     }
 
     fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
@@ -337,8 +349,7 @@ impl Store for MemoryStore {
         if self.batch.is_some() {
             return Err(StoreError::Fatal("a batch is sealed before the last one was settled".to_owned()));
         }
-        self.undo.clear();
-        let writes = std::mem::take(&mut self.overlay);
+        let writes = std::mem::take(&mut self.overlay).writes;
         let platter = Arc::clone(&self.reading.platter);
         let batch = Arc::new(Sealed { writes, platter, poison: Arc::clone(&self.poison) });
         self.batch = Some(Arc::clone(&batch));
@@ -350,9 +361,7 @@ impl Store for MemoryStore {
     }
 
     fn rollback(&mut self) {
-        self.overlay.clear();
-        self.undo.clear();
-        self.batch = None;
+        (self.overlay, self.batch) = (Overlay::default(), None);
     }
 
     fn restore(&mut self, writes: &[Write<'_>], changelog_next: i64) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::layer::{Layer, Order, Span, hash};
 
 /// Bytes beyond which the buffer gives its memory back after a commit.
-const BYTES_KEPT: usize = 64 << 20;
+const BYTES_KEPT: usize = 16 << 20;
 
 /// See the head of this file. A *slot* is a store's position in the order of their numbers.
 #[derive(Debug)]

@@ -192,6 +192,10 @@ impl Store for RocksStore {
         self.overlay.is_empty() && self.batch.is_none()
     }
 
+    fn overlay_bytes(&self) -> usize {
+        self.overlay.bytes()
+    }
+
     fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
         self.poison.check()?;
         if self.batch.is_some() {

@@ -292,6 +292,10 @@ impl StreamThread {
         }
         self.prepare(now_ms)?;
         let fetched = self.fetch()?;
+        if self.transaction.is_heavy(&self.config.commit) {
+            // What is due goes into the next one, which has room: large records that keep coming must not keep it waiting.
+            self.commit()?;
+        }
         let more_due = self.send_due(now_ms)?;
         self.finish_restores(now_ms)?;
         let drained = fetched < self.config.commit.few_records && !more_due;

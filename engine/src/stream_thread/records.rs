@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 impl StreamThread {
     pub(super) fn fetch(&mut self) -> Result<usize, Setback> {
         let Self { fetcher, tasks, transaction, feeds, metrics, clock, .. } = self;
-        let room = self.config.commit.records_max.saturating_sub(transaction.records).max(1);
+        let commit = &self.config.commit;
+        let room = commit.records_max.saturating_sub(transaction.records).max(1);
         let mut setback = None;
         let mut decided: Vec<usize> = vec![0; tasks.len()];
         let fetched = fetcher.fetch(self.config.fetch_records_max.min(room), &mut |slot, record| {
@@ -40,12 +41,14 @@ impl StreamThread {
                             Decided::Processed => {}
                         }
                         transaction.ensure(|| clock.monotonic_us());
-                        transaction.took((slot, record.offset));
+                        transaction.took((slot, record.offset), task.take_stored_bytes());
                         decided[*index] += 1;
                     })
                 }
             };
             match taken {
+                // What is left is there for the next transaction.
+                Ok(()) if transaction.is_heavy(commit) => ControlFlow::Break(()),
                 Ok(()) => ControlFlow::Continue(()),
                 Err(why) => {
                     setback = Some(why);
@@ -108,21 +111,27 @@ impl StreamThread {
             if task.delayed.next_due_ms().is_none_or(|due| due > now_ms) {
                 continue;
             }
+            if transaction.is_heavy(&self.config.commit) {
+                return Ok(true);
+            }
+            let outbox_max =
+                self.config.commit.bytes_max.saturating_sub(transaction.bytes()) + transaction.sent.outbox.bytes();
+            let limits = (self.config.delayed_records_max, outbox_max);
             let sent = task
                 .delayed
-                .send_due(&mut *task.store, &mut transaction.sent.outbox, now_ms, self.config.delayed_records_max)
+                .send_due(&mut *task.store, &mut transaction.sent.outbox, now_ms, limits)
                 .map_err(|e| Setback::Store(task.id.clone(), e))?;
             if sent.messages == 0 {
                 continue;
             }
             task.dirty = true;
             transaction.ensure(|| clock.monotonic_us());
-            transaction.took_due(sent.messages);
+            transaction.took_due(sent.messages, task.take_stored_bytes());
             metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent.messages as u64);
             #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
             let lateness = sent.lateness_max_ms as f64 / 1e3;
             metrics.delayed_lateness_seconds.with_label_values(&[&*task.id.topology]).observe(lateness);
-            more |= sent.messages >= self.config.delayed_records_max;
+            more |= sent.is_cut;
         }
         Ok(more)
     }

@@ -128,6 +128,10 @@ impl Store for MachineStore {
         self.inner.store.lock().is_clean()
     }
 
+    fn overlay_bytes(&self) -> usize {
+        self.inner.store.lock().overlay_bytes()
+    }
+
     fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
         let inner = self.inner.store.lock().seal()?;
         *self.inner.batch.lock() = Some(inner.clone());
