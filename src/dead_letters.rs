@@ -7,7 +7,7 @@
 use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
 use holdfast_engine::misplaced;
 use holdfast_engine::origin::Origin;
 use holdfast_engine::ports::log::{Appender, End, Fetcher, Log, Start};
@@ -25,9 +25,6 @@ pub const LIMIT_DEFAULT: usize = 100;
 pub const LIMIT_MAX: usize = 10_000;
 /// How long an append is waited for. The log gives up before.
 const APPEND_MAX: Duration = Duration::from_secs(30);
-/// The class of a letter whose record was too large for the log a second time, so that its value is gone.
-const OUTPUT_REFUSED: &str = "OutputRefused";
-
 /// Which letters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {

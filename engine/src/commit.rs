@@ -13,7 +13,7 @@ use crate::metrics::EngineMetrics;
 use crate::position::Position;
 use crate::queries::Shown;
 use crate::setback::{Refusal, Setback};
-use crate::transaction::{Sent, Span};
+use crate::transaction::{Origin, Sent, Span};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
@@ -37,6 +37,8 @@ pub struct Commit {
     pub(crate) generation: Generation,
     pub(crate) sent: Sent,
     pub(crate) records: usize,
+    /// The record or delayed message in it, when there is no other.
+    pub(crate) only: Option<Origin>,
     pub(crate) parts: Vec<Part>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<EngineMetrics>,
@@ -100,7 +102,7 @@ impl Commit {
             Ok(committed) => (Some(self.writer), Ok(committed)),
             Err(setback) => {
                 effects.clear();
-                let (writer, setback) = give_up(self.writer, setback);
+                let (writer, setback) = give_up(self.writer, named(setback, self.only, self.records));
                 (writer, Err(setback))
             }
         };
@@ -164,10 +166,22 @@ impl Commit {
     }
 }
 
-/// Output number `nth` is refused: its record's fault, if it is one's.
+/// What is refused among so many records is the only one's fault, when there is no other.
+fn named(setback: Setback, only: Option<Origin>, records: usize) -> Setback {
+    match (setback, only) {
+        (Setback::Unnamed { why, .. }, Some(of)) => Setback::Refused(vec![Refusal { of, why }]),
+        (Setback::Unnamed { why, .. }, None) if records == 0 => {
+            Setback::Fatal(format!("the log refuses a record of the engine's own: {why}"))
+        }
+        (Setback::Unnamed { why, .. }, None) => Setback::Unnamed { why, among: records },
+        (setback, _) => setback,
+    }
+}
+
+/// Output number `nth` is refused: the fault of what sent it.
 fn refusal(sent: &Sent, nth: usize, why: String) -> Result<Refusal, Setback> {
     match sent.origin(nth) {
-        Some((slot, offset)) => Ok(Refusal { slot, offset, why }),
+        Some(of) => Ok(Refusal { of: of.clone(), why }),
         None => Err(WriteError::refused(why).into()),
     }
 }
@@ -175,6 +189,7 @@ fn refusal(sent: &Sent, nth: usize, why: String) -> Result<Refusal, Setback> {
 /// What to do about an error that may be about something that was sent before.
 fn traced(sent: &Sent, error: WriteError) -> Setback {
     let WriteError::Refused { which: Which::Earlier { to, after }, why } = error else { return error.into() };
+    // A changelog's record is of no single output: it is found like one that the log does not name.
     let Some(nth) = sent.outbox.nth_to(&to, after) else { return WriteError::refused(why).into() };
     match refusal(sent, nth, why) {
         Ok(refusal) => Setback::Refused(vec![refusal]),

@@ -1,32 +1,65 @@
-//! Records whose outputs the log refuses: buried when they come again. The second time without their value, which is then too large itself.
+//! What the log refuses outputs of, input records and delayed messages: sent to the dead letters when it comes again.
+//!
+//! | refused | the dead letter | the request's outcome |
+//! |---|---|---|
+//! | once | with its value, `X-Attempts: 1` | SYSTEM_ERROR |
+//! | twice | without its value, `X-Attempts: 1`: with the headers of a dead letter it is too large itself | SYSTEM_ERROR |
+//! | more often | without its value, `X-Attempts: 3` | none: the outcome is what the log refuses |
 
 use std::collections::BTreeMap;
 
-/// See the head of this file.
-#[derive(Debug, Default)]
-pub(crate) struct Condemned(BTreeMap<(usize, i64), Verdict>);
-
+/// The records, by `K`, with the number of refusals and the reason of the last. See the head of this file.
 #[derive(Debug)]
-struct Verdict {
-    times: u32,
-    why: String,
+pub(crate) struct Condemned<K>(BTreeMap<K, Verdict>);
+
+/// How often outputs of a record were refused, and why at last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) times: u32,
+    pub(crate) why: String,
 }
 
-impl Condemned {
-    /// An output of the record at `offset` of source number `source` was refused, perhaps once more.
-    pub(crate) fn add(&mut self, source: usize, offset: i64, why: String) {
-        let times = self.of(source, offset).map_or(0, |(times, _)| times) + 1;
-        self.0.insert((source, offset), Verdict { times, why });
+impl Verdict {
+    /// The value does not go into the dead letter.
+    pub(crate) fn without_value(&self) -> bool {
+        self.times > 1
     }
 
-    /// How often an output of this record was refused, and why at last.
-    pub(crate) fn of(&self, source: usize, offset: i64) -> Option<(u32, &str)> {
-        self.0.get(&(source, offset)).map(|verdict| (verdict.times, &*verdict.why))
+    /// The request gets no outcome.
+    pub(crate) fn without_outcome(&self) -> bool {
+        self.times > 2
+    }
+
+    /// What the dead letter says, so that whoever decides the record again knows what was decided.
+    pub(crate) fn attempts(&self) -> u32 {
+        if self.without_outcome() { 3 } else { 1 }
+    }
+}
+
+impl<K> Default for Condemned<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Condemned<K> {
+    /// An output of this one was refused, perhaps once more.
+    pub(crate) fn add(&mut self, which: K, why: String) {
+        let times = self.of(&which).map_or(0, |verdict| verdict.times) + 1;
+        self.0.insert(which, Verdict { times, why });
+    }
+
+    pub(crate) fn of(&self, which: &K) -> Option<&Verdict> {
+        self.0.get(which)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Forgets those of which `is_over` is true.
-    pub(crate) fn forget(&mut self, is_over: impl Fn(usize, i64) -> bool) {
-        self.0.retain(|(source, offset), _| !is_over(*source, *offset));
+    pub(crate) fn forget(&mut self, is_over: impl Fn(&K) -> bool) {
+        self.0.retain(|which, _| !is_over(which));
     }
 }
 
@@ -37,13 +70,16 @@ mod tests {
     #[test]
     fn each_record_has_its_own_count_until_it_is_over() {
         let mut condemned = Condemned::default();
-        condemned.add(0, 7, "large".to_owned());
-        condemned.add(0, 9, "large".to_owned());
-        condemned.add(0, 7, "still".to_owned());
-        assert_eq!(condemned.of(0, 7), Some((2, "still")));
-        assert_eq!(condemned.of(0, 9), Some((1, "large")));
-        assert_eq!(condemned.of(1, 7), None);
-        condemned.forget(|_, offset| offset < 9);
-        assert_eq!((condemned.of(0, 7), condemned.of(0, 9)), (None, Some((1, "large"))));
+        condemned.add((0, 7), "large".to_owned());
+        condemned.add((0, 9), "large".to_owned());
+        condemned.add((0, 7), "still".to_owned());
+        let times = |condemned: &Condemned<(usize, i64)>, which| {
+            condemned.of(&which).map(|verdict| (verdict.times, verdict.why.clone()))
+        };
+        assert_eq!(times(&condemned, (0, 7)), Some((2, "still".to_owned())));
+        assert_eq!(times(&condemned, (0, 9)), Some((1, "large".to_owned())));
+        assert_eq!(times(&condemned, (1, 7)), None);
+        condemned.forget(|(_, offset)| *offset < 9);
+        assert_eq!((times(&condemned, (0, 7)), times(&condemned, (0, 9))), (None, Some((1, "large".to_owned()))));
     }
 }

@@ -1,9 +1,11 @@
 //! Dead letters: the original value with headers that say where it came from and why it is here.
 
+use crate::condemned::Verdict;
 use crate::context::Output;
 use crate::outbox::Outbox;
 use crate::processor::ProcessError;
-use holdfast_ports::record::{Record, Topic};
+use holdfast_ports::record::{NewRecord, Record, Topic};
+use holdfast_ports::store::TaskId;
 
 /// Headers of a dead letter, in order: the seeds' names, attempts, and the original's CloudEvents id.
 pub mod header {
@@ -19,8 +21,13 @@ pub mod header {
     pub const MESSAGE: &str = "X-Exception-Message";
     /// When it was given up: the task's `now`, in ms since the epoch.
     pub const TIMESTAMP: &str = "X-Failed-Timestamp";
-    /// Attempts made.
+    /// Attempts made. Of what the log refuses: 3 when its outcome was refused, too, and 1 otherwise.
     pub const ATTEMPTS: &str = "X-Attempts";
+    /// Of a delayed message that the log refused: the topology that had kept it. Topic and partition are those that it was to be sent to, and there is no
+    /// offset.
+    pub const DELAYED_BY: &str = "X-Delayed-By";
+    /// Of such a message: when it was due, in ms since the epoch.
+    pub const DELAYED_DUE: &str = "X-Delayed-Due";
     /// Of a redriven record: the dead letter it was, as `<topic>-<partition>-<offset>`.
     pub const REDRIVEN_FROM: &str = "X-Redriven-From";
     /// Of a redriven record: how many times that dead letter has been put back, this time included.
@@ -28,6 +35,9 @@ pub mod header {
     /// Of a redriven record: where it first entered the log. Unlike the others it outlives another burial, and with it the record's identity.
     pub const ENTERED: &str = "x-entered";
 }
+
+/// Class of what the log refuses an output of, or refuses itself.
+pub const OUTPUT_REFUSED: &str = "OutputRefused";
 
 /// Longest message kept, in bytes: an error may quote the input.
 const MESSAGE_BYTES_MAX: usize = 1_000;
@@ -38,6 +48,42 @@ pub(crate) struct Failed<'a> {
     pub(crate) place: u32,
     pub(crate) now_ms: i64,
     pub(crate) attempts: u32,
+}
+
+/// A delayed message that the log refuses.
+pub(crate) struct Delayed<'a> {
+    pub(crate) by: &'a TaskId,
+    pub(crate) due_ms: i64,
+    pub(crate) now_ms: i64,
+}
+
+/// Puts the dead letter of a delayed `message` into the outbox, in the place that had kept it.
+pub(crate) fn bury_delayed(
+    outbox: &mut Outbox,
+    dead_letters: &Topic,
+    delayed: &Delayed<'_>,
+    message: &NewRecord<'_>,
+    verdict: &Verdict,
+) {
+    let (due, now, partition) = (delayed.due_ms.to_string(), delayed.now_ms.to_string(), message.partition.to_string());
+    let (text, attempts) = (format!("{OUTPUT_REFUSED}: {}", verdict.why), verdict.attempts().to_string());
+    let mut headers = message.headers.to_vec();
+    headers.extend::<[(&str, &[u8]); 8]>([
+        (header::TOPIC, message.topic.as_bytes()),
+        (header::PARTITION, partition.as_bytes()),
+        (header::CLASS, OUTPUT_REFUSED.as_bytes()),
+        (header::MESSAGE, cut(&text).as_bytes()),
+        (header::TIMESTAMP, now.as_bytes()),
+        (header::ATTEMPTS, attempts.as_bytes()),
+        (header::DELAYED_BY, delayed.by.topology.as_bytes()),
+        (header::DELAYED_DUE, due.as_bytes()),
+    ]);
+    let place = delayed.by.place;
+    outbox.push(
+        dead_letters.clone(),
+        place,
+        &Output { topic: dead_letters, place: Some(place), key: message.key, value: message.value, headers: &headers },
+    );
 }
 
 /// Puts the dead letter of `record` into the outbox, in the same place of `dead_letters` as it came from.

@@ -6,11 +6,13 @@
 //! ```
 //! They live in the store alone; memory holds one number, the earliest due time, and a bound below which nothing is left.
 
+use crate::condemned::{Condemned, Verdict};
 use crate::context::Output;
+use crate::dead_letter;
 use crate::key;
 use crate::outbox::Outbox;
 use holdfast_ports::record::{NewRecord, Topic};
-use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec};
+use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec, TaskId};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -84,13 +86,41 @@ pub(crate) struct Pending {
 }
 
 /// What [`Pending::send_due`] did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
-    pub(crate) messages: usize,
+    /// Each has one record in the outbox, in this order.
+    pub(crate) ids: Vec<DelayedId>,
+    /// Of those, how many have gone to the dead letters.
+    pub(crate) refused: usize,
     /// It has ended at a limit: more may be due.
     pub(crate) is_cut: bool,
     /// How late the latest of them was, in ms.
     pub(crate) lateness_max_ms: i64,
+}
+
+/// What is to be sent, and where to if the log refuses it.
+pub(crate) struct Due<'a> {
+    /// By the worker's clock.
+    pub(crate) now_ms: i64,
+    pub(crate) messages_max: usize,
+    /// Bytes of the outbox after which none follows.
+    pub(crate) bytes_max: u64,
+    pub(crate) task: &'a TaskId,
+    pub(crate) condemned: &'a Condemned<DelayedId>,
+    pub(crate) dead_letters: &'a Topic,
+}
+
+impl Due<'_> {
+    /// Puts the dead letter of a message into the outbox, in its place.
+    fn bury(&self, outbox: &mut Outbox, id: DelayedId, row: &Row<'_>, verdict: &Verdict) {
+        let value = row.value.filter(|_| !verdict.without_value());
+        let message =
+            NewRecord { topic: row.topic, partition: row.partition, key: row.key, value, headers: &row.headers };
+        let delayed = dead_letter::Delayed { by: self.task, due_ms: id.due_ms, now_ms: self.now_ms };
+        dead_letter::bury_delayed(outbox, self.dead_letters, &delayed, &message, verdict);
+        let (topic, why) = (row.topic, &verdict.why);
+        tracing::warn!(task = %self.task, due_ms = id.due_ms, topic, why, "delayed message sent to the dead letters");
+    }
 }
 
 impl Pending {
@@ -128,53 +158,56 @@ impl Pending {
         })
     }
 
-    /// Moves messages due at `now_ms` from the store to the outbox, in order of due time: at most `messages_max`, and none after that with which the outbox
-    /// has come to `bytes_max`.
+    /// Moves messages that are due from the store to the outbox, in order of due time: at most `messages_max`, and none after that with which the outbox has
+    /// come to `bytes_max`.
     pub(crate) fn send_due(
         &mut self,
         store: &mut dyn Store,
         outbox: &mut Outbox,
-        now_ms: i64,
-        (messages_max, bytes_max): (usize, u64),
+        due: &Due<'_>,
     ) -> Result<Sent, StoreError> {
         let mut sent = Sent::default();
+        let now_ms = due.now_ms;
         if self.earliest_ms > now_ms {
             return Ok(sent);
         }
         let from = DelayedId { due_ms: self.earliest_ms, sequence: 0 }.to_bytes();
         let to = DelayedId { due_ms: now_ms.saturating_add(1), sequence: 0 }.to_bytes();
-        let mut keys: Vec<Vec<u8>> = Vec::new();
         let mut failed = None;
         let mut last_topic: Option<Topic> = None;
         store.scan(STORE.id, &from, Some(&to), &mut |key, value| {
-            match decode(value) {
-                Ok(row) => {
-                    let output =
-                        Output { topic: row.topic, place: None, key: row.key, value: row.value, headers: &row.headers };
-                    // Nearly all that is due goes to one topic.
-                    let topic =
-                        last_topic.take().filter(|topic| **topic == *row.topic).unwrap_or_else(|| row.topic.into());
-                    outbox.push(topic.clone(), row.partition, &output);
-                    last_topic = Some(topic);
+            let id =
+                DelayedId::from_bytes(key).ok_or_else(|| StoreError::Corrupt("delayed message: its key".to_owned()));
+            match id.and_then(|id| Ok((id, decode(value)?))) {
+                Ok((id, row)) => {
+                    sent.ids.push(id);
+                    sent.lateness_max_ms = sent.lateness_max_ms.max(now_ms - id.due_ms);
+                    if let Some(verdict) = due.condemned.of(&id) {
+                        sent.refused += 1;
+                        due.bury(outbox, id, &row, verdict);
+                    } else {
+                        let headers = &row.headers;
+                        let output = Output { topic: row.topic, place: None, key: row.key, value: row.value, headers };
+                        // Nearly all that is due goes to one topic.
+                        let topic =
+                            last_topic.take().filter(|topic| **topic == *row.topic).unwrap_or_else(|| row.topic.into());
+                        outbox.push(topic.clone(), row.partition, &output);
+                        last_topic = Some(topic);
+                    }
                 }
                 Err(error) => {
                     failed = Some(error);
                     return ControlFlow::Break(());
                 }
             }
-            if let Some(id) = DelayedId::from_bytes(key) {
-                sent.lateness_max_ms = sent.lateness_max_ms.max(now_ms - id.due_ms);
-            }
-            keys.push(key.to_vec());
-            sent.is_cut = keys.len() >= messages_max || outbox.bytes() >= bytes_max;
+            sent.is_cut = sent.ids.len() >= due.messages_max || outbox.bytes() >= due.bytes_max;
             if sent.is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Some(error) = failed {
             return Err(error);
         }
-        sent.messages = keys.len();
-        for key in keys {
-            store.delete(STORE.id, &key)?;
+        for id in &sent.ids {
+            store.delete(STORE.id, &id.to_bytes())?;
         }
         self.look(store)?;
         Ok(sent)

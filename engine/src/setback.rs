@@ -1,6 +1,7 @@
 //! Why a step could not go through, named by what the stream thread does about it.
 
-use holdfast_ports::log::{LogError, Slot, WriteError};
+use crate::transaction::Origin;
+use holdfast_ports::log::{LogError, WriteError};
 use holdfast_ports::store::{StoreError, TaskId};
 
 /// Why a step could not go through.
@@ -14,20 +15,35 @@ pub(crate) enum Setback {
     Stale(String),
     /// Somebody else may own what we wrote to: drop the writer, ask the group, claim again what is still ours.
     Fenced(String),
-    /// The log refuses outputs of these records: roll back, and bury the records when they come again.
+    /// The log refuses outputs of these records: roll back, and send the records to the dead letters when they come again.
     Refused(Vec<Refusal>),
+    /// The log refuses something and does not say what: roll back, and find it in smaller transactions.
+    Unnamed {
+        /// What is wrong with it.
+        why: String,
+        /// Records and delayed messages among which it is.
+        among: usize,
+    },
     /// This task's store gave up: roll back all, reopen that one.
     Store(TaskId, StoreError),
     /// Stop.
     Fatal(String),
 }
 
-/// An output of the record at `offset` is refused.
+/// An output of this record, or this delayed message, is refused.
 #[derive(Debug)]
 pub(crate) struct Refusal {
-    pub(crate) slot: Slot,
-    pub(crate) offset: i64,
+    pub(crate) of: Origin,
     pub(crate) why: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.of {
+            Origin::Record(_, offset) => write!(f, "at offset {offset}: {}", self.why),
+            Origin::Delayed(task, id) => write!(f, "delayed message of {task}, due {}: {}", id.due_ms, self.why),
+        }
+    }
 }
 
 impl Setback {
@@ -38,7 +54,7 @@ impl Setback {
             Self::Unknown(_) => "unknown",
             Self::Stale(_) => "stale",
             Self::Fenced(_) => "fenced",
-            Self::Refused(_) => "refused",
+            Self::Refused(_) | Self::Unnamed { .. } => "refused",
             Self::Store(..) => "store",
             Self::Fatal(_) => "fatal",
         }
@@ -54,7 +70,10 @@ impl std::fmt::Display for Setback {
             Self::Fenced(why) => write!(f, "another worker may own our places, asking the group: {why}"),
             Self::Refused(refusals) => {
                 f.write_str("outputs of records are refused by the log:")?;
-                refusals.iter().try_for_each(|refusal| write!(f, " at offset {}: {};", refusal.offset, refusal.why))
+                refusals.iter().try_for_each(|refusal| write!(f, " {refusal};"))
+            }
+            Self::Unnamed { why, among } => {
+                write!(f, "one of {among} records is refused by the log, looking for it in smaller transactions: {why}")
             }
             Self::Store(task, error) => write!(f, "store of {task} is reopened: {error}"),
             Self::Fatal(why) => f.write_str(why),
@@ -69,10 +88,8 @@ impl From<WriteError> for Setback {
             WriteError::Stale(why) => Self::Stale(why),
             WriteError::Fenced(why) => Self::Fenced(why),
             WriteError::Unknown(why) => Self::Unknown(why),
-            // Who sent it is known where records are sent; here nobody is.
-            WriteError::Refused { why, .. } => {
-                Self::Fatal(format!("the log refuses a record of the engine's own: {why}"))
-            }
+            // Which record has sent it is known to the commit.
+            WriteError::Refused { why, .. } => Self::Unnamed { why, among: 0 },
             WriteError::Fatal(why) => Self::Fatal(why),
         }
     }

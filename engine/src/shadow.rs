@@ -86,7 +86,7 @@ impl Shadow {
     /// The log has refused an output of the next record, so that it was buried: `times` over, for the reason `why`.
     pub fn refused(&mut self, offset: i64, times: u32, why: &str) {
         for _ in 0..times {
-            self.task.condemned.add(0, offset, why.to_owned());
+            self.task.condemned.add((0, offset), why.to_owned());
         }
     }
 

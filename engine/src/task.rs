@@ -1,9 +1,9 @@
 //! A task: one topology in one place, from the moment the place is ours until it is not.
 
-use crate::condemned::Condemned;
+use crate::condemned::{Condemned, Verdict};
 use crate::context::Context;
 use crate::dead_letter;
-use crate::delayed::Pending;
+use crate::delayed::{self, DelayedId, Pending};
 use crate::effect::{self, EffectId};
 use crate::outbox::Outbox;
 use crate::position::{self, Position};
@@ -111,7 +111,9 @@ pub(crate) struct Task {
     /// Has a part in the commit that is under way.
     pub(crate) committing: bool,
     pub(crate) last_append_ms: Option<i64>,
-    pub(crate) condemned: Condemned,
+    /// By number of the source and offset.
+    pub(crate) condemned: Condemned<(usize, i64)>,
+    pub(crate) condemned_delayed: Condemned<DelayedId>,
     processor: Box<dyn Processor>,
     sinks: Vec<Topic>,
     scratch: Vec<u8>,
@@ -149,6 +151,7 @@ impl Task {
             committing: false,
             last_append_ms: None,
             condemned: Condemned::default(),
+            condemned_delayed: Condemned::default(),
             processor: topology.make_processor(),
             sinks,
             scratch: Vec::new(),
@@ -207,9 +210,15 @@ impl Task {
     pub(crate) fn settle(&mut self, changelog_next: i64, position: Position) {
         self.store.settle(changelog_next);
         let sources = &self.sources;
-        self.condemned.forget(|source, offset| {
-            position.next_offset(&sources[source].partition.topic).is_some_and(|next| offset < next)
+        self.condemned.forget(|(source, offset)| {
+            position.next_offset(&sources[*source].partition.topic).is_some_and(|next| *offset < next)
         });
+        // With nothing uncommitted in the store it tells which messages are sent or taken back.
+        if !self.dirty && !self.condemned_delayed.is_empty() {
+            let store = &*self.store;
+            self.condemned_delayed
+                .forget(|id| matches!(store.get(delayed::STORE.id, &id.to_bytes(), &mut |_| {}), Ok(false)));
+        }
         self.committed = position;
         self.committing = false;
     }
@@ -230,8 +239,9 @@ impl Task {
         self.last_append_ms = Some(record.append_ms);
         self.position.now_ms = self.position.now_ms.max(record.append_ms);
         let sequence = self.position.sequence;
-        let condemned = self.condemned.of(source, record.offset);
-        let mut failure = condemned.map(|(times, why)| (times, ProcessError::refuse("OutputRefused", why.to_owned())));
+        let condemned = self.condemned.of(&(source, record.offset)).cloned();
+        let refused = |verdict: &Verdict| ProcessError::fail(dead_letter::OUTPUT_REFUSED, verdict.why.clone());
+        let mut failure = condemned.as_ref().map(refused);
         let mut attempts = 0;
         while failure.is_none() {
             attempts += 1;
@@ -242,14 +252,14 @@ impl Task {
                 Err(error) => {
                     self.undo(outbox, sequence);
                     if matches!(error, ProcessError::Refuse { .. }) || attempts >= ATTEMPTS_MAX {
-                        failure = Some((0, error));
+                        failure = Some(error);
                     }
                 }
             }
         }
         self.position.advance(&topic, record.offset + 1);
-        let Some((refusals, why)) = failure else { return Ok(Decided::Processed) };
-        self.bury(&topic, record, outbox, attempts, refusals, &why)?;
+        let Some(why) = failure else { return Ok(Decided::Processed) };
+        self.bury(&topic, record, outbox, attempts, condemned.as_ref(), &why)?;
         Ok(Decided::Buried(why.class()))
     }
 
@@ -281,17 +291,19 @@ impl Task {
         record: &Record<'_>,
         outbox: &mut Outbox,
         attempts: u32,
-        refusals: u32,
+        condemned: Option<&Verdict>,
         why: &ProcessError,
     ) -> Result<(), StoreError> {
         let sequence = self.position.sequence;
         self.store.mark();
-        match self.call(topic, record, outbox, |processor, ctx| processor.gave_up(ctx, record, why)) {
-            Ok(()) => {}
-            Err(ProcessError::Store(error)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(task = %self.id, offset = record.offset, %error, "giving a record up failed too");
-                self.undo(outbox, sequence);
+        if !condemned.is_some_and(Verdict::without_outcome) {
+            match self.call(topic, record, outbox, |processor, ctx| processor.gave_up(ctx, record, why)) {
+                Ok(()) => {}
+                Err(ProcessError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(task = %self.id, offset = record.offset, %error, "giving a record up failed too");
+                    self.undo(outbox, sequence);
+                }
             }
         }
         self.end_effect(record)?;
@@ -299,13 +311,32 @@ impl Task {
             source: topic,
             place: self.id.place,
             now_ms: self.position.now_ms,
-            attempts: attempts.max(1),
+            attempts: condemned.map_or(attempts, Verdict::attempts),
         };
         let without_value = Record { value: None, ..*record };
-        let letter = if refusals > 1 { &without_value } else { record };
+        let letter = if condemned.is_some_and(Verdict::without_value) { &without_value } else { record };
         dead_letter::bury(outbox, self.topology.dead_letters(), &failed, letter, why);
-        tracing::warn!(task = %self.id, offset = record.offset, attempts, why = %why, "record sent to the dead letters");
+        tracing::warn!(task = %self.id, offset = record.offset, attempts = failed.attempts, why = %why, "record sent to the dead letters");
         Ok(())
+    }
+
+    /// Sends delayed messages that are due at `now_ms`, at most so many and none after that with which the outbox has come to so many bytes; those that the log
+    /// refuses to the dead letters.
+    pub(crate) fn send_due(
+        &mut self,
+        outbox: &mut Outbox,
+        now_ms: i64,
+        (messages_max, bytes_max): (usize, u64),
+    ) -> Result<delayed::Sent, StoreError> {
+        let due = delayed::Due {
+            now_ms,
+            messages_max,
+            bytes_max,
+            task: &self.id,
+            condemned: &self.condemned_delayed,
+            dead_letters: self.topology.dead_letters(),
+        };
+        self.delayed.send_due(&mut *self.store, outbox, &due)
     }
 
     fn undo(&mut self, outbox: &mut Outbox, sequence: u64) {

@@ -1,8 +1,10 @@
 //! What has been decided since the last commit was begun. Nothing of it has left the house: giving it up is forgetting it.
 
 use crate::config::CommitConfig;
+use crate::delayed::DelayedId;
 use crate::outbox::Outbox;
 use holdfast_ports::log::Slot;
+use holdfast_ports::store::TaskId;
 
 /// See the head of this file.
 #[derive(Debug, Default)]
@@ -14,19 +16,27 @@ pub(crate) struct Transaction {
     pub(crate) sent: Sent,
     /// Bytes that its records have written to the overlays of their stores: rows, delayed messages, effects. The changelog repeats them.
     stored_bytes: u64,
+    /// What was decided or sent last. With a single record in it, that one.
+    last: Option<Origin>,
     last_commit: Option<LastCommit>,
     /// Of an earlier transaction, for its memory.
     spare: Sent,
 }
 
-/// A record that was decided: where it came from, and its offset.
-pub(crate) type Origin = (Slot, i64);
+/// Whose fault it is when an output is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An input record: where it came from, and its offset.
+    Record(Slot, i64),
+    /// A delayed message of this task: it is the output.
+    Delayed(TaskId, DelayedId),
+}
 
-/// Outputs before `end`, and not before the last one's end, are of `origin`; of a delayed message when there is none.
-#[derive(Debug, Clone, Copy)]
+/// Outputs before `end`, and not before the last one's end, are of `origin`.
+#[derive(Debug)]
 struct Share {
     end: usize,
-    origin: Option<Origin>,
+    origin: Origin,
 }
 
 /// What has been sent, and by whom.
@@ -34,6 +44,16 @@ struct Share {
 pub(crate) struct Sent {
     pub(crate) outbox: Outbox,
     shares: Vec<Share>,
+}
+
+/// A transaction that is to be committed.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) sent: Sent,
+    /// Input records and delayed messages.
+    pub(crate) records: usize,
+    /// The one of it, when there is no other.
+    pub(crate) only: Option<Origin>,
 }
 
 /// A piece of the monotonic clock.
@@ -51,14 +71,14 @@ struct LastCommit {
 }
 
 impl Sent {
-    /// Which record sent output number `nth`; `None` when it is a delayed message.
-    pub(crate) fn origin(&self, nth: usize) -> Option<Origin> {
+    /// What sent output number `nth`.
+    pub(crate) fn origin(&self, nth: usize) -> Option<&Origin> {
         let at = self.shares.partition_point(|share| share.end <= nth);
-        self.shares.get(at).and_then(|share| share.origin)
+        self.shares.get(at).map(|share| &share.origin)
     }
 
-    fn share(&mut self, origin: Option<Origin>) {
-        let end = self.outbox.len();
+    /// Outputs up to `end` that nothing has sent yet are of `origin`.
+    fn share(&mut self, end: usize, origin: Origin) {
         if self.shares.last().map_or(0, |last| last.end) < end {
             self.shares.push(Share { end, origin });
         }
@@ -81,17 +101,22 @@ impl Transaction {
     }
 
     /// A record was decided. It has sent what has come into the outbox since the last one, and written so many bytes to its stores.
-    pub(crate) fn took(&mut self, origin: Origin, stored_bytes: u64) {
+    pub(crate) fn took(&mut self, slot: Slot, offset: i64, stored_bytes: u64) {
         self.records += 1;
         self.stored_bytes += stored_bytes;
-        self.sent.share(Some(origin));
+        self.sent.share(self.sent.outbox.len(), Origin::Record(slot, offset));
+        self.last = Some(Origin::Record(slot, offset));
     }
 
-    /// So many delayed messages were sent, and so many bytes written to take them out of their store.
-    pub(crate) fn took_due(&mut self, messages: usize, stored_bytes: u64) {
-        self.records += messages;
+    /// These delayed messages of a task were sent: one output each, the last that have come. So many bytes were written to take them out of their store.
+    pub(crate) fn took_due(&mut self, task: &TaskId, ids: &[DelayedId], stored_bytes: u64) {
+        self.records += ids.len();
         self.stored_bytes += stored_bytes;
-        self.sent.share(None);
+        let before = self.sent.outbox.len() - ids.len();
+        for (nth, id) in ids.iter().enumerate() {
+            self.sent.share(before + nth + 1, Origin::Delayed(task.clone(), *id));
+        }
+        self.last = ids.last().map(|id| Origin::Delayed(task.clone(), *id)).or_else(|| self.last.take());
     }
 
     /// Bytes that it holds in memory: what was sent, and what was written to stores.
@@ -109,15 +134,18 @@ impl Transaction {
         self.began_us = None;
         self.records = 0;
         self.stored_bytes = 0;
+        self.last = None;
         self.sent.clear();
     }
 
-    /// Ends it in a commit: what it sends, and the number of its records. Another may be begun.
-    pub(crate) fn seal(&mut self) -> (Sent, usize) {
+    /// Ends it in a commit. Another may be begun.
+    pub(crate) fn seal(&mut self) -> Sealed {
         self.began_us = None;
         self.stored_bytes = 0;
         let empty = std::mem::take(&mut self.spare);
-        (std::mem::replace(&mut self.sent, empty), std::mem::take(&mut self.records))
+        let records = std::mem::take(&mut self.records);
+        let only = self.last.take().filter(|_| records == 1);
+        Sealed { sent: std::mem::replace(&mut self.sent, empty), records, only }
     }
 
     /// A commit took so long, here or beside the thread, and gives what it sent back.
@@ -194,9 +222,9 @@ mod tests {
         assert_eq!(open(1, 100, Some(99_999)).due_in_us(&CONFIG, false, false, 100_000), 0);
         // Also with what it has written to stores.
         let mut stored = open(1, 1, Some(99_999));
-        stored.took((Slot(0), 0), 98);
+        stored.took(Slot(0), 0, 98);
         assert_ne!(stored.due_in_us(&CONFIG, false, false, 100_000), 0);
-        stored.took((Slot(0), 1), 1);
+        stored.took(Slot(0), 1, 1);
         assert_eq!(stored.due_in_us(&CONFIG, false, false, 100_000), 0);
         // Old.
         assert_eq!(open(1, 1, Some(149_999)).due_in_us(&CONFIG, false, false, 150_000), 0);
@@ -244,17 +272,30 @@ mod tests {
         };
         for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
             send(&mut transaction, times);
-            transaction.took((Slot(3), offset), 10);
+            transaction.took(Slot(3), offset, 10);
         }
         send(&mut transaction, 2);
-        transaction.took_due(2, 1);
+        let task = TaskId { topology: "t".into(), place: 0 };
+        let due = [1, 2].map(|sequence| DelayedId { due_ms: 9, sequence });
+        transaction.took_due(&task, &due, 1);
         send(&mut transaction, 1);
-        transaction.took((Slot(4), 1), 10);
+        transaction.took(Slot(4), 1, 10);
         assert_eq!(transaction.bytes(), 41, "four records and two messages have written that to their stores");
-        let (sent, records) = transaction.seal();
-        let origins: Vec<_> = (0..7).map(|nth| sent.origin(nth)).collect();
-        let of = |slot, offset| Some((Slot(slot), offset));
-        assert_eq!(origins, [of(3, 5), of(3, 5), of(3, 7), None, None, of(4, 1), None]);
-        assert_eq!((records, transaction.records, transaction.bytes(), transaction.is_open()), (6, 0, 0, false));
+        let Sealed { sent, records, only } = transaction.seal();
+        let origins: Vec<_> = (0..7).map(|nth| sent.origin(nth).cloned()).collect();
+        let of = |slot, offset| Some(Origin::Record(Slot(slot), offset));
+        let delayed = |nth: usize| Some(Origin::Delayed(task.clone(), due[nth]));
+        assert_eq!(origins, [of(3, 5), of(3, 5), of(3, 7), delayed(0), delayed(1), of(4, 1), None]);
+        assert_eq!((records, only, transaction.bytes(), transaction.is_open()), (6, None, 0, false));
+    }
+
+    #[test]
+    fn what_is_alone_in_a_transaction_is_known() {
+        let mut transaction = Transaction::default();
+        transaction.took(Slot(3), 5, 0);
+        transaction.forget();
+        transaction.took(Slot(3), 6, 0);
+        assert_eq!(transaction.seal().only, Some(Origin::Record(Slot(3), 6)));
+        assert_eq!(transaction.seal().only, None);
     }
 }

@@ -11,7 +11,9 @@
 
 use super::StreamThread;
 use crate::commit::{Commit, Outcome, Part};
+use crate::config::CommitConfig;
 use crate::setback::Setback;
+use crate::transaction::Sealed;
 use std::time::Duration;
 
 /// How long a commit is waited for at a time. It ends by itself: the log gives up.
@@ -30,6 +32,25 @@ pub(super) enum Beside {
 }
 
 impl StreamThread {
+    /// When a commit is due now.
+    pub(super) fn commit_config(&self) -> CommitConfig {
+        let commit = self.config.commit;
+        CommitConfig {
+            records_max: self.narrowed.map_or(commit.records_max, |most| most.min(commit.records_max)),
+            ..commit
+        }
+    }
+
+    /// A transaction with one of so many records cannot be committed, and the log does not say with which.
+    pub(super) fn narrow(&mut self, among: usize) {
+        self.narrowed = Some((among / 2).max(1));
+    }
+
+    /// A transaction was committed: what is looked for was not in it, or has gone to the dead letters.
+    fn widen(&mut self) {
+        self.narrowed = self.narrowed.map(|most| most * 2).filter(|most| *most < self.config.commit.records_max);
+    }
+
     /// Commits what is open, here or beside us.
     pub(super) fn commit(&mut self) -> Result<(), Setback> {
         // One after the other: the next stands on the last.
@@ -38,12 +59,13 @@ impl StreamThread {
         let Some(writer) = self.writer.take() else {
             return Err(Setback::Unknown("no writer".to_owned()));
         };
-        let (sent, records) = self.transaction.seal();
+        let Sealed { sent, records, only } = self.transaction.seal();
         let commit = Commit {
             writer,
             generation: self.generation.clone(),
             sent,
             records,
+            only,
             parts,
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
@@ -118,7 +140,9 @@ impl StreamThread {
         self.writer = writer;
         self.transaction.committed(took, beside, sent);
         let mut failure = None;
-        for done in committed? {
+        let committed = committed?;
+        self.widen();
+        for done in committed {
             let Some(task) = self.tasks.iter_mut().find(|task| task.id == done.id) else { continue };
             match done.entered {
                 Ok(changelog_next) => task.settle(changelog_next, done.position),

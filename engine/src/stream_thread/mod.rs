@@ -139,6 +139,8 @@ pub struct StreamThread {
     /// What is open.
     transaction: Transaction,
     beside: Beside,
+    /// Most records in a transaction while one that the log refuses without naming it is looked for.
+    narrowed: Option<usize>,
     /// The group has to confirm us before anything is claimed again.
     unconfirmed: bool,
     /// All that was given to us has run at some moment.
@@ -191,6 +193,7 @@ impl StreamThread {
             feeds: FxHashMap::default(),
             transaction: Transaction::default(),
             beside: Beside::default(),
+            narrowed: None,
             unconfirmed: false,
             settled: false,
             regrouping: None,
@@ -302,7 +305,7 @@ impl StreamThread {
         let due_ms = self.next_due_ms();
         let mut wait_us = self.idle_us(due_ms, now_ms);
         if self.transaction.is_open() {
-            let commit = &self.config.commit;
+            let commit = &self.commit_config();
             let company = due_ms.is_some_and(|due_ms| due_ms > now_ms && due_ms - now_ms <= COMPANY_MS);
             let due_in_us = self.transaction.due_in_us(commit, drained, company, self.clock.monotonic_us());
             if due_in_us > 0 {

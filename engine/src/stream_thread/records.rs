@@ -1,6 +1,7 @@
 //! Records fetched and decided, delayed messages sent.
 
 use super::{Feeds, StreamThread};
+use crate::dead_letter;
 use crate::setback::Setback;
 use crate::task::{Decided, State};
 use holdfast_ports::log::{LogError, Slot, Start};
@@ -8,9 +9,10 @@ use std::ops::ControlFlow;
 
 impl StreamThread {
     pub(super) fn fetch(&mut self) -> Result<usize, Setback> {
+        let records_max = self.commit_config().records_max;
         let Self { fetcher, tasks, transaction, feeds, metrics, clock, .. } = self;
         let commit = &self.config.commit;
-        let room = commit.records_max.saturating_sub(transaction.records).max(1);
+        let room = records_max.saturating_sub(transaction.records).max(1);
         let mut setback = None;
         let mut decided: Vec<usize> = vec![0; tasks.len()];
         let fetched = fetcher.fetch(self.config.fetch_records_max.min(room), &mut |slot, record| {
@@ -41,7 +43,7 @@ impl StreamThread {
                             Decided::Processed => {}
                         }
                         transaction.ensure(|| clock.monotonic_us());
-                        transaction.took((slot, record.offset), task.take_stored_bytes());
+                        transaction.took(slot, record.offset, task.take_stored_bytes());
                         decided[*index] += 1;
                     })
                 }
@@ -105,29 +107,35 @@ impl StreamThread {
 
     /// Sends delayed messages that are due; true when there may be more.
     pub(super) fn send_due(&mut self, now_ms: i64) -> Result<bool, Setback> {
+        let narrowed = self.narrowed;
         let Self { tasks, transaction, metrics, clock, .. } = self;
         let mut more = false;
         for task in tasks.iter_mut().filter(|task| task.state == State::Running) {
             if task.delayed.next_due_ms().is_none_or(|due| due > now_ms) {
                 continue;
             }
-            if transaction.is_heavy(&self.config.commit) {
+            let room = narrowed.map_or(usize::MAX, |most| most.saturating_sub(transaction.records));
+            let messages_max = self.config.delayed_records_max.min(room);
+            if messages_max == 0 || transaction.is_heavy(&self.config.commit) {
                 return Ok(true);
             }
-            let outbox_max =
-                self.config.commit.bytes_max.saturating_sub(transaction.bytes()) + transaction.sent.outbox.bytes();
-            let limits = (self.config.delayed_records_max, outbox_max);
+            let bytes_left = self.config.commit.bytes_max.saturating_sub(transaction.bytes());
+            let bytes_max = transaction.sent.outbox.bytes() + bytes_left;
             let sent = task
-                .delayed
-                .send_due(&mut *task.store, &mut transaction.sent.outbox, now_ms, limits)
+                .send_due(&mut transaction.sent.outbox, now_ms, (messages_max, bytes_max))
                 .map_err(|e| Setback::Store(task.id.clone(), e))?;
-            if sent.messages == 0 {
+            if sent.ids.is_empty() {
                 continue;
             }
             task.dirty = true;
             transaction.ensure(|| clock.monotonic_us());
-            transaction.took_due(sent.messages, task.take_stored_bytes());
-            metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent.messages as u64);
+            transaction.took_due(&task.id, &sent.ids, task.take_stored_bytes());
+            let sent_on = (sent.ids.len() - sent.refused) as u64;
+            metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent_on);
+            if sent.refused > 0 {
+                let of = [&*task.id.topology, dead_letter::OUTPUT_REFUSED];
+                metrics.dead_letters.with_label_values(&of).inc_by(sent.refused as u64);
+            }
             #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
             let lateness = sent.lateness_max_ms as f64 / 1e3;
             metrics.delayed_lateness_seconds.with_label_values(&[&*task.id.topology]).observe(lateness);

@@ -3,6 +3,7 @@
 use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Feeds, Next, StepError, StreamThread, WAIT_MAX_US};
 use crate::setback::{Refusal, Setback};
 use crate::task::State;
+use crate::transaction::Origin;
 use holdfast_ports::log::Start;
 use holdfast_ports::store::{StoreError, TaskId};
 use std::time::Duration;
@@ -29,11 +30,11 @@ impl StreamThread {
             Setback::Retry(_) => self.roll_back(),
             Setback::Refused(refusals) => {
                 // Before the slots are given up.
-                for Refusal { slot, offset, why } in refusals {
-                    if let Some(Feeds::Source(task, source)) = self.feeds.get(&slot) {
-                        self.tasks[*task].condemned.add(*source, offset, why);
-                    }
-                }
+                self.condemn(refusals);
+                self.roll_back()
+            }
+            Setback::Unnamed { among, .. } => {
+                self.narrow(among);
                 self.roll_back()
             }
             Setback::Unknown(_) | Setback::Stale(_) => {
@@ -66,6 +67,24 @@ impl StreamThread {
                 tracing::warn!(%again, "recovery failed, restoring");
                 self.drop_writer();
                 Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US))))
+            }
+        }
+    }
+
+    /// These go to the dead letters when they come again.
+    fn condemn(&mut self, refusals: Vec<Refusal>) {
+        for Refusal { of, why } in refusals {
+            match of {
+                Origin::Record(slot, offset) => {
+                    if let Some(Feeds::Source(task, source)) = self.feeds.get(&slot) {
+                        self.tasks[*task].condemned.add((*source, offset), why);
+                    }
+                }
+                Origin::Delayed(id, message) => {
+                    if let Some(task) = self.tasks.iter_mut().find(|task| task.id == id) {
+                        task.condemned_delayed.add(message, why);
+                    }
+                }
             }
         }
     }

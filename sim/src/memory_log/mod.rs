@@ -127,6 +127,8 @@ struct State {
     /// Writers whose transaction is committed but not yet visible.
     unmarked: BTreeSet<String>,
     open_since_us: BTreeMap<String, u64>,
+    /// Topics that take less than others.
+    bytes_max: BTreeMap<String, usize>,
     /// Topics that take no record of a transaction: the inboxes of a shadow.
     sealed: BTreeSet<String>,
     commits: u64,
@@ -169,6 +171,11 @@ impl MemoryLog {
         self.0.state.lock().patience_us = Some(u64::try_from(patience.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// From now on `topic` takes no record of a transaction that is larger than this, as with `max.message.bytes`.
+    pub fn set_bytes_max(&self, topic: &str, bytes: usize) {
+        self.0.state.lock().bytes_max.insert(topic.to_owned(), bytes);
+    }
+
     /// Number of transactions committed.
     #[must_use]
     pub fn commits(&self) -> u64 {
@@ -183,6 +190,10 @@ impl MemoryLog {
 }
 
 impl State {
+    fn bytes_max(&self, topic: &str) -> usize {
+        self.bytes_max.get(topic).copied().unwrap_or(RECORD_BYTES_MAX)
+    }
+
     fn partition(&mut self, topic: &str, partition: u32) -> Option<&mut Partition> {
         self.topics.get_mut(topic).and_then(|(_, partitions)| partitions.get_mut(partition as usize))
     }

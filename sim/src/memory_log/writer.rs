@@ -1,7 +1,7 @@
 //! Writing the simulated log in transactions, and everything that can become of a commit.
 
 use super::membership::Proof;
-use super::{MemoryLog, RECORD_BYTES_MAX, State, Visibility, bytes, stored};
+use super::{MemoryLog, State, Visibility, bytes, stored};
 use holdfast_ports::log::{Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
@@ -183,14 +183,17 @@ impl Writer for MemoryWriter {
         let mut state = self.log.0.state.lock();
         self.check(&state)?;
         let to = TopicPartition::new(record.topic, record.partition);
-        if bytes(record) > RECORD_BYTES_MAX {
-            let why = format!("record is larger than {RECORD_BYTES_MAX} bytes");
-            // Brokers may say so at once or not before the transaction is to end. Here it depends on the record.
-            if bytes(record).is_multiple_of(2) {
-                return Err(WriteError::refused(why));
-            }
+        let bytes_max = state.bytes_max(record.topic);
+        if bytes(record) > bytes_max {
+            let why = format!("record is larger than {bytes_max} bytes");
+            // Brokers may say so at once or not before the transaction is to end, and then they may not say which. Here it depends on the record.
             let after = *self.sent.get(&to).unwrap_or(&0);
-            self.refused.get_or_insert((Which::Earlier { to: to.clone(), after }, why));
+            let which = match bytes(record) % 4 {
+                1 => Which::Earlier { to: to.clone(), after },
+                3 => Which::Unknown,
+                _ => return Err(WriteError::refused(why)),
+            };
+            self.refused.get_or_insert((which, why));
         }
         *self.sent.entry(to.clone()).or_default() += 1;
         if state.sealed.contains(record.topic) {

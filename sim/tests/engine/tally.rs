@@ -7,11 +7,22 @@ use holdfast_sim::TestDriver;
 
 pub(crate) const IN: &str = "words";
 pub(crate) const OUT: &str = "counts";
+pub(crate) const OUTCOMES: &str = "outcomes";
 pub(crate) const DEAD: &str = "words-dlq";
 pub(crate) const COUNTS: Table<String, u64> = Table::new(16, "counts");
+pub(crate) const HOARD: Table<String, String> = Table::new(18, "hoard");
 pub(crate) const ALARMS: Table<String, DelayedId> = Table::new(17, "alarms");
 
 struct Tally;
+
+impl Tally {
+    /// A message to OUT a second after the record.
+    fn later(ctx: &mut Context<'_>, place: Option<u32>, key: &str, value: &[u8]) -> Result<(), ProcessError> {
+        let headers: &[(&str, &[u8])] = &[("h", b"kept")];
+        let output = Output { topic: OUT, place, key: Some(key.as_bytes()), value: Some(value), headers };
+        ctx.send_at(ctx.now_ms() + 1_000, &output).map(|_| ())
+    }
+}
 
 impl Processor for Tally {
     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
@@ -61,10 +72,34 @@ impl Processor for Tally {
                 Err(ProcessError::fail("Unlucky", rest.to_owned()))
             }
             "panic" => panic!("{rest}"),
-            // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to end.
+            // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to end, every other of these without
+            // a name.
             "huge" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
-            "vast" => ctx.send(OUT, b"odd", &vec![b'x'; 2 << 20]),
+            "vast" => ctx.send(OUT, b"o", &vec![b'x'; 2 << 20]),
+            "vague" => ctx.send(OUT, b"odd", &vec![b'x'; 2 << 20]),
+            // "hoard BYTES": a row that is too large for the changelog.
+            "hoard" => {
+                ctx.put(&HOARD, &rest.to_owned(), &"x".repeat(rest.parse().unwrap_or(0)))?;
+                ctx.send(OUT, b"hoard", b"hoarded")
+            }
+            // "remind-large KEY": a message of 5,000 bytes and a few.
+            "remind-large" => Self::later(ctx, None, rest, &[b'x'; 5_000]),
+            // "remind-nowhere TEXT": a message to a place that is not there.
+            "remind-nowhere" => Self::later(ctx, Some(99), "key", rest.as_bytes()),
             other => Err(ProcessError::refuse("UnknownVerb", other.to_owned())),
+        }
+    }
+
+    /// As shops do: what was accepted and cannot be decided has an outcome, what was refused has none.
+    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+        let value = record.value.unwrap_or_default();
+        if matches!(why, ProcessError::Refuse { .. }) || why.class() != "OutputRefused" {
+            return Ok(());
+        }
+        match value {
+            // An outcome that the log refuses, too.
+            b"huge outcome" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
+            _ => ctx.send(OUTCOMES, b"outcome", &value[..value.len().min(100)]),
         }
     }
 }
@@ -74,7 +109,9 @@ pub(crate) fn topology() -> Topology {
         .inbox(IN)
         .store(COUNTS.spec())
         .store(ALARMS.spec())
+        .store(HOARD.spec())
         .sink(OUT)
+        .sink(OUTCOMES)
         .dead_letters(DEAD)
         .effects()
         .processor(|| Box::new(Tally))

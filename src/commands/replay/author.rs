@@ -27,8 +27,8 @@ impl Author {
     /// The place whose task wrote `record` into `topic`; `None` when it was somebody else, or does not say.
     pub(super) fn place(&self, topic: &str, record: &Record<'_>) -> Option<u32> {
         let mut last = "";
-        let (mut source, mut forwarded, mut buried_topic, mut buried_place, mut redriven) =
-            (None, None, None, None, false);
+        let (mut source, mut forwarded, mut buried_topic, mut buried_place, mut redriven, mut delayed) =
+            (None, None, None, None, false, false);
         record.headers.each(&mut |name, value| {
             last = name;
             match name {
@@ -37,6 +37,7 @@ impl Author {
                 header::TOPIC => buried_topic = value,
                 header::PARTITION => buried_place = value,
                 header::REDRIVEN_FROM => redriven = true,
+                header::DELAYED_BY => delayed = true,
                 _ => {}
             }
         });
@@ -45,7 +46,8 @@ impl Author {
             return forwarded.and_then(|origin| self.forwarder(origin));
         }
         if topic == &*self.dead_letters {
-            return number(buried_place).filter(|_| buried_topic == Some(self.inbox.as_bytes()));
+            // A delayed message that the log refused is no record's dead letter.
+            return number(buried_place).filter(|_| !delayed && buried_topic == Some(self.inbox.as_bytes()));
         }
         // Put back by an operator.
         if redriven {

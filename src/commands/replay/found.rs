@@ -5,15 +5,12 @@ use super::author::{Author, fingerprint};
 use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
 use holdfast_engine::ports::log::{End, Fetcher, Start};
 use holdfast_engine::ports::record::{Record, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-
-/// The class of a dead letter whose record was decided, and whose outputs the log would not take.
-const OUTPUT_REFUSED: &str = "OutputRefused";
 
 /// A record that a task has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,8 +144,9 @@ impl Writings {
         let Some(offset) = text(header::OFFSET).and_then(|offset| offset.parse().ok()) else { return };
         let message = text(header::MESSAGE).unwrap_or_default();
         let why = message.strip_prefix(OUTPUT_REFUSED).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&message);
-        // Refused again as a dead letter, it is buried without its value.
-        let times = if letter.value.is_some() { 1 } else { 2 };
+        // Refused again as a dead letter, it is buried without its value; and once more, without an outcome.
+        let attempts = text(header::ATTEMPTS).and_then(|attempts| attempts.parse().ok()).unwrap_or(1);
+        let times = if letter.value.is_some() { 1 } else { 2.max(attempts) };
         self.refusals.entry(place).or_default().insert(offset, Refusal { times, why: why.to_owned() });
     }
 
