@@ -2,9 +2,9 @@
 //! `wire/appender.rs` has its place.
 
 use crate::config::KafkaConfig;
-use crate::ffi::{Client, Code, Delivery, Events, Topic};
+use crate::ffi::{Client, Code, Delivery, Events, Leg, Persisted, Topic};
 use crate::health::Pulse;
-use crate::pending::{Done, Pending};
+use crate::pending::{Append, Done, Pending};
 use crate::reaction;
 use crate::size;
 use holdfast_ports::clock::Clock;
@@ -13,7 +13,7 @@ use holdfast_ports::record::{Appended, NewRecord};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
 /// How long the thread waits for a report before it looks whether it should stop.
@@ -22,6 +22,9 @@ pub(crate) const TURN_MS: u16 = 50;
 pub(crate) const PROBE_MS: u16 = 1_000;
 /// How long appends that are under way are waited for when the appender is closed.
 pub(crate) const LAST_FLUSH_MS: u16 = 500;
+
+/// The number of Produce requests.
+const PRODUCE: i16 = 0;
 
 pub(crate) struct KafkaAppender {
     shared: Arc<Shared>,
@@ -45,6 +48,8 @@ struct Line {
 /// What the producer tells.
 struct Reports {
     pending: Pending,
+    /// How many Produce requests have been sent.
+    produced: AtomicU64,
     pulse: Arc<Pulse>,
     clock: Arc<dyn Clock>,
     dead: AtomicBool,
@@ -54,19 +59,26 @@ struct Reports {
 
 impl Events for Reports {
     fn delivered(&self, delivery: &Delivery) {
-        let Some(done) = self.pending.take(delivery.tag) else { return };
+        let Some(Append { done, produced_before }) = self.pending.take(delivery.tag) else { return };
         match delivery.error {
             None => {
                 self.pulse.heard(self.clock.monotonic_us());
                 done(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms }));
             }
             Some(code) => {
-                let error = reaction::of_append(code, delivery.persisted);
+                let was_sent = self.produced.load(Ordering::Acquire) != produced_before;
+                let error = reaction::of_append(code, persisted(code, delivery.persisted, was_sent));
                 if !matches!(error, AppendError::Refused(_)) {
                     self.pulse.down(&format!("an append failed: {code}"), self.clock.monotonic_us());
                 }
                 done(Err(error));
             }
+        }
+    }
+
+    fn request(&self, api_key: i16, leg: Leg) {
+        if api_key == PRODUCE && leg == Leg::Sent {
+            self.produced.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -86,10 +98,20 @@ impl Events for Reports {
     }
 }
 
+/// How far an append that failed may have come. librdkafka takes NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION and KAFKA_STORAGE_ERROR for
+/// refusals, sends again, and reports a message that expires then as one that was not persisted. But a leader says so after the append, too. What has
+/// certainly not been appended is what a broker refuses before it, what goes to a topic or a partition that is not there, and what was queued while
+/// the producer sent nothing at all.
+fn persisted(code: Code, reported: Persisted, was_sent: bool) -> Persisted {
+    let is_certain = reaction::precedes_append(code) || matches!(code, Code::UnknownTopic | Code::UnknownPartition);
+    if reported == Persisted::No && was_sent && !is_certain { Persisted::Possibly } else { reported }
+}
+
 impl Line {
     fn open(config: &KafkaConfig, pulse: &Arc<Pulse>) -> Result<Arc<Self>, LogError> {
         let reports = Arc::new(Reports {
             pending: Pending::default(),
+            produced: AtomicU64::new(0),
             pulse: Arc::clone(pulse),
             clock: Arc::clone(&config.clock),
             dead: AtomicBool::new(false),
@@ -109,13 +131,14 @@ impl Line {
     }
 
     fn append(&self, record: &NewRecord<'_>, done: Done) {
-        let tag = self.reports.pending.insert(done);
+        let produced_before = self.reports.produced.load(Ordering::Acquire);
+        let tag = self.reports.pending.insert(Append { done, produced_before });
         let queued = self.topic(record.topic).and_then(|topic| {
             let partition = i32::try_from(record.partition).map_err(|_| Code::UnknownPartition)?;
             self.client.produce(&topic, partition, record.key, record.value, record.headers, tag)
         });
         if let Err(code) = queued
-            && let Some(done) = self.reports.pending.take(tag)
+            && let Some(Append { done, .. }) = self.reports.pending.take(tag)
         {
             done(Err(match code {
                 code if reaction::refuses(code) => {

@@ -351,9 +351,7 @@ impl Client {
                 sys::rd_kafka_conf_set_opaque(conf, opaque);
                 sys::rd_kafka_conf_set_dr_msg_cb(conf, Some(on_delivery));
                 sys::rd_kafka_conf_set_error_cb(conf, Some(on_error));
-                if settings.iter().any(|(key, _)| key == "transactional.id") {
-                    sys::rd_kafka_conf_interceptor_add_on_new(conf, TAP.as_ptr(), Some(on_new), opaque);
-                }
+                sys::rd_kafka_conf_interceptor_add_on_new(conf, TAP.as_ptr(), Some(on_new), opaque);
             }
             match NonNull::new(sys::rd_kafka_new(kind, conf, reason.as_mut_ptr(), reason_size)) {
                 Some(rk) => Ok(Arc::new(Self { rk, events })),

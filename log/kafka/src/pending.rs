@@ -6,43 +6,50 @@ use parking_lot::Mutex;
 
 pub(crate) type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
 
-/// Callbacks by tag. Each leaves it once, and what is left when it goes is told that nobody knows.
+/// An append that is under way.
+pub(crate) struct Append {
+    pub(crate) done: Done,
+    /// How many Produce requests the producer had sent before it was queued.
+    pub(crate) produced_before: u64,
+}
+
+/// Appends by tag. Each leaves it once, and what is left when it goes is told that nobody knows.
 #[derive(Default)]
 pub(crate) struct Pending(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    callbacks: Vec<Option<Done>>,
+    appends: Vec<Option<Append>>,
     free: Vec<usize>,
 }
 
 impl Pending {
-    pub(crate) fn insert(&self, done: Done) -> usize {
+    pub(crate) fn insert(&self, append: Append) -> usize {
         let mut table = self.0.lock();
         if let Some(tag) = table.free.pop() {
-            table.callbacks[tag] = Some(done);
+            table.appends[tag] = Some(append);
             tag
         } else {
-            table.callbacks.push(Some(done));
-            table.callbacks.len() - 1
+            table.appends.push(Some(append));
+            table.appends.len() - 1
         }
     }
 
-    pub(crate) fn take(&self, tag: usize) -> Option<Done> {
+    pub(crate) fn take(&self, tag: usize) -> Option<Append> {
         let mut table = self.0.lock();
-        let done = table.callbacks.get_mut(tag)?.take()?;
+        let append = table.appends.get_mut(tag)?.take()?;
         table.free.push(tag);
-        Some(done)
+        Some(append)
     }
 
     /// Tells everybody who still waits that nobody knows.
     pub(crate) fn give_up(&self, why: &str) {
-        let left: Vec<Done> = {
+        let left: Vec<Append> = {
             let mut table = self.0.lock();
             table.free.clear();
-            table.callbacks.drain(..).flatten().collect()
+            table.appends.drain(..).flatten().collect()
         };
-        for done in left {
+        for Append { done, .. } in left {
             done(Err(AppendError::Unknown(why.to_owned())));
         }
     }
@@ -62,14 +69,15 @@ mod tests {
     #[test]
     fn every_callback_is_called_once() {
         let (sender, calls) = channel();
-        let done = |n: i32| -> Done {
+        let done = |n: i32| {
             let sender = sender.clone();
-            Box::new(move |result| sender.send((n, result.is_ok())).unwrap())
+            let done: Done = Box::new(move |result| sender.send((n, result.is_ok())).unwrap());
+            Append { done, produced_before: 0 }
         };
         let pending = Pending::default();
         let first = pending.insert(done(1));
         let second = pending.insert(done(2));
-        pending.take(first).unwrap()(Ok(Appended { offset: 0, append_ms: 0 }));
+        (pending.take(first).unwrap().done)(Ok(Appended { offset: 0, append_ms: 0 }));
         assert!(pending.take(first).is_none());
         assert_eq!(pending.insert(done(3)), first);
         assert_ne!(first, second);

@@ -5,4 +5,5 @@ mod clock;
 mod cluster;
 mod protocol;
 mod state;
+mod through_librdkafka;
 mod transactions;
