@@ -9,12 +9,14 @@
 //! producer's next transaction with CONCURRENT_TRANSACTIONS, and librdkafka asks again after 20 ms, whatever its settings say. The other producer
 //! is not refused. Still only one transaction is open at a time, so nothing overtakes: what was decided is decided, in the order of the calls.
 
+use crate::batch_limit::BatchLimit;
 use crate::config::KafkaConfig;
 use crate::wire::WireProducer;
 use crate::writer::{self, KafkaWriter};
 use holdfast_ports::log::{LogError, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
+use std::sync::Arc;
 use std::thread;
 
 /// The writer named `id`.
@@ -51,8 +53,8 @@ pub(crate) fn fence(config: &KafkaConfig, id: &str) -> Result<(), LogError> {
 }
 
 impl AlternatingWriter<KafkaWriter> {
-    pub(crate) fn open(config: &KafkaConfig, id: &str) -> Result<Self, LogError> {
-        let producers = for_both(id, |id| KafkaWriter::open(config, id))?;
+    pub(crate) fn open(config: &KafkaConfig, batch_limit: &Arc<BatchLimit>, id: &str) -> Result<Self, LogError> {
+        let producers = for_both(id, |id| KafkaWriter::open(config, batch_limit, id))?;
         Ok(Self { producers, turn: 0 })
     }
 }

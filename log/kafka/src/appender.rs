@@ -1,10 +1,11 @@
 //! The shared, idempotent producer behind HTTP by way of librdkafka, and the thread that polls it. Where brokers are spoken to directly,
 //! `wire/appender.rs` has its place.
 
+use crate::batch_limit::{BatchLimit, TooLarge, alone};
 use crate::config::KafkaConfig;
 use crate::ffi::{Client, Code, Delivery, Events, Leg, Persisted, Topic};
 use crate::health::Pulse;
-use crate::pending::{Append, Done, Pending};
+use crate::pending::{Done, Pending, Waiting};
 use crate::reaction;
 use crate::size;
 use holdfast_ports::clock::Clock;
@@ -34,12 +35,15 @@ pub(crate) struct KafkaAppender {
 struct Shared {
     config: KafkaConfig,
     pulse: Arc<Pulse>,
+    batch_limit: Arc<BatchLimit>,
     line: RwLock<Arc<Line>>,
     stop: AtomicBool,
 }
 
-/// One producer and what belongs to it. Replaced as a whole when librdkafka declares the producer dead.
+/// One producer and what belongs to it. Replaced as a whole when librdkafka declares the producer dead, and when batches have to be smaller.
 struct Line {
+    /// Most bytes in a batch of several records.
+    batch_bytes: usize,
     topics: RwLock<FxHashMap<Box<str>, Arc<Topic>>>,
     client: Arc<Client>,
     reports: Arc<Reports>,
@@ -53,25 +57,30 @@ struct Reports {
     pulse: Arc<Pulse>,
     clock: Arc<dyn Clock>,
     dead: AtomicBool,
+    /// Refused as too large, alone or together, in this poll.
+    too_large: Mutex<Vec<(Waiting, Code)>>,
     /// The last error that no retry will help.
     hopeless: Mutex<Option<String>>,
 }
 
 impl Events for Reports {
     fn delivered(&self, delivery: &Delivery) {
-        let Some(Append { done, produced_before }) = self.pending.take(delivery.tag) else { return };
+        let Some(waiting) = self.pending.take(delivery.tag) else { return };
         match delivery.error {
             None => {
                 self.pulse.heard(self.clock.monotonic_us());
-                done(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms }));
+                (waiting.done)(Ok(Appended { offset: delivery.offset, append_ms: delivery.append_ms }));
+            }
+            Some(code) if reaction::is_too_large(code) && delivery.persisted == Persisted::No => {
+                self.too_large.lock().push((waiting, code));
             }
             Some(code) => {
-                let was_sent = self.produced.load(Ordering::Acquire) != produced_before;
+                let was_sent = self.produced.load(Ordering::Acquire) != waiting.produced_before;
                 let error = reaction::of_append(code, persisted(code, delivery.persisted, was_sent));
                 if !matches!(error, AppendError::Refused(_)) {
                     self.pulse.down(&format!("an append failed: {code}"), self.clock.monotonic_us());
                 }
-                done(Err(error));
+                (waiting.done)(Err(error));
             }
         }
     }
@@ -107,19 +116,58 @@ fn persisted(code: Code, reported: Persisted, was_sent: bool) -> Persisted {
     if reported == Persisted::No && was_sent && !is_certain { Persisted::Possibly } else { reported }
 }
 
+impl Reports {
+    /// Answers those that were refused in the last poll. The report on a batch is the report on each of its records: only one that was alone is too large itself.
+    fn answer_too_large(&self, batch_limit: &BatchLimit, batch_bytes: usize) {
+        let mut refused = std::mem::take(&mut *self.too_large.lock());
+        // Stable: those of one partition stay in their order.
+        refused.sort_by_key(|(waiting, _)| waiting.to);
+        let records: Vec<_> = refused
+            .iter()
+            .enumerate()
+            .map(|(tag, (Waiting { to, bytes, .. }, _))| TooLarge { to: *to, tag, bytes: *bytes })
+            .collect();
+        let mut is_alone = vec![false; records.len()];
+        for records in records.chunk_by(|a, b| a.to == b.to) {
+            let mut found = 0;
+            for one in alone(records, batch_bytes) {
+                is_alone[one.tag] = true;
+                found += 1;
+            }
+            if found < records.len() {
+                batch_limit.refused(records, batch_bytes);
+            }
+        }
+        for ((waiting, code), is_alone) in refused.into_iter().zip(is_alone) {
+            (waiting.done)(Err(if is_alone {
+                reaction::of_append(code, Persisted::No)
+            } else {
+                AppendError::Unavailable("too many records at once for the topic".to_owned())
+            }));
+        }
+    }
+}
+
 impl Line {
-    fn open(config: &KafkaConfig, pulse: &Arc<Pulse>) -> Result<Arc<Self>, LogError> {
+    fn open(config: &KafkaConfig, batch_bytes: usize, pulse: &Arc<Pulse>) -> Result<Arc<Self>, LogError> {
         let reports = Arc::new(Reports {
             pending: Pending::default(),
             produced: AtomicU64::new(0),
             pulse: Arc::clone(pulse),
             clock: Arc::clone(&config.clock),
             dead: AtomicBool::new(false),
+            too_large: Mutex::default(),
             hopeless: Mutex::new(None),
         });
-        let client =
-            Client::producer(&config.appender(), Arc::clone(&reports) as Arc<dyn Events>).map_err(LogError::Fatal)?;
-        Ok(Arc::new(Self { topics: RwLock::default(), client, reports }))
+        let settings = config.appender(batch_bytes);
+        let client = Client::producer(&settings, Arc::clone(&reports) as Arc<dyn Events>).map_err(LogError::Fatal)?;
+        Ok(Arc::new(Self { batch_bytes, topics: RwLock::default(), client, reports }))
+    }
+
+    /// Serves the reports that come within this time.
+    fn poll(&self, ms: u16, batch_limit: &BatchLimit) {
+        self.client.poll(ms.into());
+        self.reports.answer_too_large(batch_limit, self.batch_bytes);
     }
 
     fn topic(&self, name: &str) -> Result<Arc<Topic>, Code> {
@@ -130,31 +178,40 @@ impl Line {
         Ok(Arc::clone(self.topics.write().entry(name.into()).or_insert(topic)))
     }
 
-    fn append(&self, record: &NewRecord<'_>, done: Done) {
+    fn append(&self, record: &NewRecord<'_>, bytes: usize, done: Done) {
+        let error = |code| match code {
+            code if reaction::refuses(code) => {
+                AppendError::Refused(format!("{}-{}: {code}", record.topic, record.partition))
+            }
+            Code::Fatal => AppendError::Unavailable("the producer is being replaced".to_owned()),
+            code => AppendError::Unavailable(code.to_string()),
+        };
+        let topic = match self.topic(record.topic) {
+            Ok(topic) => topic,
+            Err(code) => return done(Err(error(code))),
+        };
         let produced_before = self.reports.produced.load(Ordering::Acquire);
-        let tag = self.reports.pending.insert(Append { done, produced_before });
-        let queued = self.topic(record.topic).and_then(|topic| {
-            let partition = i32::try_from(record.partition).map_err(|_| Code::UnknownPartition)?;
+        let to = (topic.id(), record.partition);
+        let tag = self.reports.pending.insert(Waiting { done, to, bytes, produced_before });
+        let queued = i32::try_from(record.partition).map_err(|_| Code::UnknownPartition).and_then(|partition| {
             self.client.produce(&topic, partition, record.key, record.value, record.headers, tag)
         });
         if let Err(code) = queued
-            && let Some(Append { done, .. }) = self.reports.pending.take(tag)
+            && let Some(waiting) = self.reports.pending.take(tag)
         {
-            done(Err(match code {
-                code if reaction::refuses(code) => {
-                    AppendError::Refused(format!("{}-{}: {code}", record.topic, record.partition))
-                }
-                Code::Fatal => AppendError::Unavailable("the producer is being replaced".to_owned()),
-                code => AppendError::Unavailable(code.to_string()),
-            }));
+            (waiting.done)(Err(error(code)));
         }
     }
 }
 
 impl KafkaAppender {
     /// Opens the producer and waits until a broker answers, so that wrong settings are noticed at start.
-    pub(crate) fn open(config: &KafkaConfig, pulse: &Arc<Pulse>) -> Result<Self, LogError> {
-        let line = Line::open(config, pulse)?;
+    pub(crate) fn open(
+        config: &KafkaConfig,
+        batch_limit: &Arc<BatchLimit>,
+        pulse: &Arc<Pulse>,
+    ) -> Result<Self, LogError> {
+        let line = Line::open(config, batch_limit.bytes(), pulse)?;
         let asked = line.client.metadata(None, crate::config::ASK_MS);
         line.client.poll(0);
         if let Err(code) = asked {
@@ -167,6 +224,7 @@ impl KafkaAppender {
         let shared = Arc::new(Shared {
             config: config.clone(),
             pulse: Arc::clone(pulse),
+            batch_limit: Arc::clone(batch_limit),
             line: RwLock::new(line),
             stop: AtomicBool::new(false),
         });
@@ -201,28 +259,51 @@ impl KafkaAppends for KafkaAppender {
 
 impl Shared {
     fn serve(&self) {
+        // Lines that get no more records: each goes when all that it has are answered.
+        let mut retired: Vec<Arc<Line>> = Vec::new();
         while !self.stop.load(Ordering::Acquire) {
             let line = Arc::clone(&self.line.read());
-            line.client.poll(TURN_MS.into());
+            line.poll(TURN_MS, &self.batch_limit);
             if line.reports.dead.load(Ordering::Acquire) {
                 self.replace(&line);
+            } else if line.batch_bytes > self.batch_limit.bytes() {
+                retired.extend(self.renew());
             }
+            // An append that is being made holds a line, too.
+            retired.retain(|line| {
+                line.poll(0, &self.batch_limit);
+                Arc::strong_count(line) > 1 || !line.reports.pending.is_empty()
+            });
             if let Some(why) = self.pulse.question(self.config.clock.monotonic_us()) {
                 let answer = line.client.metadata(None, PROBE_MS.into());
                 self.pulse.answer(answer.is_ok(), &why, self.config.clock.monotonic_us());
             }
         }
-        let line = Arc::clone(&self.line.read());
-        line.client.flush(LAST_FLUSH_MS.into());
+        retired.push(Arc::clone(&self.line.read()));
+        for line in retired {
+            line.client.flush(LAST_FLUSH_MS.into());
+            line.poll(0, &self.batch_limit);
+        }
+    }
+
+    /// Puts a producer with smaller batches in the place of one that is alive; returns the old one.
+    fn renew(&self) -> Option<Arc<Line>> {
+        match Line::open(&self.config, self.batch_limit.bytes(), &self.pulse) {
+            Ok(line) => Some(std::mem::replace(&mut *self.line.write(), line)),
+            Err(error) => {
+                tracing::error!(%error, "no producer with smaller batches for the appender");
+                None
+            }
+        }
     }
 
     /// Puts a new producer in the place of one that is dead.
     fn replace(&self, dead: &Line) {
-        match Line::open(&self.config, &self.pulse) {
+        match Line::open(&self.config, self.batch_limit.bytes(), &self.pulse) {
             Ok(line) => {
                 *self.line.write() = line;
                 // librdkafka has purged the dead one: its reports are ready.
-                dead.client.poll(0);
+                dead.poll(0, &self.batch_limit);
                 dead.reports.pending.give_up("the producer died");
             }
             Err(error) => tracing::error!(%error, "no new producer for the appender"),
@@ -232,12 +313,12 @@ impl Shared {
 
 impl Appender for KafkaAppender {
     fn append(&self, record: NewRecord<'_>, done: Done) {
-        if let Err(why) = size::checked(&record, self.shared.config.record_bytes_max) {
-            done(Err(AppendError::Refused(why)));
-            return;
-        }
+        let bytes = match size::checked(&record, self.shared.config.record_bytes_max) {
+            Ok(bytes) => bytes,
+            Err(why) => return done(Err(AppendError::Refused(why))),
+        };
         let line = Arc::clone(&self.shared.line.read());
-        line.append(&record, done);
+        line.append(&record, bytes, done);
     }
 }
 

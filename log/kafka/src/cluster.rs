@@ -1,5 +1,6 @@
 //! Questions to the cluster: which topics there are, where a partition ends.
 
+use crate::batch_limit::BatchLimit;
 use crate::config::{ASK_MS, KafkaConfig};
 use crate::ffi::{Client, Code, Metadata, Topic};
 use crate::reaction;
@@ -13,11 +14,18 @@ const MISSING_PAUSE_MS: i32 = 100;
 /// A client for questions. It reads uncommitted, so the end it sees is the high watermark.
 pub(crate) struct Cluster {
     client: Arc<Client>,
+    /// What it has heard of its topics' limits.
+    batch_limit: Arc<BatchLimit>,
 }
 
 impl Cluster {
     pub(crate) fn new(config: &KafkaConfig) -> Result<Self, LogError> {
-        Ok(Self { client: Client::consumer(&config.control()).map_err(LogError::Fatal)? })
+        let client = Client::consumer(&config.control()).map_err(LogError::Fatal)?;
+        Ok(Self { client, batch_limit: Arc::default() })
+    }
+
+    pub(crate) fn batch_limit(&self) -> &Arc<BatchLimit> {
+        &self.batch_limit
     }
 
     /// Everything a broker knows.

@@ -156,7 +156,7 @@ impl KafkaConfig {
     }
 
     /// The shared producer behind HTTP, where it is librdkafka's.
-    pub(crate) fn appender(&self) -> Settings {
+    pub(crate) fn appender(&self, batch_bytes: usize) -> Settings {
         let mut settings = self.common();
         add(
             &mut settings,
@@ -167,6 +167,7 @@ impl KafkaConfig {
                 ("compression.type", "lz4"),
                 ("message.timeout.ms", &self.append_timeout_ms.to_string()),
                 ("message.max.bytes", &self.message_bytes_max()),
+                ("batch.size", &batch_bytes.to_string()),
                 ("queue.buffering.max.messages", "200000"),
                 // A topic that no broker knows is refused after this; a new one needs some time to be known by all.
                 ("topic.metadata.propagation.max.ms", "2000"),
@@ -177,7 +178,7 @@ impl KafkaConfig {
     }
 
     /// A transactional producer.
-    pub(crate) fn writer(&self, id: &str) -> Settings {
+    pub(crate) fn writer(&self, id: &str, batch_bytes: usize) -> Settings {
         let mut settings = self.common();
         add(
             &mut settings,
@@ -191,6 +192,7 @@ impl KafkaConfig {
                 ("retry.backoff.ms", "5"),
                 ("compression.type", "lz4"),
                 ("message.max.bytes", &self.message_bytes_max()),
+                ("batch.size", &batch_bytes.to_string()),
                 ("batch.num.messages", "100000"),
                 ("queue.buffering.max.messages", "1000000"),
                 ("queue.buffering.max.kbytes", "1048576"),

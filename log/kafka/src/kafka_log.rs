@@ -28,12 +28,12 @@ impl KafkaLog {
     /// Connects, and returns when a broker has answered. [`LogError::Fatal`]: the settings are wrong; [`LogError::Retry`]: nobody answers now.
     pub fn connect(config: KafkaConfig) -> Result<Arc<Self>, LogError> {
         let pulse = Arc::new(Pulse::default());
+        let cluster = Arc::new(Cluster::new(&config)?);
         let appender: Arc<dyn KafkaAppends> = if wire::is_spoken(&config)? {
             Arc::new(wire::WireAppender::open(&config, &pulse)?)
         } else {
-            Arc::new(KafkaAppender::open(&config, &pulse)?)
+            Arc::new(KafkaAppender::open(&config, cluster.batch_limit(), &pulse)?)
         };
-        let cluster = Arc::new(Cluster::new(&config)?);
         Ok(Arc::new(Self { config, cluster, appender, pulse, mirrors: Mirrors::default() }))
     }
 }
@@ -71,7 +71,7 @@ impl Log for KafkaLog {
         Ok(if wire::is_spoken(&self.config)? {
             Box::new(AlternatingWriter::open_wire(&self.config, id)?)
         } else {
-            Box::new(AlternatingWriter::open(&self.config, id)?)
+            Box::new(AlternatingWriter::open(&self.config, self.cluster.batch_limit(), id)?)
         })
     }
 

@@ -17,19 +17,20 @@
 //! | `kafka_log`, `config` | the log as the worker holds it, and its settings |
 //! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
 //! | `fetcher` | reading by manual assignment, in batches |
-//! | `alternating`, `writer`, `courier` | two producers in turn, their transactions, and how positions get into them |
+//! | `alternating`, `writer`, `ledger`, `courier` | two producers in turn, their transactions, what they report, and how positions get into them |
 //! | `wire` | transactions and appends spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
 //! | `membership`, `group`, `claims`, `share` | who owns which place |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
-//! | `size` | how large a record may be |
+//! | `size`, `batch_limit` | how large a record may be, and a batch of librdkafka's |
 //! | `reaction` | from Kafka's error codes to the reactions the ports name |
 //! | `context`, `ready` | glue to rust-rdkafka |
 #![warn(missing_docs)]
 
 mod alternating;
 mod appender;
+mod batch_limit;
 mod claims;
 mod cluster;
 mod config;
@@ -40,6 +41,7 @@ mod ffi;
 mod group;
 mod health;
 mod kafka_log;
+mod ledger;
 mod membership;
 mod mirror;
 mod outstanding;

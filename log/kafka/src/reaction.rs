@@ -97,6 +97,11 @@ pub(crate) fn precedes_append(code: Code) -> bool {
     )
 }
 
+/// The batch is too large, and so is the record if it was alone in it.
+pub(crate) fn is_too_large(code: Code) -> bool {
+    matches!(code, Code::MessageSizeTooLarge | Code::MessageBatchTooLarge)
+}
+
 /// Nobody knows what became of the request.
 fn indefinite(code: Code) -> bool {
     matches!(

@@ -51,7 +51,12 @@ pub(crate) fn check(
         // Answers come in the order of the questions.
         for ((spec, topic), described) in existing.iter().zip(described) {
             let verdict = match described {
-                Ok(resource) => verdict(spec, topic, &resource),
+                Ok(resource) => {
+                    let bytes =
+                        resource.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse().ok());
+                    bytes.into_iter().for_each(|bytes| cluster.batch_limit().lower(bytes));
+                    verdict(spec, topic, &resource)
+                }
                 Err(Code::UnknownTopicOrPartition) => TopicState::Missing,
                 Err(code) => return Err(reaction::of_question(format_args!("settings of {}", spec.name), code)),
             };

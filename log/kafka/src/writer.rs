@@ -1,17 +1,17 @@
 //! A transactional producer: one transaction at a time over outputs, changelogs and positions.
 
 use crate::alternating::Resting;
+use crate::batch_limit::{BatchLimit, alone};
 use crate::cluster::{self, partition_number};
 use crate::config::KafkaConfig;
 use crate::courier::{Courier, Proof};
-use crate::ffi::{Client, Code, Delivery, Events, Fault, Leg, Topic};
-use crate::outstanding::Outstanding;
+use crate::ffi::{Client, Code, Events, Fault, Topic};
+use crate::ledger::{Ledger, Sent};
 use crate::reaction::{self, Step};
 use crate::size;
-use holdfast_ports::log::{LogError, WriteError, Writer};
+use holdfast_ports::log::{LogError, Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
-use parking_lot::Mutex;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -29,8 +29,11 @@ pub(crate) struct KafkaWriter {
     client: Arc<Client>,
     ledger: Arc<Ledger>,
     courier: Courier,
-    /// What a report's tag stands for.
+    /// What a partition's tag stands for.
     tags: Vec<TopicPartition>,
+    batch_limit: Arc<BatchLimit>,
+    /// Most bytes in a batch of several records.
+    batch_bytes: usize,
     commit_ms: i32,
     record_bytes_max: usize,
     sends: u32,
@@ -65,56 +68,15 @@ struct Target {
     tag: usize,
 }
 
-/// What the producer reports about the transaction in hand. Reports are served by the writer's own calls, so its lock is never waited for.
-#[derive(Default)]
-struct Ledger {
-    sums: Mutex<Sums>,
-    requests: Outstanding,
-}
-
-#[derive(Default)]
-struct Sums {
-    /// By tag: offset after the last record, 0 when there is none.
-    ends: Vec<i64>,
-    /// The first delivery that failed.
-    failure: Option<Code>,
-}
-
-impl Events for Ledger {
-    fn delivered(&self, delivery: &Delivery) {
-        let mut sums = self.sums.lock();
-        match delivery.error {
-            None => {
-                if let Some(end) = sums.ends.get_mut(delivery.tag) {
-                    *end = (*end).max(delivery.offset + 1);
-                }
-            }
-            // Purged by our own abort: a consequence, no cause.
-            Some(Code::PurgeQueue | Code::PurgeInflight) => {}
-            Some(code) => {
-                sums.failure.get_or_insert(code);
-            }
-        }
-    }
-
-    fn trouble(&self, code: Code, reason: &str) {
-        tracing::debug!(%code, reason, "writer");
-    }
-
-    fn request(&self, api_key: i16, leg: Leg) {
-        self.requests.note(api_key, leg);
-    }
-}
-
 /// Ends whatever a writer called `id` left open, and fences it.
 pub(crate) fn fence(config: &KafkaConfig, id: &str) -> Result<(), LogError> {
-    open(config, id).map(drop)
+    open(config, BatchLimit::default().bytes(), id).map(drop)
 }
 
-fn open(config: &KafkaConfig, id: &str) -> Result<(Arc<Client>, Arc<Ledger>), LogError> {
+fn open(config: &KafkaConfig, batch_bytes: usize, id: &str) -> Result<(Arc<Client>, Arc<Ledger>), LogError> {
     let ledger = Arc::new(Ledger::default());
-    let client =
-        Client::producer(&config.writer(id), Arc::clone(&ledger) as Arc<dyn Events>).map_err(LogError::Fatal)?;
+    let settings = config.writer(id, batch_bytes);
+    let client = Client::producer(&settings, Arc::clone(&ledger) as Arc<dyn Events>).map_err(LogError::Fatal)?;
     client.init_transactions(config.commit_ms()).map_err(|fault| {
         let text = format!("writer {id}: {fault}");
         // Fenced while it was being made: somebody else is making one. Trying again is right, and the membership decides who may.
@@ -124,8 +86,9 @@ fn open(config: &KafkaConfig, id: &str) -> Result<(Arc<Client>, Arc<Ledger>), Lo
 }
 
 impl KafkaWriter {
-    pub(crate) fn open(config: &KafkaConfig, id: &str) -> Result<Self, LogError> {
-        let (client, ledger) = open(config, id)?;
+    pub(crate) fn open(config: &KafkaConfig, batch_limit: &Arc<BatchLimit>, id: &str) -> Result<Self, LogError> {
+        let batch_bytes = batch_limit.bytes();
+        let (client, ledger) = open(config, batch_bytes, id)?;
         let courier =
             Courier::hire().map_err(|error| LogError::Fatal(format!("no thread for writer {id}: {error}")))?;
         Ok(Self {
@@ -134,6 +97,8 @@ impl KafkaWriter {
             ledger,
             courier,
             tags: Vec::new(),
+            batch_limit: Arc::clone(batch_limit),
+            batch_bytes,
             commit_ms: config.commit_ms(),
             record_bytes_max: config.record_bytes_max,
             sends: 0,
@@ -191,9 +156,27 @@ impl KafkaWriter {
                 // The reports that are ready may say more.
                 self.client.poll(0);
                 let failure = self.ledger.sums.lock().failure;
-                self.fail(reaction::of_transaction(step, &fault, failure))
+                let error = self.named(reaction::of_transaction(step, &fault, failure));
+                self.fail(error)
             }
         }
+    }
+
+    /// Finds out which record it is when one is refused that was sent before. The report on a batch is the report on each of its records: the one that was alone is it.
+    /// When none was, they may all be small enough for the topic: another writer sends them in smaller batches.
+    fn named(&self, error: WriteError) -> WriteError {
+        let WriteError::Refused { which: Which::Unknown, why } = error else { return error };
+        let sums = self.ledger.sums.lock();
+        let refused = sums.too_large();
+        let Some(to) = refused.first().and_then(|first| self.tags.get(first.to.0)) else {
+            return WriteError::Refused { which: Which::Unknown, why };
+        };
+        if let Some(one) = alone(&refused, self.batch_bytes).next() {
+            let which = Which::Earlier { to: to.clone(), after: sums.before(one.tag) };
+            return WriteError::Refused { which, why: format!("{to}: {} bytes; {why}", one.bytes) };
+        }
+        self.batch_limit.refused(&refused, self.batch_bytes);
+        WriteError::Unknown(format!("{to}: {} records are too large together; {why}", refused.len()))
     }
 
     /// What to make of a record that could not even be queued.
@@ -209,7 +192,7 @@ impl KafkaWriter {
         if failure.is_none() && reaction::refuses(code) {
             return WriteError::refused(fault.to_string());
         }
-        reaction::of_transaction(Step::Send, &fault, failure)
+        self.named(reaction::of_transaction(Step::Send, &fault, failure))
     }
 
     /// Waits until every record is in the log, open. Before the positions and not beside them: while the markers of the last transaction are being
@@ -221,7 +204,8 @@ impl KafkaWriter {
             let undelivered =
                 Fault { code, text: "records were not delivered".to_owned(), abortable: true, fatal: false };
             let fault = self.client.fatal().unwrap_or(undelivered);
-            return self.fail(reaction::of_transaction(Step::Send, &fault, failure));
+            let error = self.named(reaction::of_transaction(Step::Send, &fault, failure));
+            return self.fail(error);
         }
         if delivered {
             Ok(())
@@ -310,6 +294,8 @@ impl Writer for KafkaWriter {
         {
             let mut sums = self.ledger.sums.lock();
             sums.ends.fill(0);
+            sums.sent.clear();
+            sums.too_large.clear();
             sums.failure = None;
         }
         let begun = self.client.begin_transaction();
@@ -320,15 +306,19 @@ impl Writer for KafkaWriter {
 
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError> {
         self.may("send")?;
-        size::checked(record, self.record_bytes_max).map_err(WriteError::refused)?;
+        let bytes = size::checked(record, self.record_bytes_max).map_err(WriteError::refused)?;
         if self.topics.get(record.topic).is_none_or(|target| record.partition >= target.partitions) {
             self.learn(record)?;
         }
         let target = &self.topics[record.topic];
-        let tag = target.tag + record.partition as usize;
+        let nth = {
+            let mut sums = self.ledger.sums.lock();
+            sums.sent.push(Sent { tag: target.tag + record.partition as usize, bytes });
+            sums.sent.len() - 1
+        };
         let partition = record.partition.cast_signed();
         loop {
-            match self.client.produce(&target.handle, partition, record.key, record.value, record.headers, tag) {
+            match self.client.produce(&target.handle, partition, record.key, record.value, record.headers, nth) {
                 Ok(()) => break,
                 // Back-pressure. It ends: records that cannot be delivered time out.
                 Err(Code::QueueFull) => self.client.poll(FULL_MS),

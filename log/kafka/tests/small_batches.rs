@@ -5,7 +5,7 @@ mod brokers;
 use brokers::brokers;
 use holdfast_log_kafka::KafkaLog;
 use holdfast_ports::clock::Clock as _;
-use holdfast_ports::log::{AppendError, Log as _, Start, Which, WriteError};
+use holdfast_ports::log::{AppendError, Appender, Cleanup, Log as _, Start, TopicSpec, Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -55,6 +55,64 @@ fn values() -> Vec<Vec<u8>> {
 
 fn record<'a>(topic: &'a str, value: &'a [u8]) -> NewRecord<'a> {
     NewRecord { topic, partition: 0, key: Some(b"key"), value: Some(value), headers: &[("n", b"v")] }
+}
+
+/// A log that goes through librdkafka, as with TLS, SASL or older brokers.
+fn through_librdkafka() -> Arc<KafkaLog> {
+    brokers().connect_with(|config| config.speaks_directly = false)
+}
+
+/// Has the log look at its topics, as a worker does at its start.
+fn describe(log: &KafkaLog, topic: &str) {
+    let cleanup = Cleanup::Delete { retention_ms: 3_600_000 };
+    log.check_topics(&[TopicSpec { name: topic.to_owned(), partitions: 1, replication: None, cleanup }])
+        .expect("looked at");
+}
+
+fn transact(
+    writer: &mut dyn Writer,
+    topic: &str,
+    values: &[Vec<u8>],
+) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
+    writer.begin().expect("begun");
+    let sent = values.iter().try_for_each(|value| writer.send(&record(topic, value)));
+    let committed = sent.and_then(|()| writer.commit(&[], &Generation(Arc::new(()))));
+    if !matches!(committed, Ok(_) | Err(WriteError::Unknown(_))) {
+        writer.abort().expect("aborted");
+    }
+    committed
+}
+
+/// What the engine does about a transaction whose fate is not known: another writer of the same name.
+fn transact_with_new_writers(
+    log: &KafkaLog,
+    writer: &mut Box<dyn Writer>,
+    (name, topic): (&str, &str),
+    values: &[Vec<u8>],
+) -> (usize, Result<Vec<(TopicPartition, i64)>, WriteError>) {
+    for attempt in 0..20 {
+        match transact(&mut **writer, topic, values) {
+            Err(WriteError::Unknown(why)) => {
+                eprintln!("attempt {attempt}: {why}");
+                *writer = log.writer(name).expect("a writer");
+            }
+            known => return (attempt, known),
+        }
+    }
+    panic!("twenty writers, and batches are still too large");
+}
+
+/// Appends one after the other without waiting; the answers by number.
+fn append_all(appender: &dyn Appender, topic: &str, values: &[&[u8]]) -> Vec<Result<i64, AppendError>> {
+    let (sender, answers) = mpsc::channel();
+    for (nth, value) in values.iter().enumerate() {
+        let sender = sender.clone();
+        appender.append(record(topic, value), Box::new(move |answer| sender.send((nth, answer)).unwrap()));
+    }
+    let mut answers: Vec<_> =
+        values.iter().map(|_| answers.recv_timeout(Duration::from_micros(DEADLINE_US)).expect("an answer")).collect();
+    answers.sort_by_key(|(nth, _)| *nth);
+    answers.into_iter().map(|(_, answer)| answer.map(|appended| appended.offset)).collect()
 }
 
 fn read(log: &KafkaLog, topic: &str, count: usize) -> Vec<Vec<u8>> {
@@ -127,4 +185,102 @@ fn transactions_go_in_batches_that_the_topic_takes() {
 
     transact(second).expect("committed");
     assert!(read(&log, &topic, values.len()) == values, "in the order in which they were sent, and nothing else");
+}
+
+/// Among records that are small enough the one that is not is named, and nothing but that is refused.
+fn names_the_record(log: &KafkaLog, writer: &mut Box<dyn Writer>, (name, topic): (&str, &str)) {
+    let values = [noise(1, 300), noise(2, BATCH_BYTES_MAX), noise(3, 300)];
+    let (_, answer) = transact_with_new_writers(log, writer, (name, topic), &values);
+    let Err(WriteError::Refused { which, .. }) = answer else { panic!("{answer:?}") };
+    assert_eq!(which, Which::Earlier { to: TopicPartition::new(topic, 0), after: 1 });
+    // Two of them: the first, and then the other.
+    let values = [noise(1, 300), noise(2, BATCH_BYTES_MAX), noise(3, BATCH_BYTES_MAX)];
+    let (_, answer) = transact_with_new_writers(log, writer, (name, topic), &values);
+    let Err(WriteError::Refused { which: Which::Earlier { after, .. }, .. }) = answer else { panic!("{answer:?}") };
+    assert!([1, 2].contains(&after), "{after}");
+}
+
+#[test]
+fn transactions_of_librdkafkas_go_in_batches_that_a_topic_takes_as_it_says() {
+    let (log, topic, values) = (through_librdkafka(), narrow_topic(), values());
+    describe(&log, &topic);
+    let name = brokers().fresh("writer");
+    let mut writer = log.writer(&name).expect("a writer");
+    let (first, second) = values.split_at(RECORDS / 2);
+    transact(&mut *writer, &topic, first).expect("committed at once");
+    names_the_record(&log, &mut writer, (&name, &topic));
+    transact(&mut *writer, &topic, second).expect("committed by the same writer");
+    assert!(read(&log, &topic, values.len()) == values, "in the order in which they were sent, and nothing else");
+}
+
+#[test]
+fn transactions_of_librdkafkas_find_out_what_a_topic_takes_that_does_not_say() {
+    let (log, topic, values) = (through_librdkafka(), narrow_topic(), values());
+    let name = brokers().fresh("writer");
+    let mut writer = log.writer(&name).expect("a writer");
+    let (first, second) = values.split_at(RECORDS / 2);
+    let (writers, committed) = transact_with_new_writers(&log, &mut writer, (&name, &topic), first);
+    committed.expect("committed");
+    assert!(writers > 0, "the first batches were too large");
+    names_the_record(&log, &mut writer, (&name, &topic));
+    transact(&mut *writer, &topic, second).expect("committed: smaller batches stay");
+    assert!(read(&log, &topic, values.len()) == values, "in the order in which they were sent, and nothing else");
+}
+
+#[test]
+fn appends_of_librdkafkas_go_in_batches_that_a_topic_takes_as_it_says() {
+    let (log, topic, mut values) = (through_librdkafka(), narrow_topic(), values());
+    describe(&log, &topic);
+    let appender = log.appender().expect("an appender");
+    // The producer that was made before the topics were looked at is replaced meanwhile.
+    let too_large = noise(0, BATCH_BYTES_MAX);
+    let until_us = brokers().clock.monotonic_us() + DEADLINE_US;
+    let mut taken = vec![];
+    loop {
+        assert!(brokers().clock.monotonic_us() < until_us, "the producer is not replaced");
+        let mut batch: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        batch.insert(RECORDS / 3, &too_large);
+        let mut answers = append_all(&*appender, &topic, &batch);
+        let large = answers.remove(RECORDS / 3);
+        assert!(!matches!(large, Ok(_) | Err(AppendError::Unknown(_))), "{large:?}");
+        assert!(answers.iter().all(|answer| matches!(answer, Ok(_) | Err(AppendError::Unavailable(_)))), "{answers:?}");
+        taken.extend(values.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(value, _)| value.clone()));
+        if answers.iter().all(Result::is_ok) && matches!(large, Err(AppendError::Refused(_))) {
+            break;
+        }
+    }
+    let mut read = read(&log, &topic, taken.len());
+    for records in [&mut read, &mut taken, &mut values] {
+        records.sort();
+    }
+    assert!(read == taken, "what was acknowledged is there, once, and nothing else");
+}
+
+#[test]
+fn appends_of_librdkafkas_find_out_what_a_topic_takes_that_does_not_say() {
+    let (log, topic, values) = (through_librdkafka(), narrow_topic(), values());
+    let appender = log.appender().expect("an appender");
+    let too_large = noise(0, BATCH_BYTES_MAX);
+    let mut left: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+    left.insert(RECORDS / 3, &too_large);
+    let until_us = brokers().clock.monotonic_us() + DEADLINE_US;
+    // As clients do that are told to come again.
+    while !left.is_empty() {
+        assert!(brokers().clock.monotonic_us() < until_us, "{} records are still unavailable", left.len());
+        let answers = append_all(&*appender, &topic, &left);
+        let mut again = Vec::new();
+        for (value, answer) in left.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => assert!(value != too_large),
+                Err(AppendError::Unavailable(_)) => again.push(value),
+                Err(AppendError::Refused(why)) => assert!(value == too_large, "{why}"),
+                Err(AppendError::Unknown(why)) => panic!("{why}"),
+            }
+        }
+        left = again;
+    }
+    let (mut read, mut values) = (read(&log, &topic, values.len()), values);
+    read.sort();
+    values.sort();
+    assert!(read == values, "each once, and nothing else");
 }
