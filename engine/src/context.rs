@@ -263,6 +263,23 @@ impl Context<'_> {
         misplaced::forward(self, record, Some(place), record.key)
     }
 
+    /// For [`crate::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what the record
+    /// wanted in few bytes. It comes with [`misplaced::GIVEN_UP`], and is only to be given its outcome.
+    ///
+    /// # Errors
+    /// As [`Context::send`].
+    pub fn give_up_at(&mut self, record: &Record<'_>, key: &[u8], value: &[u8]) -> Result<(), ProcessError> {
+        misplaced::give_up(self, record, None, Some(key), value)
+    }
+
+    /// [`Context::give_up_at`] for a record whose place is known and not the one of its key.
+    ///
+    /// # Errors
+    /// As [`Context::send`].
+    pub fn give_up_in(&mut self, record: &Record<'_>, place: u32, value: &[u8]) -> Result<(), ProcessError> {
+        misplaced::give_up(self, record, Some(place), record.key, value)
+    }
+
     fn partition_of(&self, output: &Output<'_>) -> u32 {
         match (output.place, output.key) {
             (Some(place), _) => place,

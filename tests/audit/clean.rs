@@ -1,9 +1,10 @@
 //! Books that are right.
 
-use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
+use crate::shop::{HOLD_MS, PLACES, PRICE, SCHEDULE, Shop, home};
 use holdfast_engine::ports::log::Log;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::reservation;
+use holdfast_sim::memory_log::RECORD_BYTES_MAX;
+use holdfast_topologies::{coupon, payment, reservation};
 use serde_json::json;
 use stream_worker::commands::audit::invariant::Invariant;
 use stream_worker::commands::audit::report::{Report, Verdict};
@@ -128,4 +129,83 @@ fn what_is_under_way_is_no_breach() {
     assert_eq!((report.verdict, report.in_flight), (Verdict::Proved, 0), "{}", report.text());
     shop.driver.advance_ms(HOLD_MS.unsigned_abs() + 50);
     assert_eq!(counted(&shop.audit(), "I-6", "holds ended at their deadline or later"), 1);
+}
+
+/// `value` with so much white space that the record fills the log's limit: it can be appended, and neither forwarded nor kept by a dead letter.
+fn as_large_as_can_be(value: &serde_json::Value) -> Vec<u8> {
+    let mut value = value.to_string().into_bytes();
+    let end = value.len() - 1;
+    value.splice(end..end, std::iter::repeat_n(b' ', RECORD_BYTES_MAX - end - 1));
+    value
+}
+
+/// What a producer of others' sends to the wrong partition, and is too large to be forwarded, has its outcome in its own place like anything that is given up.
+#[test]
+fn what_is_too_large_to_be_forwarded_has_its_outcome_at_home() {
+    let mut shop = Shop::open();
+    shop.trade();
+    let before = shop.driver.read(coupon::FAILURES).len();
+    for (inbox, key, value) in [
+        (coupon::INBOX, "coupon-p", json!({"requestId": "large-1", "policyId": "p", "userId": "77"})),
+        // Its identity is where it entered the log.
+        (coupon::INBOX, "coupon-p", json!({"policyId": "p", "userId": "78"})),
+        (coupon::INBOX, "coupon-p", json!({"type": "adjust-stock", "requestId": "large-2", "policyId": "p", "by": 1})),
+        (payment::INBOX, "1001", json!({"type": "charge", "requestId": "large-3", "userId": "1001", "amount": 5_000})),
+        (
+            reservation::INBOX,
+            SCHEDULE,
+            json!({"type": "hold", "requestId": "large-4", "userId": "1001", "scheduleId": SCHEDULE, "seatNo": 30}),
+        ),
+    ] {
+        shop.put(inbox, (home(key) + 1) % PLACES, &as_large_as_can_be(&value), &[]);
+        shop.driver.settle();
+    }
+    let refused: Vec<_> = shop.driver.read(coupon::FAILURES).split_off(before);
+    assert_eq!(refused.len(), 2);
+    for outcome in &refused {
+        assert_eq!(outcome.partition, home("coupon-p"));
+        assert!(outcome.text().contains(r#""status":"SYSTEM_ERROR""#), "{}", outcome.text());
+    }
+    let queries = shop.driver.queries();
+    let charge = queries.task("payment", home("1001")).unwrap().get(&payment::CHARGES, &"large-3".to_owned()).unwrap();
+    let refused = payment::row::Outcome::Refused(payment::outcome::Refusal::System);
+    assert_eq!(charge.map(|row| row.outcome), Some(refused));
+    let hold = queries.task("reservation", home(SCHEDULE)).unwrap();
+    let hold = hold.get(&reservation::COMMANDS, &"large-4".to_owned()).unwrap().unwrap();
+    assert_eq!(hold.refused, Some(reservation::refusal::Refusal::System));
+    let report = examine(shop.driver.log(), &Question { is_settled: true, ..shop.question() }).unwrap();
+    proved(&report, &["I-18"]);
+    assert_eq!(counted(&report, "I-25", "records sent on"), 2 + 5);
+}
+
+/// An operator's limit on a topic of outcomes, with which a request can neither be decided nor given up: the audit finds it, and the worker goes on.
+#[test]
+fn a_request_whose_outcome_the_log_refuses_is_found() {
+    let mut shop = Shop::open();
+    shop.trade();
+    let request = |nth: u32| json!({"requestId": format!("r{nth}"), "policyId": "p", "userId": nth.to_string()});
+    shop.driver.log().set_bytes_max(coupon::FAILURES, 20);
+    shop.driver.pipe(coupon::INBOX, Some("coupon-p"), &request(1).to_string());
+    shop.driver.settle();
+    let report = shop.audit();
+    let line = report.line("I-9").unwrap();
+    assert_eq!(line.verdict, Verdict::Breached, "{}", report.text());
+    assert!(line.why.as_deref().unwrap().contains("r1 has no outcome: it was given up"), "{}", report.text());
+    shop.driver.log().set_bytes_max(coupon::FAILURES, RECORD_BYTES_MAX);
+    shop.driver.pipe(coupon::INBOX, Some("coupon-p"), &request(2).to_string());
+    shop.driver.settle();
+    assert_eq!(shop.audit().line("I-9").unwrap().breaches, 1, "the one of before");
+}
+
+/// A deadline that the log refuses is an operator's to put back, and no record's dead letter.
+#[test]
+fn a_delayed_message_among_the_dead_letters_is_no_breach() {
+    let mut shop = Shop::open();
+    let held = shop.hold("h1", "user_123", 1);
+    shop.driver.log().set_bytes_max(reservation::INBOX, 20);
+    shop.driver.advance_ms(HOLD_MS.unsigned_abs() + 50);
+    let report = shop.audit();
+    assert_eq!(report.line("I-21").unwrap().verdict, Verdict::Proved, "{}", report.text());
+    assert_eq!(report.line("I-19").unwrap().verdict, Verdict::Proved, "{}", report.text());
+    assert!(counted(&report, "I-21", "delayed messages among the dead letters") >= 1, "{held}: {}", report.text());
 }

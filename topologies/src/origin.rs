@@ -1,6 +1,7 @@
 //! What a record's headers say to a topology: where it has been, and which trace it is part of.
 
 use crate::envelope;
+use holdfast_engine::misplaced;
 use holdfast_engine::origin::Origin as Entered;
 use holdfast_engine::ports::record::Record;
 use std::fmt::Display;
@@ -11,6 +12,7 @@ pub struct Origin<'a> {
     /// Trace of the record, to be passed on.
     pub traceparent: Option<&'a [u8]>,
     entered: Entered<'a>,
+    is_given_up: bool,
 }
 
 impl<'a> Origin<'a> {
@@ -20,6 +22,7 @@ impl<'a> Origin<'a> {
         let mut origin = Self::default();
         record.headers.each(&mut |name, value| match name {
             envelope::header::TRACEPARENT => origin.traceparent = value,
+            misplaced::GIVEN_UP => origin.is_given_up = true,
             _ => origin.entered.note(name, value),
         });
         origin
@@ -29,6 +32,12 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn is_redriven(&self) -> bool {
         self.entered.is_redriven()
+    }
+
+    /// Whether the record stands for one that was given up in a foreign place: nothing is decided but its outcome.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up
     }
 
     /// Where the record first entered the log: its identity when it brings none. `here` is its topic, place and offset now.

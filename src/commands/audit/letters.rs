@@ -6,6 +6,7 @@ use super::invariant::Invariant;
 use super::reader::{Entry, Reader};
 use crate::worker::RunError;
 use holdfast_engine::Topology;
+use holdfast_engine::dead_letter::OUTPUT_REFUSED;
 use holdfast_engine::ports::record::TopicPartition;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ const ATTEMPTS_MAX: u32 = 4;
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
     class: String,
-    /// It was tried as often as anything is: a request that could not be decided, rather than no request.
+    /// It was tried as often as anything is, or the log refused what was decided: a request that could not be decided, rather than no request.
     pub(super) is_given_up: bool,
     /// Hash of its value; none when it could not be kept.
     value: Option<u64>,
@@ -64,6 +65,11 @@ impl Letters {
     fn take(&mut self, entry: &Entry<'_>, topology: &Topology, findings: &mut Findings) {
         let texts = entry.heads.letter.map(|text| text.map(String::from_utf8_lossy).unwrap_or_default());
         let [topic, partition, offset, class, message, time, attempts] = &texts;
+        // No record of an inbox: the log refused it when it was due.
+        if entry.heads.delayed_by.is_some() {
+            findings.count(Invariant::Letters, "delayed messages among the dead letters", 1);
+            return;
+        }
         let place = partition.parse::<u32>().ok().zip(offset.parse::<i64>().ok());
         let Some((partition, offset)) = place.filter(|_| topology.sources().iter().any(|inbox| **inbox == **topic))
         else {
@@ -83,7 +89,7 @@ impl Letters {
         }
         let letter = Letter {
             class: class.to_string(),
-            is_given_up: attempts.parse() == Ok(ATTEMPTS_MAX),
+            is_given_up: attempts.parse() == Ok(ATTEMPTS_MAX) || class == OUTPUT_REFUSED,
             value: entry.value.map(hash),
             at: entry.to_string(),
             is_firm: entry.is_firm,

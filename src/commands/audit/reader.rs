@@ -28,6 +28,10 @@ pub(super) struct Heads<'a> {
     pub(super) time: Option<&'a [u8]>,
     /// It was sent on from another place: topic, partition and offset there.
     pub(super) forwarded: Option<&'a [u8]>,
+    /// It stands for a record that was given up there: it has an outcome, and nothing else is decided.
+    pub(super) is_given_up: bool,
+    /// Of a dead letter that was a delayed message: the topology that had kept it.
+    pub(super) delayed_by: Option<&'a [u8]>,
     /// Of a dead letter: topic, partition, offset, class, message, time, attempts.
     pub(super) letter: [Option<&'a [u8]>; 7],
 }
@@ -51,6 +55,8 @@ impl<'a> Heads<'a> {
                 "ce_source" => heads.source = value,
                 "ce_time" => heads.time = value,
                 misplaced::ORIGIN => heads.forwarded = value,
+                misplaced::GIVEN_UP => heads.is_given_up = true,
+                header::DELAYED_BY => heads.delayed_by = value,
                 _ => {
                     if let Some(at) = LETTER.iter().position(|known| *known == name) {
                         heads.letter[at] = value;

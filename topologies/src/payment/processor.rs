@@ -64,6 +64,9 @@ impl Processor for PaymentProcessor {
         }
         self.know_place(ctx);
         let origin = Origin::of(record);
+        if origin.is_given_up() {
+            return self.give_up(ctx, &message, &origin);
+        }
         match message {
             Message::Charge(charge) => self.charge(ctx, &charge, &origin),
             Message::Debit(debit) => self.debit(ctx, &debit, &origin),
@@ -77,16 +80,12 @@ impl Processor for PaymentProcessor {
             return Ok(());
         }
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
+        // What could not be forwarded: whoever asks for its outcome asks in its own place.
         if !is_at_home(ctx, &message) {
-            return Ok(());
+            return ctx.give_up_at(record, message.user_id().as_bytes(), &message.to_json());
         }
         self.know_place(ctx);
-        let origin = Origin::of(record);
-        match message {
-            Message::Charge(charge) => self.give_up_charge(ctx, &charge, &origin),
-            Message::Debit(debit) => self.give_up_debit(ctx, &debit, &origin),
-            Message::Refund(refund) => self.give_up_refund(ctx, &refund, &origin),
-        }
+        self.give_up(ctx, &message, &Origin::of(record))
     }
 }
 
@@ -344,6 +343,19 @@ impl PaymentProcessor {
         envelope.with_headers(|headers| {
             ctx.send_output(&Output { topic, place: Some(place), key: Some(key), value: Some(&self.value), headers })
         })
+    }
+
+    fn give_up(
+        &mut self,
+        ctx: &mut Context<'_>,
+        message: &Message<'_>,
+        origin: &Origin<'_>,
+    ) -> Result<(), ProcessError> {
+        match message {
+            Message::Charge(charge) => self.give_up_charge(ctx, charge, origin),
+            Message::Debit(debit) => self.give_up_debit(ctx, debit, origin),
+            Message::Refund(refund) => self.give_up_refund(ctx, refund, origin),
+        }
     }
 
     fn give_up_charge(

@@ -1,6 +1,6 @@
 //! Commands of the shop and of customers: policies, stock, and coupons that are used.
 
-use super::{Desk, Policy, Sale};
+use super::{Desk, Policy, Sale, policy_of};
 use crate::commands::audit::cut::Cut;
 use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
@@ -72,6 +72,17 @@ impl Sale<'_> {
             }
         }
         Ok(Some(()))
+    }
+
+    /// Whether it is decided in another place, and told there.
+    pub(super) fn is_elsewhere(&self, said: &Said<'_>, cut: &Cut) -> bool {
+        let policy = match said.kind.text() {
+            "return-coupon" => None,
+            "use-coupon" => said.coupon_id.id().and_then(|coupon| policy_of_coupon(&coupon, cut.places)),
+            "create-policy" | "adjust-stock" => said.policy_id.id().map(Cow::into_owned),
+            _ => policy_of(said).filter(|_| said.user_id.id().is_some()).map(Cow::into_owned),
+        };
+        policy.is_some_and(|policy| place_of(key_of(&policy).as_bytes(), cut.places) != self.place)
     }
 
     /// A payment wants a coupon, and is told what that takes off.

@@ -151,8 +151,16 @@ pub(super) fn decide(
             if let Some(letter) = letters::meet(&mut buried, entry, findings) {
                 findings.count(Invariant::NoGap, "records buried", 1);
                 if let Some(said) = said {
-                    sale.buried(&said, entry, letter.is_given_up, findings);
+                    if letter.is_given_up && sale.is_elsewhere(&said, cut) {
+                        desk.copies.must_have(entry);
+                    } else {
+                        sale.buried(&said, entry, letter.is_given_up, findings);
+                    }
                 }
+                return Ok(());
+            }
+            if let Some(said) = said.as_ref().filter(|_| entry.heads.is_given_up) {
+                sale.buried(said, entry, true, findings);
                 return Ok(());
             }
             match said.map(|said| sale.record(&said, entry, cut, desk, findings)).transpose()?.flatten() {

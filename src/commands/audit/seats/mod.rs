@@ -121,8 +121,17 @@ pub(super) fn decide(
                 if let (Some(said), Some(letter)) = (said, buried.get(&entry.offset))
                     && letter.is_given_up
                 {
-                    give_up(&mut known, &said, entry, &outcomes, findings);
+                    let is_elsewhere = home_of(&said, place, cut.places).is_some_and(|home| home != place);
+                    if is_elsewhere && !ANSWERS.contains(&said.kind.text()) {
+                        desk.copies.must_have(entry);
+                    } else {
+                        give_up(&mut known, &said, entry, &outcomes, findings);
+                    }
                 }
+                return Ok(());
+            }
+            if let Some(said) = said.as_ref().filter(|_| entry.heads.is_given_up) {
+                give_up(&mut known, said, entry, &outcomes, findings);
                 return Ok(());
             }
             let mut scene = Scene { book: &mut book, desk, entry, cut, findings };
@@ -171,6 +180,23 @@ fn wish(said: &Said<'_>) -> impl std::hash::Hash {
             .map(super::said::Field::id),
         said.amount.int(),
     )
+}
+
+/// The place in which a command that was found `here` is decided; `None` when it is no command.
+fn home_of(said: &Said<'_>, here: u32, places: u32) -> Option<u32> {
+    match said.kind.text() {
+        "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), places)),
+        "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
+            said.schedule_id.id().map(|id| place_of(id.as_bytes(), places))
+        }
+        "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
+        | "coupon-refused" => {
+            let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
+            // What cannot exist can be said so anywhere.
+            named.map(|place| place.filter(|place| *place < places).unwrap_or(here))
+        }
+        _ => None,
+    }
 }
 
 /// What has no outcome of its own: the state tells whether it has been here.
@@ -223,20 +249,7 @@ impl Scene<'_, '_, '_> {
     /// One record that is not buried; `None` when it should have been.
     fn record(&mut self, said: &Said<'_>, known: &mut Known, outcomes: &Outcomes) -> Option<()> {
         let kind = said.kind.text();
-        let home = match kind {
-            "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), self.cut.places)),
-            "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
-                said.schedule_id.id().map(|id| place_of(id.as_bytes(), self.cut.places))
-            }
-            "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
-            | "coupon-refused" => {
-                let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
-                // What cannot exist can be said so anywhere.
-                named.map(|place| place.filter(|place| *place < self.cut.places).unwrap_or(self.book.place))
-            }
-            _ => None,
-        };
-        if home? != self.book.place {
+        if home_of(said, self.book.place, self.cut.places)? != self.book.place {
             self.desk.copies.must_have(self.entry);
             return Some(());
         }

@@ -3,6 +3,7 @@
 //! Charges are 1,000 to 1,000,000 KRW. A debit takes price less discount, if there is as much. A refund gives back at most what was paid, once. Each posting
 //! has its counter account, and the accounts of a place add up to 0.
 
+mod given_up;
 mod kept;
 
 use super::answers::Answers;
@@ -16,6 +17,7 @@ use super::reader::{At, Entry, Reader};
 use super::rebuilt::Rebuilt;
 use super::said::Said;
 use crate::worker::RunError;
+use given_up::is_elsewhere;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
 use holdfast_topologies::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
@@ -143,13 +145,21 @@ impl Money {
             reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
                 copies.look(entry);
                 let Some(letter) = letters::meet(&mut buried, entry, findings) else {
+                    if entry.heads.is_given_up {
+                        money.give_up(&mut here, entry);
+                        return Ok(());
+                    }
                     return money.record(&mut here, entry, decided, cut.places, state, copies, answers, findings);
                 };
                 if entry.offset < decided {
                     findings.count(Invariant::NoGap, "records buried", 1);
                 }
                 if letter.is_given_up {
-                    money.give_up(&mut here, entry);
+                    if is_elsewhere(entry, cut.places) {
+                        copies.must_have(entry);
+                    } else {
+                        money.give_up(&mut here, entry);
+                    }
                 }
                 Ok(())
             })?;
@@ -320,43 +330,6 @@ impl Money {
         debit.refunded = true;
         here.accounts.revenue -= refund.amount;
         here.post(user, refund.amount)
-    }
-
-    /// What is known of a record that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing moved.
-    fn give_up(&mut self, here: &mut Place, entry: &Entry<'_>) {
-        let Some(said) = Said::read(entry.value) else { return };
-        let Some(user) = said.user_id.id() else { return };
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
-        match said.kind.text() {
-            "charge" => drop(here.charges.give_up(&id, (&*user, said.amount.int()))),
-            "debit" => {
-                if let (Some(debit), Some(id)) = (asked(&said, &user, entry), said.payment_id.identity()) {
-                    self.debits.entry(id.into_owned()).or_insert(Debit { fate: Fate::GivenUp, ..debit });
-                }
-            }
-            "refund" => {
-                let (Some(payment), Some(reservation), Some(amount)) =
-                    (said.payment_id.id(), said.reservation_id.id(), said.amount.int())
-                else {
-                    return;
-                };
-                let fee = said.fee.int().unwrap_or(0);
-                if here.refunds.give_up(&id, (&*payment, &*reservation, &*user, amount, fee)) {
-                    self.refund_of.entry(payment.clone().into_owned()).or_insert_with(|| id.clone());
-                    let refund = Refund {
-                        payment: payment.into_owned(),
-                        amount,
-                        fee,
-                        fate: Fate::GivenUp,
-                        at: entry.at(INBOX),
-                        is_firm: entry.is_firm && entry.heads.is_by("reservation"),
-                        is_explained: false,
-                    };
-                    self.refunds.insert(id, refund);
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide::{self, Creation, Seen, Use};
 use crate::coupon::keys::{CouponKey, IssuedKey};
-use crate::coupon::message::{AdjustStock, Command, CreatePolicy, IssueRequest, Message, UseCoupon};
+use crate::coupon::message::{
+    AdjustStock, Command, CreatePolicy, IssueRequest, Message, ReturnCoupon, UseCoupon, UseForPayment,
+};
 use crate::coupon::outcome::{Refusal, Status};
 use crate::coupon::outcome_record::OutcomeRecord;
 use crate::coupon::row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
@@ -66,6 +68,13 @@ impl Processor for CouponProcessor {
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
         self.know_place(ctx);
         let origin = Origin::of(record);
+        // What could not be forwarded: whoever asks for its outcome asks in its own place.
+        if self.is_elsewhere(ctx, &message) {
+            return match briefly(message) {
+                Some(brief) => ctx.give_up_at(record, self.inbox_key.as_bytes(), &brief.to_json()),
+                None => Ok(()),
+            };
+        }
         match message {
             Message::Issue(request) => self.give_up_request(ctx, &request, &origin),
             Message::Command(command) => self.give_up_command(ctx, &command, &origin),
@@ -73,6 +82,16 @@ impl Processor for CouponProcessor {
             // Nobody waits for it, and it is still owed: it comes when the record is put back.
             Message::Return(_) => Ok(()),
         }
+    }
+}
+
+/// What its outcome needs of a message; nothing of one that has none.
+fn briefly(message: Message<'_>) -> Option<Message<'_>> {
+    match message {
+        Message::Issue(request) => Some(Message::Issue(IssueRequest { requested_at: None, ..request })),
+        // Nobody waits for it, and it is still owed: it comes when the record is put back.
+        Message::Return(_) => None,
+        other => Some(other),
     }
 }
 
@@ -94,6 +113,9 @@ impl CouponProcessor {
             return ctx.forward(record, self.inbox_key.as_bytes());
         }
         let origin = Origin::of(record);
+        if origin.is_given_up() {
+            return self.give_up_request(ctx, request, &origin);
+        }
         self.identify(ctx, request.identity(), &origin);
         let earlier = ctx.get(&REQUESTS, &self.request_id)?;
         let supersedes =
@@ -262,6 +284,9 @@ impl CouponProcessor {
             return ctx.forward(record, self.inbox_key.as_bytes());
         }
         let origin = Origin::of(record);
+        if origin.is_given_up() {
+            return self.give_up_command(ctx, command, &origin);
+        }
         self.identify(ctx, command.identity(), &origin);
         let fingerprint = command.fingerprint();
         let earlier = ctx.get(&COMMANDS, &self.request_id)?;
@@ -277,6 +302,20 @@ impl CouponProcessor {
         };
         let row = CommandRow { fingerprint, decided_ms: ctx.now_ms(), refused: done.err() };
         ctx.put(&COMMANDS, &self.request_id, &row)
+    }
+
+    /// Whether a message belongs into another place, the one of `inbox_key` then.
+    fn is_elsewhere(&mut self, ctx: &Context<'_>, message: &Message<'_>) -> bool {
+        match message {
+            Message::Issue(request) => {
+                coupon::write_inbox_key(&mut self.inbox_key, &request.policy_id);
+                ctx.place_of(self.inbox_key.as_bytes()) != ctx.place()
+            }
+            Message::Command(command) => self.is_misplaced(ctx, command),
+            Message::Use(UseForPayment { coupon_id, .. }) | Message::Return(ReturnCoupon { coupon_id, .. }) => {
+                self.home_of(ctx, coupon_id).is_some_and(|id| id.place != ctx.place())
+            }
+        }
     }
 
     /// Whether a command belongs into another place, the one of `inbox_key` then.

@@ -35,6 +35,10 @@ impl CouponProcessor {
             }
             None => false,
         };
+        let origin = Origin::of(record);
+        if origin.is_given_up() {
+            return self.give_up_redemption(ctx, wish, &origin);
+        }
         if let Some(earlier) = ctx.get(&REDEMPTIONS, &wish.payment_id)? {
             return check_same(wish, &earlier);
         }
@@ -58,7 +62,7 @@ impl CouponProcessor {
             (Ok(_), None) => return Err(ProcessError::fail("NoTerms", "a discount of no terms was decided")),
             (Err(refusal), _) => Err(refusal),
         };
-        self.send_redemption(ctx, wish, &Origin::of(record), result)
+        self.send_redemption(ctx, wish, &origin, result)
     }
 
     /// Gives a coupon back that a payment had.

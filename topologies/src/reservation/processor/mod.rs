@@ -114,6 +114,9 @@ impl Processor for ReservationProcessor {
         }
         self.keep_settings(ctx)?;
         let origin = Origin::of(record);
+        if origin.is_given_up() {
+            return self.give_up(ctx, &message, &origin);
+        }
         let mut desk = self.desk(ctx, &origin);
         match &message.command {
             Command::Expire(command) => desk.expire(command),
@@ -133,28 +136,36 @@ impl Processor for ReservationProcessor {
             return Ok(());
         }
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
-        // Nor has one that was still to be sent on: whoever asks for its outcome asks in its own place.
-        if is_answer(&message.command) || is_elsewhere(ctx, &message.command) {
+        if is_answer(&message.command) {
             return Ok(());
         }
-        let origin = Origin::of(record);
-        let desk = self.desk(ctx, &origin);
-        let id = identity(&desk, &message);
+        // What could not be forwarded: whoever asks for its outcome asks in its own place.
+        let brief = || Message { requested_at: None, ..message.clone() }.to_json();
+        match home(&message.command) {
+            Home::Key(key) if ctx.place_of(key.as_bytes()) != ctx.place() => {
+                ctx.give_up_at(record, key.as_bytes(), &brief())
+            }
+            Home::Place(place) if place != ctx.place() && place < ctx.places() => {
+                ctx.give_up_in(record, place, &brief())
+            }
+            _ => self.give_up(ctx, &message, &Origin::of(record)),
+        }
+    }
+}
+
+impl ReservationProcessor {
+    fn give_up(&mut self, ctx: &mut Context<'_>, message: &Message, origin: &Origin<'_>) -> Result<(), ProcessError> {
+        if is_answer(&message.command) {
+            return Ok(());
+        }
+        let desk = self.desk(ctx, origin);
+        let id = identity(&desk, message);
         if desk.ctx.contains(&COMMANDS, &id)? {
             return Ok(());
         }
         let outcome = Outcome { refused: Some(Refusal::System), ..Outcome::default() };
         let row = outcome.row(message.command.fingerprint(), desk.ctx.now_ms());
         desk.ctx.put(&COMMANDS, &id, &row)
-    }
-}
-
-/// Whether a command is decided in another place.
-fn is_elsewhere(ctx: &Context<'_>, command: &Command) -> bool {
-    match home(command) {
-        Home::Key(key) => ctx.place_of(key.as_bytes()) != ctx.place(),
-        Home::Place(place) => place != ctx.place() && place < ctx.places(),
-        Home::Anywhere => false,
     }
 }
 
