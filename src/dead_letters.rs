@@ -46,11 +46,11 @@ pub struct Letter {
     pub id: String,
     /// The topology that gave the record up.
     pub topology: String,
-    /// Topic the record came from.
+    /// Topic the record came from; of a delayed message that the log refused, the topic that it was to be sent to.
     pub original_topic: String,
-    /// Partition it came from.
+    /// Partition of that topic.
     pub original_partition: Option<u32>,
-    /// Offset it came from.
+    /// Offset it came from; a delayed message has none.
     pub original_offset: Option<i64>,
     /// What was wrong, for programs.
     pub class: String,
@@ -124,6 +124,8 @@ struct Lying {
     value: Option<Vec<u8>>,
     headers: Vec<(String, Vec<u8>)>,
     entered: String,
+    /// The topology that had kept it, if it is a delayed message that the log refused.
+    delayed_by: Option<String>,
 }
 
 /// The letters that are `wanted`, the newest `limit` of each partition in order; with their values when they were asked for by name.
@@ -157,6 +159,7 @@ pub fn redrive(
             (None, _) => Some("the topic it came from is none of ours"),
             (_, None) => Some("it does not say which partition it came from"),
             _ if wanted.ids.is_empty() && lying.shown.redriven > 0 => Some("it has been put back before"),
+            _ if lying.value.is_none() && lying.delayed_by.is_some() => Some("its value was too large to be kept"),
             _ if lying.value.is_none() && lying.shown.class == OUTPUT_REFUSED => {
                 Some("its value was too large to be kept; it lies in the inbox, at the original offset")
             }
@@ -230,7 +233,10 @@ fn in_partition(
         }
         let letter = lying(topology, source, record, values);
         // Topologies may share a topic of dead letters.
-        let is_ours = topology.sources().iter().any(|topic| **topic == letter.shown.original_topic);
+        let is_ours = match &letter.delayed_by {
+            Some(by) => **by == **topology.name(),
+            None => topology.sources().iter().any(|topic| **topic == letter.shown.original_topic),
+        };
         if is_ours && wanted.class.as_ref().is_none_or(|class| *class == letter.shown.class) {
             letters.push_back(letter);
             if letters.len() > limit {
@@ -268,6 +274,7 @@ fn lying(topology: &Topology, source: &TopicPartition, record: &Record<'_>, valu
         key: record.key.map(<[u8]>::to_vec),
         value: record.value.filter(|_| values == Values::Taken).map(<[u8]>::to_vec),
         headers,
+        delayed_by: text(header::DELAYED_BY),
         shown,
     }
 }
@@ -279,10 +286,15 @@ fn count_redrives(
     letters: &mut VecDeque<Lying>,
 ) -> Result<(), RunError> {
     let mut originals: BTreeMap<TopicPartition, i64> = BTreeMap::new();
-    for Lying { shown, .. } in letters.iter() {
-        let topic = topology.sources().iter().find(|topic| ***topic == shown.original_topic);
-        if let (Some(topic), Some(partition), Some(offset)) = (topic, shown.original_partition, shown.original_offset) {
-            let first = originals.entry(TopicPartition::new(topic.clone(), partition)).or_insert(offset);
+    for Lying { shown, delayed_by, .. } in letters.iter() {
+        let source = topology.sources().iter().find(|topic| ***topic == shown.original_topic).cloned();
+        let (topic, offset) = match delayed_by {
+            // It was nowhere yet: a copy may lie anywhere.
+            Some(_) => (Some(shown.original_topic.as_str().into()), Some(-1)),
+            None => (source, shown.original_offset),
+        };
+        if let (Some(topic), Some(partition), Some(offset)) = (topic, shown.original_partition, offset) {
+            let first = originals.entry(TopicPartition::new(topic, partition)).or_insert(offset);
             *first = offset.min(*first);
         }
     }
@@ -310,7 +322,8 @@ fn count_redrives(
 fn put_back(appender: &dyn Appender, lying: &Lying, partition: u32) -> Result<Redriven, RunError> {
     let attempt = lying.shown.redriven + 1;
     let attempt_text = attempt.to_string();
-    let why = [header::CLASS, header::MESSAGE, header::TIMESTAMP, header::ATTEMPTS];
+    let why =
+        [header::CLASS, header::MESSAGE, header::TIMESTAMP, header::ATTEMPTS, header::DELAYED_BY, header::DELAYED_DUE];
     let mut headers: Vec<(&str, &[u8])> = Vec::new();
     let mut is_entered = false;
     for (name, value) in lying.headers.iter().filter(|(name, _)| !why.contains(&name.as_str())) {
