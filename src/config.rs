@@ -133,6 +133,8 @@ pub struct Settings {
     pub http_advertised: String,
     /// Stores, embedded log, lock.
     pub data_dir: PathBuf,
+    /// Largest request that is accepted, in bytes of its record's value.
+    pub record_bytes_max: usize,
     /// How long a seat is held.
     pub hold_ms: u64,
     /// What is kept of a cancelled seat, by calendar days before the show, the earliest first.
@@ -304,7 +306,7 @@ mod tests {
         assert_eq!(settings.http_addr, ["127.0.0.1:3000".parse().unwrap()]);
         assert_eq!(settings.http_advertised, "http://127.0.0.1:3000");
         assert_eq!(settings.kafka_group_id, "coupon-service-group");
-        assert_eq!(settings.hold_ms, 300_000);
+        assert_eq!((settings.hold_ms, settings.record_bytes_max), (300_000, 1_000_000));
     }
 
     #[test]
@@ -339,6 +341,7 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("SLACK_WEBHOOK_URL", "slack"),
             ("PARTITIONS", "0"),
+            ("RECORD_BYTES_MAX", "1000001"),
             ("CANCEL_FEES", "0:90,10:0"),
             ("FREE_CANCEL_MS", "one day"),
             ("FREE_CANCEL_DAYS_MIN", "-3"),

@@ -104,6 +104,9 @@ impl Reader<'_> {
             None => http_addr.first().map(|addr| format!("http://{addr}")).unwrap_or_default(),
         };
         let data_dir = PathBuf::from(self.required("data_dir")?);
+        // Brokers take a megabyte at once unless their operator says otherwise.
+        let record_bytes_max =
+            self.number("record_bytes_max", 1_000..=1_000_000)?.and_then(|n| usize::try_from(n).ok());
         let hold_ms = self.number("hold_ms", 1..=30 * DAY_MS)?.unwrap_or(300_000);
         let cancel_fees = fees::parse(&self.required("cancel_fees")?).map_err(|why| self.wrong("cancel_fees", why))?;
         let free_cancel_ms = self.number("free_cancel_ms", 0..=365 * DAY_MS)?.unwrap_or(DAY_MS);
@@ -137,6 +140,7 @@ impl Reader<'_> {
             http_addr,
             http_advertised,
             data_dir,
+            record_bytes_max: record_bytes_max.unwrap_or(1_000_000),
             hold_ms,
             cancel_fees,
             free_cancel_ms,

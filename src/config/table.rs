@@ -51,6 +51,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("http_addr", Some("127.0.0.1:3000"), "listen addresses, comma-separated"),
     plain("http_advertised", None, "URL at which peers reach this replica; unset = the first listen address"),
     plain("data_dir", Some("./data"), "stores, embedded log, lock"),
+    plain(
+        "record_bytes_max",
+        Some("1000000"),
+        "largest request that is accepted, in bytes of its record's value; every record may be 40,000 bytes larger, for its key and headers",
+    ),
     plain("hold_ms", Some("300000"), "how long a seat is held"),
     plain(
         "cancel_fees",

@@ -162,7 +162,7 @@ impl ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "BODY_TOO_LARGE",
                 "너무 큰 본문",
-                "요청 본문은 1 MiB를 넘을 수 없습니다.",
+                "요청 본문이 허용된 최대 크기를 넘습니다.",
             ),
             Self::BodyBroken => {
                 row(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", "끊긴 본문", "요청 본문을 끝까지 받지 못했습니다.")

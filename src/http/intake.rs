@@ -224,8 +224,11 @@ impl Api {
     /// Appends a command. `Ok` means that it is in the log and will be decided.
     ///
     /// # Errors
-    /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows.
+    /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows; [`ApiError::TooLarge`].
     pub async fn append(&self, command: &Command<'_>, asked: &Asked) -> Result<Appended, ApiError> {
+        if command.value.len() > self.settings.record_bytes_max {
+            return Err(ApiError::TooLarge);
+        }
         if !self.log_is_up() {
             // Waiting for a log that is known to be away would only fill its queue.
             self.metrics.note_append("unavailable");

@@ -65,7 +65,7 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use under_way::UnderWay;
 
-/// Largest body that is read.
+/// Largest body that is read. What a request may come to in the log is [`ApiSettings::record_bytes_max`].
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// Settings of the API.
@@ -75,6 +75,8 @@ pub struct ApiSettings {
     pub app: String,
     /// Number of places.
     pub places: u32,
+    /// Largest value that is appended: `RECORD_BYTES_MAX`.
+    pub record_bytes_max: usize,
     /// How peers reach this replica: what its claims say.
     pub endpoint: String,
     /// Bearer token of admin routes.

@@ -64,6 +64,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
     let settings = ApiSettings {
         app: "test".to_owned(),
         places: PLACES,
+        record_bytes_max: 10_000,
         endpoint: "http://here".to_owned(),
         admin_token: admin_token.map(Secret::new),
         role: Role::All,
@@ -223,6 +224,10 @@ async fn what_cannot_be_read_is_a_problem() {
     let (response, json) = worker.ask(form).await;
     is_problem(&response, &json, StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE");
     let (response, json) = worker.post(issue, &[], &"x".repeat(BODY_BYTES_MAX + 1)).await;
+    is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
+    // A body that is read, and a record that is too large.
+    let policy = json!({"policyId": "1", "title": "x".repeat(10_000), "totalQuantity": 1}).to_string();
+    let (response, json) = worker.post("/api/coupons/policies", &[], &policy).await;
     is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
     let (response, json) = worker.post("/api/coupons/issue?strategy=v4", &[], r#"{"policyId":"1","userId":"1"}"#).await;
     is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");

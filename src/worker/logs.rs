@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Appends give up before HTTP stops waiting for them, so that a refusal says what is known.
 const APPEND_TIMEOUT_MS: u32 = 4_500;
 
+/// Room in a record beside its value: for its key, its headers, and those that are added when it is forwarded, goes to the dead letters or is put back.
+const BESIDE_VALUE_BYTES: usize = 40_000;
+
 /// Directory of the app: `<data>/<app>/<topology>/<place>` is state, [`embedded_dir`] the log. Together, so that they are only ever deleted together.
 #[must_use]
 pub fn app_dir(settings: &Settings) -> PathBuf {
@@ -40,9 +43,16 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`].
 pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Log>, OpenError> {
+    let record_bytes_max = settings.record_bytes_max + BESIDE_VALUE_BYTES;
     let opened = match &settings.kafka {
-        None => EmbeddedLog::open(EmbeddedConfig::new(embedded_dir(settings), clock)).map(|log| log as Arc<dyn Log>),
-        Some(kafka) => KafkaLog::connect(kafka_config(kafka, clock)).map(|log| log as Arc<dyn Log>),
+        None => {
+            let config = EmbeddedConfig { record_bytes_max, ..EmbeddedConfig::new(embedded_dir(settings), clock) };
+            EmbeddedLog::open(config).map(|log| log as Arc<dyn Log>)
+        }
+        Some(kafka) => {
+            let config = KafkaConfig { record_bytes_max, ..kafka_config(kafka, clock) };
+            KafkaLog::connect(config).map(|log| log as Arc<dyn Log>)
+        }
     };
     opened.map_err(|error| match error {
         LogError::Retry(why) => OpenError::Retry(why),

@@ -188,6 +188,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         settings: ApiSettings {
             app: settings.app_id.clone(),
             places: settings.partitions,
+            record_bytes_max: settings.record_bytes_max,
             endpoint: endpoint.clone(),
             admin_token: settings.admin_token.clone(),
             role: options.role,
