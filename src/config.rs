@@ -160,10 +160,11 @@ pub struct Settings {
 pub struct ConfigError(String);
 
 impl ConfigError {
-    /// A refusal that was found later, for instance by asking the log.
+    /// A refusal that was found later, for instance by asking the log. `key`: a setting, or a flag with its dashes.
     #[must_use]
     pub fn new(key: &str, why: impl fmt::Display) -> Self {
-        Self(format!("{}: {why}", key.to_uppercase()).replace('\n', " "))
+        let key = if key.starts_with("--") { key.to_owned() } else { key.to_uppercase() };
+        Self(format!("{key}: {why}").replace('\n', " "))
     }
 }
 

@@ -38,6 +38,56 @@ pub struct Wanted {
     pub ids: Vec<String>,
 }
 
+/// A filter that no letter can ever match, since what it names does not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoSuch {
+    /// No topology has this name.
+    Topology {
+        /// The name that was given.
+        name: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// There are fewer places.
+    Place {
+        /// The place that was given.
+        place: u32,
+        /// How many there are, from 0.
+        places: u32,
+    },
+}
+
+impl Wanted {
+    /// Checks that what the filters name exists. `places`: how many there are, if that is known.
+    ///
+    /// # Errors
+    /// The first filter that names nothing. A letter's class is not checked: classes are made by whatever fails.
+    pub fn check(&self, topologies: &[Topology], places: Option<u32>) -> Result<(), NoSuch> {
+        if let Some(name) = &self.topology
+            && !topologies.iter().any(|topology| **topology.name() == **name)
+        {
+            let known = topologies.iter().map(|topology| topology.name().to_string()).collect();
+            return Err(NoSuch::Topology { name: name.clone(), known });
+        }
+        match (self.place, places) {
+            (Some(place), Some(places)) if place >= places => Err(NoSuch::Place { place, places }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many places there are: the partitions of the topics of dead letters; none before the first start.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn places(log: &dyn Log, topologies: &[Topology]) -> Result<Option<u32>, RunError> {
+    let mut most = None;
+    for topic in topologies.iter().map(Topology::dead_letters) {
+        most = most.max(log.partitions(topic).map_err(|e| reading::failed(topic, &e))?);
+    }
+    Ok(most)
+}
+
 /// A dead letter, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,10 +1,13 @@
 //! `dlq list`, `show` and `redrive`.
 
 use super::table::table;
-use crate::config::Settings;
-use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, Redrive, Wanted};
+use super::topologies;
+use crate::config::{ConfigError, Settings};
+use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, NoSuch, Redrive, Wanted};
 use crate::worker::{self, RunError};
 use clap::{Args, ValueEnum};
+use holdfast_engine::ports::log::Log;
+use std::sync::Arc;
 use std::fmt::Write;
 
 /// Which letters.
@@ -62,13 +65,39 @@ pub enum Format {
     Json,
 }
 
+/// Opens the log for letters that are `wanted`.
+///
+/// # Errors
+/// Exit code 2 for a topology or place that does not exist: an empty answer would look like one without letters.
+fn open(settings: &Settings, wanted: &Wanted) -> Result<Arc<dyn Log>, RunError> {
+    let all = holdfast_topologies::all();
+    // First what needs no log.
+    wanted.check(&all, None).map_err(no_such)?;
+    let log = worker::open_log_for_reading(settings)?;
+    wanted.check(&all, dead_letters::places(&*log, &all)?).map_err(no_such)?;
+    Ok(log)
+}
+
+fn no_such(what: NoSuch) -> RunError {
+    match what {
+        NoSuch::Topology { name, .. } => topologies::no_such("--topology", &name),
+        NoSuch::Place { place, places } => no_such_place(place, places),
+    }
+}
+
+/// Exit code 2 for a place that does not exist.
+pub(super) fn no_such_place(place: u32, places: u32) -> RunError {
+    ConfigError::new("--place", format!("there is no place {place}; there are {places}, from 0")).into()
+}
+
 /// The letters.
 ///
 /// # Errors
-/// When the log cannot be read.
+/// For a topology or place that does not exist, or when the log cannot be read.
 pub fn list(settings: &Settings, list: List) -> Result<String, RunError> {
-    let log = worker::open_log_for_reading(settings)?;
-    let letters = dead_letters::list(&*log, &holdfast_topologies::all(), &list.which.wanted(), list.limit.max(1))?;
+    let wanted = list.which.wanted();
+    let log = open(settings, &wanted)?;
+    let letters = dead_letters::list(&*log, &holdfast_topologies::all(), &wanted, list.limit.max(1))?;
     Ok(match list.format {
         // Texts and numbers always encode.
         Format::Json => format!("{}\n", serde_json::to_string(&letters).unwrap_or_default()),
@@ -91,12 +120,12 @@ pub fn show(settings: &Settings, id: &str) -> Result<String, RunError> {
 /// Puts letters back.
 ///
 /// # Errors
-/// When one that was named is not there or was not put back, or the log cannot be read or written to.
+/// For a topology or place that does not exist; when one that was named is not there or was not put back, or the log cannot be read or written to.
 pub fn redrive(settings: &Settings, what: PutBack, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
-    let log = worker::open_log_for_reading(settings)?;
-    let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
     let PutBack { ids, which, .. } = what;
     let wanted = Wanted { ids, ..which.wanted() };
+    let log = open(settings, &wanted)?;
+    let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
     let Redrive { redriven, skipped } = dead_letters::redrive(&*log, &*appender, &holdfast_topologies::all(), &wanted)?;
     let mut out = String::new();
     // Writing into a String cannot fail.

@@ -1,12 +1,14 @@
 //! `state inspect`: what is on this machine's disk.
 
 use super::table::table;
-use crate::config::Settings;
+use super::topologies;
+use crate::config::{ConfigError, Settings};
 use crate::worker::{RunError, logs};
 use clap::Args;
 use holdfast_engine::ports::store::{StoreError, TaskId};
 use holdfast_state::inspect::{self as disk, TaskState};
 use holdfast_topologies::rfc3339;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
@@ -33,8 +35,11 @@ const ROW_BYTES_SHOWN: usize = 64;
 /// Tasks, stores, sizes; with `--store` also rows.
 ///
 /// # Errors
-/// When the state cannot be read.
+/// Exit code 2 for a topology, place or store of which nothing is there; when the state cannot be read.
 pub fn inspect(settings: &Settings, what: &Inspect) -> Result<String, RunError> {
+    if let Some(name) = what.topology.as_ref().filter(|name| holdfast_topologies::by_name(name).is_none()) {
+        return Err(topologies::no_such("--topology", name));
+    }
     let dir = logs::app_dir(settings);
     let failed = |error: StoreError| RunError::Failed(error.to_string());
     if !dir.is_dir() {
@@ -44,8 +49,17 @@ pub fn inspect(settings: &Settings, what: &Inspect) -> Result<String, RunError> 
         what.topology.as_ref().is_none_or(|name| *name == *task.topology)
             && what.place.is_none_or(|place| place == task.place)
     };
-    let tasks: Vec<TaskState> =
-        disk::inspect(&dir).map_err(failed)?.into_iter().filter(|state| wanted(&state.task)).collect();
+    let all = disk::inspect(&dir).map_err(failed)?;
+    if let Some(place) = what.place.filter(|place| !all.iter().any(|state| state.task.place == *place)) {
+        let there = listed(all.iter().map(|state| state.task.place));
+        return Err(ConfigError::new("--place", format!("{place} is not on this disk; there are: {there}")).into());
+    }
+    let tasks: Vec<TaskState> = all.into_iter().filter(|state| wanted(&state.task)).collect();
+    let stores = || tasks.iter().flat_map(|state| state.stores.iter().map(|store| &*store.name));
+    if let Some(store) = what.store.as_ref().filter(|store| !stores().any(|name| name == *store)) {
+        let there = listed(stores());
+        return Err(ConfigError::new("--store", format!("there is no store {store:?}; there are: {there}")).into());
+    }
     let mut out = table(&["TASK", "STORE", "NUMBER", "KEYS~", "BYTES~", "CHANGELOG NEXT", "FRESH"], &rows(&tasks));
     let Some(store) = &what.store else { return Ok(out) };
     for state in &tasks {
@@ -68,6 +82,11 @@ pub fn inspect(settings: &Settings, what: &Inspect) -> Result<String, RunError> 
         .map_err(failed)?;
     }
     Ok(out)
+}
+
+/// Each of `names` once, in order.
+fn listed<T: Ord + ToString>(names: impl Iterator<Item = T>) -> String {
+    names.collect::<BTreeSet<_>>().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn rows(tasks: &[TaskState]) -> Vec<Vec<String>> {

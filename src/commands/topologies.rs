@@ -38,10 +38,9 @@ fn shown_group(settings: &Settings, topology: &Topology) -> String {
 /// One topology in full.
 ///
 /// # Errors
-/// When there is none of that name.
+/// Exit code 2 when there is none of that name.
 pub fn describe(settings: &Settings, name: &str, format: Format) -> Result<String, RunError> {
-    let topology = by_name(name)
-        .ok_or_else(|| RunError::Failed(format!("no topology is called {name:?}; there are: {}", names())))?;
+    let topology = by_name(name).ok_or_else(|| no_such("NAME", name))?;
     let topology = topology.shown_as(&shown_group(settings, &topology));
     Ok(match format {
         Format::Text => describe::text(&topology, &settings.app_id),
@@ -60,11 +59,7 @@ pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, R
     }
     for name in wanted {
         if by_name(name).is_none() {
-            return Err(ConfigError::new(
-                "--topologies",
-                format!("no topology is called {name:?}; there are: {}", names()),
-            )
-            .into());
+            return Err(no_such("--topologies", name));
         }
     }
     // In the catalogue's order and each once, however they were named.
@@ -84,7 +79,12 @@ fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
     holdfast_topologies::Settings { reservation, ..Default::default() }
 }
 
-pub(super) fn names() -> String {
+/// Exit code 2 for a `name` that no topology has; `given_as`: the argument that brought it.
+pub(super) fn no_such(given_as: &str, name: &str) -> RunError {
+    ConfigError::new(given_as, format!("there is no topology {name:?}; there are: {}", names())).into()
+}
+
+fn names() -> String {
     all().iter().map(|topology| topology.name().to_string()).collect::<Vec<_>>().join(", ")
 }
 

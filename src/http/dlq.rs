@@ -5,15 +5,16 @@ use super::error::{ApiError, answer};
 use super::extract::{self, Query};
 use super::intake::Asked;
 use super::{Api, openapi};
-use crate::dead_letters::{self, LIMIT_DEFAULT, LIMIT_MAX, Letter, Redrive, Wanted};
+use crate::dead_letters::{self, LIMIT_DEFAULT, LIMIT_MAX, Letter, NoSuch, Redrive, Wanted};
 use crate::worker::RunError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Which letters, in a query.
+/// Which letters, in a query. A filter that is not known is refused: without it, there would be more letters than were asked for.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LettersQuery {
     /// One letter by its name, with its value.
     id: Option<String>,
@@ -33,9 +34,9 @@ pub(crate) struct Letters {
     letters: Vec<Letter>,
 }
 
-/// Which letters to put back: one, several, or all that match and have not been put back before.
+/// Which letters to put back: one, several, or all that match and have not been put back before. Fields that are not known are refused.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct RedriveBody {
     id: Option<String>,
     ids: Vec<String>,
@@ -54,6 +55,7 @@ pub(crate) struct RedriveBody {
         (status = 200, description = "The letters, in the order of partition and offset; `redriven` is counted in the inbox", body = Letters),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No letter of this name", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A topology, place or filter that does not exist, or a wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list(
@@ -69,6 +71,7 @@ pub(crate) async fn list(
         Some(_) => return Err(ApiError::field("limit", "1 이상 10,000 이하여야 합니다.")),
     };
     let wanted = Wanted { topology: query.topology, place: query.place, class: query.class, ids };
+    check(&api, &wanted)?;
     let letters = beside(&api, move |api| dead_letters::list(&*api.log, &api.topologies, &wanted, limit)).await?;
     if is_one && letters.is_empty() {
         return Err(ApiError::DeadLetterNotFound);
@@ -83,7 +86,7 @@ pub(crate) async fn list(
         (status = 200, description = "What was put back, and what was not and why", body = Redrive),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "None of the letters named is there", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Neither a name nor `all`, or both", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Neither a name nor `all`, or both; a topology, place or field that does not exist", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read or written to now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn redrive(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
@@ -94,12 +97,23 @@ pub(crate) async fn redrive(State(api): State<Api>, _admin: Admin, asked: Asked)
     }
     let is_named = !ids.is_empty();
     let wanted = Wanted { topology: body.topology, place: body.place, class: body.class, ids };
+    check(&api, &wanted)?;
     let outcome =
         beside(&api, move |api| dead_letters::redrive(&*api.log, &*api.appender, &api.topologies, &wanted)).await?;
     if is_named && outcome.redriven.is_empty() && outcome.skipped.is_empty() {
         return Err(ApiError::DeadLetterNotFound);
     }
     Ok((answer::OK, axum::Json(outcome)).into_response())
+}
+
+/// Refuses filters that name nothing: an empty answer would look like one without letters.
+fn check(api: &Api, wanted: &Wanted) -> Result<(), ApiError> {
+    wanted.check(&api.topologies, Some(api.settings.places)).map_err(|no_such| match no_such {
+        NoSuch::Topology { known, .. } => {
+            ApiError::field("topology", format!("없는 토폴로지입니다. 사용할 수 있는 값: {}", known.join(", ")))
+        }
+        NoSuch::Place { places, .. } => ApiError::field("place", format!("0 이상 {} 이하여야 합니다.", places - 1)),
+    })
 }
 
 fn checked(id: String, field: &'static str) -> Result<String, ApiError> {

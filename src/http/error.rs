@@ -126,7 +126,7 @@ const RETRY_LOG_MS: u64 = 2_000;
 impl ApiError {
     /// One field that cannot be taken.
     #[must_use]
-    pub fn field(field: &'static str, reason: &'static str) -> Self {
+    pub fn field(field: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![FieldError { field: field.into(), reason: reason.into() }])
     }
 

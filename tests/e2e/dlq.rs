@@ -100,7 +100,6 @@ fn given_up(worker: &Worker) {
     assert_eq!(given_up["value"], Value::Null, "a list shows no values");
     let shown = &letters(worker, &format!("?id={}", given_up["id"].as_str().unwrap()))[0];
     assert!(shown["value"].as_str().unwrap().contains("unlucky"), "{shown}");
-    assert!(letters(worker, "?topology=none").is_empty());
 }
 
 fn put_back(worker: &Worker) {
@@ -141,14 +140,28 @@ fn refusals(worker: &Worker) {
         ("/api/dlq?id=nonsense", 422),
         ("/api/dlq?limit=0", 422),
         ("/api/dlq?place=x", 422),
+        ("/api/dlq?place=3", 422),
+        ("/api/dlq?topology=coupons", 422),
+        ("/api/dlq?topolgy=coupon", 422),
     ] {
         assert_eq!(worker.get(path).status(), status, "{path}");
+    }
+    // Nothing is put back, and nothing is the answer: both would look the same.
+    let mistyped: Value =
+        worker.post("/api/dlq/redrive", &json!({"all": true, "topology": "coupons"})).json().unwrap();
+    let error = &mistyped["errors"][0];
+    assert_eq!((&mistyped["status"], &error["field"]), (&json!(422), &json!("topology")), "{mistyped}");
+    for name in ["coupon", "reservation", "expiration", "payment"] {
+        assert!(error["reason"].as_str().unwrap().contains(name), "{name} is not named: {mistyped}");
     }
     for (body, status) in [
         (json!({}), 422),
         (json!({"id": "nonsense"}), 422),
         (json!({"id": "coupon-issue-dlq-0-1", "all": true}), 422),
         (json!({"id": "coupon-issue-dlq-0-999999"}), 404),
+        (json!({"all": true, "place": 3}), 422),
+        (json!({"all": true, "topolgy": "coupon"}), 422),
+        (json!({"all": true, "dryRun": true}), 422),
     ] {
         assert_eq!(worker.post("/api/dlq/redrive", &body).status(), status, "{body}");
     }
@@ -172,6 +185,7 @@ fn by_command(setup: &Setup) {
         let said = said(setup, unknown);
         assert!(said.code == 1 && said.err.contains("there is no dead letter"), "{said:?}");
     }
+    mistyped(setup);
     // What was put back while nobody ran is decided at the next start, and a replay agrees with all of it.
     let worker = Worker::start(setup);
     wait::until("it is decided", || {
@@ -179,6 +193,28 @@ fn by_command(setup: &Setup) {
         lag["totalLagRecords"] == 0 && lag["lags"].as_array().is_some_and(|lags| !lags.is_empty())
     });
     assert_eq!(worker.policy("1")["issued"], 1);
+}
+
+/// What does not exist is refused with what does.
+fn mistyped(setup: &Setup) {
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["dlq", "redrive", "--all", "--topology", "coupons"], &["--topology", "coupon, reservation"]),
+        (&["dlq", "redrive", "--all", "--place", "3"], &["--place", "there are 3"]),
+        (&["dlq", "list", "--topology", "coupons"], &["--topology", "coupon, reservation"]),
+        (&["dlq", "list", "--place", "17"], &["--place", "there are 3"]),
+        (&["state", "inspect", "--topology", "coupons"], &["--topology", "coupon, reservation"]),
+        (&["state", "inspect", "--place", "17"], &["--place", "0, 1, 2"]),
+        (&["state", "inspect", "--store", "policys"], &["--store", "policies"]),
+        (&["topologies", "describe", "coupons"], &["coupon, reservation"]),
+        (&["run", "--topologies", "coupon,payments"], &["--topologies", "\"payments\"", "coupon, reservation"]),
+    ];
+    for (words, named) in cases {
+        let said = said(setup, words);
+        assert_eq!(said.code, 2, "{words:?}: {said:?}");
+        for name in named {
+            assert!(said.err.contains(name), "{words:?} does not name {name}: {said:?}");
+        }
+    }
 }
 
 /// Requests that name themselves by nothing but where they lie. Each was decided, and then a letter says that it was not: somebody doubts it.

@@ -185,17 +185,18 @@ fn nonsense(setup: &Setup, home: u32, there: &[i64]) {
     let (place, first) = (home.to_string(), there[0]);
     let (before, after) = ((first - 1).to_string(), (there[there.len() - 1] + 1_000).to_string());
     let begins = format!("begins at offset {first}");
-    let cases: [(&[&str], &str); 6] = [
-        (&["--topology", "coupon", "--from", &before, "--place", &place], &begins),
-        (&["--topology", "coupon", "--from", &after, "--place", &place], "is decided up to offset"),
-        (&["--topology", "coupon", "--from", "7"], "--place is needed"),
-        (&["--topology", "coupon", "--from", "earliest", "--place", "17"], "there is no place 17"),
-        (&["--topology", "none", "--from", "earliest"], "there is no topology \"none\"; there are: "),
-        (&["--topology", "coupon", "--from", "latest"], "neither \"earliest\" nor an offset"),
+    let cases: [(&[&str], &str, i32); 6] = [
+        (&["--topology", "coupon", "--from", &before, "--place", &place], &begins, 1),
+        (&["--topology", "coupon", "--from", &after, "--place", &place], "is decided up to offset", 1),
+        (&["--topology", "coupon", "--from", "7"], "--place is needed", 2),
+        (&["--topology", "coupon", "--from", "earliest", "--place", "17"], "there is no place 17", 2),
+        (&["--topology", "none", "--from", "earliest"], "there is no topology \"none\"; there are: ", 2),
+        (&["--topology", "coupon", "--from", "latest"], "neither \"earliest\" nor an offset", 2),
     ];
-    for (words, why) in cases {
+    for (words, why, code) in cases {
         let said = said(setup, &[&["replay"], words].concat());
-        assert!(said.code != 0 && said.err.contains(why) && !said.err.contains("panicked"), "{words:?}: {said:?}");
+        assert_eq!(said.code, code, "{words:?}: {said:?}");
+        assert!(said.err.contains(why) && !said.err.contains("panicked"), "{words:?}: {said:?}");
     }
 }
 

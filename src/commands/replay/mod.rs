@@ -31,9 +31,9 @@ mod place;
 mod report;
 mod rows;
 
-use super::topologies;
+use super::{dlq, topologies};
 use crate::clock::SystemClock;
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings};
 use crate::reading;
 use crate::worker::{self, RunError};
 use author::Author;
@@ -97,19 +97,17 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
     let topology = topologies::chosen(settings, &[])?
         .into_iter()
         .find(|topology| **topology.name() == *wanted.topology)
-        .ok_or_else(|| {
-            RunError::Failed(format!("there is no topology {:?}; there are: {}", wanted.topology, topologies::names()))
-        })?;
+        .ok_or_else(|| topologies::no_such("--topology", &wanted.topology))?;
     if !topology.is_deciding() {
-        return Err(RunError::Failed(format!(
+        let why = format!(
             "{} reads several topics and decides nothing: nobody knows in which order its records came",
             topology.name()
-        )));
+        );
+        return Err(ConfigError::new("--topology", why).into());
     }
     if let (From::Offset(offset), None) = (wanted.from, wanted.place) {
-        return Err(RunError::Failed(format!(
-            "--from {offset}: each place counts its own offsets, so --place is needed"
-        )));
+        let why = format!("{offset}: each place counts its own offsets, so --place is needed");
+        return Err(ConfigError::new("--from", why).into());
     }
     let log = worker::open_log_for_reading(settings)?;
     compare_in(&*log, &topology, &settings.app_id, wanted.from, wanted.place)
@@ -191,7 +189,7 @@ fn compare_in(
     let chosen: Vec<u32> = match place {
         None => (0..places).collect(),
         Some(place) if place < places => vec![place],
-        Some(place) => return Err(RunError::Failed(format!("there is no place {place}: there are {places}, from 0"))),
+        Some(place) => return Err(dlq::no_such_place(place, places)),
     };
     let clock = SystemClock::new();
     let began_us = clock.monotonic_us();
