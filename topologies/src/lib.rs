@@ -17,6 +17,7 @@
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`place_id`] | ids that route themselves |
+//! | [`id_rule`] | what an id may be |
 //! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of what goes out |
 //! | [`origin`] | what a record says about where it has been |
@@ -29,6 +30,7 @@ pub mod coupon;
 pub mod envelope;
 pub mod expiration;
 mod flat;
+pub mod id_rule;
 pub mod json;
 #[cfg(test)]
 mod laws;

@@ -270,6 +270,11 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Whether a user may be called that: something that is not blank at its ends, without control characters, and no step in a path.
+pub(super) fn is_user(id: &str) -> bool {
+    id.trim() == id && !["", ".", ".."].contains(&id) && !id.chars().any(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,18 +59,27 @@ pub enum Refusal {
     SoldOut,
     /// Given up after all attempts.
     System,
+    /// The user id is one that nobody may have.
+    BadUser,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::UnknownPolicy, Self::OutsideWindow, Self::NoUser, Self::AlreadyIssued, Self::SoldOut, Self::System];
+    pub const ALL: [Self; 7] = [
+        Self::UnknownPolicy,
+        Self::OutsideWindow,
+        Self::NoUser,
+        Self::AlreadyIssued,
+        Self::SoldOut,
+        Self::System,
+        Self::BadUser,
+    ];
 
     /// Which outcome it is.
     #[must_use]
     pub fn status(self) -> Status {
         match self {
-            Self::UnknownPolicy | Self::OutsideWindow | Self::NoUser => Status::ValidationFailed,
+            Self::UnknownPolicy | Self::OutsideWindow | Self::NoUser | Self::BadUser => Status::ValidationFailed,
             Self::AlreadyIssued => Status::DuplicateRequest,
             Self::SoldOut => Status::OutOfStock,
             Self::System => Status::SystemError,
@@ -87,6 +96,7 @@ impl Refusal {
             Self::AlreadyIssued => "ALREADY_ISSUED",
             Self::SoldOut => "SOLD_OUT",
             Self::System => "SYSTEM_ERROR",
+            Self::BadUser => "INVALID_USER_ID",
         }
     }
 
@@ -100,6 +110,7 @@ impl Refusal {
             Self::AlreadyIssued => "이미 발급받은 쿠폰입니다",
             Self::SoldOut => "쿠폰이 모두 소진되었습니다",
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
+            Self::BadUser => "사용자 ID가 올바르지 않습니다",
         }
     }
 }

@@ -57,11 +57,13 @@ pub enum Refusal {
     AbovePaid,
     /// Given up after all attempts.
     System,
+    /// The user id is one that nobody may have.
+    BadUser,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoUser,
         Self::ChargeNotPositive,
         Self::ChargeTooSmall,
@@ -75,6 +77,7 @@ impl Refusal {
         Self::AlreadyRefunded,
         Self::AbovePaid,
         Self::System,
+        Self::BadUser,
     ];
 
     /// What to answer.
@@ -104,6 +107,7 @@ impl Refusal {
             Self::AlreadyRefunded => "ALREADY_REFUNDED",
             Self::AbovePaid => "REFUND_EXCEEDS_PAYMENT",
             Self::System => "SYSTEM_ERROR",
+            Self::BadUser => "INVALID_USER_ID",
         }
     }
 
@@ -124,6 +128,7 @@ impl Refusal {
             Self::AlreadyRefunded => "이미 환불된 결제입니다.",
             Self::AbovePaid => "환불 금액이 결제 금액을 초과합니다.",
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
+            Self::BadUser => "사용자 ID가 올바르지 않습니다",
         }
     }
 }

@@ -37,7 +37,7 @@ impl Status {
 /// Why a command was not done. Kept in rows by its number: new reasons go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refusal {
-    /// A concert or schedule id that is blank, too long, or has signs that no id should have.
+    /// An id of a concert, a schedule or a user that is blank, too long, or has signs that no id should have.
     BadId,
     /// Blank or too long.
     BadTitle,

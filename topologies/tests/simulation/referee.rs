@@ -140,7 +140,11 @@ impl Place {
         let now_ms = self.now_ms;
         let status = match self.policies.get_mut(&policy_id) {
             None => "VALIDATION_FAILED",
-            Some(_) if user.trim().is_empty() => "VALIDATION_FAILED",
+            Some(_)
+                if user.trim() != user || ["", ".", ".."].contains(&&*user) || user.chars().any(char::is_control) =>
+            {
+                "VALIDATION_FAILED"
+            }
             Some(p) if p.start_ms.is_some_and(|start| now_ms < start) => "VALIDATION_FAILED",
             Some(p) if p.end_ms.is_some_and(|end| now_ms >= end) => "VALIDATION_FAILED",
             Some(_) if self.holders.contains(&who) => "DUPLICATE_REQUEST",

@@ -15,7 +15,7 @@ use super::notices::Notices;
 use super::reader::{Entry, Reader};
 use super::rebuilt::Rebuilt;
 use super::redemptions::{Redemptions, Terms};
-use super::said::{Field, Said};
+use super::said::{Field, Said, is_user};
 use super::seats::Ending;
 use super::times::Times;
 use crate::worker::RunError;
@@ -367,7 +367,7 @@ impl Sale<'_> {
     /// Who comes first has one, as long as there are some; how many are left after it.
     fn issue(&mut self, policy_id: &str, user: &str) -> (&'static str, Option<i64>) {
         let Some(policy) = self.policies.get_mut(policy_id) else { return ("VALIDATION_FAILED", None) };
-        if user.trim().is_empty() || !policy.is_open(self.now_ms) {
+        if !is_user(user) || !policy.is_open(self.now_ms) {
             return ("VALIDATION_FAILED", None);
         }
         let has_one = self.wanted.entry(print((policy_id, user))).or_insert_with(|| {

@@ -15,7 +15,7 @@ use super::known::{self, Known, Print, Seen, print};
 use super::letters::{self, Letters};
 use super::reader::{At, Entry, Reader};
 use super::rebuilt::Rebuilt;
-use super::said::Said;
+use super::said::{Said, is_user};
 use crate::worker::RunError;
 use given_up::is_elsewhere;
 use holdfast_engine::ports::place::place_of;
@@ -387,7 +387,7 @@ fn charge(
     if !matches!(seen, Seen::New | Seen::Again) {
         return Ok(Some(()));
     }
-    let fate = if user.trim().is_empty() || !(CHARGE_KRW_MIN..=CHARGE_KRW_MAX).contains(&amount) {
+    let fate = if !is_user(user) || !(CHARGE_KRW_MIN..=CHARGE_KRW_MAX).contains(&amount) {
         Fate::Refused
     } else {
         here.accounts.cash_in -= amount;

@@ -9,10 +9,13 @@ use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::message::{AdjustStock, CreatePolicy, UseCoupon};
 use crate::coupon::outcome::Refusal;
 use crate::coupon::row::{CommandRow, CouponRow, Discount, PolicyRow, RequestOutcome, RequestRow, TermsRow, Used};
+use crate::id_rule;
 use crate::wire::When;
 
 /// Longest policy id, in bytes: it is part of the key of all its coupons.
 const POLICY_ID_BYTES_MAX: usize = 64;
+/// Ids that no policy may have: where the API names a policy in a path, these name something else (`POST /api/coupons/{couponId}/issue`).
+pub const RESERVED_POLICY_IDS: [&str; 3] = ["policies", "requests", "users"];
 /// Longest title, in characters: it stands in every notification.
 const TITLE_CHARS_MAX: usize = 200;
 
@@ -46,6 +49,7 @@ pub fn issue(policy: Option<&PolicyRow>, has_coupon: bool, user_id: &str, now_ms
     let refusal = match policy {
         None => Refusal::UnknownPolicy,
         Some(_) if user_id.trim().is_empty() => Refusal::NoUser,
+        Some(_) if id_rule::check(user_id).is_err() => Refusal::BadUser,
         Some(policy) if !policy.is_open(now_ms) => Refusal::OutsideWindow,
         Some(_) if has_coupon => Refusal::AlreadyIssued,
         Some(policy) if policy.issued >= policy.total => Refusal::SoldOut,
@@ -111,7 +115,10 @@ fn rows_of(command: &CreatePolicy, now_ms: i64) -> Result<(PolicyRow, TermsRow),
 
 /// Letters of any script, digits and `._-`: the id stands in keys, coupon ids and paths.
 fn is_policy_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= POLICY_ID_BYTES_MAX && id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+    id.len() <= POLICY_ID_BYTES_MAX
+        && id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+        && id_rule::check(id).is_ok()
+        && !RESERVED_POLICY_IDS.contains(&id)
 }
 
 fn moment(when: Option<When>) -> Result<Option<i64>, CommandRefusal> {
@@ -197,6 +204,9 @@ mod tests {
             (None, false, "u", 150, refused(Refusal::UnknownPolicy)),
             (None, false, "", 150, refused(Refusal::UnknownPolicy)),
             (Some(policy(100, 0)), false, " \t", 150, refused(Refusal::NoUser)),
+            (Some(policy(100, 0)), false, " u", 150, refused(Refusal::BadUser)),
+            (Some(policy(100, 0)), false, "u\n1", 150, refused(Refusal::BadUser)),
+            (Some(policy(100, 0)), false, "..", 150, refused(Refusal::BadUser)),
             (Some(policy(100, 0)), false, "u", 99, refused(Refusal::OutsideWindow)),
             (Some(policy(100, 0)), true, "u", 200, refused(Refusal::OutsideWindow)),
             (Some(policy(100, 1)), true, "u", 150, refused(Refusal::AlreadyIssued)),

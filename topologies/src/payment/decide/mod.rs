@@ -11,6 +11,7 @@ pub use crate::seen::Seen;
 pub use posting::{Funds, Posting};
 pub use seen::{seen_charge, seen_debit, seen_refund};
 
+use crate::id_rule;
 use crate::payment::Settings;
 use crate::payment::message::{Charge, Debit, Refund};
 use crate::payment::outcome::Refusal;
@@ -23,6 +24,8 @@ use posting::post;
 /// The reason why no money comes in.
 pub fn charge(funds: &Funds, charge: &Charge<'_>, settings: &Settings) -> Result<Posting, Refusal> {
     check_user(&charge.user_id)?;
+    // Here a wallet may begin. What was held is debited and refunded whatever its user is called.
+    id_rule::check(&charge.user_id).map_err(|_| Refusal::BadUser)?;
     match charge.amount {
         ..=0 => Err(Refusal::ChargeNotPositive),
         amount if amount < settings.charge_min_krw => Err(Refusal::ChargeTooSmall),
@@ -98,6 +101,8 @@ mod tests {
             ("u", 0, i64::MIN, Err(Refusal::ChargeNotPositive)),
             ("", 0, 1_000, Err(Refusal::NoUser)),
             (" \t", 0, 0, Err(Refusal::NoUser)),
+            ("u ", 0, 1_000, Err(Refusal::BadUser)),
+            (".", 0, 1_000, Err(Refusal::BadUser)),
             ("u", i64::MAX - 1_000, 1_000, Ok((1_000, i64::MAX, 5))),
             ("u", i64::MAX - 999, 1_000, Err(Refusal::WalletFull)),
             ("u", i64::MAX, 1_000, Err(Refusal::WalletFull)),

@@ -1,5 +1,6 @@
 //! Which concerts and schedules there are.
 
+use crate::id_rule;
 use crate::reservation::message::{CreateConcert, CreateSchedule, Seats};
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{ConcertRow, House, ScheduleRow};
@@ -11,13 +12,16 @@ const ID_BYTES_MAX: usize = 64;
 /// Longest title, in characters: it stands in every notice.
 const TITLE_CHARS_MAX: usize = 200;
 /// Most seats of a schedule: no house is that large.
-const SEATS_MAX: u64 = 1_000_000;
+pub const SEATS_MAX: u64 = 1_000_000;
 /// Highest price of a seat, in KRW.
-const PRICE_KRW_MAX: u64 = 1_000_000_000;
+pub const PRICE_KRW_MAX: u64 = 1_000_000_000;
 
 /// Letters of any script, digits and `._-`: ids stand in keys, paths and events.
-fn is_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ID_BYTES_MAX && id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    id.len() <= ID_BYTES_MAX
+        && id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c))
+        && id_rule::check(id).is_ok()
 }
 
 fn is_title(title: &str) -> bool {
@@ -165,9 +169,10 @@ mod tests {
 
     #[test]
     fn a_schedule_that_makes_no_sense_is_refused() {
-        let spoils: [Spoil; 17] = [
+        let spoils: [Spoil; 18] = [
             (|c| c.schedule_id = String::new(), Refusal::BadId),
             (|c| c.schedule_id = "a/b".to_owned(), Refusal::BadId),
+            (|c| c.schedule_id = "..".to_owned(), Refusal::BadId),
             (|c| c.schedule_id = "x".repeat(65), Refusal::BadId),
             (|c| c.concert_id = Some(" ".to_owned()), Refusal::BadId),
             (|c| c.concert_title = " ".to_owned(), Refusal::BadTitle),

@@ -1,5 +1,6 @@
 //! Who gets a seat, until when, and when it is over.
 
+use crate::id_rule;
 use crate::reservation::message::Hold;
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{BuyerRow, ReservationRow, ScheduleRow};
@@ -46,6 +47,9 @@ pub fn hold(
     let price = price.ok_or(Refusal::UnknownSeat)?;
     if command.user_id.trim().is_empty() {
         return Err(Refusal::NoUser);
+    }
+    if id_rule::check(&command.user_id).is_err() {
+        return Err(Refusal::BadId);
     }
     if schedule.cancelling.is_some() {
         return Err(Refusal::ScheduleCancelled);
@@ -189,6 +193,7 @@ pub(super) mod tests {
             (None, Some(5), None, "u", none, 100, Err(Refusal::UnknownSchedule)),
             (Some(&on), None, None, "u", none, 100, Err(Refusal::UnknownSeat)),
             (Some(&on), Some(5), None, " ", none, 100, Err(Refusal::NoUser)),
+            (Some(&on), Some(5), None, "u\u{7f}", none, 100, Err(Refusal::BadId)),
             (Some(&cancelled), Some(5), None, "u", none, 100, Err(Refusal::ScheduleCancelled)),
             (Some(&on), Some(5), None, "u", none, 99, Err(Refusal::NotOnSale)),
             (Some(&on), Some(5), None, "u", none, 1_000, Err(Refusal::NotOnSale)),

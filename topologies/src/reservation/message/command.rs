@@ -88,7 +88,7 @@ pub struct CreateSchedule {
 
 /// Which seats a schedule has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "seats: {count, price}, or a list of {seatNo, price}")]
 pub enum Seats {
     /// So many, numbered from 1, at one price in KRW.
     Block {
