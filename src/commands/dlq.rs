@@ -7,8 +7,8 @@ use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, NoSuch, Redrive, Wanted};
 use crate::worker::{self, RunError};
 use clap::{Args, ValueEnum};
 use holdfast_engine::ports::log::Log;
-use std::sync::Arc;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Which letters.
 #[derive(Debug, Args)]

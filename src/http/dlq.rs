@@ -68,7 +68,7 @@ pub(crate) async fn list(
     let limit = match query.limit {
         None => LIMIT_DEFAULT,
         Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(ApiError::field("limit", "1 이상 10,000 이하여야 합니다.")),
+        Some(_) => return Err(ApiError::field("limit", ("1 이상 10000 이하여야 합니다.", "must be from 1 to 10000"))),
     };
     let wanted = Wanted { topology: query.topology, place: query.place, class: query.class, ids };
     check(&api, &wanted)?;
@@ -93,7 +93,10 @@ pub(crate) async fn redrive(State(api): State<Api>, _admin: Admin, asked: Asked)
     let body: RedriveBody = extract::json(&asked.headers, &asked.body)?;
     let ids: Vec<String> = body.id.into_iter().chain(body.ids).map(|id| checked(id, "id")).collect::<Result<_, _>>()?;
     if ids.is_empty() != body.all {
-        return Err(ApiError::field("id", "id, ids, all 중 하나를 지정해야 합니다."));
+        return Err(ApiError::field(
+            "id",
+            ("id, ids, all 중 하나를 지정해야 합니다.", "one of id, ids and all must be given"),
+        ));
     }
     let is_named = !ids.is_empty();
     let wanted = Wanted { topology: body.topology, place: body.place, class: body.class, ids };
@@ -110,16 +113,27 @@ pub(crate) async fn redrive(State(api): State<Api>, _admin: Admin, asked: Asked)
 fn check(api: &Api, wanted: &Wanted) -> Result<(), ApiError> {
     wanted.check(&api.topologies, Some(api.settings.places)).map_err(|no_such| match no_such {
         NoSuch::Topology { known, .. } => {
-            ApiError::field("topology", format!("없는 토폴로지입니다. 사용할 수 있는 값: {}", known.join(", ")))
+            let known = known.join(", ");
+            let ko = format!("없는 토폴로지입니다. 사용할 수 있는 값: {known}");
+            ApiError::field("topology", (ko, format!("there is no such topology; there are: {known}")))
         }
-        NoSuch::Place { places, .. } => ApiError::field("place", format!("0 이상 {} 이하여야 합니다.", places - 1)),
+        NoSuch::Place { places, .. } => {
+            let last = places - 1;
+            ApiError::field("place", (format!("0 이상 {last} 이하여야 합니다."), format!("must be from 0 to {last}")))
+        }
     })
 }
 
 fn checked(id: String, field: &'static str) -> Result<String, ApiError> {
     match dead_letters::parse_id(&id) {
         Some(_) => Ok(id),
-        None => Err(ApiError::field(field, "데드레터 이름 형식이 아닙니다: <topic>-<partition>-<offset>")),
+        None => Err(ApiError::field(
+            field,
+            (
+                "데드레터 이름 형식이어야 합니다: <topic>-<partition>-<offset>",
+                "must be the name of a dead letter: <topic>-<partition>-<offset>",
+            ),
+        )),
     }
 }
 

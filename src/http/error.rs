@@ -1,7 +1,12 @@
-//! The one error table: every refusal of the API, with its status, its stable code and what a customer reads. Status codes stand here and nowhere
-//! else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was, since an error does not know.
+//! The one error table: every refusal of the API, with its status, its stable code and what a customer reads, in Korean; [`english`] has the same in
+//! English. Status codes stand here and nowhere else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was and in which language
+//! it is answered, since an error does not know.
+
+mod english;
+mod hints;
 
 use super::handover::Resumed;
+use super::language::{Language, Text};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_topologies::reservation::refusal::Refusal;
@@ -10,25 +15,39 @@ use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// One field that cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Which field, as it is called in the request; empty when the reason names it.
+    /// Its path, as it is written in the request: `userId`, `seats[0].price`; empty when it is the whole body.
     pub field: Cow<'static, str>,
-    /// Why.
-    pub reason: Cow<'static, str>,
+    /// What is allowed.
+    pub reason: Text,
+}
+
+impl FieldError {
+    /// A field, and what is allowed.
+    #[must_use]
+    pub fn new(field: impl Into<Cow<'static, str>>, reason: impl Into<Text>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
 }
 
 /// Why a request was not answered as it wished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
     /// The body or the query is no JSON, no UTF-8, not escaped right.
-    Malformed(String),
+    Malformed(Text),
     /// It can be read and makes no sense.
     Invalid(Vec<FieldError>),
     /// `Idempotency-Key` that is none.
     BadIdempotencyKey,
     /// The body is not `application/json`.
     UnsupportedMediaType,
+    /// The body is JSON in another charset than UTF-8.
+    UnsupportedCharset,
+    /// The body is compressed.
+    UnsupportedContentEncoding,
+    /// `Host` is missing, is there twice, or is no host.
+    BadHost,
     /// More than the body limit.
     TooLarge,
     /// The body did not arrive.
@@ -59,6 +78,13 @@ pub enum ApiError {
         detail: &'static str,
         /// Whose outcome it is, if a request was accepted.
         request_id: Option<String>,
+    },
+    /// The shop says no because of these fields.
+    Explained {
+        /// The no.
+        refused: Box<ApiError>,
+        /// Its fields.
+        errors: Vec<FieldError>,
     },
     /// Another payment has the reservation, or had it.
     PaymentConflict {
@@ -126,8 +152,14 @@ const RETRY_LOG_MS: u64 = 2_000;
 impl ApiError {
     /// One field that cannot be taken.
     #[must_use]
-    pub fn field(field: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self::Invalid(vec![FieldError { field: field.into(), reason: reason.into() }])
+    pub fn field(field: impl Into<Cow<'static, str>>, reason: impl Into<Text>) -> Self {
+        Self::Invalid(vec![FieldError::new(field, reason)])
+    }
+
+    /// The same, and which fields it is about; without any it stays as it is.
+    #[must_use]
+    pub fn because_of(self, errors: Vec<FieldError>) -> Self {
+        if errors.is_empty() { self } else { Self::Explained { refused: Box::new(self), errors } }
     }
 
     fn row(&self) -> Row {
@@ -140,9 +172,10 @@ impl ApiError {
         };
         match self {
             Self::Malformed(why) => Row {
-                detail: format!("요청 본문 또는 매개변수를 읽을 수 없습니다: {why}").into(),
+                detail: format!("요청 본문 또는 매개변수를 읽을 수 없습니다: {}", why.ko).into(),
                 ..row(StatusCode::BAD_REQUEST, "MALFORMED_REQUEST", "잘못된 형식", "")
             },
+            Self::Explained { refused, .. } => refused.row(),
             Self::Invalid(_) => {
                 row(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", "잘못된 값", "요청 값이 올바르지 않습니다.")
             }
@@ -158,6 +191,21 @@ impl ApiError {
                 "지원하지 않는 본문 형식",
                 "요청 본문은 application/json 형식이어야 합니다.",
             ),
+            Self::UnsupportedCharset => row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_CHARSET",
+                "지원하지 않는 문자 집합",
+                "요청 본문은 UTF-8이어야 합니다.",
+            ),
+            Self::UnsupportedContentEncoding => row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_CONTENT_ENCODING",
+                "지원하지 않는 압축 형식",
+                "압축된 요청 본문은 지원하지 않습니다.",
+            ),
+            Self::BadHost => {
+                row(StatusCode::BAD_REQUEST, "INVALID_HOST", "잘못된 Host", "Host 헤더가 정확히 하나 있어야 합니다.")
+            }
             Self::TooLarge => row(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "BODY_TOO_LARGE",
@@ -215,10 +263,15 @@ impl ApiError {
                 "재사용된 멱등성 키",
                 "같은 Idempotency-Key가 다른 내용의 요청에 이미 사용되었습니다.",
             ),
-            Self::PlaceUnavailable { place } | Self::Moved { place, resumed: None } => Row {
-                detail: format!("담당 파티션({place})을 준비하고 있습니다. 잠시 후 다시 시도해주세요.").into(),
+            // Which place it is concerns operators, and stands in the log.
+            Self::PlaceUnavailable { .. } | Self::Moved { resumed: None, .. } => Row {
                 retry_after_ms: Some(RETRY_PLACE_MS),
-                ..row(StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE", "준비 중", "")
+                ..row(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "PLACE_UNAVAILABLE",
+                    "준비 중",
+                    "서비스를 준비하고 있습니다. 잠시 후 다시 시도해주세요.",
+                )
             },
             Self::LogUnavailable => Row {
                 retry_after_ms: Some(RETRY_LOG_MS),
@@ -254,6 +307,7 @@ impl ApiError {
         match self {
             Self::OutcomeUnknown { request_id } | Self::Refused { request_id, .. } => request_id.as_deref(),
             Self::PaymentConflict { request_id, .. } => Some(request_id),
+            Self::Explained { refused, .. } => refused.request_id(),
             Self::Moved { resumed, .. } => resumed.as_ref().map(|record| record.id.as_str()),
             _ => None,
         }
@@ -268,11 +322,11 @@ pub struct Problem<'a> {
     #[serde(rename = "type")]
     #[schema(example = "urn:holdfast:problem:policy-not-found")]
     pub kind: String,
-    /// Short name of this kind of problem, in Korean.
+    /// Short name of this kind of problem.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What happened, in Korean.
+    /// What happened.
     pub detail: Cow<'a, str>,
     /// The path that was asked for.
     pub instance: Cow<'a, str>,
@@ -282,14 +336,25 @@ pub struct Problem<'a> {
     /// The request it is about: of the shop where there is one, of HTTP otherwise (`X-Request-Id`).
     pub request_id: Cow<'a, str>,
     /// The fields that cannot be taken.
-    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
-    pub errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem<'a>>,
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
     /// The payment that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<&'a str>,
+}
+
+/// One field that cannot be taken, in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FieldError)]
+pub struct FieldProblem<'a> {
+    /// Its path, as it is written in the request; empty when it is the whole body.
+    #[schema(example = "userId")]
+    pub field: &'a str,
+    /// What is allowed.
+    pub reason: &'a str,
 }
 
 /// The error travels in the response until somebody who knows the request writes the problem down.
@@ -307,22 +372,31 @@ pub fn is_server_fault(status: StatusCode) -> bool {
     status.is_server_error()
 }
 
-/// Writes the problem down, for the request at `instance`.
+/// Writes the problem down in `language`, for the request at `instance`.
 #[must_use]
-pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Response {
+pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language: Language) -> Response {
     let row = error.row();
+    let (title, detail, language) = match (language, english::title(row.title), english::detail(&row.code)) {
+        (Language::English, Some(title), Some(detail)) => (title, detail_in_english(error, detail), language),
+        _ => (row.title, row.detail, Language::Korean),
+    };
+    let hint = hints::of(&row.code);
+    let errors = match error {
+        ApiError::Invalid(errors) | ApiError::Explained { errors, .. } => errors.as_slice(),
+        _ => hint.as_slice(),
+    };
     let problem = Problem {
         kind: format!("urn:holdfast:problem:{}", row.code.to_lowercase().replace('_', "-")),
-        title: row.title,
+        title,
         status: row.status.as_u16(),
-        detail: row.detail,
+        detail,
         instance: instance.into(),
         code: row.code,
         request_id: error.request_id().unwrap_or(http_request_id).into(),
-        errors: match error {
-            ApiError::Invalid(errors) => errors,
-            _ => &[],
-        },
+        errors: errors
+            .iter()
+            .map(|error| FieldProblem { field: &error.field, reason: error.reason.in_language(language) })
+            .collect(),
         retry_after_ms: row.retry_after_ms,
         payment_id: match error {
             ApiError::PaymentConflict { payment_id, .. } => payment_id.as_deref(),
@@ -334,15 +408,26 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str) -> Respo
     let mut response = (row.status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static("ko"));
+    headers.insert(header::CONTENT_LANGUAGE, language.tag());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(ms) = row.retry_after_ms {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
+    }
+    if matches!(error, ApiError::UnsupportedContentEncoding) {
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if row.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"holdfast\""));
     }
     response
+}
+
+fn detail_in_english(error: &ApiError, detail: &'static str) -> Cow<'static, str> {
+    match error {
+        ApiError::Explained { refused, .. } => detail_in_english(refused, detail),
+        ApiError::Malformed(why) => format!("{detail}: {}", why.en).into(),
+        _ => detail.into(),
+    }
 }
 
 /// 201, 202, 200, 304 and 503 of answers that are no errors.
@@ -387,7 +472,11 @@ mod tests {
     use super::*;
 
     async fn shown(error: ApiError) -> (Response, serde_json::Value) {
-        let mut response = problem(&error, "/api/x", "http-1");
+        shown_in(error, Language::Korean).await
+    }
+
+    async fn shown_in(error: ApiError, language: Language) -> (Response, serde_json::Value) {
+        let mut response = problem(&error, "/api/x", "http-1", language);
         let body = axum::body::to_bytes(std::mem::take(response.body_mut()), 1 << 20).await.unwrap();
         let json = serde_json::from_slice(&body).unwrap();
         (response, json)
@@ -423,9 +512,51 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fields_are_named() {
-        let (_, json) = shown(ApiError::field("userId", "필수 값입니다.")).await;
+    async fn fields_are_named_in_the_language_of_the_answer() {
+        let wrong = || ApiError::field("userId", ("필수 값입니다.", "is required"));
+        let (_, json) = shown(wrong()).await;
         assert_eq!(json["status"], 422);
         assert_eq!(json["errors"], serde_json::json!([{ "field": "userId", "reason": "필수 값입니다." }]));
+        let (response, json) = shown_in(wrong(), Language::English).await;
+        assert_eq!(response.headers()["content-language"], "en");
+        assert_eq!((&json["code"], &json["title"]), (&"VALIDATION_FAILED".into(), &"Invalid value".into()));
+        assert_eq!(json["errors"], serde_json::json!([{ "field": "userId", "reason": "is required" }]));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_of_the_shop_may_be_explained() {
+        let refused = ApiError::Refused {
+            kind: Refused::Invalid,
+            code: "INVALID_TIME",
+            detail: "시간 형식이 올바르지 않습니다",
+            request_id: Some("req_0_x".to_owned()),
+        };
+        let errors = vec![FieldError::new("saleEnd", ("시각이어야 합니다.", "must be a time"))];
+        let (_, json) = shown_in(refused.because_of(errors), Language::English).await;
+        assert_eq!(
+            (&json["status"], &json["code"], &json["requestId"]),
+            (&422.into(), &"INVALID_TIME".into(), &"req_0_x".into())
+        );
+        assert_eq!(json["errors"], serde_json::json!([{ "field": "saleEnd", "reason": "must be a time" }]));
+    }
+
+    #[tokio::test]
+    async fn buyers_read_nothing_of_places() {
+        for language in [Language::Korean, Language::English] {
+            let (_, json) = shown_in(ApiError::PlaceUnavailable { place: 2 }, language).await;
+            let detail = json["detail"].as_str().unwrap();
+            assert!(!detail.contains('2') && !detail.contains("파티션"), "{detail}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_has_no_english_is_said_to_be_korean() {
+        let refused =
+            ApiError::Refused { kind: Refused::Gone, code: "NEW_CODE", detail: "새로운 이유", request_id: None };
+        let (response, json) = shown_in(refused, Language::English).await;
+        assert_eq!(
+            (&response.headers()["content-language"], &json["detail"]),
+            (&"ko".parse().unwrap(), &"새로운 이유".into())
+        );
     }
 }

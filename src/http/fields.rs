@@ -1,19 +1,18 @@
 //! Fields of requests, looked at before anything is appended.
 
 use super::error::{ApiError, FieldError};
+use super::language::Text;
+use super::misfit;
+use holdfast_topologies::id_rule::{self, ID_BYTES_MAX, IdFault};
+use std::borrow::Cow;
 
-/// Longest id, in bytes: what every topology takes.
-pub const ID_BYTES_MAX: usize = 512;
-
-/// An id as a request brings it: not blank, not longer than a topology takes.
+/// An id as a request brings it: what every topology takes.
 ///
 /// # Errors
 /// 422 naming the field.
 pub fn id(field: &'static str, given: Option<String>) -> Result<String, ApiError> {
     match given {
-        Some(id) if id.trim().is_empty() => Err(ApiError::field(field, "비어 있을 수 없습니다.")),
-        Some(id) if id.len() > ID_BYTES_MAX => Err(ApiError::field(field, "너무 깁니다.")),
-        Some(id) => Ok(id),
+        Some(id) => check(field, &id).map(|()| id),
         None => required(field, None),
     }
 }
@@ -26,12 +25,34 @@ pub fn id_if(field: &'static str, given: Option<String>) -> Result<Option<String
     given.map(|given| id(field, Some(given))).transpose()
 }
 
+/// Whether `id` can be one.
+///
+/// # Errors
+/// 422 naming the field.
+pub fn check(field: &str, id: &str) -> Result<(), ApiError> {
+    id_rule::check(id).map_err(|fault| ApiError::field(Cow::Owned(field.to_owned()), allowed(fault)))
+}
+
+fn allowed(fault: IdFault) -> Text {
+    match fault {
+        IdFault::Blank => ("비어 있을 수 없습니다.", "must not be blank").into(),
+        IdFault::TooLong => (
+            format!("너무 깁니다. {ID_BYTES_MAX}바이트 이하여야 합니다."),
+            format!("must not be longer than {ID_BYTES_MAX} bytes"),
+        )
+            .into(),
+        IdFault::BlankEnd => ("공백으로 시작하거나 끝날 수 없습니다.", "must not begin or end with a blank").into(),
+        IdFault::Control => ("제어 문자를 포함할 수 없습니다.", "must not contain control characters").into(),
+        IdFault::Dots => ("'.' 또는 '..'일 수 없습니다.", "must not be '.' or '..'").into(),
+    }
+}
+
 /// A field that must be there.
 ///
 /// # Errors
 /// 422 naming the field.
 pub fn required<T>(field: &'static str, given: Option<T>) -> Result<T, ApiError> {
-    given.ok_or_else(|| ApiError::field(field, "필수 값입니다."))
+    given.ok_or_else(|| ApiError::field(field, misfit::required()))
 }
 
 /// Collects what is wrong with several fields, so that the client hears all of it at once.
@@ -60,7 +81,9 @@ mod tests {
         };
         assert_eq!(errors.iter().map(|e| &*e.field).collect::<Vec<_>>(), ["policyId", "userId"]);
         assert!(both(id("policyId", Some("1".to_owned())), id("userId", Some("쿠폰".to_owned()))).is_ok());
-        assert!(id("userId", Some("x".repeat(ID_BYTES_MAX + 1))).is_err());
+        for bad in ["..", "a\n", " a", &"x".repeat(ID_BYTES_MAX + 1)] {
+            assert!(id("userId", Some(bad.to_owned())).is_err(), "{bad:?}");
+        }
         assert_eq!(id_if("couponId", None), Ok(None));
         assert!(id_if("couponId", Some(String::new())).is_err());
     }

@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::error::{self, ApiError};
+use super::language::Language;
 use crate::unique;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderMap;
@@ -20,6 +21,7 @@ pub(super) async fn finish(State(api): State<Api>, request: Request, next: Next)
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let given_id = request_id_of(request.headers());
+    let language = Language::wanted(request.headers());
     let mut response = next.run(request).await;
     if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
         let id = given_id.unwrap_or_else(|| unique::name(&*api.clock));
@@ -27,7 +29,7 @@ pub(super) async fn finish(State(api): State<Api>, request: Request, next: Next)
             tracing::warn!(%method, path = uri.path(), request_id = id, error = ?failed, "request not served");
         }
         let headers = std::mem::take(response.headers_mut());
-        response = error::problem(&failed, uri.path(), &id);
+        response = error::problem(&failed, uri.path(), &id, language);
         // `Allow` of a 405 is axum's, and belongs to the answer.
         for (name, value) in &headers {
             response.headers_mut().entry(name).or_insert_with(|| value.clone());

@@ -105,9 +105,10 @@ impl PositionToken {
         let parsed = text
             .split_once('-')
             .and_then(|(place, offset)| Some(Self { place: place.parse().ok()?, offset: offset.parse().ok()? }));
-        parsed
-            .filter(|token| token.offset >= 0)
-            .ok_or_else(|| ApiError::field("after", "위치 토큰 형식이 아닙니다: <place>-<offset>"))
+        parsed.filter(|token| token.offset >= 0).ok_or_else(|| {
+            let allowed = ("위치 토큰 형식이 아닙니다: <place>-<offset>", "must be a position token: <place>-<offset>");
+            ApiError::field("after", allowed)
+        })
     }
 }
 

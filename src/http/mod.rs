@@ -4,7 +4,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`server`] | listening, and the way out |
-//! | [`finish`], [`error`], [`extract`], [`admin`] | what all routes share: metrics, problems, reading requests, who may administer |
+//! | [`finish`], [`error`], [`language`], [`extract`], [`admin`] | what all routes share: metrics, problems and their language, reading requests, who may administer |
+//! | [`door`], [`location`] | what a request must be before a route looks at it; paths of what has an id |
+//! | [`misfit`] | what is said of a value of the wrong kind |
 //! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
@@ -19,6 +21,7 @@ pub mod carry;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
+mod door;
 pub mod error;
 pub mod extract;
 pub mod fields;
@@ -28,7 +31,10 @@ pub mod health;
 pub mod idempotency;
 pub mod intake;
 pub mod lag;
+pub mod language;
+pub mod location;
 pub mod metrics;
+mod misfit;
 pub mod openapi;
 pub mod payments;
 pub mod peer;
@@ -271,6 +277,7 @@ pub fn router(api: Api) -> Router {
             tracing::error!("a handler has panicked");
             ApiError::Internal.into_response()
         }))
+        .layer(middleware::from_fn(door::strict))
         .layer(middleware::from_fn_with_state(api.clone(), finish::finish))
         .with_state(api)
 }

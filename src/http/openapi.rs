@@ -2,11 +2,13 @@
 //! decided.
 #![expect(dead_code, reason = "fields are read by the derive, for the document")]
 
+mod common;
+pub(crate) mod fields;
 pub(crate) mod money;
 pub(crate) mod seats;
 
 use super::coupons::{holders, issue, policies, requests};
-use super::error::FieldError;
+use super::error::FieldProblem;
 use super::payments::{pay, refund, status};
 use super::points::{charge, wallet};
 use super::reservations::{catalogue, change, hold, outcome, seat_map};
@@ -14,6 +16,8 @@ use super::{Api, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use common::CommonAnswers;
+use fields::{Id, When};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
 
@@ -39,10 +43,10 @@ pub(crate) struct ProblemBody {
     /// Stable name of this kind of problem.
     #[schema(rename = "type", example = "urn:holdfast:problem:policy-not-found")]
     kind: String,
-    /// Short name of this kind of problem, in Korean.
+    /// Short name of this kind of problem.
     title: String,
     status: u16,
-    /// What happened, in Korean.
+    /// What happened.
     detail: String,
     /// The path that was asked for.
     instance: String,
@@ -51,22 +55,22 @@ pub(crate) struct ProblemBody {
     code: String,
     /// The request it is about: the shop's, or `X-Request-Id`.
     request_id: String,
-    errors: Option<Vec<FieldError>>,
+    errors: Option<Vec<FieldProblem<'static>>>,
     retry_after_ms: Option<u64>,
     /// The payment that stands in the way, of `PAYMENT_CONFLICT`.
     payment_id: Option<String>,
 }
 
-/// A wish for a coupon. Ids may be numbers.
+/// A wish for a coupon.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct IssueBody {
     #[schema(example = "1")]
-    policy_id: String,
+    policy_id: Id,
     #[schema(example = "1001")]
-    user_id: String,
+    user_id: Id,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// Taken in, not decided.
@@ -161,20 +165,22 @@ pub(crate) enum DiscountType {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct PolicyBody {
     #[schema(example = "1")]
-    policy_id: String,
+    policy_id: Id,
     #[schema(example = "첫 구매 쿠폰")]
     title: String,
     description: Option<String>,
     #[schema(example = 100)]
     total_quantity: u64,
     /// RFC 3339 or epoch ms; missing = at once.
-    start_time: Option<String>,
+    start_time: Option<When>,
     /// RFC 3339 or epoch ms, exclusive; missing = never.
-    end_time: Option<String>,
+    end_time: Option<When>,
     discount_type: Option<DiscountType>,
     discount_value: Option<u64>,
     minimum_order_amount: Option<u64>,
     maximum_discount_amount: Option<u64>,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<Id>,
 }
 
 /// More coupons, or fewer.
@@ -183,6 +189,8 @@ pub(crate) struct AdjustBody {
     /// How many more; negative = fewer, never below what has been issued.
     #[schema(example = 10)]
     by: i64,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<Id>,
 }
 
 /// A coupon.
@@ -212,15 +220,17 @@ pub(crate) struct HeldCoupons {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UseBody {
-    user_id: String,
-    order_id: String,
+    user_id: Id,
+    order_id: Id,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<Id>,
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Holdfast",
-        description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code` and a Korean `detail`."
+        description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`."
     ),
     paths(
         issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
@@ -232,7 +242,7 @@ pub(crate) struct UseBody {
         health::live, health::ready, lag::lag, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
-    modifiers(&AdminToken),
+    modifiers(&AdminToken, &CommonAnswers),
     tags((name = "coupons", description = "First-come coupons"), (name = "seats", description = "Concerts, schedules, seats and who has them"),
         (name = "money", description = "Payments and wallets, in whole won"), (name = "operations", description = "For operators and programs")),
 )]

@@ -3,6 +3,7 @@
 mod keys;
 mod seat_map;
 mod seats;
+mod strict;
 
 use super::error::answer;
 use super::*;
@@ -125,6 +126,10 @@ async fn running() -> Worker {
 
 impl Worker {
     async fn ask(&self, request: Request<Body>) -> (Response<Body>, Value) {
+        self.ask_as_it_is(to_us(request)).await
+    }
+
+    async fn ask_as_it_is(&self, request: Request<Body>) -> (Response<Body>, Value) {
         let mut response = router(self.api.clone()).oneshot(request).await.unwrap();
         let body = to_bytes(std::mem::take(response.body_mut()), 10 << 20).await.unwrap();
         let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -163,7 +168,7 @@ impl Worker {
         *self.appender.before.lock() = Some(Box::new(move || {
             for request in requests {
                 let (router, runtime) = (router.clone(), runtime.clone());
-                let ask = move || runtime.block_on(router.oneshot(request)).unwrap().status();
+                let ask = move || runtime.block_on(router.oneshot(to_us(request))).unwrap().status();
                 let status = std::thread::spawn(ask).join().unwrap();
                 assert!(status.is_success(), "{status}");
             }
@@ -191,6 +196,12 @@ impl Worker {
             stream.stop(Duration::from_secs(10)).await.unwrap();
         }
     }
+}
+
+/// With the `Host` that every client sends.
+fn to_us(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().entry("host").or_insert_with(|| "here".parse().unwrap());
+    request
 }
 
 fn is_problem(response: &Response<Body>, json: &Value, status: StatusCode, code: &str) {

@@ -147,8 +147,7 @@ fn refusals(worker: &Worker) {
         assert_eq!(worker.get(path).status(), status, "{path}");
     }
     // Nothing is put back, and nothing is the answer: both would look the same.
-    let mistyped: Value =
-        worker.post("/api/dlq/redrive", &json!({"all": true, "topology": "coupons"})).json().unwrap();
+    let mistyped: Value = worker.post("/api/dlq/redrive", &json!({"all": true, "topology": "coupons"})).json().unwrap();
     let error = &mistyped["errors"][0];
     assert_eq!((&mistyped["status"], &error["field"]), (&json!(422), &json!("topology")), "{mistyped}");
     for name in ["coupon", "reservation", "expiration", "payment"] {

@@ -90,7 +90,9 @@ pub(crate) async fn issue(
     let answer = match query.strategy.as_deref() {
         None | Some("v3" | "V3") => Answer::Pending,
         Some("v1" | "V1" | "v2" | "V2") => Answer::Outcome,
-        Some(_) => return Err(ApiError::field("strategy", "v1, v2, v3 중 하나여야 합니다.")),
+        Some(_) => {
+            return Err(ApiError::field("strategy", ("v1, v2, v3 중 하나여야 합니다.", "must be one of: v1, v2, v3")));
+        }
     };
     let body: IssueBody = extract::json(&asked.headers, &asked.body)?;
     let (policy_id, user_id) = both(id("policyId", body.policy_id), id("userId", body.user_id))?;

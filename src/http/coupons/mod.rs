@@ -1,5 +1,6 @@
 //! The coupon routes. What they say yes and no to is decided in `topologies/src/coupon`.
 
+mod faults;
 pub mod holders;
 pub mod issue;
 pub mod policies;
@@ -40,7 +41,7 @@ fn place_of_policy(api: &Api, policy_id: &str) -> u32 {
 fn refused(refusal: Refusal) -> ApiError {
     let kind = match refusal {
         Refusal::UnknownPolicy => Refused::NotFound,
-        Refusal::NoUser => Refused::Invalid,
+        Refusal::NoUser | Refusal::BadUser => Refused::Invalid,
         Refusal::System => Refused::Fault,
         Refusal::OutsideWindow | Refusal::AlreadyIssued | Refusal::SoldOut => Refused::Conflict,
     };
@@ -100,7 +101,8 @@ async fn carry_out(
         if row.fingerprint != command.fingerprint() {
             return Err(ApiError::IdempotencyKeyReused);
         }
-        row.refused.map_or(Ok(Some(())), |refusal| Err(command_refused(refusal, &id)))
+        let why = |refusal| command_refused(refusal, &id).because_of(faults::of(&command, refusal));
+        row.refused.map_or(Ok(Some(())), |refusal| Err(why(refusal)))
     };
     match api.carry_out(view, asked, &record, identity.key.is_some(), outcome).await? {
         carry::Carried::Decided { replayed, .. } => Ok((id, Carried::Done { replayed })),

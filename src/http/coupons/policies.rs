@@ -7,7 +7,7 @@ use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{id, required};
 use crate::http::intake::{AfterQuery, Asked, Owner};
-use crate::http::{Api, idempotency, openapi};
+use crate::http::{Api, idempotency, location, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -60,8 +60,7 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
     let make = |id| Command::CreatePolicy(CreatePolicy { request_id: Some(id), ..wanted });
     let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(&policy_id), &identity, make).await?;
     let mut response = shown(&view, &policy_id, &command_id, &carried, answer::CREATED)?;
-    // An id may hold anything; what cannot stand in a header is left out.
-    if let Ok(location) = HeaderValue::try_from(format!("/api/coupons/policies/{policy_id}")) {
+    if let Ok(location) = HeaderValue::try_from(location::path("/api/coupons/policies", &policy_id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
     Ok(response)

@@ -1,5 +1,6 @@
 //! Shapes of payments and wallets. Amounts are whole won.
 
+use super::fields::Id;
 use utoipa::ToSchema;
 
 /// A payment for a reservation.
@@ -7,16 +8,16 @@ use utoipa::ToSchema;
 #[schema(rename_all = "camelCase")]
 pub(crate) struct PayBody {
     #[schema(example = "res_2_17")]
-    reservation_id: String,
+    reservation_id: Id,
     /// What is owed, in KRW.
     #[schema(example = 50000)]
     amount: u64,
     /// Who pays; missing = the reservation's user.
-    user_id: Option<String>,
+    user_id: Option<Id>,
     /// A coupon to be used for it.
-    coupon_id: Option<String>,
+    coupon_id: Option<Id>,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// A payment in short.
@@ -74,9 +75,9 @@ pub(crate) struct Payment {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct RefundBody {
     /// Must be the payer, if given.
-    user_id: Option<String>,
+    user_id: Option<Id>,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// Points to be charged.
@@ -84,12 +85,12 @@ pub(crate) struct RefundBody {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct ChargeBody {
     #[schema(example = "user_123")]
-    user_id: String,
+    user_id: Id,
     /// KRW, 1,000 to 1,000,000.
     #[schema(example = 100000)]
     amount: u64,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// A charge and what became of it.

@@ -1,5 +1,6 @@
 //! Shapes of concerts, schedules, seats and reservations.
 
+use super::fields::{Id, When};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,13 +9,13 @@ use utoipa::ToSchema;
 #[schema(rename_all = "camelCase")]
 pub(crate) struct HoldBody {
     #[schema(example = "user_123")]
-    user_id: String,
+    user_id: Id,
     #[schema(example = "schedule_456")]
-    schedule_id: String,
+    schedule_id: Id,
     #[schema(example = 1)]
-    seat_no: u64,
+    seat_no: Id,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// A seat that is held.
@@ -75,9 +76,9 @@ pub(crate) enum OutcomeStatus {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UserBody {
-    user_id: String,
+    user_id: Id,
     /// Instead of `Idempotency-Key`.
-    request_id: Option<String>,
+    request_id: Option<Id>,
 }
 
 /// A reservation.
@@ -120,12 +121,14 @@ pub(crate) enum ReservationStatus {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct ConcertBody {
     #[schema(example = "concert_1")]
-    concert_id: String,
+    concert_id: Id,
     #[schema(example = "아이유 콘서트")]
     title: String,
     /// As people write it.
     #[schema(example = "2026-03-15")]
     date: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<Id>,
 }
 
 /// A concert.
@@ -149,21 +152,23 @@ pub(crate) struct Concerts {
 #[schema(rename_all = "camelCase")]
 pub(crate) struct ScheduleBody {
     #[schema(example = "schedule_456")]
-    schedule_id: String,
+    schedule_id: Id,
     /// Of which concert.
-    concert_id: Option<String>,
+    concert_id: Option<Id>,
     /// What the concert is called; missing = as `concertId` says.
     concert_title: Option<String>,
     /// As people write it; missing = as `concertId` says.
     date: Option<String>,
     /// When the show begins, RFC 3339 or epoch ms: fees of a cancellation depend on it.
-    starts_at: Option<String>,
+    starts_at: Option<When>,
     /// First moment of the sale, RFC 3339 or epoch ms; missing = at once.
-    sale_start: Option<String>,
+    sale_start: Option<When>,
     /// First moment after the sale, RFC 3339 or epoch ms; missing = never.
-    sale_end: Option<String>,
+    sale_end: Option<When>,
     seats: Seats,
     limits: Option<Limits>,
+    /// Instead of `Idempotency-Key`.
+    request_id: Option<Id>,
 }
 
 /// Which seats a schedule has.
@@ -190,7 +195,8 @@ pub(crate) struct SeatBlock {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PricedSeat {
-    seat_no: u64,
+    #[schema(value_type = Id)]
+    seat_no: String,
     /// KRW.
     price: u64,
 }

@@ -82,11 +82,12 @@ pub(crate) async fn statement(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let no_cursor = || ApiError::field("cursor", "nextCursor 값이 아닙니다.");
+    let no_cursor =
+        || ApiError::field("cursor", ("nextCursor 값이어야 합니다.", "must be the nextCursor of an earlier answer"));
     let cursor = query.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(no_cursor)).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_LINES);
     if !(1..=PAGE_LINES_MAX).contains(&limit) {
-        return Err(ApiError::field("limit", "1 이상 100 이하여야 합니다."));
+        return Err(ApiError::field("limit", ("1 이상 100 이하여야 합니다.", "must be from 1 to 100")));
     }
     let place = place_of_user(&api, &user_id);
     let view = match api.owner(NAME, place, &asked)? {

@@ -1,13 +1,13 @@
 //! Concerts and schedules: created and cancelled by admins through the same log, shown to everybody.
 
-use super::{carry_out, command_id, place_of_id, refused, undecided};
+use super::{carry_out, command_id, faults, place_of_id, refused, undecided};
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::carry::{Carried, Identity, marked};
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, id_if, required};
 use crate::http::intake::{AfterQuery, Asked, Owner};
-use crate::http::{Api, idempotency, openapi};
+use crate::http::{Api, idempotency, location, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -77,7 +77,8 @@ pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked:
     let key = &concert_id;
     let command = Command::CreateConcert(CreateConcert { concert_id: key.clone(), title, date: body.date });
     let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/concerts", command };
-    let created = |view: &TaskView| shown(answer::CREATED, view::concert(view, key)?, &format!("/api/concerts/{key}"));
+    let created =
+        |view: &TaskView| shown(answer::CREATED, view::concert(view, key)?, &location::path("/api/concerts", key));
     errand.run(&api, asked, created).await
 }
 
@@ -124,7 +125,7 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
     });
     let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/schedules", command };
     let created =
-        |view: &TaskView| shown(answer::CREATED, view::schedule(view, key)?, &format!("/api/schedules/{key}"));
+        |view: &TaskView| shown(answer::CREATED, view::schedule(view, key)?, &location::path("/api/schedules", key));
     errand.run(&api, asked, created).await
 }
 
@@ -154,7 +155,8 @@ pub(crate) async fn cancel_schedule(
     let command = Command::CancelSchedule(CancelSchedule { schedule_id: key.clone() });
     let route = "POST /api/schedules/{scheduleId}/cancel";
     let errand = Errand { key, request_id: body.request_id.as_deref(), route, command };
-    let cancelled = |view: &TaskView| shown(answer::OK, view::schedule(view, key)?, &format!("/api/schedules/{key}"));
+    let cancelled =
+        |view: &TaskView| shown(answer::OK, view::schedule(view, key)?, &location::path("/api/schedules", key));
     errand.run(&api, asked, cancelled).await
 }
 
@@ -182,11 +184,15 @@ impl Errand<'_> {
         let key = idempotency::key(&asked.headers, self.request_id)?;
         let keyed = key.is_some();
         let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key }).await?;
+        let wanted = self.command.clone();
         match carry_out(api, &view, &asked, self.key, &id, keyed, self.command).await? {
             Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {
                 let response = match outcome.refused {
-                    Some(refusal) => refused(refusal, Some(id)).into_response(),
+                    Some(refusal) => {
+                        let errors = faults::of(&wanted, refusal);
+                        refused(refusal, Some(id)).because_of(errors).into_response()
+                    }
                     None => done(&view)?,
                 };
                 Ok(marked(response, place, offset, replayed))
@@ -197,7 +203,6 @@ impl Errand<'_> {
 
 fn shown<T: Serialize>(status: StatusCode, row: Option<T>, location: &str) -> Result<Response, ApiError> {
     let mut response = (status, axum::Json(row.ok_or(ApiError::Internal)?)).into_response();
-    // An id may hold letters of any script; what cannot stand in a header is left out.
     if status == answer::CREATED
         && let Ok(location) = HeaderValue::try_from(location)
     {
@@ -224,12 +229,7 @@ async fn concert(api: &Api, concert_id: &str) -> Result<Titled, ApiError> {
         Err(_) => {
             let endpoint = api.owners.endpoint_of(place).filter(|endpoint| *endpoint != api.settings.endpoint);
             let endpoint = endpoint.ok_or(ApiError::PlaceUnavailable { place })?;
-            // What cannot stand in a path as it is was never accepted as an id.
-            let is_id = concert_id.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
-            let body = match is_id {
-                true => api.peers.read(&endpoint, &[place], &format!("/api/concerts/{concert_id}")).await?,
-                false => None,
-            };
+            let body = api.peers.read(&endpoint, &[place], &location::path("/api/concerts", concert_id)).await?;
             body.map(|body| serde_json::from_slice(&body).map_err(|_| ApiError::Internal)).transpose()?
         }
     };

@@ -12,6 +12,7 @@
 
 pub mod catalogue;
 pub mod change;
+mod faults;
 pub mod hold;
 pub mod outcome;
 pub mod seat_map;

@@ -62,11 +62,12 @@ pub(crate) async fn seats(
     Query(query): Query<SeatsQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let no_cursor = || ApiError::field("cursor", "nextCursor 값이 아닙니다.");
+    let no_cursor =
+        || ApiError::field("cursor", ("nextCursor 값이어야 합니다.", "must be the nextCursor of an earlier answer"));
     let cursor = query.cursor.as_deref().map(|text| SeatCursor::parse(text).ok_or_else(no_cursor)).transpose()?;
     let limit = query.limit.unwrap_or(PAGE_SEATS_MAX);
     if !(1..=PAGE_SEATS_MAX).contains(&limit) {
-        return Err(ApiError::field("limit", "1 이상 10000 이하여야 합니다."));
+        return Err(ApiError::field("limit", ("1 이상 10000 이하여야 합니다.", "must be from 1 to 10000")));
     }
     let place = place_of_id(&api, &schedule_id);
     let view = match api.owner(NAME, place, &asked)? {

@@ -1,0 +1,176 @@
+//! The problems in English: titles by their Korean, details by the code that they explain. A code that has no line here is explained in Korean, and
+//! `Content-Language` says so; a test finds it.
+
+/// Titles.
+const TITLES: &[(&str, &str)] = &[
+    ("잘못된 형식", "Malformed request"),
+    ("잘못된 값", "Invalid value"),
+    ("잘못된 멱등성 키", "Invalid idempotency key"),
+    ("지원하지 않는 본문 형식", "Unsupported body format"),
+    ("지원하지 않는 문자 집합", "Unsupported charset"),
+    ("지원하지 않는 압축 형식", "Unsupported content encoding"),
+    ("잘못된 Host", "Invalid Host"),
+    ("너무 큰 본문", "Body too large"),
+    ("끊긴 본문", "Incomplete body"),
+    ("없는 경로", "No such route"),
+    ("허용되지 않는 메서드", "Method not allowed"),
+    ("인증 필요", "Authentication required"),
+    ("관리자 전용", "Administrators only"),
+    ("없는 요청", "No such request"),
+    ("없는 공연", "No such concert"),
+    ("없는 결제", "No such payment"),
+    ("없는 데드레터", "No such dead letter"),
+    ("없는 대상", "Not found"),
+    ("처리할 수 없는 상태", "Conflict"),
+    ("지난 대상", "Gone"),
+    ("결제 불가", "Payment required"),
+    ("서버 오류", "Server error"),
+    ("재사용된 멱등성 키", "Idempotency key reused"),
+    ("준비 중", "Not ready"),
+    ("접수 불가", "Not accepting requests"),
+    ("접수 여부 확인 필요", "Outcome unknown"),
+    ("다른 서버에서 처리", "Served elsewhere"),
+];
+
+/// Details.
+const DETAILS: &[(&str, &str)] = &[
+    // Of HTTP.
+    ("MALFORMED_REQUEST", "The request could not be read"),
+    ("VALIDATION_FAILED", "A value of the request is not valid."),
+    ("INVALID_IDEMPOTENCY_KEY", "Idempotency-Key must be 1 to 255 printable ASCII characters."),
+    ("UNSUPPORTED_MEDIA_TYPE", "The request body must be application/json."),
+    ("UNSUPPORTED_CHARSET", "The request body must be UTF-8."),
+    ("UNSUPPORTED_CONTENT_ENCODING", "A compressed request body is not supported."),
+    ("INVALID_HOST", "There must be exactly one Host header."),
+    ("BODY_TOO_LARGE", "The request body must not be larger than 1 MiB."),
+    ("BODY_INCOMPLETE", "The request body did not arrive completely."),
+    ("ROUTE_NOT_FOUND", "There is no such route."),
+    ("METHOD_NOT_ALLOWED", "This route does not support the method."),
+    ("UNAUTHORIZED", "The administrator's token is required."),
+    ("ADMIN_FORBIDDEN", "No administrator token is set, so this route answers on loopback addresses only."),
+    ("REQUEST_NOT_FOUND", "There is no such request."),
+    ("CONCERT_NOT_FOUND", "There is no such concert."),
+    ("PAYMENT_NOT_FOUND", "There is no such payment."),
+    ("DEAD_LETTER_NOT_FOUND", "There is no such dead letter."),
+    ("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request before."),
+    ("PLACE_UNAVAILABLE", "This part of the service is starting. Please try again in a moment."),
+    (
+        "LOG_UNAVAILABLE",
+        "Requests cannot be accepted at the moment. Nothing was accepted; please try again in a moment.",
+    ),
+    (
+        "OUTCOME_UNKNOWN",
+        "It is not known yet whether the request was accepted. Please ask for its outcome under the same request id.",
+    ),
+    ("NOT_SERVED_HERE", "This server is set up not to serve this request."),
+    ("INTERNAL_ERROR", "The server has failed."),
+    // Of coupons.
+    ("POLICY_NOT_FOUND", "There is no such coupon policy."),
+    ("OUTSIDE_ISSUE_WINDOW", "The coupon is not issued at this time."),
+    ("DUPLICATE_REQUEST", "This user has the coupon already."),
+    ("ALREADY_ISSUED", "This user has the coupon already."),
+    ("SOLD_OUT", "No coupons are left."),
+    ("INVALID_POLICY_ID", "The id of the coupon policy is not valid."),
+    ("INVALID_QUANTITY", "The number of coupons is not valid."),
+    ("INVALID_DISCOUNT", "The terms of the discount are not valid."),
+    ("POLICY_ALREADY_EXISTS", "Another coupon policy has this id."),
+    ("STOCK_BELOW_ISSUED", "The stock cannot be less than what has been issued."),
+    ("COUPON_NOT_FOUND", "There is no such coupon."),
+    ("COUPON_NOT_USABLE", "The coupon cannot be used."),
+    ("COUPON_NOT_A_DISCOUNT", "The coupon takes nothing off a price."),
+    ("COUPON_MINIMUM_NOT_MET", "The order is smaller than the coupon asks for."),
+    // Of seats.
+    ("INVALID_ID", "The id is not valid."),
+    ("INVALID_TITLE", "The title is not valid."),
+    ("INVALID_TIME", "A time is not valid."),
+    ("INVALID_WINDOW", "The window must begin before it ends."),
+    ("INVALID_SEATS", "The seats are not valid."),
+    ("INVALID_LIMIT", "A limit is not valid."),
+    ("CONCERT_ALREADY_EXISTS", "Another concert has this id."),
+    ("SCHEDULE_ALREADY_EXISTS", "Another schedule has this id."),
+    ("SCHEDULE_NOT_FOUND", "There is no such schedule."),
+    ("SEAT_NOT_FOUND", "There is no such seat."),
+    ("USER_ID_REQUIRED", "A user id is required."),
+    ("INVALID_USER_ID", "The user id is not valid."),
+    ("OUTSIDE_SALE_WINDOW", "The schedule is not on sale at this time."),
+    ("SCHEDULE_CANCELLED", "The schedule has been cancelled."),
+    ("SEAT_ALREADY_RESERVED", "The seat is taken."),
+    ("SEAT_LIMIT_EXCEEDED", "This user may not have more seats."),
+    ("RESERVATION_NOT_FOUND", "There is no such reservation."),
+    ("RESERVATION_EXPIRED", "The reservation has expired."),
+    ("RESERVATION_CANCELLED", "The reservation has been cancelled."),
+    ("PAYMENT_IN_PROGRESS", "A payment is in progress."),
+    ("PAYMENT_CONFLICT", "Another payment of this reservation is in progress or done."),
+    ("INVALID_PAYMENT_ID", "The payment id is not valid."),
+    ("AMOUNT_MISMATCH", "The amount is not what is owed."),
+    ("COUPON_NOT_SUPPORTED", "Coupons cannot be used for seats."),
+    ("RESERVATION_ALREADY_CONFIRMED", "The reservation is confirmed already."),
+    ("CANCEL_TOO_LATE", "The show has begun, so the reservation cannot be cancelled."),
+    ("HOLD_NOT_EXTENDABLE", "The hold cannot be extended."),
+    ("SYSTEM_ERROR", "The request could not be processed because of a temporary error."),
+    // Of money.
+    ("PAYMENT_REFUSED", "The payment was refused."),
+    ("CHARGE_NOT_POSITIVE", "The amount of a charge must be above 0."),
+    ("CHARGE_BELOW_MINIMUM", "The amount is below the minimum of a charge."),
+    ("CHARGE_ABOVE_MAXIMUM", "The amount is above the maximum of a charge."),
+    ("WALLET_LIMIT_EXCEEDED", "The wallet cannot hold more points."),
+    ("INVALID_AMOUNT", "The amount is not valid."),
+    ("INSUFFICIENT_POINTS", "The wallet does not hold enough points."),
+    ("PAYMENT_NOT_DEBITED", "Only a payment that was made can be refunded."),
+    ("ALREADY_REFUNDED", "The payment has been refunded already."),
+    ("REFUND_EXCEEDS_PAYMENT", "The refund is more than what was paid."),
+];
+
+fn of(table: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == key).map(|(_, english)| *english)
+}
+
+/// The title in English.
+pub(super) fn title(korean: &str) -> Option<&'static str> {
+    of(TITLES, korean)
+}
+
+/// What `code` means, in English.
+pub(super) fn detail(code: &str) -> Option<&'static str> {
+    of(DETAILS, code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_topologies::coupon::command_outcome::CommandRefusal;
+    use holdfast_topologies::{coupon, payment, reservation};
+    use std::collections::BTreeSet;
+
+    /// The quoted texts of a source file.
+    fn quoted(source: &str) -> impl Iterator<Item = &str> {
+        source.split('"').skip(1).step_by(2)
+    }
+
+    #[test]
+    fn every_code_and_title_has_its_english() {
+        let source = include_str!("../error.rs");
+        let table = source.split("fn row(").nth(1).unwrap().split("fn request_id(").next().unwrap();
+        let is_code =
+            |text: &&str| text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let mut codes: BTreeSet<&str> = quoted(table).filter(is_code).collect();
+        assert!(codes.contains("MALFORMED_REQUEST") && codes.contains("INTERNAL_ERROR"), "{codes:?}");
+        codes.extend(coupon::outcome::Refusal::ALL.map(coupon::outcome::Refusal::code));
+        codes.extend(CommandRefusal::ALL.map(CommandRefusal::code));
+        codes.extend(reservation::refusal::Refusal::ALL.map(reservation::refusal::Refusal::code));
+        codes.extend(payment::outcome::Refusal::ALL.map(payment::outcome::Refusal::code));
+        let missing: Vec<_> = codes.into_iter().filter(|code| detail(code).is_none()).collect();
+        assert!(missing.is_empty(), "no English of {missing:?}");
+        // A title is a Korean text without a full stop.
+        let is_title = |text: &&str| text.chars().any(|c| ('가'..='힣').contains(&c)) && !text.contains(['.', '{']);
+        let missing: Vec<_> = quoted(table).filter(is_title).filter(|text| title(text).is_none()).collect();
+        assert!(missing.is_empty(), "no English of {missing:?}");
+    }
+
+    #[test]
+    fn each_stands_there_once_and_is_english() {
+        let keys: BTreeSet<_> = TITLES.iter().chain(DETAILS).map(|(key, _)| key).collect();
+        assert_eq!(keys.len(), TITLES.len() + DETAILS.len());
+        assert!(TITLES.iter().chain(DETAILS).all(|(_, english)| english.is_ascii() && !english.is_empty()));
+    }
+}
