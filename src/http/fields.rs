@@ -47,6 +47,19 @@ fn allowed(fault: IdFault) -> Text {
     }
 }
 
+/// The user that an act names: `userId` in the body or in the query. An act that frees a seat or moves money back names its user.
+///
+/// # Errors
+/// 422 naming the field: it is missing, or body and query name different users.
+pub fn user_id(body: Option<String>, query: Option<String>) -> Result<String, ApiError> {
+    match (body, query) {
+        (Some(body), Some(query)) if body != query => {
+            Err(ApiError::field("userId", ("본문과 쿼리의 값이 서로 다릅니다.", "body and query name different users")))
+        }
+        (body, query) => id("userId", body.or(query)),
+    }
+}
+
 /// A field that must be there.
 ///
 /// # Errors
@@ -86,6 +99,19 @@ mod tests {
         }
         assert_eq!(id_if("couponId", None), Ok(None));
         assert!(id_if("couponId", Some(String::new())).is_err());
+    }
+
+    #[test]
+    fn a_user_is_named_in_the_body_or_in_the_query_and_only_once() {
+        let named =
+            |body: Option<&str>, query: Option<&str>| user_id(body.map(str::to_owned), query.map(str::to_owned));
+        for (body, query) in [(Some("u"), None), (None, Some("u")), (Some("u"), Some("u"))] {
+            assert_eq!(named(body, query), Ok("u".to_owned()), "{body:?} {query:?}");
+        }
+        for (body, query) in [(None, None), (Some("u"), Some("v")), (Some(" "), None), (None, Some(""))] {
+            let Err(ApiError::Invalid(errors)) = named(body, query) else { panic!("{body:?} {query:?}") };
+            assert_eq!(errors.iter().map(|e| &*e.field).collect::<Vec<_>>(), ["userId"], "{body:?} {query:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod keys;
 mod seat_map;
 mod seats;
+mod strangers;
 mod strict;
 
 use super::error::answer;

@@ -183,13 +183,13 @@ fn given_back(worker: &Worker) {
     let coupon = coupon(worker, "part", user, PRICE);
     let seat = hold(worker, user, "gala", 36);
     let id = paid(worker, &seat, 37_655, &coupon);
-    let back = told(worker, &format!("/payments/{id}/refund"), &json!({}), 200);
+    let back = told(worker, &format!("/payments/{id}/refund?userId={user}"), &json!({}), 200);
     assert_eq!((&back["refundAmount"], &back["refunded"]), (&json!(37_655), &json!(true)), "{back}");
     becomes(worker, &seat, "REFUNDED");
     coupon_is(worker, user, &coupon, None);
     assert_eq!(balance(worker, user), PRICE);
     // Asked again nothing comes a second time.
-    told(worker, &format!("/payments/{id}/refund"), &json!({}), 200);
+    told(worker, &format!("/payments/{id}/refund?userId={user}"), &json!({}), 200);
     // Two days before the show a part of what was paid is kept.
     let seat = hold(worker, user, "soon", 1);
     let id = paid(worker, &seat, 37_655, &coupon);

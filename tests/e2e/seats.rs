@@ -143,10 +143,13 @@ pub(crate) fn buyers(worker: &Worker) {
     let again = worker.try_post("/payments", "click", &pay(50_000)).unwrap();
     assert_eq!((again.status().as_u16(), &again.headers()["idempotent-replayed"]), (200, &"true".parse().unwrap()));
     assert_eq!(again.json::<Value>().unwrap(), first);
-    let conflict = worker.insist("/payments", "click-2", &pay(50_000));
-    assert_eq!(conflict.status(), 409);
-    let conflict: Value = conflict.json().unwrap();
-    assert_eq!((&conflict["code"], &conflict["paymentId"]), (&json!("PAYMENT_CONFLICT"), &first["paymentId"]));
+    let named = json!({"reservationId": id, "amount": 50_000, "userId": a});
+    for (key, body, told) in [("click-2", named, &first["paymentId"]), ("click-3", pay(50_000), &Value::Null)] {
+        let conflict = worker.insist("/payments", key, &body);
+        assert_eq!(conflict.status(), 409);
+        let conflict: Value = conflict.json().unwrap();
+        assert_eq!((&conflict["code"], &conflict["paymentId"]), (&json!("PAYMENT_CONFLICT"), told));
+    }
     assert_eq!(balance(worker, a), 70_000);
 
     // The seat stays his, and he may charge and try again.

@@ -127,7 +127,7 @@ impl World {
 
         let Sale { mut stories, ids, .. } = sale;
         let paths = stories.keys().map(|user| verdict::statement_of(user));
-        let paths = paths.chain(ids.values().map(|id| verdict::page_of(id)));
+        let paths = paths.chain(ids.iter().map(|(user, id)| verdict::page_of(id, user)));
         let paths: Vec<String> = paths.chain(schedules.iter().map(|id| verdict::map_of(id))).collect();
         let answer = |path: String| {
             let said = worker.get(&path).json().unwrap();
@@ -167,7 +167,7 @@ impl World {
     }
 
     fn page(&mut self, user: &str) -> &mut Value {
-        self.answers.get_mut(&verdict::page_of(&self.ids[user])).unwrap()
+        self.answers.get_mut(&verdict::page_of(&self.ids[user], user)).unwrap()
     }
 
     fn wallet(&mut self, user: &str) -> &mut Value {

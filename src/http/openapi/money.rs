@@ -74,7 +74,7 @@ pub(crate) struct Payment {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct RefundBody {
-    /// Must be the payer, if given.
+    /// The payer; here or as `?userId=`.
     user_id: Option<Id>,
     /// Instead of `Idempotency-Key`.
     request_id: Option<Id>,

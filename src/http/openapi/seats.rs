@@ -72,11 +72,12 @@ pub(crate) enum OutcomeStatus {
     SystemError,
 }
 
-/// Who asks.
+/// The user that asks.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct UserBody {
-    user_id: Id,
+    /// Here or as `?userId=`.
+    user_id: Option<Id>,
     /// Instead of `Idempotency-Key`.
     request_id: Option<Id>,
 }
@@ -102,6 +103,26 @@ pub(crate) struct Reservation {
     refund_amount: Option<u64>,
     /// KRW that are kept, by the days before the show: in answers to a cancellation.
     fee: Option<u64>,
+}
+
+/// A reservation as it is shown: `userId`, `price` and `paymentId` only to its user.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct ShownReservation {
+    reservation_id: String,
+    /// Only with `?userId=` of its user.
+    user_id: Option<String>,
+    schedule_id: String,
+    seat_no: u64,
+    /// KRW, as it was when the seat was held. Only with `?userId=` of its user.
+    price: Option<u64>,
+    status: ReservationStatus,
+    held_at: String,
+    expires_at: String,
+    /// Since when it is what it is.
+    changed_at: String,
+    /// The payment that is under way, or that was made. Only with `?userId=` of its user.
+    payment_id: Option<String>,
 }
 
 /// Where a reservation is in its life.

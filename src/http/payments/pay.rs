@@ -52,7 +52,7 @@ struct Paid<'a> {
 ///
 /// `amount` is what is owed, in KRW: the price less what the coupon takes off. Without `userId` the reservation's user pays; with it, it must be his. A
 /// payment that is refused leaves the hold as it was, with its deadline. The same `Idempotency-Key` is the same payment and is answered the same; another
-/// payment for the reservation is refused with the first one's `paymentId`.
+/// payment for the reservation is refused, and with `userId` it is told the first one's `paymentId`.
 #[utoipa::path(post, path = "/payments", tag = "money",
     params(openapi::IdempotencyKey),
     request_body = openapi::money::PayBody,
@@ -61,7 +61,7 @@ struct Paid<'a> {
         (status = 202, description = "Not decided within 3 s; what becomes of it will be at `Location`", body = openapi::money::Paid),
         (status = 402, description = "The wallet holds less (`INSUFFICIENT_POINTS`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Another payment is under way or done (`PAYMENT_CONFLICT`, with its `paymentId`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Another payment is under way or done (`PAYMENT_CONFLICT`; with `userId` in the request, with its `paymentId`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The hold is over (`RESERVATION_EXPIRED`) or was given back", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Not what is owed (`AMOUNT_MISMATCH`), wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -83,6 +83,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
     let owner = view.get(&RESERVATIONS, &serial)?.map(|row| row.user_id);
     let principal = user_id.as_ref().or(owner.as_ref()).unwrap_or(&reservation_id);
     let payment_id = payment_id(&api, &view, &asked, &Identity { principal, route: ROUTE, key }).await?;
+    let is_named = user_id.is_some();
     let command = Command::Pay(Pay {
         reservation_id: reservation_id.clone(),
         payment_id: Some(payment_id.clone()),
@@ -91,8 +92,9 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
         coupon_id,
     });
     let begun_us = api.clock.monotonic_us();
-    let waiting = Waiting { api: &api, view: &view, payment_id: &payment_id, reservation_id: &reservation_id };
-    match reservations::carry_out(&api, &view, &asked, &reservation_id, &payment_id, keyed, command).await? {
+    let (payment_id, reservation_id) = (&payment_id, &reservation_id);
+    let waiting = Waiting { api: &api, view: &view, payment_id, reservation_id, is_named };
+    match reservations::carry_out(&api, &view, &asked, reservation_id, payment_id, keyed, command).await? {
         Carried::Undecided { offset, moved } => Ok(waiting.undecided(offset, moved)),
         Carried::Decided { outcome, replayed, offset } => {
             let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
@@ -101,7 +103,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
                 Ok(response) => Ok(marked(response, place, offset, replayed)),
                 // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
                 Err(error) => match (offset, error) {
-                    (Some(offset), error) => match error.after_append(&payment_id, place, offset) {
+                    (Some(offset), error) => match error.after_append(payment_id, place, offset) {
                         moved @ ApiError::Moved { .. } => Ok(waiting.undecided(offset, Some(moved))),
                         error => Err(error),
                     },
@@ -133,6 +135,8 @@ struct Waiting<'a> {
     view: &'a TaskView,
     payment_id: &'a String,
     reservation_id: &'a str,
+    /// The request says whose reservation it pays for.
+    is_named: bool,
 }
 
 impl Waiting<'_> {
@@ -148,7 +152,8 @@ impl Waiting<'_> {
         match outcome.refused {
             None => {}
             Some(Refusal::PaymentConflict) => {
-                let payment_id = outcome.payment_id.clone();
+                // Whoever has only seen the reservation's id does not hear of its payment.
+                let payment_id = outcome.payment_id.clone().filter(|_| self.is_named);
                 return Ok(ApiError::PaymentConflict { payment_id, request_id: id() }.into_response());
             }
             Some(refusal) => return Ok(reservations::refused(refusal, Some(id())).into_response()),

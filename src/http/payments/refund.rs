@@ -3,9 +3,10 @@
 use super::place_of_payment;
 use crate::http::carry::{Carried, Identity, accepted, marked};
 use crate::http::error::{ApiError, answer};
-use crate::http::extract::{self, Params};
-use crate::http::fields::id_if;
+use crate::http::extract::{self, Params, Query};
+use crate::http::fields;
 use crate::http::intake::{Asked, DECISION_MAX, Owner, Seen};
+use crate::http::reservations::change::UserQuery;
 use crate::http::{Api, idempotency, openapi, reservations};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -30,27 +31,29 @@ struct RefundBody {
 
 /// Gives back what was paid: cancels the reservation, and the money less the fee of the day returns to the wallet it came from.
 ///
-/// The id of a payment cannot be guessed, so `userId` may be left out; given, it must be the payer's. Asking again changes nothing.
+/// `userId` names the payer, in the body or in the query; a payment of another user is answered like one that does not exist. Asking again changes nothing.
 #[utoipa::path(post, path = "/payments/{paymentId}/refund", tag = "money",
-    params(("paymentId" = String, Path), openapi::IdempotencyKey),
+    params(("paymentId" = String, Path), UserQuery, openapi::IdempotencyKey),
     request_body = openapi::money::RefundBody,
     responses(
         (status = 200, description = "The money is back", body = openapi::money::Payment),
         (status = 202, description = "On its way, not back within 3 s; `Location` shows when", body = openapi::money::Payment),
         (status = 404, description = "No such payment of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Nothing was paid (`PAYMENT_NOT_DEBITED`), the wallet does not take it back (`WALLET_LIMIT_EXCEEDED`), not decided yet (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "No user is named, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn refund(
     State(api): State<Api>,
     Params(payment_id): Params<String>,
+    Query(query): Query<UserQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let body: RefundBody = match asked.body.0.is_empty() {
         true => RefundBody::default(),
         false => extract::json(&asked.headers, &asked.body)?,
     };
-    let user_id = id_if("userId", body.user_id)?;
+    let user_id = fields::user_id(body.user_id, query.user_id)?;
     let place = place_of_payment(&api, &payment_id)?;
     let view = match api.owner(NAME, place, &asked)? {
         Owner::Here(view) => view,
@@ -58,7 +61,7 @@ pub(crate) async fn refund(
     };
     let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
     let keyed = key.is_some();
-    let (payment, payer) = payment_of(&view, &payment_id, user_id.as_deref())?;
+    let payment = payment_of(&view, &payment_id, &user_id)?;
     let refunding = Refunding { api: &api, view: &view, payment_id: &payment_id };
     match payment.status {
         "SUCCESS" => {}
@@ -72,9 +75,9 @@ pub(crate) async fn refund(
         _ => return Err(reservations::refused(Refusal::PaymentUnderWay, None)),
     }
     let route = "POST /payments/{paymentId}/refund";
-    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &payer, route, key }).await?;
+    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &user_id, route, key }).await?;
     let reservation_id = payment.reservation_id;
-    let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: payer });
+    let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id });
     let begun_us = api.clock.monotonic_us();
     match reservations::carry_out(&api, &view, &asked, &reservation_id, &id, keyed, command).await? {
         Carried::Undecided { offset, moved } => Ok(reservations::undecided(&id, place, offset, moved)),
@@ -96,14 +99,12 @@ pub(crate) async fn refund(
     }
 }
 
-/// The payment and who has paid it.
-fn payment_of(view: &TaskView, payment_id: &str, user_id: Option<&str>) -> Result<(PaymentView, String), ApiError> {
+/// The payment, if `user_id` has paid it.
+fn payment_of(view: &TaskView, payment_id: &str, user_id: &str) -> Result<PaymentView, ApiError> {
     let payment = view::payment(view, payment_id)?.ok_or(ApiError::PaymentNotFound)?;
-    let reservation = view::reservation(view, &payment.reservation_id)?.ok_or(ApiError::PaymentNotFound)?;
-    match user_id {
-        Some(user_id) if user_id != reservation.user_id => Err(ApiError::PaymentNotFound),
-        _ => Ok((payment, reservation.user_id)),
-    }
+    let reservation = view::reservation(view, &payment.reservation_id)?;
+    let payer = reservation.map(|reservation| reservation.user_id);
+    if payer.as_deref() == Some(user_id) { Ok(payment) } else { Err(ApiError::PaymentNotFound) }
 }
 
 /// Money on its way back.

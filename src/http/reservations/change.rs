@@ -4,27 +4,38 @@ use super::{carry_out, command_id, place_of_reservation, refused, undecided};
 use crate::http::carry::{Carried, Identity, marked};
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{self, Params, Query};
-use crate::http::fields::id;
-use crate::http::intake::{AfterQuery, Asked, Owner};
+use crate::http::fields;
+use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::reservation::message::{Cancel, Command, Extend};
 use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::view::{self, ReservationView};
+use holdfast_topologies::reservation::view::{self, ReservationStateView, ReservationView};
 use holdfast_topologies::reservation::{NAME, ids};
 use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-/// Whose reservation it is, where there is no body.
+/// The user of an act, where there is no body.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(rename_all = "camelCase")]
 pub(crate) struct UserQuery {
-    /// Whose it is; may stand in the body instead.
+    /// The user that it belongs to; may stand in the body instead. One of the two is required.
+    pub(crate) user_id: Option<String>,
+}
+
+/// Query of a read of a reservation.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(rename_all = "camelCase")]
+pub(crate) struct ShowQuery {
+    /// The user that it belongs to: only with it the answer tells `userId`, `price` and `paymentId`.
     user_id: Option<String>,
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    after: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,18 +61,20 @@ struct GivenBack {
     fee: Option<u64>,
 }
 
-/// A reservation.
+/// A reservation: its state and its times; with `userId` of its user all of it.
+///
+/// Another user's `userId` is answered like none: nothing tells whose reservation it is.
 #[utoipa::path(get, path = "/reservations/{reservationId}", tag = "seats",
-    params(("reservationId" = String, Path), AfterQuery),
+    params(("reservationId" = String, Path), ShowQuery),
     responses(
-        (status = 200, description = "The reservation", body = openapi::seats::Reservation),
+        (status = 200, description = "The reservation", body = openapi::seats::ShownReservation),
         (status = 404, description = "No such reservation", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
     State(api): State<Api>,
     Params(reservation_id): Params<String>,
-    Query(query): Query<AfterQuery>,
+    Query(query): Query<ShowQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_reservation(&api, &reservation_id)?;
@@ -72,7 +85,10 @@ pub(crate) async fn show(
     api.read_after(&view, query.after.as_deref()).await?;
     let reservation = view::reservation(&view, &reservation_id)?;
     let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
-    Ok(answer::current(&reservation))
+    Ok(match query.user_id {
+        Some(user_id) if user_id == reservation.user_id => answer::current(&reservation),
+        _ => answer::current(&ReservationStateView::from(reservation)),
+    })
 }
 
 /// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
@@ -87,7 +103,7 @@ pub(crate) async fn show(
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It is being paid (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Nobody is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "No user is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn cancel(
@@ -100,7 +116,7 @@ pub(crate) async fn cancel(
         true => UserBody::default(),
         false => extract::json(&asked.headers, &asked.body)?,
     };
-    let user_id = id("userId", body.user_id.or(query.user_id))?;
+    let user_id = fields::user_id(body.user_id, query.user_id)?;
     let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
     let change = Change {
         reservation_id,
@@ -114,7 +130,7 @@ pub(crate) async fn cancel(
 
 /// Moves the deadline of a hold, where the shop allows it.
 #[utoipa::path(post, path = "/reservations/{reservationId}/extend", tag = "seats",
-    params(("reservationId" = String, Path), openapi::IdempotencyKey),
+    params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),
     request_body = openapi::seats::UserBody,
     responses(
         (status = 200, description = "The reservation with its new deadline", body = openapi::seats::Reservation),
@@ -122,15 +138,20 @@ pub(crate) async fn cancel(
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Holds are not extended here (`HOLD_NOT_EXTENDABLE`, the default), or it is paid", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "No user is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn extend(
     State(api): State<Api>,
     Params(reservation_id): Params<String>,
+    Query(query): Query<UserQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let body: UserBody = extract::json(&asked.headers, &asked.body)?;
-    let user_id = id("userId", body.user_id)?;
+    let body: UserBody = match asked.body.0.is_empty() {
+        true => UserBody::default(),
+        false => extract::json(&asked.headers, &asked.body)?,
+    };
+    let user_id = fields::user_id(body.user_id, query.user_id)?;
     let command = Command::Extend(Extend { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
     let change = Change {
         reservation_id,

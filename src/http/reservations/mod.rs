@@ -7,8 +7,8 @@
 //! | `POST /reservations`, `/reserve` | `hold` ([`hold`]) |
 //! | `DELETE /reservations/{reservationId}`, `POST …/extend` | `cancel`, `extend` ([`change`]) |
 //!
-//! Ids of reservations can be guessed (they are numbers in the order of holds), so whoever changes one says whose it is, and hears "no such reservation"
-//! when it is somebody else's.
+//! A request that changes a reservation names its user, and is answered "no such reservation" when it is another user's. Without the user's id a reservation is
+//! shown as its state and its times.
 
 pub mod catalogue;
 pub mod change;

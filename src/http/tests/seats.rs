@@ -40,7 +40,7 @@ async fn a_seat_is_held_once_and_the_same_user_is_told_so() {
     assert_eq!(response.headers()["location"], format!("/reservations/{id}"));
     let expires_at = json["expiresAt"].as_str().unwrap().to_owned();
     assert!(expires_at.len() == 24 && expires_at.ends_with('Z'), "{expires_at}");
-    let (_, json) = worker.get(&format!("/reservations/{id}")).await;
+    let (_, json) = worker.get(&format!("/reservations/{id}?userId=user_123")).await;
     assert_eq!((json["status"].as_str(), &json["price"], &json["seatNo"]), (Some("HELD"), &50_000.into(), &1.into()));
     assert_eq!(json["expiresAt"], expires_at);
 
@@ -112,7 +112,8 @@ async fn a_seat_is_paid_once() {
     let (response, json) = keyed(&worker, "p", "/payments", pay(1)).await;
     is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_KEY_REUSED");
     for key in ["q", "r"] {
-        let (response, json) = keyed(&worker, key, "/payments", pay(50_000)).await;
+        let named = json!({"reservationId": id, "amount": 50_000, "userId": "user_123"});
+        let (response, json) = keyed(&worker, key, "/payments", named).await;
         is_problem(&response, &json, StatusCode::CONFLICT, "PAYMENT_CONFLICT");
         assert_eq!(json["paymentId"], payment, "who comes second is told who was first");
     }
@@ -124,7 +125,8 @@ async fn a_seat_is_paid_once() {
     is_problem(&response, &json, StatusCode::NOT_FOUND, "PAYMENT_NOT_FOUND");
 
     for _ in 0..2 {
-        let (response, json) = post(&worker, &format!("/payments/{payment}/refund"), json!({})).await;
+        let (response, json) =
+            post(&worker, &format!("/payments/{payment}/refund"), json!({"userId": "user_123"})).await;
         assert_eq!((response.status(), &json["refunded"]), (answer::OK, &true.into()), "{json}");
         assert_eq!((json["status"].as_str(), &json["refundAmount"]), (Some("CANCELLED"), &50_000.into()));
     }
@@ -150,7 +152,7 @@ async fn who_has_too_little_keeps_his_hold_and_may_charge() {
     assert_eq!(state(&worker, &id).await, "HELD");
     let (_, json) = worker.get(&format!("/payments/{failed}")).await;
     assert_eq!((json["status"].as_str(), json["code"].as_str()), (Some("FAILED"), Some("INSUFFICIENT_POINTS")));
-    let (response, json) = post(&worker, &format!("/payments/{failed}/refund"), json!({})).await;
+    let (response, json) = post(&worker, &format!("/payments/{failed}/refund?userId=poor"), json!({})).await;
     is_problem(&response, &json, StatusCode::CONFLICT, "PAYMENT_NOT_DEBITED");
     assert_eq!(state(&worker, &id).await, "HELD", "a refund of nothing gives no seat back");
     let (response, json) = keyed(&worker, "c", "/api/points/charge", json!({"userId": "poor", "amount": 50_000})).await;
@@ -320,7 +322,7 @@ async fn a_reservation_is_changed_by_its_user_and_nobody_else() {
     for id in ["pay_123", "pay_0_never", "pay_7_x", "nonsense", "%00"] {
         let (response, json) = worker.get(&format!("/payments/{id}")).await;
         is_problem(&response, &json, StatusCode::NOT_FOUND, "PAYMENT_NOT_FOUND");
-        let (response, json) = worker.post(&format!("/payments/{id}/refund"), &[], "").await;
+        let (response, json) = worker.post(&format!("/payments/{id}/refund?userId=u"), &[], "").await;
         is_problem(&response, &json, StatusCode::NOT_FOUND, "PAYMENT_NOT_FOUND");
     }
     for uri in ["/reservations/requests/req_0_never", "/reservations/requests/x", "/api/points/charges/req_1_never"] {

@@ -53,9 +53,9 @@ pub(crate) fn statement_of(user: &str) -> String {
     format!("/api/points/statement?userId={user}&limit=100")
 }
 
-/// Where a reservation is.
-pub(crate) fn page_of(reservation: &str) -> String {
-    format!("/reservations/{reservation}")
+/// Where a user finds all of a reservation.
+pub(crate) fn page_of(reservation: &str, user: &str) -> String {
+    format!("/reservations/{reservation}?userId={user}")
 }
 
 /// Where the seats of a schedule are.
@@ -208,7 +208,7 @@ pub(crate) fn lies(book: &Book, house: &House, truth: &dyn Truth) -> Vec<String>
         case.money();
         match &story.held {
             Told::Done(hold) => {
-                let page = truth.answer(&page_of(&hold.id));
+                let page = truth.answer(&page_of(&hold.id, &story.user));
                 case.hold(hold, &page);
                 case.payment(hold, &page);
                 known.insert(hold.id.clone());
@@ -303,7 +303,7 @@ impl Case<'_> {
             Told::Nothing => {
                 self.expect(ids.len() <= 1, "more than one hold", &none);
                 for id in &ids {
-                    let page = truth.answer(&page_of(id));
+                    let page = truth.answer(&page_of(id, user));
                     self.expect(page["status"] == "EXPIRED", "nobody has paid it or given it back", &page);
                 }
             }

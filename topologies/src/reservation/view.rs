@@ -143,6 +143,34 @@ impl ReservationView {
     }
 }
 
+/// What anybody may read of a reservation: its state and its times. Not whose it is, what it costs, or how it is paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReservationStateView {
+    /// Its id.
+    pub reservation_id: String,
+    /// Of which schedule.
+    pub schedule_id: String,
+    /// Which seat.
+    pub seat_no: u64,
+    /// As [`ReservationView::status`].
+    pub status: &'static str,
+    /// When the seat was held.
+    pub held_at: String,
+    /// First moment at which it is over unless it is paid.
+    pub expires_at: String,
+    /// Since when it is what it is.
+    pub changed_at: String,
+}
+
+impl From<ReservationView> for ReservationStateView {
+    fn from(whole: ReservationView) -> Self {
+        let ReservationView { reservation_id, schedule_id, seat_no, status, held_at, expires_at, changed_at, .. } =
+            whole;
+        Self { reservation_id, schedule_id, seat_no, status, held_at, expires_at, changed_at }
+    }
+}
+
 /// A payment for a reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
