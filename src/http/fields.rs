@@ -4,6 +4,7 @@ use super::error::{ApiError, FieldError};
 use super::language::Text;
 use super::misfit;
 use holdfast_topologies::id_rule::{self, ID_BYTES_MAX, IdFault};
+use holdfast_topologies::wire::When;
 use std::borrow::Cow;
 
 /// An id as a request brings it: what every topology takes.
@@ -57,6 +58,23 @@ pub fn user_id(body: Option<String>, query: Option<String>) -> Result<String, Ap
             Err(ApiError::field("userId", ("본문과 쿼리의 값이 서로 다릅니다.", "body and query name different users")))
         }
         (body, query) => id("userId", body.or(query)),
+    }
+}
+
+/// A time that may be missing.
+///
+/// # Errors
+/// 422 naming the field: it is no time, or one that was most likely meant otherwise (second 60, epoch seconds).
+pub fn moment(field: &'static str, given: Option<When>) -> Result<Option<When>, ApiError> {
+    match given {
+        None | Some(When::Ms(_)) => Ok(given),
+        Some(When::Doubtful(_)) => Err(ApiError::field(
+            field,
+            "초 단위 숫자와 윤초(60초)는 사용할 수 없습니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
+        )),
+        Some(When::Unreadable) => {
+            Err(ApiError::field(field, "시각이 아닙니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다."))
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Flat<'a> {
     pub(crate) fn when(&mut self, name: &str) -> Option<When> {
         Some(match self.take(name)?.0 {
             Value::Text(text) => When::from_text(text),
-            Value::Integer(ms) => When::from_ms(ms),
+            Value::Integer(number) => When::from_number(number),
         })
     }
 

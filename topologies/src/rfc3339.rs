@@ -57,9 +57,20 @@ pub fn to_string(ms: i64) -> String {
 }
 
 /// Ms since the epoch of a text with an offset; fractions beyond ms are cut. `None` for anything else, a time without offset included: nobody
-/// can know which wall it hung on.
+/// can know which wall it hung on. Second 60 is none either: a clock that counts ms since the epoch does not have it.
 #[must_use]
 pub fn parse(text: &str) -> Option<i64> {
+    read(text).filter(|(_, is_leap)| !is_leap).map(|(ms, _)| ms)
+}
+
+/// The first ms of the next minute, of a text that [`parse`] would read but for its second 60.
+#[must_use]
+pub fn parse_leap_second(text: &str) -> Option<i64> {
+    read(text).filter(|(_, is_leap)| *is_leap).map(|(ms, _)| ms)
+}
+
+/// Ms since the epoch, and whether the second is 60.
+fn read(text: &str) -> Option<(i64, bool)> {
     let bytes = text.as_bytes();
     let (date_time, mut rest) = bytes.split_at_checked(19)?;
     for (at, mark) in [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')] {
@@ -73,7 +84,6 @@ pub fn parse(text: &str) -> Option<i64> {
     let field = |from: usize, to: usize| digits(&date_time[from..to]);
     let (year, month, day) = (field(0, 4)?, field(5, 7)?, field(8, 10)?);
     let (hour, minute, second) = (field(11, 13)?, field(14, 16)?, field(17, 19)?);
-    // Second 60 is a leap second; it is taken as the first of the next minute.
     if year < 1
         || !(1..=12).contains(&month)
         || day < 1
@@ -109,7 +119,7 @@ pub fn parse(text: &str) -> Option<i64> {
     };
     let ms = days_from_civil(year, month, day) * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1_000 + fraction_ms
         - offset_ms;
-    is_showable(ms).then_some(ms)
+    is_showable(ms).then_some((ms, second == 60))
 }
 
 /// Whether `ms` lies in the years 1 to 9999, so that it can be written and read back.
@@ -242,6 +252,9 @@ mod tests {
             "2026-02-29T00:00:00Z",
             "2026-03-15T24:00:00Z",
             "2026-03-15T12:60:00Z",
+            "2026-03-15T12:30:60Z",
+            "2016-12-31T23:59:60Z",
+            "2026-03-15T12:30:61Z",
             "2026-03-15T12:00:00.Z",
             "2026-03-15T12:00:00+9:00",
             "2026-03-15T12:00:00+24:00",

@@ -73,11 +73,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     }
 }
 
+/// Numbers that are times from 1973 to 5138 in seconds. In ms they lie in the years 1970 to 1973, in which nothing is sold.
+const EPOCH_SECONDS: std::ops::Range<i64> = 100_000_000..100_000_000_000;
+
 /// A moment somebody else wrote down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Ms since the epoch; always between the years 1 and 9999.
     Ms(i64),
+    /// Most likely meant otherwise than as this moment, for which it was taken once: second 60, which is not in UTC as computers keep it, or a number that
+    /// is a time of today in seconds and one of 1970 in ms.
+    Doubtful(i64),
     /// A text or number that is no moment. Kept instead of failing, so that the answer can say which field of which request is wrong.
     Unreadable,
 }
@@ -89,18 +95,40 @@ impl When {
         if rfc3339::is_showable(ms) { Self::Ms(ms) } else { Self::Unreadable }
     }
 
+    /// The moment that a number names: epoch ms.
+    #[must_use]
+    pub fn from_number(number: i64) -> Self {
+        match Self::from_ms(number) {
+            Self::Ms(ms) if EPOCH_SECONDS.contains(&ms) => Self::Doubtful(ms),
+            when => when,
+        }
+    }
+
     /// The moment that `text` names: RFC 3339 with any offset, or epoch ms in digits.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         let text = text.trim();
-        rfc3339::parse(text).or_else(|| text.parse().ok()).map_or(Self::Unreadable, Self::from_ms)
+        match (rfc3339::parse(text), rfc3339::parse_leap_second(text)) {
+            (Some(ms), _) => Self::Ms(ms),
+            (None, Some(ms)) => Self::Doubtful(ms),
+            (None, None) => text.parse().map_or(Self::Unreadable, Self::from_number),
+        }
+    }
+
+    /// The moment, doubtful or not.
+    #[must_use]
+    pub fn ms(self) -> Option<i64> {
+        match self {
+            Self::Ms(ms) | Self::Doubtful(ms) => Some(ms),
+            Self::Unreadable => None,
+        }
     }
 }
 
 impl Serialize for When {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Ms(ms) => serializer.serialize_str(rfc3339::format(*ms).as_str()),
+            Self::Ms(ms) | Self::Doubtful(ms) => serializer.serialize_str(rfc3339::format(*ms).as_str()),
             Self::Unreadable => serializer.serialize_str("unreadable"),
         }
     }
@@ -125,12 +153,12 @@ impl Visitor<'_> for WhenVisitor {
         Ok(When::from_text(text))
     }
 
-    fn visit_i64<E: de::Error>(self, ms: i64) -> Result<When, E> {
-        Ok(When::from_ms(ms))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<When, E> {
+        Ok(When::from_number(number))
     }
 
-    fn visit_u64<E: de::Error>(self, ms: u64) -> Result<When, E> {
-        Ok(i64::try_from(ms).map_or(When::Unreadable, When::from_ms))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<When, E> {
+        Ok(i64::try_from(number).map_or(When::Unreadable, When::from_number))
     }
 }
 
@@ -161,5 +189,30 @@ mod tests {
         assert_eq!(when("9223372036854775807"), Some(When::Unreadable));
         assert_eq!(when("true"), None);
         assert_eq!(serde_json::to_string(&When::Ms(0)).unwrap(), r#""1970-01-01T00:00:00.000Z""#);
+    }
+
+    #[test]
+    fn second_60_and_epoch_seconds_are_no_times_that_anybody_meant() {
+        let when = |json: &str| serde_json::from_str::<When>(json).unwrap();
+        for (json, taken_for) in [
+            (r#""2026-03-15T12:30:60Z""#, 1_773_577_860_000),
+            (r#""2016-12-31T23:59:60.5+00:00""#, 1_483_228_800_500),
+            ("1773572400", 1_773_572_400),
+            (r#"" 1773572400 ""#, 1_773_572_400),
+            ("100000000", 100_000_000),
+            ("99999999999", 99_999_999_999),
+        ] {
+            assert_eq!(when(json), When::Doubtful(taken_for), "{json}");
+            assert_eq!(when(json).ms(), Some(taken_for));
+            // Fingerprints of commands are made of it.
+            assert_eq!(
+                serde_json::to_string(&when(json)).unwrap(),
+                serde_json::to_string(&When::Ms(taken_for)).unwrap()
+            );
+        }
+        for (json, ms) in [("99999999", 99_999_999), ("100000000000", 100_000_000_000), ("0", 0), ("-5", -5)] {
+            assert_eq!(when(json), When::Ms(ms), "{json}");
+        }
+        assert_eq!(when(r#""1970-01-21T12:39:32.400Z""#), When::Ms(1_773_572_400), "a text says what it means");
     }
 }

@@ -49,7 +49,10 @@ impl<'a> Field<'a> {
     pub(super) fn when(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
-            Self::Text(text) => rfc3339::parse(text.trim()).or_else(|| text.trim().parse().ok()),
+            Self::Text(text) => {
+                let text = text.trim();
+                rfc3339::parse(text).or_else(|| rfc3339::parse_leap_second(text)).or_else(|| text.parse().ok())
+            }
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use crate::http::admin::{ADMIN, Admin};
 use crate::http::carry::Identity;
 use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params, Query};
-use crate::http::fields::{id, required};
+use crate::http::fields::{both, id, moment, required};
 use crate::http::intake::{AfterQuery, Asked, Owner};
 use crate::http::{Api, idempotency, location, openapi};
 use axum::extract::State;
@@ -48,7 +48,8 @@ struct Listed {
     ))]
 pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
     let mut wanted: CreatePolicy = extract::json(&asked.headers, &asked.body)?;
-    let policy_id = id("policyId", Some(wanted.policy_id.clone()))?;
+    let times = both(moment("startTime", wanted.start_time), moment("endTime", wanted.end_time));
+    let (policy_id, _) = both(id("policyId", Some(wanted.policy_id.clone())), times)?;
     let view = match here(&api, &policy_id, &asked)? {
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,

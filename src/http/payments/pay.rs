@@ -62,7 +62,7 @@ struct Paid<'a> {
         (status = 402, description = "The wallet holds less (`INSUFFICIENT_POINTS`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another payment is under way or done (`PAYMENT_CONFLICT`; with `userId` in the request, with its `paymentId`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The hold is over (`RESERVATION_EXPIRED`) or was given back", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The hold is over (`RESERVATION_EXPIRED`) or was given back, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Not what is owed (`AMOUNT_MISMATCH`), wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]

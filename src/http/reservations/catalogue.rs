@@ -5,7 +5,7 @@ use crate::http::admin::{ADMIN, Admin};
 use crate::http::carry::{Carried, Identity, marked};
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{self, Params, Query};
-use crate::http::fields::{both, id, id_if, required};
+use crate::http::fields::{both, id, id_if, moment, required};
 use crate::http::intake::{AfterQuery, Asked, Owner};
 use crate::http::{Api, idempotency, location, openapi};
 use axum::extract::State;
@@ -85,7 +85,8 @@ pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked:
 /// Creates a schedule of a concert, with its seats.
 ///
 /// The same again changes nothing, whatever has been sold since; another one under the same id is refused. Without `concertTitle` it takes the title (and
-/// the date) of the concert `concertId`.
+/// the date) of the concert `concertId`. A sale begins before the show and ends when the show begins at the latest (`SALE_AFTER_SHOW_START`); from
+/// `startsAt` on nothing is held or paid, with or without `saleEnd`. Times are RFC 3339 or epoch ms: second 60 and epoch seconds are refused.
 #[utoipa::path(post, path = "/api/schedules", tag = "seats", security(("admin" = [])),
     params(openapi::IdempotencyKey),
     request_body = openapi::seats::ScheduleBody,
@@ -102,7 +103,10 @@ pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked:
 pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
     let body: ScheduleBody = extract::json(&asked.headers, &asked.body)?;
     let ids = both(id("scheduleId", body.schedule_id), id_if("concertId", body.concert_id));
-    let ((schedule_id, concert_id), seats) = both(ids, required("seats", body.seats))?;
+    let sale = both(moment("saleStart", body.sale_start), moment("saleEnd", body.sale_end));
+    let times = both(moment("startsAt", body.starts_at), sale);
+    let ((ids, seats), times) = both(both(ids, required("seats", body.seats)), times)?;
+    let ((schedule_id, concert_id), (starts_at, (sale_start, sale_end))) = (ids, times);
     let (concert_title, date) = match (body.concert_title, &concert_id) {
         (Some(title), _) => (title, body.date),
         (None, Some(concert_id)) => {
@@ -117,9 +121,9 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
         concert_id,
         concert_title,
         date,
-        starts_at: body.starts_at,
-        sale_start: body.sale_start,
-        sale_end: body.sale_end,
+        starts_at,
+        sale_start,
+        sale_end,
         seats,
         limits: body.limits,
     });

@@ -137,7 +137,7 @@ pub(crate) async fn cancel(
         (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Holds are not extended here (`HOLD_NOT_EXTENDABLE`, the default), or it is paid", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The hold is over, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "No user is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]

@@ -57,7 +57,7 @@ struct Held {
         (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
         (status = 404, description = "No such schedule (`SCHEDULE_NOT_FOUND`) or seat (`SEAT_NOT_FOUND`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody has it (`SEAT_ALREADY_RESERVED`), not on sale, or too many seats", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 410, description = "The schedule has been cancelled", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The schedule has been cancelled, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]

@@ -35,7 +35,7 @@ impl Processor for ExpirationProcessor {
         let value = record.value.ok_or_else(|| ProcessError::refuse("NoValue", "the record has no value"))?;
         let Expiration { payload } =
             serde_json::from_slice(value).map_err(|e| ProcessError::refuse("InvalidJson", e.to_string()))?;
-        let When::Ms(expires_ms) = payload.expires_at else {
+        let Some(expires_ms) = payload.expires_at.ms() else {
             return Err(ProcessError::refuse("InvalidField", "expiresAt is no time"));
         };
         let id = &*payload.reservation_id.0;

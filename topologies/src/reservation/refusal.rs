@@ -93,11 +93,15 @@ pub enum Refusal {
     System,
     /// A coupon id of another shape, or of a place that does not exist.
     UnknownCoupon,
+    /// The show has begun: nobody could give it back any more.
+    ShowBegun,
+    /// The sale begins or ends after the show has begun.
+    SaleAfterShow,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::BadId,
         Self::BadTitle,
         Self::BadTime,
@@ -126,6 +130,8 @@ impl Refusal {
         Self::NotExtendable,
         Self::System,
         Self::UnknownCoupon,
+        Self::ShowBegun,
+        Self::SaleAfterShow,
     ];
 
     /// What to answer.
@@ -141,7 +147,8 @@ impl Refusal {
             | Self::NoUser
             | Self::BadPaymentId
             | Self::AmountMismatch
-            | Self::CouponNotSupported => Status::ValidationFailed,
+            | Self::CouponNotSupported
+            | Self::SaleAfterShow => Status::ValidationFailed,
             Self::UnknownSchedule | Self::UnknownSeat | Self::UnknownReservation | Self::UnknownCoupon => {
                 Status::NotFound
             }
@@ -155,7 +162,9 @@ impl Refusal {
             | Self::AlreadyConfirmed
             | Self::TooLateToCancel
             | Self::NotExtendable => Status::Conflict,
-            Self::ScheduleCancelled | Self::ReservationExpired | Self::ReservationCancelled => Status::Gone,
+            Self::ScheduleCancelled | Self::ReservationExpired | Self::ReservationCancelled | Self::ShowBegun => {
+                Status::Gone
+            }
             Self::System => Status::SystemError,
         }
     }
@@ -192,6 +201,8 @@ impl Refusal {
             Self::NotExtendable => "HOLD_NOT_EXTENDABLE",
             Self::System => "SYSTEM_ERROR",
             Self::UnknownCoupon => "COUPON_NOT_FOUND",
+            Self::ShowBegun => "SHOW_ALREADY_STARTED",
+            Self::SaleAfterShow => "SALE_AFTER_SHOW_START",
         }
     }
 
@@ -227,6 +238,8 @@ impl Refusal {
             Self::NotExtendable => "예약 시간을 연장할 수 없습니다",
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
             Self::UnknownCoupon => "쿠폰을 찾을 수 없습니다",
+            Self::ShowBegun => "이미 시작된 공연입니다",
+            Self::SaleAfterShow => "판매 기간은 공연 시작 시간까지만 가능합니다",
         }
     }
 }

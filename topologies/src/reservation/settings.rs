@@ -5,6 +5,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Rules that decisions go by now, as [`Settings::rules`] counts them.
+///
+/// | rules | since then |
+/// |---|---|
+/// | 1 | |
+/// | 2 | A show that has begun is neither held nor paid. A sale ends before its show begins. Second 60 and epoch seconds are no times. |
+pub const RULES: u32 = 2;
+
 /// Part of a refund that is kept, by how soon the show is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +27,10 @@ pub struct Fee {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
+    /// Which rules decide: not a wish of the shop's, but like one, since an old record is to be decided as it was. What was kept before there were others
+    /// was decided by the first.
+    #[serde(default = "first_rules")]
+    pub rules: u32,
     /// How long a seat is held, in ms.
     pub hold_ms: i64,
     /// Most seats that one user may have of a schedule, held, being paid or bought; a schedule may say otherwise.
@@ -46,6 +58,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            rules: RULES,
             hold_ms: 300_000,
             seats_per_user_max: 4,
             open_holds_max: 4,
@@ -67,7 +80,17 @@ impl Default for Settings {
     }
 }
 
+fn first_rules() -> u32 {
+    1
+}
+
 impl Settings {
+    /// Whether decisions go by the second rules or later ones: see [`RULES`].
+    #[must_use]
+    pub fn has_second_rules(&self) -> bool {
+        self.rules >= 2
+    }
+
     /// As they are kept.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -91,7 +114,7 @@ mod tests {
         let fees = vec![Fee { days_before_min: 5, percent: 25 }, Fee { days_before_min: 0, percent: 60 }];
         let settings = Settings { hold_ms: 7, fees, ..Settings::default() };
         assert_eq!(Settings::from_json(&settings.to_json()), Some(settings));
-        let another = Settings { hold_ms: 9, ..Settings::default() };
+        let another = Settings { rules: 1, hold_ms: 9, ..Settings::default() };
         assert_eq!(Settings::from_json(r#"{"holdMs":9,"unheardOf":[1]}"#), Some(another));
         assert_eq!((Settings::from_json(""), Settings::from_json(r#"{"holdMs":"long"}"#)), (None, None));
     }

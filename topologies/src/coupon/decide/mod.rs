@@ -124,7 +124,8 @@ fn is_policy_id(id: &str) -> bool {
 fn moment(when: Option<When>) -> Result<Option<i64>, CommandRefusal> {
     match when {
         None => Ok(None),
-        Some(When::Ms(ms)) => Ok(Some(ms)),
+        // What is doubtful is refused over HTTP. A record that is here was taken for this once, and is decided as it was.
+        Some(When::Ms(ms) | When::Doubtful(ms)) => Ok(Some(ms)),
         Some(When::Unreadable) => Err(CommandRefusal::BadTime),
     }
 }

@@ -4,6 +4,7 @@ use crate::id_rule;
 use crate::reservation::message::{CreateConcert, CreateSchedule, Seats};
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{ConcertRow, House, ScheduleRow};
+use crate::reservation::settings::Settings;
 use crate::wire::When;
 use std::collections::BTreeMap;
 
@@ -28,11 +29,12 @@ fn is_title(title: &str) -> bool {
     !title.trim().is_empty() && title.chars().count() <= TITLE_CHARS_MAX
 }
 
-fn moment(when: Option<When>) -> Result<Option<i64>, Refusal> {
+fn moment(when: Option<When>, settings: &Settings) -> Result<Option<i64>, Refusal> {
     match when {
         None => Ok(None),
         Some(When::Ms(ms)) => Ok(Some(ms)),
-        Some(When::Unreadable) => Err(Refusal::BadTime),
+        Some(When::Doubtful(ms)) if !settings.has_second_rules() => Ok(Some(ms)),
+        Some(When::Doubtful(_) | When::Unreadable) => Err(Refusal::BadTime),
     }
 }
 
@@ -75,6 +77,7 @@ pub fn create_schedule(
     command: &CreateSchedule,
     fingerprint: u64,
     existing: Option<&ScheduleRow>,
+    settings: &Settings,
     now_ms: i64,
 ) -> Result<Option<NewSchedule>, Refusal> {
     if !is_id(&command.schedule_id) || command.concert_id.as_deref().is_some_and(|id| !is_id(id)) {
@@ -83,11 +86,18 @@ pub fn create_schedule(
     if !is_title(&command.concert_title) {
         return Err(Refusal::BadTitle);
     }
-    let (sale_starts_ms, sale_ends_ms) = (moment(command.sale_start)?, moment(command.sale_end)?);
+    let (sale_starts_ms, sale_ends_ms) = (moment(command.sale_start, settings)?, moment(command.sale_end, settings)?);
     if let (Some(start), Some(end)) = (sale_starts_ms, sale_ends_ms)
         && start >= end
     {
         return Err(Refusal::BadWindow);
+    }
+    let starts_ms = moment(command.starts_at, settings)?;
+    if let Some(show_ms) = starts_ms
+        && (sale_starts_ms.is_some_and(|start| start >= show_ms) || sale_ends_ms.is_some_and(|end| end > show_ms))
+        && settings.has_second_rules()
+    {
+        return Err(Refusal::SaleAfterShow);
     }
     let limits = command.limits.clone().unwrap_or_default();
     let (house, capacity, prices) = house(&command.seats)?;
@@ -95,7 +105,7 @@ pub fn create_schedule(
         concert_id: command.concert_id.clone(),
         concert_title: command.concert_title.clone(),
         date: command.date.clone(),
-        starts_ms: moment(command.starts_at)?,
+        starts_ms,
         sale_starts_ms,
         sale_ends_ms,
         house,
@@ -164,12 +174,41 @@ mod tests {
         PricedSeat { seat_no: seat_no.to_owned(), price }
     }
 
+    fn decided(
+        command: &CreateSchedule,
+        fingerprint: u64,
+        existing: Option<&ScheduleRow>,
+        now_ms: i64,
+    ) -> Result<Option<NewSchedule>, Refusal> {
+        create_schedule(command, fingerprint, existing, &Settings::default(), now_ms)
+    }
+
+    #[test]
+    fn a_sale_may_end_when_the_show_begins_and_the_first_rules_took_more() {
+        let times = |start, end, show| CreateSchedule { sale_start: start, sale_end: end, starts_at: show, ..create() };
+        let ms = |ms| Some(When::Ms(ms));
+        let row = |command: &CreateSchedule, settings: &Settings| {
+            create_schedule(command, 1, None, settings, 0).map(|new| new.map(|new| new.row))
+        };
+        let now = Settings::default();
+        let first = Settings { rules: 1, ..Settings::default() };
+        for command in [times(ms(4), ms(5), ms(5)), times(ms(4), None, ms(5)), times(ms(9), ms(10), None)] {
+            assert!(row(&command, &now).is_ok(), "{command:?}");
+        }
+        let after = times(ms(4), ms(6), ms(5));
+        assert_eq!(row(&after, &now), Err(Refusal::SaleAfterShow));
+        assert_eq!(row(&after, &first).unwrap().unwrap().sale_ends_ms, Some(6), "decided as it was");
+        let doubtful = times(None, None, Some(When::Doubtful(7)));
+        assert_eq!(row(&doubtful, &now), Err(Refusal::BadTime));
+        assert_eq!(row(&doubtful, &first).unwrap().unwrap().starts_ms, Some(7), "decided as it was");
+    }
+
     /// A change of a good create command, and what it leads to.
     type Spoil = (fn(&mut CreateSchedule), Refusal);
 
     #[test]
     fn a_schedule_that_makes_no_sense_is_refused() {
-        let spoils: [Spoil; 18] = [
+        let spoils: [Spoil; 22] = [
             (|c| c.schedule_id = String::new(), Refusal::BadId),
             (|c| c.schedule_id = "a/b".to_owned(), Refusal::BadId),
             (|c| c.schedule_id = "..".to_owned(), Refusal::BadId),
@@ -180,6 +219,10 @@ mod tests {
             (|c| c.starts_at = Some(When::Unreadable), Refusal::BadTime),
             (|c| c.sale_end = Some(When::Unreadable), Refusal::BadTime),
             (|c| (c.sale_start, c.sale_end) = (Some(When::Ms(5)), Some(When::Ms(5))), Refusal::BadWindow),
+            (|c| c.starts_at = Some(When::Doubtful(5)), Refusal::BadTime),
+            (|c| c.sale_start = Some(When::Doubtful(5)), Refusal::BadTime),
+            (|c| (c.sale_end, c.starts_at) = (Some(When::Ms(6)), Some(When::Ms(5))), Refusal::SaleAfterShow),
+            (|c| (c.sale_start, c.starts_at) = (Some(When::Ms(5)), Some(When::Ms(5))), Refusal::SaleAfterShow),
             (|c| c.seats = Seats::Block { count: 0, price: 1 }, Refusal::BadSeats),
             (|c| c.seats = Seats::Block { count: 1_000_001, price: 1 }, Refusal::BadSeats),
             (|c| c.seats = Seats::Block { count: 1, price: -1 }, Refusal::BadSeats),
@@ -192,19 +235,19 @@ mod tests {
         for (n, (spoil, expected)) in spoils.into_iter().enumerate() {
             let mut command = create();
             spoil(&mut command);
-            assert_eq!(create_schedule(&command, 1, None, 0), Err(expected), "case {n}");
+            assert_eq!(decided(&command, 1, None, 0), Err(expected), "case {n}");
         }
     }
 
     #[test]
     fn a_schedule_is_created_once() {
-        let new = create_schedule(&create(), 1, None, 7).unwrap().unwrap();
+        let new = decided(&create(), 1, None, 7).unwrap().unwrap();
         assert_eq!((new.row.capacity, new.row.available(), new.row.house), (50, 50, House::OnePrice(50_000)));
         let sold = ScheduleRow { held: 3, reserved: 5, ..new.row };
-        assert_eq!(create_schedule(&create(), 1, Some(&sold), 9), Ok(None));
-        assert_eq!(create_schedule(&create(), 2, Some(&sold), 9), Err(Refusal::ScheduleExists));
+        assert_eq!(decided(&create(), 1, Some(&sold), 9), Ok(None));
+        assert_eq!(decided(&create(), 2, Some(&sold), 9), Err(Refusal::ScheduleExists));
         let each = CreateSchedule { seats: Seats::Each(vec![seat("7", 5), seat("3", 0)]), ..create() };
-        let new = create_schedule(&each, 1, None, 7).unwrap().unwrap();
+        let new = decided(&each, 1, None, 7).unwrap().unwrap();
         assert_eq!((new.row.capacity, new.row.house, new.prices), (2, House::Priced, [(3, 0), (7, 5)].into()));
     }
 

@@ -28,6 +28,22 @@ pub enum Granted {
     },
 }
 
+/// Why no seat of a schedule is held or paid any more, whatever its window says; none = there is no reason.
+#[must_use]
+pub fn closed(schedule: &ScheduleRow, settings: &Settings, now_ms: i64) -> Option<Refusal> {
+    if schedule.cancelling.is_some() {
+        return Some(Refusal::ScheduleCancelled);
+    }
+    begun(schedule, settings, now_ms)
+}
+
+/// The refusal of whatever comes when the show has begun: it could not be given back any more.
+#[must_use]
+pub fn begun(schedule: &ScheduleRow, settings: &Settings, now_ms: i64) -> Option<Refusal> {
+    let has_begun = schedule.starts_ms.is_some_and(|starts_ms| now_ms >= starts_ms);
+    (has_begun && settings.has_second_rules()).then_some(Refusal::ShowBegun)
+}
+
 /// Decides who gets a seat. `price`: of the seat if there is one; `taken`: who has it.
 ///
 /// Having it comes before the limits: who has his seat is told so, not that he has too many.
@@ -51,8 +67,8 @@ pub fn hold(
     if id_rule::check(&command.user_id).is_err() {
         return Err(Refusal::BadId);
     }
-    if schedule.cancelling.is_some() {
-        return Err(Refusal::ScheduleCancelled);
+    if let Some(refusal) = closed(schedule, settings, now_ms) {
+        return Err(refusal);
     }
     if let Some((serial, row)) = taken {
         // Past its deadline it is nobody's to give: not his any more, and not free before the deadline's own record says so.
@@ -97,7 +113,7 @@ pub fn expire(row: &ReservationRow, meant: Option<When>, due_at_ms: Option<i64>,
         State::Confirmed | State::Expired | State::Cancelled | State::Refunded => return Expiry::Nothing,
     }
     // Another deadline has a record of its own.
-    if meant.is_some_and(|meant| meant != When::Ms(row.expires_ms)) {
+    if meant.is_some_and(|meant| meant.ms() != Some(row.expires_ms)) {
         return Expiry::Nothing;
     }
     // The clock that sent it stood at `due_at` or later when the log's stood at `now`: so much it is ahead at least. Asking for the deadline by
@@ -120,17 +136,20 @@ pub fn next_sweep(due_ms: i64, settings: &Settings, now_ms: i64) -> i64 {
     due_ms.max(now_ms).saturating_add(pause_ms)
 }
 
-/// Decides the new deadline of a hold.
+/// Decides the new deadline of a hold. `begun`: the refusal if its show has begun.
 ///
 /// # Errors
 /// The reason why it stays.
-pub fn extend(row: &ReservationRow, settings: &Settings, now_ms: i64) -> Result<i64, Refusal> {
+pub fn extend(row: &ReservationRow, begun: Option<Refusal>, settings: &Settings, now_ms: i64) -> Result<i64, Refusal> {
     match row.state {
         State::Held if now_ms >= row.expires_ms => Err(Refusal::ReservationExpired),
-        State::Held if settings.extend_ms > 0 && row.extensions < settings.extensions_max => {
-            Ok(row.expires_ms.saturating_add(settings.extend_ms))
-        }
-        State::Held => Err(Refusal::NotExtendable),
+        State::Held => match begun {
+            Some(refusal) => Err(refusal),
+            None if settings.extend_ms > 0 && row.extensions < settings.extensions_max => {
+                Ok(row.expires_ms.saturating_add(settings.extend_ms))
+            }
+            None => Err(Refusal::NotExtendable),
+        },
         State::Paying => Err(Refusal::PaymentUnderWay),
         State::Confirmed => Err(Refusal::AlreadyConfirmed),
         State::Expired => Err(Refusal::ReservationExpired),
@@ -223,6 +242,28 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_has_begun_is_held_by_nobody() {
+        let settings = Settings { hold_ms: 300, ..Settings::default() };
+        let wish = Hold { user_id: "u".to_owned(), ..Hold::default() };
+        let begins = ScheduleRow { starts_ms: Some(500), sale_ends_ms: None, ..schedule() };
+        let held = reservation(State::Held);
+        let decided = |taken, settings: &Settings, now_ms| {
+            hold(&wish, Some(&begins), Some(5), taken, BuyerRow::default(), settings, now_ms)
+        };
+        // In time is in time, whatever the deadline.
+        assert_eq!(decided(None, &settings, 499), Ok(Granted::New { expires_ms: 799, price: 5 }));
+        for now_ms in [500, 501, i64::MAX] {
+            assert_eq!(decided(None, &settings, now_ms), Err(Refusal::ShowBegun), "{now_ms}");
+            assert_eq!(decided(Some((7, &held)), &settings, now_ms), Err(Refusal::ShowBegun), "{now_ms}");
+        }
+        let first = Settings { rules: 1, ..settings };
+        assert_eq!(decided(None, &first, 500), Ok(Granted::New { expires_ms: 800, price: 5 }), "decided as it was");
+        let cancelled = ScheduleRow { cancelling: Some(0), ..begins.clone() };
+        assert_eq!(closed(&cancelled, &first, 500), Some(Refusal::ScheduleCancelled));
+        assert_eq!((closed(&begins, &first, 500), closed(&schedule(), &Settings::default(), i64::MAX)), (None, None));
+    }
+
+    #[test]
     fn a_deadline_is_the_first_moment_at_which_it_is_over() {
         let held = reservation(State::Held);
         assert_eq!(expire(&held, None, None, 400), Expiry::Now);
@@ -283,11 +324,14 @@ pub(super) mod tests {
     fn extending_is_a_policy() {
         let held = reservation(State::Held);
         let off = Settings::default();
-        assert_eq!(extend(&held, &off, 200), Err(Refusal::NotExtendable));
+        assert_eq!(extend(&held, None, &off, 200), Err(Refusal::NotExtendable));
         let on = Settings { extend_ms: 50, ..Settings::default() };
-        assert_eq!(extend(&held, &on, 399), Ok(450));
-        assert_eq!(extend(&held, &on, 400), Err(Refusal::ReservationExpired));
-        assert_eq!(extend(&ReservationRow { extensions: 1, ..held }, &on, 200), Err(Refusal::NotExtendable));
+        let begun = Some(Refusal::ShowBegun);
+        assert_eq!(extend(&held, begun, &on, 399), Err(Refusal::ShowBegun));
+        assert_eq!(extend(&held, begun, &on, 400), Err(Refusal::ReservationExpired));
+        assert_eq!(extend(&held, None, &on, 399), Ok(450));
+        assert_eq!(extend(&held, None, &on, 400), Err(Refusal::ReservationExpired));
+        assert_eq!(extend(&ReservationRow { extensions: 1, ..held }, None, &on, 200), Err(Refusal::NotExtendable));
         for (state, expected) in [
             (State::Paying, Refusal::PaymentUnderWay),
             (State::Confirmed, Refusal::AlreadyConfirmed),
@@ -295,7 +339,9 @@ pub(super) mod tests {
             (State::Cancelled, Refusal::ReservationCancelled),
             (State::Refunded, Refusal::ReservationCancelled),
         ] {
-            assert_eq!(extend(&reservation(state), &on, 200), Err(expected), "{state:?}");
+            for begun in [None, begun] {
+                assert_eq!(extend(&reservation(state), begun, &on, 200), Err(expected), "{state:?}");
+            }
         }
     }
 }

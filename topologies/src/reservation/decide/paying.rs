@@ -58,7 +58,7 @@ pub struct Here {
 }
 
 /// Decides whether the wallet is asked. `reservation`: the one of the command's id, its serial before it; `before`: the payment that has the command's payment
-/// id; `unique`: what the payment is called after if the command does not say, as every record is another payment.
+/// id; `closed`: why nothing of its schedule is paid any more, if there is a reason; `unique`: what the payment is called after if the command does not say, as every record is another payment.
 ///
 /// Only the time of the record counts: appended before the deadline it is in time, however late it is read.
 ///
@@ -68,7 +68,7 @@ pub fn pay(
     command: &Pay,
     reservation: Option<(u64, &ReservationRow)>,
     before: Option<Before<'_>>,
-    is_cancelled: bool,
+    closed: Option<Refusal>,
     here: Here,
     unique: &str,
     now_ms: i64,
@@ -94,8 +94,8 @@ pub fn pay(
         State::Expired => Err(Refusal::ReservationExpired),
         State::Cancelled | State::Refunded => Err(Refusal::ReservationCancelled),
         State::Held if now_ms >= row.expires_ms => Err(Refusal::ReservationExpired),
-        State::Held if is_cancelled => Err(Refusal::ScheduleCancelled),
         State::Held => match (amount, &command.coupon_id) {
+            _ if closed.is_some() => Err(closed.unwrap_or(Refusal::ScheduleCancelled)),
             (Some(amount), None) if amount == row.price => Ok(Payment::New { payment_id, amount }),
             // A coupon takes something off or nothing: whoever offers more is wrong whatever it says.
             (Some(amount), Some(coupon_id)) if amount <= row.price => {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn decided(command: &Pay, state: State, now_ms: i64) -> Result<Payment, Refusal> {
-        pay(command, Some((7, &reservation(state))), None, false, HERE, "9", now_ms)
+        pay(command, Some((7, &reservation(state))), None, None, HERE, "9", now_ms)
     }
 
     #[test]
@@ -214,9 +214,13 @@ mod tests {
             assert_eq!(decided(&command, State::Held, 200), Err(Refusal::BadPaymentId), "{id}");
         }
         assert!(with(|c| (c.user_id, c.payment_id) = (Some("u".to_owned()), Some("pay_2_x".to_owned()))).is_ok());
-        assert_eq!(pay(&offer(50_000), None, None, false, HERE, "9", 200), Err(Refusal::UnknownReservation));
+        assert_eq!(pay(&offer(50_000), None, None, None, HERE, "9", 200), Err(Refusal::UnknownReservation));
         let held = reservation(State::Held);
-        assert_eq!(pay(&offer(50_000), Some((7, &held)), None, true, HERE, "9", 200), Err(Refusal::ScheduleCancelled));
+        for refusal in [Refusal::ScheduleCancelled, Refusal::ShowBegun] {
+            let decided = |now_ms| pay(&offer(50_000), Some((7, &held)), None, Some(refusal), HERE, "9", now_ms);
+            assert_eq!(decided(200), Err(refusal));
+            assert_eq!(decided(400), Err(Refusal::ReservationExpired), "its own deadline comes first");
+        }
     }
 
     #[test]
@@ -266,7 +270,7 @@ mod tests {
             };
             let known = PaymentRow { amount: 45_000, ..payment(PaymentState::Discounting) };
             let before = Before { payment: &known, coupon_id: Some("cpn_1_p_3") };
-            pay(&command, Some((7, &row)), Some(before), false, HERE, "9", 200)
+            pay(&command, Some((7, &row)), Some(before), None, HERE, "9", 200)
         };
         assert_eq!(again(Some("cpn_1_p_3")), Ok(Payment::Same { payment_id: "pay_2_x".to_owned() }));
         assert_eq!(again(Some("cpn_1_p_4")), Err(Refusal::PaymentConflict));
@@ -279,7 +283,7 @@ mod tests {
         let again = |serial, amount, state| {
             let row = reservation(State::Held);
             let before = Before { payment: &payment(state), coupon_id: None };
-            pay(&command(amount), Some((serial, &row)), Some(before), false, HERE, "9", 200)
+            pay(&command(amount), Some((serial, &row)), Some(before), None, HERE, "9", 200)
         };
         let same = Payment::Same { payment_id: "pay_2_x".to_owned() };
         for state in [PaymentState::Pending, PaymentState::Paid, PaymentState::Refused(String::new())] {

@@ -35,11 +35,12 @@ impl Desk<'_, '_> {
         fingerprint: u64,
     ) -> Result<Outcome, ProcessError> {
         let existing = self.ctx.get(&SCHEDULES, &command.schedule_id)?;
-        let new = match decide::create_schedule(command, fingerprint, existing.as_ref(), self.ctx.now_ms()) {
-            Ok(Some(new)) => new,
-            Ok(None) => return Ok(Outcome::default()),
-            Err(refusal) => return Ok(Outcome::refused(refusal)),
-        };
+        let new =
+            match decide::create_schedule(command, fingerprint, existing.as_ref(), self.settings, self.ctx.now_ms()) {
+                Ok(Some(new)) => new,
+                Ok(None) => return Ok(Outcome::default()),
+                Err(refusal) => return Ok(Outcome::refused(refusal)),
+            };
         self.ctx.put(&SCHEDULES, &command.schedule_id, &new.row)?;
         let mut key = SeatKey { schedule_id: command.schedule_id.clone(), seat_no: 0 };
         for (seat_no, price) in new.prices {
@@ -194,13 +195,13 @@ impl Desk<'_, '_> {
             Some((_, row)) => self.schedule(&row.schedule_id)?,
             None => None,
         };
-        let is_cancelled = schedule.as_ref().is_some_and(|schedule| schedule.cancelling.is_some());
         let now_ms = self.ctx.now_ms();
+        let closed = schedule.as_ref().and_then(|schedule| decide::closed(schedule, self.settings, now_ms));
         let decided = decide::pay(
             command,
             found.as_ref().map(|(serial, row)| (*serial, row)),
             before.as_ref().map(|payment| Before { payment, coupon_id }),
-            is_cancelled,
+            closed,
             Here { place: self.ctx.place(), places: self.ctx.places() },
             &unique,
             now_ms,
@@ -255,7 +256,10 @@ impl Desk<'_, '_> {
         let Some((serial, mut row)) = found.filter(|(_, row)| row.user_id == command.user_id) else {
             return Ok(Outcome::refused(Refusal::UnknownReservation));
         };
-        match decide::extend(&row, self.settings, self.ctx.now_ms()) {
+        let now_ms = self.ctx.now_ms();
+        let schedule = self.schedule(&row.schedule_id)?;
+        let begun = schedule.and_then(|schedule| decide::begun(&schedule, self.settings, now_ms));
+        match decide::extend(&row, begun, self.settings, now_ms) {
             Err(refusal) => Ok(Outcome::refused(refusal)),
             Ok(expires_ms) => {
                 row.expires_ms = expires_ms;
