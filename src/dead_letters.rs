@@ -136,7 +136,7 @@ pub struct Redriven {
     pub attempt: u32,
     /// Where the copy lies.
     pub topic: String,
-    /// Where the copy lies in it: `<place>-<offset>`, as `Holdfast-Position`.
+    /// Where the copy lies in it: `<topology>-<place>-<offset>`, as `Holdfast-Position`.
     pub position: String,
 }
 
@@ -407,7 +407,7 @@ fn put_back(appender: &dyn Appender, lying: &Lying, partition: u32) -> Result<Re
         id: lying.shown.id.clone(),
         attempt,
         topic: lying.shown.original_topic.clone(),
-        position: format!("{partition}-{}", landed.offset),
+        position: format!("{}-{partition}-{}", lying.shown.topology, landed.offset),
     })
 }
 

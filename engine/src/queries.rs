@@ -175,6 +175,12 @@ impl Shown {
 pub struct TaskView(Arc<Shown>);
 
 impl TaskView {
+    /// Its topology.
+    #[must_use]
+    pub fn topology(&self) -> &str {
+        &self.0.id.topology
+    }
+
     /// Its place.
     #[must_use]
     pub fn place(&self) -> u32 {

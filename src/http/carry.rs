@@ -4,7 +4,8 @@
 use super::Api;
 use super::error::{ApiError, answer};
 use super::idempotency;
-use super::intake::{Asked, Command, DECISION_MAX, POSITION, PositionToken, Waited};
+use super::intake::{Asked, Command, DECISION_MAX, Waited};
+use super::position::{POSITION, PositionToken};
 use crate::unique;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -79,7 +80,7 @@ impl Api {
             return Ok(Carried::Decided { outcome, replayed: true, offset: None });
         }
         let offset = match &resumed {
-            Some(resumed) => resumed.position.offset,
+            Some(resumed) => resumed.offset,
             None => self.append_under(keyed, record, asked).await?.offset,
         };
         let decided = async {
@@ -153,11 +154,10 @@ impl Api {
     }
 }
 
-/// Notes in an answer where its request lies, and whether it is a repetition.
+/// Notes in an answer where its request lies in the inbox of `view`, and whether it is a repetition.
 #[must_use]
-pub fn marked(mut response: Response, place: u32, offset: Option<i64>, replayed: bool) -> Response {
-    let token = offset.map(|offset| PositionToken { place, offset }.to_string());
-    if let Some(position) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
+pub fn marked(mut response: Response, view: &TaskView, offset: Option<i64>, replayed: bool) -> Response {
+    if let Some(position) = offset.and_then(|offset| PositionToken::of(view, offset).header()) {
         response.headers_mut().insert(POSITION, position);
     }
     if replayed {
@@ -166,12 +166,12 @@ pub fn marked(mut response: Response, place: u32, offset: Option<i64>, replayed:
     response
 }
 
-/// 202: it is in the log, at `offset` if that is known, and what becomes of it will be at `path`. With `moved`, the answer that stands if nobody takes over in time.
+/// 202: it is in the inbox of `view`, at `offset` if that is known, and what becomes of it will be at `path`. With `moved`, the answer that stands if nobody takes over in time.
 #[must_use]
 pub fn accepted(
     body: &impl Serialize,
     path: &str,
-    place: u32,
+    view: &TaskView,
     offset: Option<i64>,
     moved: Option<ApiError>,
 ) -> Response {
@@ -180,7 +180,7 @@ pub fn accepted(
     headers.insert(header::RETRY_AFTER, RETRY_AFTER);
     // Whoever is asked can tell from the position that it was accepted, even if he was not there.
     let location = match offset {
-        Some(offset) => format!("{path}?after={}", PositionToken { place, offset }),
+        Some(offset) => format!("{path}?after={}", PositionToken::of(view, offset)),
         None => path.to_owned(),
     };
     if let Ok(location) = HeaderValue::try_from(location) {
@@ -189,5 +189,5 @@ pub fn accepted(
     if let Some(moved) = moved {
         response.extensions_mut().insert(moved);
     }
-    marked(response, place, offset, false)
+    marked(response, view, offset, false)
 }

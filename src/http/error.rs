@@ -38,6 +38,8 @@ pub enum ApiError {
     Malformed(Text),
     /// It can be read and makes no sense.
     Invalid(Vec<FieldError>),
+    /// `after` belongs elsewhere, or lies past the end of its inbox.
+    WrongPosition(String),
     /// `Idempotency-Key` that is none.
     BadIdempotencyKey,
     /// The body is not `application/json`.
@@ -179,6 +181,10 @@ impl ApiError {
             Self::Invalid(_) => {
                 row(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", "잘못된 값", "요청 값이 올바르지 않습니다.")
             }
+            Self::WrongPosition(why) => Row {
+                detail: why.clone().into(),
+                ..row(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_POSITION", "잘못된 위치 토큰", "")
+            },
             Self::BadIdempotencyKey => row(
                 StatusCode::BAD_REQUEST,
                 "INVALID_IDEMPOTENCY_KEY",

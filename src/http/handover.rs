@@ -14,13 +14,14 @@ use super::Api;
 use super::error::{ApiError, answer};
 use super::extract::Body;
 use super::idempotency;
-use super::intake::{PositionToken, WAIT_MS_MAX};
+use super::intake::WAIT_MS_MAX;
 use super::peer::FORWARDED;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use holdfast_topologies::place_id::number;
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -38,24 +39,27 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// A request that is in the log already: only its decision is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumed {
-    /// Where it lies.
-    pub position: PositionToken,
+    /// The place whose inbox holds it.
+    pub place: u32,
+    /// Where it lies there.
+    pub offset: i64,
     /// Its identity.
     pub id: String,
 }
 
 impl Resumed {
     fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::try_from(format!("{}-{}", self.position, self.id)).ok()
+        HeaderValue::try_from(format!("{}-{}-{}", self.place, self.offset, self.id)).ok()
     }
 
     /// Reads what [`RESUMED`] says.
     #[must_use]
     pub fn of(value: &HeaderValue) -> Option<Self> {
         let text = value.to_str().ok()?;
-        let (at, _) = text.match_indices('-').nth(1)?;
-        let (position, id) = (text.get(..at)?, text.get(at + 1..)?);
-        Some(Self { position: PositionToken::parse(position).ok()?, id: id.to_owned() })
+        let (place, rest) = text.split_once('-')?;
+        let (offset, id) = rest.split_once('-')?;
+        let (place, offset) = (number(place)?.try_into().ok()?, number(offset)?.try_into().ok()?);
+        Some(Self { place, offset, id: id.to_owned() })
     }
 }
 
@@ -153,7 +157,7 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
             let token = resumed.as_ref().and_then(Resumed::header);
             // Whatever the last turn says, an earlier one may have done it.
             if let Some(record) = resumed {
-                let moved = || ApiError::Moved { place: record.position.place, resumed: Some(record) }.into_response();
+                let moved = || ApiError::Moved { place: record.place, resumed: Some(record) }.into_response();
                 response = accepted.filter(|_| !passed_on).unwrap_or_else(moved);
             } else if unknown {
                 response = ApiError::OutcomeUnknown { request_id: None }.into_response();
@@ -207,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_in_the_log_is_told_as_it_is_read() {
-        let resumed = Resumed { position: PositionToken { place: 2, offset: 17 }, id: "req_2_a-b-c".to_owned() };
+        let resumed = Resumed { place: 2, offset: 17, id: "req_2_a-b-c".to_owned() };
         assert_eq!(Resumed::of(&resumed.header().unwrap()), Some(resumed));
         for bad in ["", "2", "2-17", "x-1-id", "2--1-id"] {
             assert_eq!(Resumed::of(&HeaderValue::from_static(bad)), None, "{bad}");
@@ -235,7 +239,7 @@ mod tests {
         let moved = |resumed| ApiError::Moved { place: 0, resumed };
         assert!(matches!(of(moved(None), true, false), Again::Afresh));
         assert!(matches!(of(moved(None), false, true), Again::Unknown));
-        let record = Resumed { position: PositionToken { place: 0, offset: 1 }, id: "r".to_owned() };
+        let record = Resumed { place: 0, offset: 1, id: "r".to_owned() };
         assert!(matches!(of(moved(Some(record)), false, true), Again::Resume(_)));
         assert!(matches!(of(ApiError::LogUnavailable, true, false), Again::No));
         let unknown = || ApiError::OutcomeUnknown { request_id: None };

@@ -8,7 +8,7 @@ use super::peer::FORWARDED;
 use crate::worker::Role;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::http::{HeaderMap, Method, Uri};
 use holdfast_engine::Table;
 use holdfast_engine::key::Key;
 use holdfast_engine::ports::log::AppendError;
@@ -24,12 +24,8 @@ use utoipa::IntoParams;
 const APPEND_MAX: Duration = Duration::from_secs(5);
 /// How long synchronous routes wait for the decision before they answer 202.
 pub const DECISION_MAX: Duration = Duration::from_secs(3);
-/// How long a read waits until the position is in view that the client brought.
-const AFTER_MAX: Duration = Duration::from_secs(3);
 /// Longest `waitMs`.
 pub const WAIT_MS_MAX: u64 = 30_000;
-/// Header of answers that says where the request lies in its inbox: `<place>-<offset>`, for `?after=`.
-pub const POSITION: HeaderName = HeaderName::from_static("holdfast-position");
 
 /// A request, kept whole: it may have to be handed to a peer as it is.
 #[derive(Debug)]
@@ -87,41 +83,11 @@ pub enum Owner {
     There(String),
 }
 
-/// A position in an inbox, as clients carry it: `<place>-<offset>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PositionToken {
-    /// The place.
-    pub place: u32,
-    /// The offset in it.
-    pub offset: i64,
-}
-
-impl PositionToken {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// 422 naming `after`.
-    pub fn parse(text: &str) -> Result<Self, ApiError> {
-        let parsed = text
-            .split_once('-')
-            .and_then(|(place, offset)| Some(Self { place: place.parse().ok()?, offset: offset.parse().ok()? }));
-        parsed.filter(|token| token.offset >= 0).ok_or_else(|| {
-            let allowed = ("위치 토큰 형식이 아닙니다: <place>-<offset>", "must be a position token: <place>-<offset>");
-            ApiError::field("after", allowed)
-        })
-    }
-}
-
-impl std::fmt::Display for PositionToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.place, self.offset)
-    }
-}
-
 /// Query of a read that wants to see its own writes.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct AfterQuery {
-    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there. One of another topology or place, or past the end of the
+    /// inbox, is refused.
     pub after: Option<String>,
 }
 
@@ -132,7 +98,8 @@ pub struct AfterQuery {
 pub struct OutcomeQuery {
     /// How long to wait for the decision, in ms; more than 30,000 counts as 30,000.
     pub wait_ms: Option<u64>,
-    /// Position from `Holdfast-Position` or `Location`: the request was accepted there.
+    /// Position from `Holdfast-Position` or `Location`: the request was accepted there. One of another topology or place, or past the end of the inbox, is
+    /// refused.
     pub after: Option<String>,
 }
 
@@ -141,15 +108,6 @@ impl OutcomeQuery {
     #[must_use]
     pub fn wait(&self) -> Duration {
         Duration::from_millis(self.wait_ms.unwrap_or(0).min(WAIT_MS_MAX))
-    }
-
-    /// The offset in `place` that the client knows.
-    ///
-    /// # Errors
-    /// 422 naming `after`.
-    pub fn offset(&self, place: u32) -> Result<Option<i64>, ApiError> {
-        let token = self.after.as_deref().map(PositionToken::parse).transpose()?;
-        Ok(token.filter(|token| token.place == place).map(|token| token.offset))
     }
 }
 
@@ -271,6 +229,9 @@ impl Api {
             Err(AppendError::Unavailable(_)) => "unavailable",
             Err(AppendError::Unknown(_)) => "unknown",
         });
+        if let Ok(appended) = &outcome {
+            self.ends.note(command.topic, command.place, appended.offset);
+        }
         outcome.map_err(|error| {
             tracing::warn!(topic = command.topic, place = command.place, id = command.id, %error, "append");
             match error {
@@ -298,27 +259,6 @@ impl Api {
             }),
         );
         self.wait(view.place(), woken, at_most).await
-    }
-
-    /// Whether a request that has no row may be in the log all the same: at the offset `after` that the client knows, or among records that nobody here
-    /// has looked at. To be asked before the row is looked for: if it is decided meanwhile, its row is there.
-    #[must_use]
-    pub fn may_be_pending(&self, topology: &str, view: &TaskView, after: Option<i64>) -> bool {
-        let next = view.next_offset();
-        after.is_some_and(|offset| offset >= next) || self.lag.may_hold_more(topology, view.place(), next)
-    }
-
-    /// Waits until `after` is in view, for reads that want their own writes.
-    ///
-    /// # Errors
-    /// 503 when it does not come into view in time.
-    pub async fn read_after(&self, view: &TaskView, after: Option<&str>) -> Result<(), ApiError> {
-        let token = after.map(PositionToken::parse).transpose()?.filter(|token| token.place == view.place());
-        let Some(token) = token else { return Ok(()) };
-        match self.wait_position(view, token.offset, AFTER_MAX).await? {
-            Waited::Committed => Ok(()),
-            Waited::Late => Err(ApiError::PlaceUnavailable { place: view.place() }),
-        }
     }
 
     /// Looks at a row, and again after each commit that changes it, until `look` has seen what it wants or `at_most` is over; then what was seen last.
@@ -402,8 +342,7 @@ impl ApiError {
     pub fn after_append(self, id: &str, place: u32, offset: i64) -> Self {
         match self {
             Self::PlaceUnavailable { place: gone } | Self::Moved { place: gone, .. } if gone == place => {
-                let record = Resumed { position: PositionToken { place, offset }, id: id.to_owned() };
-                Self::Moved { place, resumed: Some(record) }
+                Self::Moved { place, resumed: Some(Resumed { place, offset, id: id.to_owned() }) }
             }
             other => other,
         }
@@ -418,20 +357,6 @@ impl From<QueryError> for ApiError {
                 tracing::error!(why, "view cannot be read");
                 Self::Internal
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_position_is_written_as_it_is_read() {
-        let token = PositionToken { place: 2, offset: 17 };
-        assert_eq!(PositionToken::parse(&token.to_string()), Ok(token));
-        for bad in ["", "2", "2-", "-17", "2--17", "a-b", "2-17-1"] {
-            assert!(PositionToken::parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`door`], [`location`] | what a request must be before a route looks at it; paths of what has an id |
 //! | [`misfit`] | what is said of a value of the wrong kind |
 //! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
+//! | [`position`] | where a request lies in its inbox, as clients carry it |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
 //! | [`coupons`] | the coupon routes |
@@ -40,6 +41,7 @@ pub mod payments;
 pub mod peer;
 pub mod places;
 pub mod points;
+pub mod position;
 pub mod reservations;
 pub mod scatter;
 pub mod server;
@@ -62,6 +64,7 @@ use holdfast_engine::status::Status;
 use lag::LagBoard;
 use metrics::HttpMetrics;
 use parking_lot::RwLock;
+use position::Ends;
 use prometheus::Registry;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -182,6 +185,8 @@ pub struct Shared {
     pub under_way: UnderWay,
     /// Who claims what.
     pub owners: Owners,
+    /// Where inboxes end.
+    pub ends: Ends,
     peers: peer::Peers,
     openapi: String,
 }
@@ -207,8 +212,10 @@ impl Api {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
+        let ends = Ends::new(&parts.topologies, parts.settings.places);
         let shared = Shared {
             parts,
+            ends,
             accepted: Accepted::default(),
             under_way: UnderWay::default(),
             peers: peer::Peers::new(owners.clone()),

@@ -1,7 +1,7 @@
 //! Coupons in somebody's hands.
 
 use super::{Carried, carry_out};
-use crate::http::carry::Identity;
+use crate::http::carry::{Identity, marked};
 use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params};
 use crate::http::fields::{both, id};
@@ -102,16 +102,12 @@ pub(crate) async fn use_coupon(
     };
     let make = |id| Command::UseCoupon(UseCoupon { request_id: Some(id), ..wanted });
     let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(parsed.policy_id), &identity, make).await?;
-    let Carried::Done { replayed } = carried else {
-        return Ok((answer::ACCEPTED, axum::Json(super::Undecided { status: view::PENDING, request_id: &command_id }))
-            .into_response());
+    let (replayed, offset) = match carried {
+        Carried::Done { replayed, offset } => (replayed, offset),
+        Carried::Undecided { offset } => return Ok(super::undecided(&view, &command_id, offset)),
     };
     let coupon = view::coupon(&view, &coupon_id)?.ok_or(not_found)?;
-    let mut response = (answer::OK, axum::Json(coupon)).into_response();
-    if replayed {
-        response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
-    }
-    Ok(response)
+    Ok(marked((answer::OK, axum::Json(coupon)).into_response(), &view, offset, replayed))
 }
 
 fn raw(coupon: &CouponView) -> Result<Box<RawValue>, ApiError> {

@@ -2,10 +2,11 @@
 
 use super::{place_of_policy, refused};
 use crate::http::accepted::Entry;
+use crate::http::carry::marked;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id};
-use crate::http::intake::{Asked, Command, DECISION_MAX, Owner, POSITION, PositionToken, Waited};
+use crate::http::intake::{Asked, Command, DECISION_MAX, Owner, Waited};
 use crate::http::{Api, idempotency, openapi};
 use crate::unique;
 use axum::Extension;
@@ -142,7 +143,7 @@ async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiErr
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
     if let Some(resumed) = asked.resumed() {
-        return answer_to(api, &view, &wish, &resumed.id, Some(resumed.position.offset), false).await;
+        return answer_to(api, &view, &wish, &resumed.id, Some(resumed.offset), false).await;
     }
     let key = idempotency::key(&asked.headers, wish.request_id.as_deref())?;
     let request_id = match key {
@@ -215,7 +216,7 @@ async fn answer_to(
     offset: Option<i64>,
     replayed: bool,
 ) -> Result<Response, ApiError> {
-    let mut response = match (wish.answer, offset) {
+    let response = match (wish.answer, offset) {
         (Answer::Outcome, Some(offset)) => match decided(api, view, wish, request_id, offset).await {
             Ok(response) => response,
             // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
@@ -227,15 +228,7 @@ async fn answer_to(
         (Answer::Outcome, None) => outcome(view, wish, request_id)?,
         _ => accepted(wish, request_id),
     };
-    if let Some(position) =
-        offset.and_then(|offset| HeaderValue::try_from(PositionToken { place: view.place(), offset }.to_string()).ok())
-    {
-        response.headers_mut().insert(POSITION, position);
-    }
-    if replayed {
-        response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
-    }
-    Ok(response)
+    Ok(marked(response, view, offset, replayed))
 }
 
 /// The outcome of the request at `offset`, if it comes in time.

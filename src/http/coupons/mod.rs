@@ -8,15 +8,17 @@ pub mod requests;
 
 use super::Api;
 use super::carry::{self, Identity};
-use super::error::{ApiError, Refused};
+use super::error::{ApiError, Refused, answer};
 use super::intake::{Asked, Command};
 use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use holdfast_topologies::coupon::message::Command as CouponCommand;
 use holdfast_topologies::coupon::outcome::{Refusal, Status};
+use holdfast_topologies::coupon::view::PENDING;
 use holdfast_topologies::coupon::{COMMANDS, INBOX, NAME, inbox_key};
 use serde::Serialize;
 
@@ -66,9 +68,14 @@ enum Carried {
     Done {
         /// Whether it was an earlier request with the same key that did it.
         replayed: bool,
+        /// Where it lies in its inbox; none = it was not looked up again.
+        offset: Option<i64>,
     },
     /// It is in the log and not decided in time.
-    Undecided,
+    Undecided {
+        /// Where it lies in its inbox.
+        offset: i64,
+    },
 }
 
 /// Answer of a command that is in the log and not decided in time.
@@ -77,6 +84,12 @@ enum Carried {
 struct Undecided<'a> {
     status: &'static str,
     request_id: &'a str,
+}
+
+/// 202 for a command that is in the log and not decided in time.
+fn undecided(view: &TaskView, command_id: &str, offset: i64) -> Response {
+    let body = Undecided { status: PENDING, request_id: command_id };
+    carry::marked((answer::ACCEPTED, axum::Json(body)).into_response(), view, Some(offset), false)
 }
 
 /// Has a command carried out by the place that decides: append, wait, read what became of it.
@@ -105,8 +118,8 @@ async fn carry_out(
         row.refused.map_or(Ok(Some(())), |refusal| Err(why(refusal)))
     };
     match api.carry_out(view, asked, &record, identity.key.is_some(), outcome).await? {
-        carry::Carried::Decided { replayed, .. } => Ok((id, Carried::Done { replayed })),
-        carry::Carried::Undecided { moved: None, .. } => Ok((id, Carried::Undecided)),
+        carry::Carried::Decided { replayed, offset, .. } => Ok((id, Carried::Done { replayed, offset })),
+        carry::Carried::Undecided { moved: None, offset } => Ok((id, Carried::Undecided { offset })),
         carry::Carried::Undecided { moved: Some(moved), .. } => Err(moved),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Carried, carry_out, place_of_policy};
 use crate::http::admin::{ADMIN, Admin};
-use crate::http::carry::Identity;
+use crate::http::carry::{Identity, marked};
 use crate::http::error::{ApiError, Refused, answer};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, moment, required};
@@ -107,6 +107,7 @@ pub(crate) async fn adjust(
     responses(
         (status = 200, description = "The policy", body = openapi::Policy),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -158,15 +159,9 @@ fn shown(
     carried: &Carried,
     done: StatusCode,
 ) -> Result<Response, ApiError> {
-    let replayed = match carried {
-        Carried::Undecided => {
-            return Ok((
-                answer::ACCEPTED,
-                axum::Json(super::Undecided { status: view::PENDING, request_id: command_id }),
-            )
-                .into_response());
-        }
-        Carried::Done { replayed } => *replayed,
+    let (replayed, offset) = match *carried {
+        Carried::Done { replayed, offset } => (replayed, offset),
+        Carried::Undecided { offset } => return Ok(super::undecided(view, command_id, offset)),
     };
     let policy = view::policy(view, policy_id)?.ok_or(ApiError::Refused {
         kind: Refused::NotFound,
@@ -174,9 +169,5 @@ fn shown(
         detail: Refusal::UnknownPolicy.reason(),
         request_id: None,
     })?;
-    let mut response = (done, axum::Json(policy)).into_response();
-    if replayed {
-        response.headers_mut().insert(idempotency::REPLAYED, idempotency::YES);
-    }
-    Ok(response)
+    Ok(marked((done, axum::Json(policy)).into_response(), view, offset, replayed))
 }

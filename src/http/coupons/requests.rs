@@ -2,7 +2,8 @@
 
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
-use crate::http::intake::{Asked, Owner, PositionToken, WAIT_MS_MAX, Waited};
+use crate::http::intake::{Asked, Owner, WAIT_MS_MAX, Waited};
+use crate::http::position::PositionToken;
 use crate::http::{Api, handover, openapi};
 use axum::extract::State;
 use axum::http::header;
@@ -22,7 +23,7 @@ use utoipa::IntoParams;
 pub(crate) struct StatusQuery {
     /// How long to wait for the decision, in ms; more than 30,000 counts as 30,000.
     wait_ms: Option<u64>,
-    /// Position from `Holdfast-Position`: the request was accepted there.
+    /// Position from `Holdfast-Position`: the request was accepted there. One of another topology or place, or past the end of the inbox, is refused.
     after: Option<String>,
 }
 
@@ -41,6 +42,7 @@ struct Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = openapi::Request),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -49,20 +51,25 @@ pub(crate) async fn show(
     Query(query): Query<StatusQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let after = query.after.as_deref().map(PositionToken::parse).transpose()?;
+    let after = query.after.as_deref();
     let wait = Duration::from_millis(query.wait_ms.unwrap_or(0).min(WAIT_MS_MAX));
     let place = match request_place(&request_id) {
         Some(place) if place < api.settings.places => place,
         // Records that others append may bring any id; it is nobody's secret where they were decided, only not written in the id.
-        _ => return foreign(&api, &request_id, &asked).await,
+        _ => {
+            api.token(NAME, None, after)?;
+            return foreign(&api, &request_id, &asked).await;
+        }
     };
+    // Before a peer is asked, too: a token that is right may replace it.
+    api.token(NAME, Some(place), after)?;
     let view = match api.owner(NAME, place, &asked)? {
         Owner::Here(view) => view,
         Owner::There(endpoint) => {
             return api.peers.ask(&endpoint, place, with_position(&api, &request_id, place, asked)).await;
         }
     };
-    let after = after.filter(|token| token.place == place).map(|token| token.offset);
+    let after = api.position(&view, after).await?;
     status(&api, &view, request_id, after, wait).await.map(|shown| shown.into_response())
 }
 
@@ -113,14 +120,14 @@ fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Res
     let (policy_id, user_id) = entry.map(|e| (e.policy_id.into_string(), e.user_id.into_string())).unzip();
     Ok(Shown {
         request: RequestView::pending(request_id.to_owned(), policy_id, user_id),
-        queue_position: offset.and_then(|offset| u64::try_from(offset - next + 1).ok()),
+        queue_position: offset.and_then(|offset| u64::try_from(offset.checked_sub(next)?.checked_add(1)?).ok()),
     })
 }
 
 /// What this replica has appended, a new owner may not have looked at yet: it is told where the request lies.
 fn with_position(api: &Api, request_id: &str, place: u32, mut asked: Asked) -> Asked {
     if let Some(entry) = api.accepted.get(request_id).filter(|entry| entry.place == place) {
-        let token = PositionToken { place, offset: entry.offset };
+        let token = PositionToken { topology: Some(NAME), place, offset: entry.offset };
         asked.uri = handover::with_query(&asked.uri, "after", &token.to_string()).unwrap_or(asked.uri);
     }
     asked

@@ -100,7 +100,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
             let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
             let left = DECISION_MAX.saturating_sub(gone);
             match waiting.granted(&outcome, replayed, offset, left).await {
-                Ok(response) => Ok(marked(response, place, offset, replayed)),
+                Ok(response) => Ok(marked(response, &view, offset, replayed)),
                 // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
                 Err(error) => match (offset, error) {
                     (Some(offset), error) => match error.after_append(payment_id, place, offset) {
@@ -179,7 +179,7 @@ impl Waiting<'_> {
             "CANCELLED" if !replayed => {
                 reservations::refused(Refusal::ReservationCancelled, Some(self.payment_id.clone())).into_response()
             }
-            PENDING => accepted(&paid(PENDING), &self.path(), self.view.place(), offset, None),
+            PENDING => accepted(&paid(PENDING), &self.path(), self.view, offset, None),
             status => (answer::OK, axum::Json(paid(status))).into_response(),
         }
     }
@@ -187,7 +187,7 @@ impl Waiting<'_> {
     fn undecided(&self, offset: i64, moved: Option<ApiError>) -> Response {
         let (payment_id, reservation_id) = (self.payment_id, self.reservation_id);
         let body = Paid { payment_id, status: PENDING, reservation_id, amount: None };
-        accepted(&body, &self.path(), self.view.place(), Some(offset), moved)
+        accepted(&body, &self.path(), self.view, Some(offset), moved)
     }
 
     fn path(&self) -> String {

@@ -80,21 +80,21 @@ pub(crate) async fn refund(
     let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id });
     let begun_us = api.clock.monotonic_us();
     match reservations::carry_out(&api, &view, &asked, &reservation_id, &id, keyed, command).await? {
-        Carried::Undecided { offset, moved } => Ok(reservations::undecided(&id, place, offset, moved)),
+        Carried::Undecided { offset, moved } => Ok(reservations::undecided(&id, &view, offset, moved)),
         Carried::Decided { outcome, replayed, offset } => {
             if let Some(refusal) = outcome.refused {
-                return Ok(marked(reservations::refused(refusal, Some(id)).into_response(), place, offset, replayed));
+                return Ok(marked(reservations::refused(refusal, Some(id)).into_response(), &view, offset, replayed));
             }
             let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
             let response = refunding.answer(offset, DECISION_MAX.saturating_sub(gone)).await;
             let response =
                 response.or_else(|error| match offset.map(|at| (at, error.clone().after_append(&id, place, at))) {
                     Some((offset, moved @ ApiError::Moved { .. })) => {
-                        Ok(reservations::undecided(&id, place, offset, Some(moved)))
+                        Ok(reservations::undecided(&id, &view, offset, Some(moved)))
                     }
                     _ => Err(error),
                 })?;
-            Ok(marked(response, place, offset, replayed))
+            Ok(marked(response, &view, offset, replayed))
         }
     }
 }
@@ -130,6 +130,6 @@ impl Refunding<'_> {
             return Ok(super::failed(payment.refund_code.as_deref(), self.payment_id).into_response());
         }
         let path = format!("/payments/{}", self.payment_id);
-        Ok(accepted(&payment, &path, self.view.place(), offset, None))
+        Ok(accepted(&payment, &path, self.view, offset, None))
     }
 }

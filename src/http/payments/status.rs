@@ -63,6 +63,7 @@ impl NotGranted {
     responses(
         (status = 200, description = "The payment", body = openapi::money::Payment),
         (status = 404, description = "No such payment", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -76,7 +77,8 @@ pub(crate) async fn show(
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
-    let shown = follow(&api, &view, &payment_id, query.offset(place)?, query.wait()).await?;
+    let shown =
+        follow(&api, &view, &payment_id, api.position(&view, query.after.as_deref()).await?, query.wait()).await?;
     Ok(answer::current(&shown))
 }
 
@@ -104,7 +106,7 @@ async fn follow(
 
 /// Whether it was granted. The payment's row is there from the commit that grants it.
 fn look(api: &Api, view: &TaskView, payment_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
-    let is_pending = api.may_be_pending(NAME, view, after);
+    let is_pending = api.may_be_pending(view, after);
     if let Some(payment) = view::payment(view, payment_id)? {
         return Ok(Seen::Decided(Shown::Payment(payment)));
     }

@@ -72,9 +72,9 @@ pub(crate) async fn charge(State(api): State<Api>, asked: Asked) -> Result<Respo
     match api.carry_out(&view, &asked, &record, key.is_some(), outcome).await? {
         Carried::Undecided { offset, moved } => {
             let pending = ChargeView::pending(id.clone(), user_id, amount);
-            Ok(accepted(&pending, &format!("/api/points/charges/{id}"), place, Some(offset), moved))
+            Ok(accepted(&pending, &format!("/api/points/charges/{id}"), &view, Some(offset), moved))
         }
-        Carried::Decided { outcome, replayed, offset } => Ok(marked(decided(outcome), place, offset, replayed)),
+        Carried::Decided { outcome, replayed, offset } => Ok(marked(decided(outcome), &view, offset, replayed)),
     }
 }
 
@@ -112,6 +112,7 @@ enum Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = openapi::money::Charge),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -126,14 +127,14 @@ pub(crate) async fn show(
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
-    let after = query.offset(place)?;
+    let after = api.position(&view, query.after.as_deref()).await?;
     let look = || look(&api, &view, &request_id, after);
     let shown = api.watch_row(&view, &CHARGES, &request_id, query.wait(), look).await?;
     Ok(answer::current(&shown))
 }
 
 fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
-    let is_pending = api.may_be_pending(NAME, view, after);
+    let is_pending = api.may_be_pending(view, after);
     match view::charge(view, request_id)? {
         Some(charge) => Ok(Seen::Decided(Shown::Charge(charge))),
         None if is_pending => {

@@ -24,7 +24,8 @@ pub(crate) struct BalanceQuery {
     /// Whose.
     #[param(required = true)]
     user_id: Option<String>,
-    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there. One of another topology or place, or past the end of the
+    /// inbox, is refused.
     after: Option<String>,
 }
 
@@ -41,7 +42,8 @@ pub(crate) struct StatementQuery {
     /// Lines of a page, 1 to 100.
     #[param(default = 20)]
     limit: Option<usize>,
-    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there. One of another topology or place, or past the end of the
+    /// inbox, is refused.
     after: Option<String>,
 }
 
@@ -50,7 +52,7 @@ pub(crate) struct StatementQuery {
     params(BalanceQuery),
     responses(
         (status = 200, description = "The balance", body = openapi::money::Balance),
-        (status = 422, description = "Nobody is named", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Nobody is named, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn balance(
@@ -73,7 +75,7 @@ pub(crate) async fn balance(
     params(StatementQuery),
     responses(
         (status = 200, description = "A page; `nextCursor` leads to the next", body = openapi::money::Statement),
-        (status = 422, description = "Nobody is named, or a cursor or limit that is none", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Nobody is named, a cursor or limit that is none, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn statement(

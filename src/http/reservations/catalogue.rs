@@ -190,7 +190,7 @@ impl Errand<'_> {
         let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key }).await?;
         let wanted = self.command.clone();
         match carry_out(api, &view, &asked, self.key, &id, keyed, self.command).await? {
-            Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+            Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {
                 let response = match outcome.refused {
                     Some(refusal) => {
@@ -199,7 +199,7 @@ impl Errand<'_> {
                     }
                     None => done(&view)?,
                 };
-                Ok(marked(response, place, offset, replayed))
+                Ok(marked(response, &view, offset, replayed))
             }
         }
     }
@@ -246,6 +246,7 @@ async fn concert(api: &Api, concert_id: &str) -> Result<Titled, ApiError> {
     responses(
         (status = 200, description = "The concert", body = openapi::seats::Concert),
         (status = 404, description = "No such concert", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show_concert(
@@ -270,6 +271,7 @@ pub(crate) async fn show_concert(
     responses(
         (status = 200, description = "The schedule", body = openapi::seats::Schedule),
         (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show_schedule(

@@ -69,6 +69,7 @@ struct GivenBack {
     responses(
         (status = 200, description = "The reservation", body = openapi::seats::ShownReservation),
         (status = 404, description = "No such reservation", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -183,13 +184,13 @@ impl Change {
         let keyed = key.is_some();
         let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key }).await?;
         match carry_out(api, &view, &asked, &self.reservation_id, &id, keyed, self.command).await? {
-            Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+            Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {
                 let response = match outcome.refused {
                     Some(refusal) => refused(refusal, Some(id)).into_response(),
                     None => changed(&view, outcome.serial)?,
                 };
-                Ok(marked(response, place, offset, replayed))
+                Ok(marked(response, &view, offset, replayed))
             }
         }
     }

@@ -75,10 +75,10 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
     let id = command_id(&api, &view, &asked, &Identity { principal: &user_id, route: ROUTE, key }).await?;
     let command = Command::Hold(Hold { user_id, schedule_id: schedule_id.clone(), seat_no });
     match carry_out(&api, &view, &asked, &schedule_id, &id, keyed, command).await? {
-        Carried::Undecided { offset, moved } => Ok(undecided(&id, place, offset, moved)),
+        Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
         Carried::Decided { outcome, replayed, offset } => {
             let response = decided(&view, &id, &outcome, offset, keyed)?;
-            Ok(marked(response, place, offset, replayed))
+            Ok(marked(response, &view, offset, replayed))
         }
     }
 }

@@ -127,9 +127,9 @@ struct Undecided<'a> {
     request_id: &'a str,
 }
 
-pub(super) fn undecided(id: &str, place: u32, offset: i64, moved: Option<ApiError>) -> Response {
+pub(super) fn undecided(id: &str, view: &TaskView, offset: i64, moved: Option<ApiError>) -> Response {
     let body = Undecided { status: PENDING, request_id: id };
-    accepted(&body, &format!("/reservations/requests/{id}"), place, Some(offset), moved)
+    accepted(&body, &format!("/reservations/requests/{id}"), view, Some(offset), moved)
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ impl From<CommandView> for Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = openapi::seats::Outcome),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn show(
@@ -64,14 +65,14 @@ pub(crate) async fn show(
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
     };
-    let after = query.offset(place)?;
+    let after = api.position(&view, query.after.as_deref()).await?;
     let look = || look(&api, &view, &request_id, after);
     let shown = api.watch_row(&view, &COMMANDS, &request_id, query.wait(), look).await?;
     Ok(answer::current(&shown))
 }
 
 fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
-    let is_pending = api.may_be_pending(NAME, view, after);
+    let is_pending = api.may_be_pending(view, after);
     match view::command(view, request_id)? {
         Some(command) => Ok(Seen::Decided(command.into())),
         None if is_pending => Ok(Seen::Pending(Shown {

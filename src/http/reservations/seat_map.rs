@@ -33,7 +33,8 @@ struct SeatMap {
 #[serde(rename_all = "camelCase")]
 #[into_params(rename_all = "camelCase")]
 pub(crate) struct SeatsQuery {
-    /// Position from `Holdfast-Position`: the answer shows at least what was decided there.
+    /// Position from `Holdfast-Position`: the answer shows at least what was decided there. One of another topology or place, or past the end of the
+    /// inbox, is refused.
     after: Option<String>,
     /// `nextCursor` of the page before; missing = from the first seat.
     cursor: Option<String>,
@@ -53,7 +54,7 @@ pub(crate) struct SeatsQuery {
         (status = 200, description = "The seats; `ETag` changes with them. `nextCursor` leads to the next page, if there is one", body = openapi::seats::SeatMap),
         (status = 304, description = "They are as the client has seen them"),
         (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A cursor or limit that is none", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A cursor or limit that is none, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn seats(

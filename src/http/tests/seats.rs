@@ -351,7 +351,8 @@ async fn what_is_in_the_log_when_its_place_moves_is_accepted() {
         let (response, json) = post(&worker, uri, body.clone()).await;
         assert_eq!((response.status(), json["status"].as_str()), (answer::ACCEPTED, Some("PENDING")), "{uri}: {json}");
         let told = response.headers()["location"].to_str().unwrap();
-        assert!(told.starts_with(location) && told.contains("?after="), "{told}");
+        let position = response.headers()["holdfast-position"].to_str().unwrap();
+        assert!(told.starts_with(location) && told.ends_with(&format!("?after={position}")), "{told}");
         let (response, json) = post(&worker, uri, body).await;
         is_problem(&response, &json, StatusCode::SERVICE_UNAVAILABLE, "PLACE_UNAVAILABLE");
         worker.stop().await;

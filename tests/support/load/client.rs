@@ -167,7 +167,7 @@ impl<'a> Client<'a> {
     fn note(&self, policy: &str, user: &str, answer: Response) -> Option<String> {
         let decided = answer.status().as_u16() == 200;
         let position = answer.headers().get("holdfast-position").map(|token| {
-            let (place, offset) = token.to_str().unwrap().split_once('-').unwrap();
+            let (place, offset) = token.to_str().unwrap().strip_prefix("coupon-").unwrap().split_once('-').unwrap();
             (place.parse().unwrap(), offset.parse().unwrap())
         });
         // A body that breaks off leaves the request accepted, but nobody could say which it is.
