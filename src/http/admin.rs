@@ -1,11 +1,16 @@
-//! Who may use admin routes: whoever has the token; while none is set, whoever reached a loopback listener.
+//! Which requests may use admin routes. With `ADMIN_TOKEN` set: those that bring it. Without: those that a program on this machine has sent straight to a
+//! loopback listener. Neither a page of another origin in a browser on this machine nor a proxy in front of the worker is such a program: the browser
+//! would lend the page its place, the proxy would lend it to everybody.
 
 use super::Api;
+use super::connection::Connection;
 use super::error::ApiError;
-use axum::extract::FromRequestParts;
+use super::origin;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 /// Who commands, for the scope of idempotency keys: there is one admin.
 pub const ADMIN: &str = "admin";
@@ -19,8 +24,11 @@ impl FromRequestParts<Api> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
         match &api.settings.admin_token {
-            None if api.loopback => Ok(Self),
-            None => Err(ApiError::AdminOnLoopbackOnly),
+            None => match not_local(parts, api.loopback) {
+                None => Ok(Self),
+                Some(sign) => Err(ApiError::AdminOnLoopbackOnly { sign }),
+            },
+            Some(_) if origin::is_foreign_page(parts) => Err(ApiError::ForeignPage),
             Some(token) => {
                 let given = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(bearer);
                 if given.is_some_and(|given| same(given, token.reveal())) {
@@ -33,14 +41,23 @@ impl FromRequestParts<Api> for Admin {
     }
 }
 
+/// What says that the request may come from elsewhere than a program on this machine.
+fn not_local(parts: &Parts, through_loopback: bool) -> Option<&'static str> {
+    let connection = parts.extensions.get::<ConnectInfo<Connection>>();
+    if !through_loopback || !connection.is_some_and(|ConnectInfo(connection)| connection.is_loopback()) {
+        return Some("IP");
+    }
+    origin::from_elsewhere(parts)
+}
+
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Compares hashes, so that the time it takes says nothing about how much of a guess was right.
+/// Compares in a time that says nothing about how much of a guess was right: hashes, so that both are of one length, each to its end.
 fn same(given: &str, token: &str) -> bool {
-    Sha256::digest(given.as_bytes()) == Sha256::digest(token.as_bytes())
+    Sha256::digest(given.as_bytes()).ct_eq(&Sha256::digest(token.as_bytes())).into()
 }
 
 #[cfg(test)]

@@ -60,8 +60,13 @@ pub enum ApiError {
     MethodNotAllowed,
     /// Admin route without a token, or with another.
     Unauthorized,
-    /// Admin route on a public listener while no token is set.
-    AdminOnLoopbackOnly,
+    /// Admin route, no token is set, and the request need not come from a program on this machine.
+    AdminOnLoopbackOnly {
+        /// What of it says so.
+        sign: &'static str,
+    },
+    /// A page of another origin asks for what only a program or a page of our own may.
+    ForeignPage,
     /// An id that nothing was ever accepted under.
     RequestNotFound,
     /// No concert of this id.
@@ -233,11 +238,19 @@ impl ApiError {
             Self::Unauthorized => {
                 row(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "인증 필요", "관리자 토큰이 필요합니다.")
             }
-            Self::AdminOnLoopbackOnly => row(
+            Self::AdminOnLoopbackOnly { sign } => Row {
+                detail: format!(
+                    "관리자 토큰이 설정되지 않아 이 서버에서 직접 보낸 로컬 요청만 처리합니다 (거절 근거: {sign}). \
+                     다른 곳에서 사용하려면 서버에 ADMIN_TOKEN을 설정하고 Authorization: Bearer 헤더로 보내주세요."
+                )
+                .into(),
+                ..row(StatusCode::FORBIDDEN, "ADMIN_FORBIDDEN", "관리자 전용", "")
+            },
+            Self::ForeignPage => row(
                 StatusCode::FORBIDDEN,
-                "ADMIN_FORBIDDEN",
-                "관리자 전용",
-                "관리자 토큰이 설정되지 않아 로컬 주소에서만 사용할 수 있습니다.",
+                "FOREIGN_PAGE",
+                "다른 출처의 페이지",
+                "다른 출처의 웹 페이지가 보낸 요청은 처리하지 않습니다. 주문 요청은 application/json 본문이나 Idempotency-Key 헤더와 함께 보내주세요.",
             ),
             Self::RequestNotFound => {
                 row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")

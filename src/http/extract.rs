@@ -135,15 +135,18 @@ fn not_utf8(valid_up_to: usize) -> ApiError {
     )))
 }
 
+/// What a `Content-Type` names, if that is JSON.
+pub(super) fn json_type(value: &str) -> Option<Mime> {
+    let kind = value.parse::<Mime>().ok()?;
+    let is_json = kind.type_() == mime::APPLICATION && (kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
+    is_json.then_some(kind)
+}
+
 /// One `Content-Type`, JSON, and UTF-8 if it names a charset (RFC 8259, 8.1).
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (types.next(), types.next()) else { return Err(ApiError::UnsupportedMediaType) };
-    let read = value.to_str().ok().and_then(|text| text.parse::<Mime>().ok());
-    let is_json = |kind: &Mime| {
-        kind.type_() == mime::APPLICATION && (kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON))
-    };
-    let Some(kind) = read.filter(is_json) else { return Err(ApiError::UnsupportedMediaType) };
+    let Some(kind) = value.to_str().ok().and_then(json_type) else { return Err(ApiError::UnsupportedMediaType) };
     match kind.get_param(mime::CHARSET) {
         Some(charset) if charset != mime::UTF_8 && charset != "utf8" => Err(ApiError::UnsupportedCharset),
         _ => Ok(()),

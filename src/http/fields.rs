@@ -70,10 +70,17 @@ pub fn moment(field: &'static str, given: Option<When>) -> Result<Option<When>, 
         None | Some(When::Ms(_)) => Ok(given),
         Some(When::Doubtful(_)) => Err(ApiError::field(
             field,
-            "초 단위 숫자와 윤초(60초)는 사용할 수 없습니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
+            (
+                "초 단위 숫자와 윤초(60초)는 사용할 수 없습니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
+                "must be an RFC 3339 time or a number of milliseconds; numbers of seconds and leap seconds (60) are not taken",
+            ),
         )),
         Some(When::Unreadable) => {
-            Err(ApiError::field(field, "시각이 아닙니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다."))
+            let allowed = (
+                "시각이 아닙니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
+                "must be an RFC 3339 time or a number of milliseconds",
+            );
+            Err(ApiError::field(field, allowed))
         }
     }
 }

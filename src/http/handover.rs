@@ -15,6 +15,7 @@ use super::error::{ApiError, answer};
 use super::extract::Body;
 use super::idempotency;
 use super::intake::WAIT_MS_MAX;
+use super::origin;
 use super::peer::FORWARDED;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
@@ -101,6 +102,9 @@ fn judge(response: &Response, repeatable: bool, appended: bool, earlier: bool) -
 
 pub(super) async fn through(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if origin::is_sent_unasked(&parts) {
+        return ApiError::ForeignPage.into_response();
+    }
     let forwarded = parts.headers.contains_key(FORWARDED);
     if !forwarded {
         parts.headers.remove(RESUMED);

@@ -3,8 +3,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`server`] | listening, and the way out |
-//! | [`finish`], [`error`], [`language`], [`extract`], [`admin`] | what all routes share: metrics, problems and their language, reading requests, who may administer |
+//! | [`server`], [`connection`] | listening, and the way out; the connection that a request came over |
+//! | [`finish`], [`error`], [`language`], [`extract`] | what all routes share: metrics, problems and their language, reading requests |
+//! | [`admin`], [`origin`] | which requests may administer, and where a request comes from |
 //! | [`door`], [`location`] | what a request must be before a route looks at it; paths of what has an id |
 //! | [`misfit`] | what is said of a value of the wrong kind |
 //! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
@@ -19,6 +20,7 @@
 pub mod accepted;
 pub mod admin;
 pub mod carry;
+pub mod connection;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
@@ -37,6 +39,7 @@ pub mod location;
 pub mod metrics;
 mod misfit;
 pub mod openapi;
+pub mod origin;
 pub mod payments;
 pub mod peer;
 pub mod places;

@@ -254,7 +254,7 @@ impl Modify for AdminToken {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("ADMIN_TOKEN; while it is unset, admin routes answer on loopback listeners without it"))
+            .description(Some("ADMIN_TOKEN; while it is unset, admin routes answer without it to programs on the worker's machine, on a loopback listener and through no proxy"))
             .build();
         if let Some(components) = &mut document.components {
             components.add_security_scheme("admin", SecurityScheme::Http(bearer));

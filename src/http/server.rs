@@ -1,5 +1,6 @@
 //! Listening, and the way out: a stop ends the accepting at once and lets requests finish that are under way.
 
+use super::connection::{BothEnds, Connection};
 use super::{Api, router};
 use axum::serve::ListenerExt;
 use std::net::SocketAddr;
@@ -24,7 +25,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves `listener` until `stopping` turns true and the last request is answered.
 pub async fn serve(listener: TcpListener, api: Api, mut stopping: watch::Receiver<bool>) {
-    let listener = listener.tap_io(|stream| {
+    let listener = BothEnds(listener).tap_io(|stream| {
         // Answers are small: waiting to fill a packet would cost more than the packet. A socket that refuses is about to fail anyhow.
         let _ = stream.set_nodelay(true);
     });
@@ -32,7 +33,8 @@ pub async fn serve(listener: TcpListener, api: Api, mut stopping: watch::Receive
         // An error means that the worker is gone: stop as well.
         let _ = stopping.wait_for(|stop| *stop).await;
     };
-    if let Err(error) = axum::serve(listener, router(api)).with_graceful_shutdown(stopped).await {
+    let service = router(api).into_make_service_with_connect_info::<Connection>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
         tracing::error!(%error, "listener failed");
     }
 }

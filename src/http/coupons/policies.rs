@@ -41,7 +41,7 @@ struct Listed {
         (status = 201, description = "The policy", body = openapi::Policy),
         (status = 202, description = "In the log, not decided within 3 s"),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "No token is set and the listener is public", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another policy has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Terms that make no sense", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
