@@ -37,7 +37,7 @@ pub(super) async fn finish(State(api): State<Api>, request: Request, next: Next)
     }
     let route = route.as_ref().map_or(UNROUTED, MatchedPath::as_str);
     let took_us = api.clock.monotonic_us().saturating_sub(begun_us);
-    api.metrics.note(method.as_str(), route, response.status().as_u16(), took_us);
+    api.metrics.note(&method, route, response.status(), took_us);
     response
 }
 

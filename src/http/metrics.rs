@@ -1,13 +1,18 @@
 //! What the API counts, and `/metrics`.
+//!
+//! A series is never freed, so no label may hold what a client has written: methods and statuses are those that HTTP knows, routes are templates.
 
 use super::Api;
 use super::error::ApiError;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder, exponential_buckets,
 };
+
+/// Label of methods and statuses that HTTP does not know.
+const OTHER: &str = "OTHER";
 
 /// The API's metrics, registered once a process.
 #[derive(Debug, Clone)]
@@ -42,18 +47,21 @@ impl HttpMetrics {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "for a histogram")]
-    pub(super) fn note(&self, method: &str, route: &str, status: u16, took_us: u64) {
-        let status = match status {
+    pub(super) fn note(&self, method: &Method, route: &str, status: StatusCode, took_us: u64) {
+        let method = method_label(method);
+        let number;
+        let status = match status.as_u16() {
             // The few that make up nearly everything need no formatting.
             200 => "200",
             202 => "202",
             404 => "404",
             409 => "409",
             503 => "503",
+            // A peer may answer with any number.
+            _ if status.canonical_reason().is_none() => OTHER,
             other => {
-                self.requests.with_label_values(&[method, route, &other.to_string()]).inc();
-                self.seconds.with_label_values(&[method, route]).observe(took_us as f64 / 1e6);
-                return;
+                number = other.to_string();
+                number.as_str()
             }
         };
         self.requests.with_label_values(&[method, route, status]).inc();
@@ -62,6 +70,21 @@ impl HttpMetrics {
 
     pub(super) fn note_append(&self, outcome: &str) {
         self.appends.with_label_values(&[outcome]).inc();
+    }
+}
+
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::CONNECT => "CONNECT",
+        _ => OTHER,
     }
 }
 
