@@ -131,6 +131,8 @@ pub struct Settings {
     pub http_addr: Vec<SocketAddr>,
     /// How peers reach this replica.
     pub http_advertised: String,
+    /// Connections that are served at a time, `None` = what the limit of open files leaves.
+    pub http_connections_max: Option<u64>,
     /// Stores, embedded log, lock.
     pub data_dir: PathBuf,
     /// Largest request that is accepted, in bytes of its record's value.
@@ -343,6 +345,7 @@ mod tests {
             ("SLACK_WEBHOOK_URL", "slack"),
             ("PARTITIONS", "0"),
             ("RECORD_BYTES_MAX", "1000001"),
+            ("HTTP_CONNECTIONS_MAX", "0"),
             ("CANCEL_FEES", "0:90,10:0"),
             ("FREE_CANCEL_MS", "one day"),
             ("FREE_CANCEL_DAYS_MIN", "-3"),

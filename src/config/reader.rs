@@ -103,6 +103,7 @@ impl Reader<'_> {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => http_addr.first().map(|addr| format!("http://{addr}")).unwrap_or_default(),
         };
+        let http_connections_max = self.number("http_connections_max", 1..=1_000_000)?;
         let data_dir = PathBuf::from(self.required("data_dir")?);
         // Brokers take a megabyte at once unless their operator says otherwise.
         let record_bytes_max =
@@ -139,6 +140,7 @@ impl Reader<'_> {
             replication,
             http_addr,
             http_advertised,
+            http_connections_max,
             data_dir,
             record_bytes_max: record_bytes_max.unwrap_or(1_000_000),
             hold_ms,

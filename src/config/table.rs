@@ -50,6 +50,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("replication", None, "replication of the topics; unset = min(3, brokers)"),
     plain("http_addr", Some("127.0.0.1:3000"), "listen addresses, comma-separated"),
     plain("http_advertised", None, "URL at which peers reach this replica; unset = the first listen address"),
+    plain(
+        "http_connections_max",
+        None,
+        "connections that are served at a time, the next are answered with 503; unset = what the limit of open files leaves, at most 10000",
+    ),
     plain("data_dir", Some("./data"), "stores, embedded log, lock"),
     plain(
         "record_bytes_max",

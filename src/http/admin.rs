@@ -3,10 +3,10 @@
 //! would lend the page its place, the proxy would lend it to everybody.
 
 use super::Api;
-use super::connection::Connection;
+use super::server::Connection;
 use super::error::ApiError;
 use super::origin;
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -43,8 +43,8 @@ impl FromRequestParts<Api> for Admin {
 
 /// What says that the request may come from elsewhere than a program on this machine.
 fn not_local(parts: &Parts, through_loopback: bool) -> Option<&'static str> {
-    let connection = parts.extensions.get::<ConnectInfo<Connection>>();
-    if !through_loopback || !connection.is_some_and(|ConnectInfo(connection)| connection.is_loopback()) {
+    let connection = parts.extensions.get::<Connection>();
+    if !through_loopback || !connection.is_some_and(Connection::is_loopback) {
         return Some("IP");
     }
     origin::from_elsewhere(parts)

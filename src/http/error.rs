@@ -54,6 +54,8 @@ pub enum ApiError {
     TooLarge,
     /// The body did not arrive.
     BodyBroken,
+    /// The body arrives too slowly.
+    BodyLate,
     /// No such route.
     NoSuchRoute,
     /// The route knows other methods.
@@ -114,6 +116,8 @@ pub enum ApiError {
         /// What it was waited for, if it is in the log.
         resumed: Option<Resumed>,
     },
+    /// There are too many connections, or too much is under way: this request was not looked at.
+    Overloaded,
     /// Nothing can be accepted that is not in the log.
     LogUnavailable,
     /// It may have been accepted or not; never called a failure.
@@ -155,6 +159,7 @@ struct Row {
 
 const RETRY_PLACE_MS: u64 = 1_000;
 const RETRY_LOG_MS: u64 = 2_000;
+const RETRY_OVERLOAD_MS: u64 = 2_000;
 
 impl ApiError {
     /// One field that cannot be taken.
@@ -226,6 +231,12 @@ impl ApiError {
             Self::BodyBroken => {
                 row(StatusCode::BAD_REQUEST, "BODY_INCOMPLETE", "끊긴 본문", "요청 본문을 끝까지 받지 못했습니다.")
             }
+            Self::BodyLate => row(
+                StatusCode::REQUEST_TIMEOUT,
+                "BODY_TIMEOUT",
+                "본문 수신 시간 초과",
+                "요청 본문이 제한 시간 안에 도착하지 않았습니다. 접수된 것은 없습니다.",
+            ),
             Self::NoSuchRoute => {
                 row(StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND", "없는 경로", "요청하신 경로를 찾을 수 없습니다.")
             }
@@ -290,6 +301,15 @@ impl ApiError {
                     "PLACE_UNAVAILABLE",
                     "준비 중",
                     "서비스를 준비하고 있습니다. 잠시 후 다시 시도해주세요.",
+                )
+            },
+            Self::Overloaded => Row {
+                retry_after_ms: Some(RETRY_OVERLOAD_MS),
+                ..row(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "OVERLOADED",
+                    "접속 폭주",
+                    "접속이 많아 요청을 받을 수 없습니다. 접수된 것은 없으니 잠시 후 다시 시도해주세요.",
                 )
             },
             Self::LogUnavailable => Row {
@@ -434,6 +454,10 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language
     }
     if matches!(error, ApiError::UnsupportedContentEncoding) {
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if matches!(error, ApiError::BodyLate | ApiError::Overloaded) {
+        // The rest of a body that is late would be taken for a request; and a connection is what there is too little of.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if row.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"holdfast\""));

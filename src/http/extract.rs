@@ -1,13 +1,13 @@
 //! What a route takes from a request, with our problems instead of axum's plain texts.
 
 use super::error::ApiError;
+use super::kept_body::{BodyMemory, KeptBody};
 use super::language::Text;
-use super::{BODY_BYTES_MAX, fields, misfit};
+use super::{fields, misfit};
 use axum::extract::{FromRequest, FromRequestParts, Path, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
+use bytes::Bytes;
 use mime::Mime;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -50,31 +50,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A body of at most [`BODY_BYTES_MAX`], as bytes. Optional content: whoever needs JSON calls [`json`].
+/// A body of at most [`BODY_BYTES_MAX`](super::BODY_BYTES_MAX), as bytes. Optional content: whoever needs JSON calls [`json`].
 #[derive(Debug, Default)]
 pub struct Body(pub Bytes);
-
-/// As much of a body that is too large is read and thrown away. A client that is cut off while it sends may never read the answer that tells it why.
-const DISCARDED_BYTES_MAX: usize = 32 << 20;
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        let mut body = request.into_body();
-        let mut kept = BytesMut::new();
-        let mut seen = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(data) = frame.map_err(|_| ApiError::BodyBroken)?.into_data() else { continue };
-            seen += data.len();
-            if seen > DISCARDED_BYTES_MAX {
-                break;
-            }
-            if seen <= BODY_BYTES_MAX {
-                kept.extend_from_slice(&data);
-            }
-        }
-        if seen > BODY_BYTES_MAX { Err(ApiError::TooLarge) } else { Ok(Self(kept.freeze())) }
+    async fn from_request(mut request: Request, _state: &S) -> Result<Self, ApiError> {
+        let kept = request.extensions_mut().remove::<KeptBody>();
+        let kept = kept.unwrap_or_else(|| KeptBody::new(request.into_body(), &BodyMemory::default()));
+        kept.read().await.map(Self)
     }
 }
 

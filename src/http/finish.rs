@@ -25,7 +25,8 @@ pub(super) async fn finish(State(api): State<Api>, request: Request, next: Next)
     let mut response = next.run(request).await;
     if let Some(failed) = response.extensions_mut().remove::<ApiError>() {
         let id = given_id.unwrap_or_else(|| unique::name(&*api.clock));
-        if error::is_server_fault(response.status()) {
+        // Of those that are turned away the server says how many there were.
+        if error::is_server_fault(response.status()) && failed != ApiError::Overloaded {
             tracing::warn!(%method, path = uri.path(), request_id = id, error = ?failed, "request not served");
         }
         let headers = std::mem::take(response.headers_mut());

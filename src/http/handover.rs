@@ -12,12 +12,13 @@
 
 use super::Api;
 use super::error::{ApiError, answer};
-use super::extract::Body;
 use super::idempotency;
 use super::intake::WAIT_MS_MAX;
+use super::kept_body::KeptBody;
 use super::origin;
 use super::peer::FORWARDED;
-use axum::extract::{FromRequest, Request, State};
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
@@ -109,13 +110,8 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
     if !forwarded {
         parts.headers.remove(RESUMED);
     }
-    let body = match parts.method {
-        Method::GET | Method::HEAD => Body::default(),
-        _ => match Body::from_request(Request::new(body), &()).await {
-            Ok(body) => body,
-            Err(error) => return error.into_response(),
-        },
-    };
+    // Read when a handler asks for it: not when the request is refused by its head.
+    let body = KeptBody::new(body, &api.body_memory);
     let begun_us = api.clock.monotonic_us();
     let waited_ms = || api.clock.monotonic_us().saturating_sub(begun_us) / 1_000;
     let wait_ms = wait_ms(&parts.uri);
@@ -128,7 +124,8 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
     loop {
         // A turn that has begun in time is followed by one more: it may have taken long to find out that its peer sleeps.
         let is_last = waited_ms() >= at_most_ms;
-        let request = Request::from_parts(again(&parts, wait_ms, waited_ms()), body.0.clone().into());
+        let mut request = Request::from_parts(again(&parts, wait_ms, waited_ms()), Body::empty());
+        request.extensions_mut().insert(body.clone());
         let run = async {
             let response = next.clone().run(request).await;
             (response, APPENDED.with(Cell::get))

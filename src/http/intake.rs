@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let mut carrier = Request::new(body);
-        // The body limit is an extension.
+        // The body may be an extension.
         *carrier.extensions_mut() = std::mem::take(&mut parts.extensions);
         let body = match parts.method {
             Method::GET | Method::HEAD => Body(Bytes::new()),

@@ -3,8 +3,9 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`server`], [`connection`] | listening, and the way out; the connection that a request came over |
-//! | [`finish`], [`error`], [`language`], [`extract`] | what all routes share: metrics, problems and their language, reading requests |
+//! | [`server`] | listening, and the way out; connections and what they may take |
+//! | [`finish`], [`overload`], [`error`], [`language`], [`extract`] | what all routes share: metrics, problems and their language, reading requests |
+//! | [`kept_body`] | bodies: read late, kept, bounded |
 //! | [`admin`], [`origin`] | which requests may administer, and where a request comes from |
 //! | [`door`], [`location`] | what a request must be before a route looks at it; paths of what has an id |
 //! | [`misfit`] | what is said of a value of the wrong kind |
@@ -20,7 +21,6 @@
 pub mod accepted;
 pub mod admin;
 pub mod carry;
-pub mod connection;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
@@ -33,6 +33,7 @@ pub mod handover;
 pub mod health;
 pub mod idempotency;
 pub mod intake;
+pub mod kept_body;
 pub mod lag;
 pub mod language;
 pub mod location;
@@ -40,6 +41,7 @@ pub mod metrics;
 mod misfit;
 pub mod openapi;
 pub mod origin;
+mod overload;
 pub mod payments;
 pub mod peer;
 pub mod places;
@@ -55,6 +57,7 @@ pub mod under_way;
 use crate::config::Secret;
 use crate::worker::Role;
 use accepted::Accepted;
+use axum::body::Bytes;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use error::ApiError;
@@ -64,6 +67,7 @@ use holdfast_engine::ports::log::{Appender, Health, Log};
 use holdfast_engine::ports::membership::Owner;
 use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
+use kept_body::BodyMemory;
 use lag::LagBoard;
 use metrics::HttpMetrics;
 use parking_lot::RwLock;
@@ -95,6 +99,8 @@ pub struct ApiSettings {
     pub admin_token: Option<Secret>,
     /// What this process takes part in.
     pub role: Role,
+    /// Requests that may be passed on to peers at a time.
+    pub peer_connections_max: usize,
 }
 
 /// Claims of places as a worker without a stream thread has read them. Elsewhere it stays empty.
@@ -190,8 +196,10 @@ pub struct Shared {
     pub owners: Owners,
     /// Where inboxes end.
     pub ends: Ends,
+    /// What the bodies of requests may take.
+    pub body_memory: BodyMemory,
     peers: peer::Peers,
-    openapi: String,
+    openapi: Bytes,
 }
 
 impl Deref for Api {
@@ -214,6 +222,7 @@ impl Api {
     /// Puts it together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let peer_connections_max = parts.settings.peer_connections_max;
         let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
         let ends = Ends::new(&parts.topologies, parts.settings.places);
         let shared = Shared {
@@ -221,9 +230,10 @@ impl Api {
             ends,
             accepted: Accepted::default(),
             under_way: UnderWay::default(),
-            peers: peer::Peers::new(owners.clone()),
+            body_memory: BodyMemory::default(),
+            peers: peer::Peers::new(owners.clone(), peer_connections_max),
             owners,
-            openapi: openapi::document(),
+            openapi: openapi::document().into(),
         };
         Self { shared: Arc::new(shared), loopback: false }
     }
@@ -288,6 +298,7 @@ pub fn router(api: Api) -> Router {
             ApiError::Internal.into_response()
         }))
         .layer(middleware::from_fn(door::strict))
+        .layer(middleware::from_fn(overload::turn_away))
         .layer(middleware::from_fn_with_state(api.clone(), finish::finish))
         .with_state(api)
 }

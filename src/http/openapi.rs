@@ -230,7 +230,7 @@ pub(crate) struct UseBody {
 #[openapi(
     info(
         title = "Holdfast",
-        description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`."
+        description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
         issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
@@ -272,6 +272,7 @@ pub fn document() -> String {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "operations", responses((status = 200, description = "OpenAPI 3.1", body = String, content_type = "application/json")))]
 pub(super) async fn openapi(State(api): State<Api>) -> impl IntoResponse {
+    // The same bytes for everybody: a crowd that asks for it and does not read it would be held in copies.
     ([(header::CONTENT_TYPE, "application/json")], api.openapi.clone())
 }
 

@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Marks a request that comes from a peer.
 pub const FORWARDED: HeaderName = HeaderName::from_static("holdfast-forwarded");
@@ -18,6 +20,10 @@ pub const PLACES: HeaderName = HeaderName::from_static("holdfast-places");
 /// Longer than the longest long poll.
 const ANSWER_MAX: Duration = Duration::from_secs(35);
 const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// How long an unused connection is kept: less than a peer keeps it (`Timeouts::CROWDED`), or a request would meet one that is being closed.
+const IDLE_MAX: Duration = Duration::from_secs(3);
+/// And how many of them for each peer.
+const IDLE_CONNECTIONS_MAX: usize = 64;
 /// How often it is looked whether the peer is still the one to ask: one that sleeps never says.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -30,25 +36,34 @@ const HOP: [HeaderName; 6] =
 pub struct Peers {
     client: Option<reqwest::Client>,
     owners: Owners,
+    /// Room for requests that are passed on: each has a connection of its own.
+    room: Arc<Semaphore>,
 }
 
 impl Peers {
-    /// Connections to the peers that `owners` names.
+    /// Connections to the peers that `owners` names, at most so many at a time.
     #[must_use]
-    pub fn new(owners: Owners) -> Self {
-        let client =
-            reqwest::Client::builder().connect_timeout(CONNECT_MAX).timeout(ANSWER_MAX).tcp_nodelay(true).build();
-        Self { client: client.inspect_err(|error| tracing::error!(%error, "peers cannot be asked")).ok(), owners }
+    pub fn new(owners: Owners, connections_max: usize) -> Self {
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_MAX)
+            .timeout(ANSWER_MAX)
+            .tcp_nodelay(true)
+            .pool_idle_timeout(IDLE_MAX)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .build();
+        let client = client.inspect_err(|error| tracing::error!(%error, "peers cannot be asked")).ok();
+        Self { client, owners, room: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))) }
     }
 
     /// Asks the peer at `endpoint`.
     ///
     /// # Errors
     /// [`ApiError::PlaceUnavailable`] when it cannot be reached or is not the owner: nothing was done. [`ApiError::Moved`] when the place has left it.
-    /// "Outcome unknown" when it was reached and did not answer a request that may have changed something.
+    /// [`ApiError::Overloaded`] when too many requests are passed on already. "Outcome unknown" when it was reached and did not answer a request that may have changed something.
     pub async fn ask(&self, endpoint: &str, place: u32, asked: Asked) -> Result<Response, ApiError> {
         let unavailable = ApiError::PlaceUnavailable { place };
         let Some(client) = &self.client else { return Err(unavailable) };
+        let _room = self.room.try_acquire().map_err(|_| ApiError::Overloaded)?;
         let path = asked.uri.path_and_query().map_or("/", |p| p.as_str());
         let reads = asked.method == Method::GET;
         let mut headers = asked.headers;
@@ -85,11 +100,12 @@ impl Peers {
     /// The body of the peer's answer to a GET of `path` about `places`; `None` when it has no such thing.
     ///
     /// # Errors
-    /// [`ApiError::PlaceUnavailable`] when it did not answer for all of them.
+    /// [`ApiError::PlaceUnavailable`] when it did not answer for all of them. [`ApiError::Overloaded`] when too many requests are passed on already.
     pub async fn read(&self, endpoint: &str, places: &[u32], path: &str) -> Result<Option<Bytes>, ApiError> {
         let Some(place) = places.first().copied() else { return Ok(None) };
         let unavailable = ApiError::PlaceUnavailable { place };
         let Some(client) = &self.client else { return Err(unavailable) };
+        let _room = self.room.try_acquire().map_err(|_| ApiError::Overloaded)?;
         let list = places.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         let request = client.get(format!("{endpoint}{path}")).header(FORWARDED, "1").header(PLACES, list);
         let exchange = async {

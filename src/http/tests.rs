@@ -14,9 +14,8 @@ use crate::clock::SystemClock;
 use crate::worker::effects::ToTheLog;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, StatusCode};
-use connection::Connection;
+use server::Connection;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
 use holdfast_engine::ports::log::AppendError;
@@ -74,6 +73,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
         endpoint: "http://here".to_owned(),
         admin_token: admin_token.map(Secret::new),
         role: Role::All,
+        peer_connections_max: 8,
     };
     let api = Api::new(Parts {
         settings,
@@ -205,15 +205,15 @@ impl Worker {
 
 /// The request as a program on this machine sends it, unless it says otherwise: over the loopback, with a `Host` of it.
 fn from_here(mut request: Request<Body>) -> Request<Body> {
-    if request.extensions().get::<ConnectInfo<Connection>>().is_none() {
-        request.extensions_mut().insert(ConnectInfo(between("127.0.0.1:5", "127.0.0.1:1")));
+    if request.extensions().get::<Connection>().is_none() {
+        request.extensions_mut().insert(between("127.0.0.1:5", "127.0.0.1:1"));
     }
     request.headers_mut().entry("host").or_insert(HeaderValue::from_static("127.0.0.1:1"));
     request
 }
 
 fn between(peer: &str, local: &str) -> Connection {
-    Connection { peer: peer.parse().ok(), local: local.parse().ok() }
+    Connection { peer: peer.parse().unwrap(), local: local.parse().unwrap() }
 }
 
 fn is_problem(response: &Response<Body>, json: &Value, status: StatusCode, code: &str) {

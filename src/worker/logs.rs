@@ -38,15 +38,16 @@ pub enum OpenError {
     Never(#[from] RunError),
 }
 
-/// Opens the log.
+/// Opens the log; the embedded one keeps at most `open_tables_max` of its tables open (-1 = all).
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Log>, OpenError> {
+pub fn open(settings: &Settings, clock: Arc<dyn Clock>, open_tables_max: i32) -> Result<Arc<dyn Log>, OpenError> {
     let record_bytes_max = settings.record_bytes_max + BESIDE_VALUE_BYTES;
     let opened = match &settings.kafka {
         None => {
-            let config = EmbeddedConfig { record_bytes_max, ..EmbeddedConfig::new(embedded_dir(settings), clock) };
+            let dir = embedded_dir(settings);
+            let config = EmbeddedConfig { record_bytes_max, open_tables_max, ..EmbeddedConfig::new(dir, clock) };
             EmbeddedLog::open(config).map(|log| log as Arc<dyn Log>)
         }
         Some(kafka) => {

@@ -7,6 +7,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`logs`] | opening the log that the settings name |
+//! | [`descriptors`] | how many files and connections may be open, and who gets how many |
 //! | [`topics`] | what the log must hold before anything runs |
 //! | [`stream`] | the thread that steps |
 //! | [`assistant`] | the thread that commits beside it |
@@ -18,6 +19,7 @@
 
 pub mod assistant;
 pub mod claims;
+pub mod descriptors;
 pub mod effects;
 pub mod logs;
 pub mod narrator;
@@ -30,10 +32,12 @@ use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings};
 use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
+use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
 use crate::http::{self, Api, ApiSettings, Claims};
 use crate::telemetry;
 use crate::unique;
 use assistant::Assistant;
+use descriptors::{Needs, Shares};
 use holdfast_engine::Topology;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
@@ -134,11 +138,44 @@ pub fn shown(settings: &Settings, mut topologies: Vec<Topology>) -> Vec<Topology
 }
 
 /// The state on the disk, being opened while the log is reached and joined.
-fn open_stores(settings: &Settings, topologies: &[Topology]) -> Result<Arc<RocksStores>, RunError> {
-    let stores = RocksStores::open(StateConfig::new(logs::app_dir(settings)))
+fn open_stores(settings: &Settings, topologies: &[Topology], shares: &Shares) -> Result<Arc<RocksStores>, RunError> {
+    let open_files_max = i32::try_from(shares.store_tables).unwrap_or(i32::MAX);
+    let stores = RocksStores::open(StateConfig { open_files_max, ..StateConfig::new(logs::app_dir(settings)) })
         .map_err(|e| RunError::Failed(format!("DATA_DIR: {e}")))?;
     stores.open_ahead(|name| topologies.iter().find(|topology| &**topology.name() == name).map(Topology::all_stores));
     Ok(Arc::new(stores))
+}
+
+/// How many files and connections may be open, told in the log: an operator who wonders about a 503 looks there.
+fn share_out_descriptors(settings: &Settings, options: &Options) -> Result<Shares, ConfigError> {
+    let places = if options.role == Role::Api { 0 } else { u64::from(settings.partitions) };
+    let needs = Needs {
+        tasks: options.topologies.len() as u64 * places,
+        has_brokers: settings.kafka.is_some(),
+        listeners: settings.http_addr.len() as u64,
+    };
+    let shares = descriptors::share_out(descriptors::raise(), needs, settings.http_connections_max)?;
+    let Shares { limit, clients, peers, store_tables, log_tables, is_short, .. } = shares;
+    tracing::info!(
+        open_files_max = limit,
+        http_connections_max = clients,
+        peers,
+        tables_of_each_store = store_tables,
+        tables_of_the_log = log_tables,
+        "limits"
+    );
+    if is_short {
+        tracing::warn!(
+            open_files_max = limit,
+            tasks = needs.tasks,
+            "the limit of open files is too low for this many tasks: raise it (LimitNOFILE, ulimit -Hn), see docs/operations.md"
+        );
+    }
+    Ok(shares)
+}
+
+fn count(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError> {
@@ -150,6 +187,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         .into());
     }
     options.topologies = shown(settings, options.topologies);
+    let shares = share_out_descriptors(settings, &options)?;
     // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
     let mut listeners = Vec::new();
     for address in &settings.http_addr {
@@ -167,17 +205,18 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // One for the whole life: a signal that comes while nobody listens would be lost.
     let mut signals = Signals::listen()?;
-    let stores = (options.role != Role::Api).then(|| open_stores(settings, &options.topologies)).transpose()?;
+    let stores =
+        (options.role != Role::Api).then(|| open_stores(settings, &options.topologies, &shares)).transpose()?;
     let reached = tokio::select! {
         () = signals.asked_to_stop() => return Ok(()),
-        reached = reach_log(settings, &clock) => reached,
+        reached = reach_log(settings, &clock, &shares) => reached,
     };
     let log = reached?;
     let (stop, stopping) = watch::channel(false);
     let registry = prometheus::Registry::new();
     let metric = RunError::failed("metrics");
-    let (engine_metrics, http_metrics) = EngineMetrics::register(&registry)
-        .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?)))
+    let (engine_metrics, http_metrics, connection_metrics) = EngineMetrics::register(&registry)
+        .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?, ConnectionMetrics::register(&registry)?)))
         .map_err(|e| metric(&e))?;
     let (queries, status) = (Arc::new(Queries::default()), Status::default());
     let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
@@ -192,6 +231,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             endpoint: endpoint.clone(),
             admin_token: settings.admin_token.clone(),
             role: options.role,
+            peer_connections_max: count(shares.peers),
         },
         topologies: options.topologies.clone(),
         clock: clock.clone(),
@@ -208,9 +248,12 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     });
 
     let shown = listeners.iter().map(|(_, local)| local.to_string()).collect::<Vec<_>>().join(",");
+    let limits = Limits::new(count(shares.clients), count(shares.surplus));
+    let limit = ConnectionLimit::new(limits, connection_metrics);
     let mut servers = JoinSet::new();
     for (listener, local) in listeners {
-        servers.spawn(http::server::serve(listener, api.listening_on(local), stopping.clone()));
+        let (_, routers) = watch::channel(http::router(api.listening_on(local)));
+        servers.spawn(http::server::serve(listener, routers, limit.clone(), stopping.clone()));
     }
     tracing::info!(http = shown, log = log.kind(), app = settings.app_id, "listening, not yet ready");
 
@@ -285,12 +328,13 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
 }
 
 /// Opens the log, for as long as it takes.
-async fn reach_log(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Log>, RunError> {
+async fn reach_log(settings: &Settings, clock: &Arc<dyn Clock>, shares: &Shares) -> Result<Arc<dyn Log>, RunError> {
+    let open_tables_max = i32::try_from(shares.log_tables).unwrap_or(i32::MAX);
     let mut again = tokio::time::interval(LOG_RETRY);
     loop {
         again.tick().await;
         let (settings, clock) = (settings.clone(), clock.clone());
-        let opening = tokio::task::spawn_blocking(move || logs::open(&settings, clock));
+        let opening = tokio::task::spawn_blocking(move || logs::open(&settings, clock, open_tables_max));
         match opening.await.map_err(|e| RunError::failed("opening the log")(&e))? {
             Ok(log) => return Ok(log),
             Err(OpenError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
@@ -371,7 +415,7 @@ fn stream_config(settings: &Settings, endpoint: &str, clock: &dyn Clock) -> Stre
 /// # Errors
 /// When it cannot be opened now.
 pub fn open_log(settings: &Settings) -> Result<Arc<dyn Log>, RunError> {
-    logs::open(settings, Arc::new(SystemClock::new())).map_err(|error| match error {
+    logs::open(settings, Arc::new(SystemClock::new()), -1).map_err(|error| match error {
         OpenError::Retry(why) => RunError::Failed(format!("log: {why}")),
         OpenError::Never(error) => error,
     })

@@ -21,6 +21,8 @@ pub struct EmbeddedConfig {
     pub tail_bytes_max: usize,
     /// Bytes of records gathered in memory before `RocksDB` writes a table of them. Default 64 MiB.
     pub write_buffer_bytes: usize,
+    /// Tables that are kept open; -1 = all. Default -1.
+    pub open_tables_max: i32,
     /// How often retention and compaction look around; `None` = never by themselves. Default 60 s.
     pub maintain_every: Option<Duration>,
     /// A compacted partition with fewer uncompacted offsets than this is left alone. Default 10,000.
@@ -39,6 +41,7 @@ impl EmbeddedConfig {
             pending_bytes_max: 64 << 20,
             tail_bytes_max: 64 << 20,
             write_buffer_bytes: 64 << 20,
+            open_tables_max: -1,
             maintain_every: Some(Duration::from_secs(60)),
             compact_offsets_min: 10_000,
             compact_keys_max: 1_000_000,

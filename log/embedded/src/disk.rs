@@ -39,6 +39,7 @@ impl Disk {
         // The rare writes to the default family must not keep old write-ahead logs from being deleted.
         options.set_max_total_wal_size(4 * config.write_buffer_bytes as u64);
         options.set_max_background_jobs(2);
+        options.set_max_open_files(config.open_tables_max);
         // One thread writes nearly everything, in the order of keys: the single-writer insert remembers where it was.
         options.set_allow_concurrent_memtable_write(false);
         options.set_log_level(LogLevel::Warn);

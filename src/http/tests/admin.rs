@@ -3,7 +3,6 @@
 use super::{Worker, between, idle, is_problem, running};
 use crate::http::error::answer;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode, Version};
 
 const POLICIES: &str = "/api/coupons/policies";
@@ -14,7 +13,7 @@ async fn create_policy(worker: &Worker, (peer, local): (&str, &str), headers: &[
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.extension(ConnectInfo(between(peer, local))).body(Body::from("{}")).unwrap();
+    let request = request.extension(between(peer, local)).body(Body::from("{}")).unwrap();
     let (response, json) = worker.ask(request).await;
     // What an admin sends is read, and makes no sense.
     if response.status() != StatusCode::UNPROCESSABLE_ENTITY {
