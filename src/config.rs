@@ -6,6 +6,7 @@
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use holdfast_engine::config::OnLostInput;
 use holdfast_topologies::reservation::settings::Fee;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -137,6 +138,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Largest request that is accepted, in bytes of its record's value.
     pub record_bytes_max: usize,
+    /// What is done where retention deleted requests before they were decided.
+    pub on_lost_input: OnLostInput,
     /// How long a seat is held.
     pub hold_ms: u64,
     /// What is kept of a cancelled seat, by calendar days before the show, the earliest first.
@@ -310,6 +313,7 @@ mod tests {
         assert_eq!(settings.http_advertised, "http://127.0.0.1:3000");
         assert_eq!(settings.kafka_group_id, "coupon-service-group");
         assert_eq!((settings.hold_ms, settings.record_bytes_max), (300_000, 1_000_000));
+        assert_eq!(settings.on_lost_input, OnLostInput::Stop);
     }
 
     #[test]
@@ -341,6 +345,7 @@ mod tests {
             ("APP_ID", "a b"),
             ("KAFKA_BROKERS", "localhost"),
             ("KAFKA_TRANSACTIONS", "none"),
+            ("ON_LOST_INPUT", "skip"),
             ("LOG_FORMAT", "xml"),
             ("SLACK_WEBHOOK_URL", "slack"),
             ("PARTITIONS", "0"),

@@ -57,6 +57,15 @@ impl CommitConfig {
     };
 }
 
+/// What a task does whose inbox has lost records that were not decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLostInput {
+    /// It decides nothing more, and its worker is not ready, until an operator has looked.
+    Stop,
+    /// It goes on with the first record that is still there.
+    Continue,
+}
+
 /// Settings of one stream thread.
 #[derive(Debug, Clone)]
 pub struct StreamConfig {
@@ -76,6 +85,8 @@ pub struct StreamConfig {
     pub store_age_max_ms: i64,
     /// Offsets of a changelog that may still be missing when a place is asked for in which another one works: they are restored while nobody does.
     pub tail_max: i64,
+    /// What is done about records that retention deleted before they were decided.
+    pub on_lost_input: OnLostInput,
 }
 
 impl StreamConfig {
@@ -91,6 +102,7 @@ impl StreamConfig {
             membership_interval_us: 20_000,
             store_age_max_ms: STORE_AGE_MAX_MS,
             tail_max: 5_000,
+            on_lost_input: OnLostInput::Stop,
         }
     }
 

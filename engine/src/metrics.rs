@@ -12,6 +12,8 @@ pub struct EngineMetrics {
     pub records: IntCounterVec,
     /// Records skipped because their offset had been decided before, by topology.
     pub known_duplicates: IntCounterVec,
+    /// Offsets of inboxes that retention deleted before they were decided, by topology and place. Counted when they are missed, so again after a restart.
+    pub lost_input_offsets: IntCounterVec,
     /// Records sent to the dead letters, by topology and class.
     pub dead_letters: IntCounterVec,
     /// Outputs sent, changelog included.
@@ -76,6 +78,11 @@ impl EngineMetrics {
                 "holdfast_known_duplicates_total",
                 "Records below the decided position, skipped",
                 &["topology"],
+            )?,
+            lost_input_offsets: counters(
+                "holdfast_lost_input_offsets_total",
+                "Inbox offsets deleted by retention before they were decided",
+                &["topology", "place"],
             )?,
             dead_letters: counters("holdfast_dead_letters_total", "Records given up", &["topology", "class"])?,
             outputs,

@@ -73,6 +73,32 @@ pub struct TaskStatus {
     pub next_due_ms: Option<i64>,
     /// Restore so far.
     pub restore: Option<RestoreProgress>,
+    /// Why it is halted, if it is.
+    pub lost: Option<LostInput>,
+}
+
+/// Offsets of an inbox that retention deleted before their records were decided. Some of them may have been markers of transactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostInput {
+    /// The partition of the inbox.
+    pub source: TopicPartition,
+    /// The first of them.
+    pub from: i64,
+    /// The first offset that is still there.
+    pub to: i64,
+}
+
+impl std::fmt::Display for LostInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { source, from, to } = self;
+        write!(
+            f,
+            "retention deleted offsets {from} to {} of topic {}, partition {}, before they were decided",
+            to - 1,
+            source.topic,
+            source.partition
+        )
+    }
 }
 
 /// How far a restore has come.

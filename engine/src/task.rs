@@ -10,6 +10,7 @@ use crate::position::{self, Position};
 use crate::processor::{ATTEMPTS_MAX, ProcessError, Processor};
 use crate::queries::Shown;
 use crate::restore::Restore;
+use crate::status::LostInput;
 use crate::topology::Topology;
 use crate::{changelog, codec};
 use holdfast_ports::log::{Fetcher, Slot};
@@ -25,7 +26,7 @@ use std::sync::Arc;
 ///      │            ▲ ▲          │           ▲
 ///      │            │ └──────────┘           │
 ///      │            │  commit unknown, fenced, store failed
-///      └► Warming ──┘                        │
+///      └► Warming ──┘          └─► Halted ──►┤
 ///         while another works there          │   place revoked, lost, worker stops
 ///      └───────┴────┴────────────────────────┘
 /// ```
@@ -39,13 +40,16 @@ pub enum State {
     Restoring,
     /// Records are being decided.
     Running,
+    /// Records of its inbox were deleted before they were decided, and the settings say that nothing is to be decided without them.
+    Halted,
     /// Gone.
     Closed,
 }
 
 impl State {
     /// All of them, in order of life.
-    pub const ALL: [Self; 5] = [Self::Created, Self::Warming, Self::Restoring, Self::Running, Self::Closed];
+    pub const ALL: [Self; 6] =
+        [Self::Created, Self::Warming, Self::Restoring, Self::Running, Self::Halted, Self::Closed];
 
     /// Whether a task may go from here to `next`.
     #[must_use]
@@ -54,8 +58,8 @@ impl State {
             (self, next),
             (Self::Created | Self::Warming | Self::Restoring, Self::Warming | Self::Restoring)
                 | (Self::Restoring, Self::Running)
-                | (Self::Running, Self::Restoring)
-                | (Self::Created | Self::Warming | Self::Restoring | Self::Running, Self::Closed)
+                | (Self::Running, Self::Restoring | Self::Halted)
+                | (Self::Created | Self::Warming | Self::Restoring | Self::Running | Self::Halted, Self::Closed)
         )
     }
 
@@ -67,6 +71,7 @@ impl State {
             Self::Warming => "warming",
             Self::Restoring => "restoring",
             Self::Running => "running",
+            Self::Halted => "halted",
             Self::Closed => "closed",
         }
     }
@@ -114,6 +119,8 @@ pub(crate) struct Task {
     /// By number of the source and offset.
     pub(crate) condemned: Condemned<(usize, i64)>,
     pub(crate) condemned_delayed: Condemned<DelayedId>,
+    /// Why it is halted.
+    pub(crate) lost: Option<LostInput>,
     processor: Box<dyn Processor>,
     sinks: Vec<Topic>,
     scratch: Vec<u8>,
@@ -152,6 +159,7 @@ impl Task {
             last_append_ms: None,
             condemned: Condemned::default(),
             condemned_delayed: Condemned::default(),
+            lost: None,
             processor: topology.make_processor(),
             sinks,
             scratch: Vec::new(),
@@ -401,7 +409,7 @@ mod tests {
 
     #[test]
     fn legal_moves_are_the_ones_of_the_diagram() {
-        use State::{Closed, Created, Restoring, Running, Warming};
+        use State::{Closed, Created, Halted, Restoring, Running, Warming};
         let legal: Vec<(State, State)> = State::ALL
             .into_iter()
             .flat_map(|from| State::ALL.into_iter().map(move |to| (from, to)))
@@ -421,7 +429,9 @@ mod tests {
                 (Restoring, Running),
                 (Restoring, Closed),
                 (Running, Restoring),
+                (Running, Halted),
                 (Running, Closed),
+                (Halted, Closed),
             ]
         );
     }

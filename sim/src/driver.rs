@@ -3,7 +3,7 @@
 use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::{MemoryLog, Stored};
-use holdfast_engine::config::{CommitConfig, StreamConfig};
+use holdfast_engine::config::{CommitConfig, OnLostInput, StreamConfig};
 use holdfast_engine::effect::{Effect, Performer};
 use holdfast_engine::metrics::EngineMetrics;
 use holdfast_engine::ports::clock::Clock;
@@ -12,8 +12,9 @@ use holdfast_engine::ports::membership::{Member, Owner};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::{Appended, NewRecord};
 use holdfast_engine::queries::Queries;
-use holdfast_engine::status::Status;
+use holdfast_engine::status::{Status, TaskStatus};
 use holdfast_engine::stream_thread::{Next, Parts, StepError, StreamThread};
+use holdfast_engine::task::State;
 use holdfast_engine::topology::Topology;
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
@@ -77,6 +78,7 @@ pub struct TestDriver {
     topologies: Vec<Topology>,
     places: u32,
     commit: CommitConfig,
+    on_lost_input: OnLostInput,
     /// How often a commit beside the worker is looked for in vain; `None`: it commits by itself.
     beside: Option<u64>,
     clock: SimClock,
@@ -85,6 +87,7 @@ pub struct TestDriver {
     queries: Arc<Queries>,
     status: Status,
     effects: Collected,
+    metrics: Option<Arc<EngineMetrics>>,
 }
 
 impl TestDriver {
@@ -113,6 +116,7 @@ impl TestDriver {
             topologies: topologies.to_vec(),
             places,
             commit: CommitConfig::EMBEDDED,
+            on_lost_input: OnLostInput::Stop,
             beside: None,
             clock,
             log,
@@ -120,6 +124,7 @@ impl TestDriver {
             queries: Arc::default(),
             status: Status::default(),
             effects: Collected::default(),
+            metrics: None,
             thread: None,
         };
         driver.start();
@@ -148,6 +153,15 @@ impl TestDriver {
     #[must_use]
     pub fn status(&self) -> &Status {
         &self.status
+    }
+
+    /// What the worker has counted since it was started last.
+    ///
+    /// # Panics
+    /// When it was never started.
+    #[must_use]
+    pub fn metrics(&self) -> &EngineMetrics {
+        self.metrics.as_ref().expect("the worker was started")
     }
 
     /// Takes the effects that have been handed over so far.
@@ -220,7 +234,9 @@ impl TestDriver {
                 // Pauses and commit spacing pass, deadlines of delayed messages do not come nearer by it than a few ms.
                 Next::Wait(at_most) => {
                     let snapshot = self.status.snapshot();
-                    let settled = snapshot.is_ready()
+                    let is_up = |task: &TaskStatus| matches!(task.state, State::Running | State::Halted);
+                    let has_halted = snapshot.tasks.values().any(|task| task.state == State::Halted);
+                    let settled = (snapshot.is_ready() || has_halted && snapshot.tasks.values().all(is_up))
                         && !snapshot.regrouping
                         && snapshot.trouble.is_none()
                         && !thread.is_committing();
@@ -330,8 +346,9 @@ impl TestDriver {
             RocksStores::open(StateConfig::new(self.disk.path().join(APP))).expect("the state directory opens");
         let metrics =
             EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
+        self.metrics = Some(metrics.clone());
         let parts = Parts {
-            config: StreamConfig::new(member, owner, self.commit),
+            config: StreamConfig { on_lost_input: self.on_lost_input, ..StreamConfig::new(member, owner, self.commit) },
             topologies: self.topologies.clone(),
             log: Arc::new(self.log.clone()),
             stores: Arc::new(stores),
@@ -349,6 +366,11 @@ impl TestDriver {
     pub fn commit_as(&mut self, commit: CommitConfig) {
         self.commit = commit;
         self.restart();
+    }
+
+    /// From its next start on it does this about records that were deleted before they were decided.
+    pub fn on_lost_input(&mut self, reaction: OnLostInput) {
+        self.on_lost_input = reaction;
     }
 
     /// From now on every commit is carried out beside the worker, which steps so many times before it is. It is restarted for it.

@@ -18,6 +18,8 @@ mod effects;
 mod forgetting;
 #[path = "engine/led_group.rs"]
 mod led_group;
+#[path = "engine/lost_input.rs"]
+mod lost_input;
 #[path = "engine/memory.rs"]
 mod memory;
 #[path = "engine/moves.rs"]

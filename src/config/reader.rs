@@ -4,6 +4,7 @@ use super::table::SETTINGS;
 use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Security, Settings, fees};
 use figment::Figment;
 use figment::value::Value;
+use holdfast_engine::config::OnLostInput;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -108,6 +109,10 @@ impl Reader<'_> {
         // Brokers take a megabyte at once unless their operator says otherwise.
         let record_bytes_max =
             self.number("record_bytes_max", 1_000..=1_000_000)?.and_then(|n| usize::try_from(n).ok());
+        let on_lost_input = match self.one_of("on_lost_input", &["stop", "continue"])?.as_deref() {
+            Some("continue") => OnLostInput::Continue,
+            _ => OnLostInput::Stop,
+        };
         let hold_ms = self.number("hold_ms", 1..=30 * DAY_MS)?.unwrap_or(300_000);
         let cancel_fees = fees::parse(&self.required("cancel_fees")?).map_err(|why| self.wrong("cancel_fees", why))?;
         let free_cancel_ms = self.number("free_cancel_ms", 0..=365 * DAY_MS)?.unwrap_or(DAY_MS);
@@ -143,6 +148,7 @@ impl Reader<'_> {
             http_connections_max,
             data_dir,
             record_bytes_max: record_bytes_max.unwrap_or(1_000_000),
+            on_lost_input,
             hold_ms,
             cancel_fees,
             free_cancel_ms,

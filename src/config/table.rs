@@ -61,6 +61,11 @@ pub const SETTINGS: &[Setting] = &[
         Some("1000000"),
         "largest request that is accepted, in bytes of its record's value; every record may be 40,000 bytes larger, for its key and headers",
     ),
+    plain(
+        "on_lost_input",
+        Some("stop"),
+        "where retention deleted requests before they were decided: stop = decide nothing more there, continue = go on without them",
+    ),
     plain("hold_ms", Some("300000"), "how long a seat is held"),
     plain(
         "cancel_fees",

@@ -163,6 +163,11 @@ fn reasons(api: &Api, snapshot: &Snapshot, health: &Health) -> Vec<String> {
         }
         for (task, seen) in snapshot.hindrances() {
             reasons.push(format!("task {task} is {:?}", seen.state));
+            if let Some(lost) = &seen.lost {
+                reasons.push(format!(
+                    "task {task}: {lost}; with ON_LOST_INPUT=stop nothing is decided there any more, with ON_LOST_INPUT=continue and a restart it goes on without them"
+                ));
+            }
             if let Some(stalled_ms) = seen.restore.map(|restore| restore.stalled_ms).filter(|ms| *ms >= STALLED_MS) {
                 reasons.push(format!(
                     "the restore of {task} has stood still for {} s: a transaction in its changelog does not end, see docs/operations.md",

@@ -407,7 +407,7 @@ fn stream_config(settings: &Settings, endpoint: &str, clock: &dyn Clock) -> Stre
         Member { app: settings.app_id.clone(), worker: settings.worker_id.clone(), places: settings.partitions };
     let owner = Owner { endpoint: endpoint.to_owned(), writer: format!("{}-{worker}-0", settings.app_id) };
     let commit = if settings.kafka.is_some() { CommitConfig::KAFKA } else { CommitConfig::EMBEDDED };
-    StreamConfig::new(member, owner, commit)
+    StreamConfig { on_lost_input: settings.on_lost_input, ..StreamConfig::new(member, owner, commit) }
 }
 
 /// The log as commands use it, without a worker.

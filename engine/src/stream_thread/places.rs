@@ -78,7 +78,8 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let task = &self.tasks[index];
             let begun = task.state == State::Restoring && task.restore.is_some();
-            if self.works_in(task.id.place) && task.state != State::Running && !begun {
+            let is_up = matches!(task.state, State::Running | State::Halted);
+            if self.works_in(task.id.place) && !is_up && !begun {
                 self.begin_restore(index, now_ms)?;
             }
         }

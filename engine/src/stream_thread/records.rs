@@ -1,8 +1,10 @@
 //! Records fetched and decided, delayed messages sent.
 
 use super::{Feeds, StreamThread};
+use crate::config::OnLostInput;
 use crate::dead_letter;
 use crate::setback::Setback;
+use crate::status::LostInput;
 use crate::task::{Decided, State};
 use holdfast_ports::log::{LogError, Slot, Start};
 use std::ops::ControlFlow;
@@ -84,8 +86,8 @@ impl StreamThread {
                 Ok(1)
             }
             Some(Feeds::Source(index, number)) => {
-                let task = &mut self.tasks[index];
-                let source = &mut task.sources[number];
+                let task = &self.tasks[index];
+                let source = &task.sources[number];
                 let asked = task.position.next_offset(&source.partition.topic).unwrap_or(0);
                 if asked > latest {
                     return Err(Setback::Fatal(format!(
@@ -93,16 +95,60 @@ impl StreamThread {
                         task.id, source.partition
                     )));
                 }
-                // What retention took before we came cannot be decided any more. (A group that was reset below it loses nothing.)
-                if asked < earliest {
-                    tracing::error!(task = %task.id, from = asked, to = earliest, "records were deleted by retention before they were decided");
+                // A group that was reset below it loses nothing.
+                let reached = self.decided_to(index, number, asked)?;
+                if reached < earliest {
+                    let lost = LostInput { source: source.partition.clone(), from: reached, to: earliest };
+                    if self.lose(index, lost)? == OnLostInput::Stop {
+                        return Ok(1);
+                    }
                 }
                 self.fetcher.unassign(slot);
+                let source = &mut self.tasks[index].sources[number];
                 source.slot = Some(self.fetcher.assign(&source.partition, Start::At(asked.max(earliest)))?);
                 self.index_feeds();
                 Ok(1)
             }
         }
+    }
+
+    /// The offset up to which it is known that nothing undecided is left. Beyond the position, which is `position`, there may have been markers of transactions
+    /// and nothing else: then a reader was seen past them, now or once a second by the mirror.
+    fn decided_to(&self, index: usize, number: usize, position: i64) -> Result<i64, Setback> {
+        let task = &self.tasks[index];
+        let source = &task.sources[number];
+        let mirrored = self.log.mirrored(task.topology.group(), std::slice::from_ref(&source.partition))?;
+        let mirrored = mirrored.first().copied().flatten().unwrap_or(0);
+        Ok(position.max(self.reached(task, source)).max(mirrored))
+    }
+
+    /// Records were deleted before they were decided. Says so, and does what the settings say.
+    fn lose(&mut self, index: usize, lost: LostInput) -> Result<OnLostInput, Setback> {
+        if self.config.on_lost_input == OnLostInput::Stop {
+            // What it decided before stands; a halted task has nothing that could be rolled back.
+            self.commit_all()?;
+        }
+        let task = &mut self.tasks[index];
+        let offsets = u64::try_from(lost.to - lost.from).unwrap_or(0);
+        let labels = [&*task.id.topology, &*task.id.place.to_string()];
+        self.metrics.lost_input_offsets.with_label_values(&labels).inc_by(offsets);
+        match self.config.on_lost_input {
+            OnLostInput::Continue => {
+                tracing::error!(task = %task.id, "{lost}; going on with offset {}, as ON_LOST_INPUT=continue says", lost.to);
+            }
+            OnLostInput::Stop => {
+                tracing::error!(task = %task.id, "{lost}; the task is halted. To go on without them, start with ON_LOST_INPUT=continue");
+                task.lost = Some(lost);
+                task.stop_reading(&mut *self.fetcher);
+                task.become_state(State::Halted);
+                if let Some(shown) = task.shown.take() {
+                    self.queries.hide(&shown);
+                }
+                self.index_feeds();
+                self.show_places();
+            }
+        }
+        Ok(self.config.on_lost_input)
     }
 
     /// Sends delayed messages that are due; true when there may be more.

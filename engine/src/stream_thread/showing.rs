@@ -80,6 +80,7 @@ impl StreamThread {
             last_append_ms: task.last_append_ms,
             next_due_ms: task.delayed.next_due_ms(),
             restore: task.restore.as_ref().map(|restore| restore.progress(self.fetcher.position(restore.slot), now_us)),
+            lost: task.lost.clone(),
         }
     }
 }

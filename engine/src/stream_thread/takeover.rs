@@ -77,9 +77,10 @@ impl StreamThread {
         self.places.contains(&place)
     }
 
-    /// True when every task runs but those that are being warmed up.
+    /// True when every task runs but those that are being warmed up, and those that will not run: other places need not wait for them.
     pub(super) fn all_ours_run(&self) -> bool {
-        self.tasks.iter().all(|task| task.state == State::Running || !self.works_in(task.id.place))
+        let is_up = |task: &Task| matches!(task.state, State::Running | State::Halted);
+        self.tasks.iter().all(|task| is_up(task) || !self.works_in(task.id.place))
     }
 
     fn wait_for(&mut self, place: u32) -> Result<(), Setback> {
