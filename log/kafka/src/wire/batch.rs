@@ -1,8 +1,8 @@
 //! Records as they lie in the log: batches of format 2.
 
 use super::bytes::{Decoder, Encoder, Malformed};
-use super::crc::crc32c;
 use super::messages::ProducerId;
+use crc32c::crc32c;
 use holdfast_ports::record::NewRecord;
 use std::io::Write as _;
 

@@ -19,7 +19,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `bytes` | integers, texts and arrays as the protocol writes them |
-//! | `batch`, `crc` | records as they lie in the log |
+//! | `batch` | records as they lie in the log |
 //! | `messages` | the eight requests that are spoken, and their answers |
 //! | `connection` | one connection to one broker |
 //! | `brokers` | who leads which partition, who coordinates what |
@@ -37,7 +37,6 @@ mod bundle;
 mod bytes;
 mod carrier;
 mod connection;
-mod crc;
 mod lanes;
 mod messages;
 mod outbox;
