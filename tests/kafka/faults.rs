@@ -1,10 +1,14 @@
-//! Requests of a transaction are late, lost, answered to nobody, and late after they were sent again.
+//! Requests of a transaction are late, lost, answered to nobody, late after they were sent again, and answered with an error although they were done.
 
 use crate::scene::{LIBRDKAFKA, Scene, TRANSACTIONS};
 use crate::support::dice::Dice;
 use crate::support::proxy::{Api, Fault, Proxies};
 use crate::support::rounds::rounds;
 use crate::support::wait;
+
+/// What a leader may say about records that it has appended: NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION, KAFKA_STORAGE_ERROR,
+/// NOT_ENOUGH_REPLICAS_AFTER_APPEND, REQUEST_TIMED_OUT.
+const AFTER_THE_APPEND: [i16; 5] = [6, 3, 56, 20, 7];
 
 #[test]
 fn requests_of_transactions_are_lost_late_and_unanswered() {
@@ -39,6 +43,10 @@ fn play(scene: &Scene, proxies: &Proxies, apis: &[Api]) {
             for api in apis.iter().copied() {
                 let ms = 50 + dice.below(1_000);
                 faults.extend([Fault::Delay(ms), Fault::Lost, Fault::Unanswered, Fault::Late(ms)].map(|f| (api, f)));
+                if api == Api::Produce {
+                    // Of appends or of a transaction, as it happens.
+                    faults.extend(AFTER_THE_APPEND.iter().flat_map(|error| [(api, Fault::DoneBut(*error)); 2]));
+                }
             }
             // The end of a transaction is where it matters whether it was done.
             let ms = 50 + dice.below(1_000);

@@ -1,5 +1,6 @@
 //! A proxy between a worker and a broker that does to requests what networks do: it holds them up, loses them, loses their answers, and, worst,
-//! delivers them long after the sender has given the connection up and sent them again on another.
+//! delivers them long after the sender has given the connection up and sent them again on another. And it does what a leader does that moves while it
+//! waits for its followers: it answers with an error although the records are in the log.
 //!
 //! It reads as much of Kafka's protocol as that takes:
 //!
@@ -9,6 +10,9 @@
 //! ```
 
 use crate::support::wait;
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ProduceResponse, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
@@ -26,7 +30,7 @@ pub(crate) enum Api {
     TxnOffsetCommit = 28,
 }
 
-/// What happens to a request. Each ends the connection, except the first.
+/// What happens to a request. Each ends the connection, except the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is held up for so many ms, and what comes after it on its connection too.
@@ -37,6 +41,8 @@ pub(crate) enum Fault {
     Unanswered,
     /// The client loses the connection at once; the broker gets the request so many ms later.
     Late(u64),
+    /// The broker does it, and its answer says this error of every partition. Only for [`Api::Produce`].
+    DoneBut(i16),
 }
 
 /// One proxy, before one broker; gone when dropped.
@@ -127,7 +133,7 @@ impl Shared {
             stream.set_nodelay(true).unwrap();
             self.connections.lock().unwrap().push(stream.try_clone().unwrap());
         }
-        let pair = Pair { client, broker, unanswered: Mutex::new(None) };
+        let pair = Pair { client, broker, unanswered: Mutex::new(None), twisted: Mutex::new(None) };
         let (shared, pair) = (self.clone(), Arc::new(pair));
         let back = pair.clone();
         std::thread::spawn(move || {
@@ -164,6 +170,34 @@ struct Pair {
     broker: TcpStream,
     /// Correlation id of the answer that is lost.
     unanswered: Mutex<Option<i32>>,
+    /// The answer that says something else than the broker does.
+    twisted: Mutex<Option<Twisted>>,
+}
+
+/// An answer to a Produce request that says `error`.
+#[derive(Clone, Copy)]
+struct Twisted {
+    id: i32,
+    version: i16,
+    error: i16,
+}
+
+impl Twisted {
+    fn twist(self, frame: &[u8]) -> Vec<u8> {
+        let head_version = ApiKey::Produce.response_header_version(self.version);
+        let mut from = Bytes::copy_from_slice(&frame[4..]);
+        let head = ResponseHeader::decode(&mut from, head_version).unwrap();
+        let mut answer = ProduceResponse::decode(&mut from, self.version).unwrap();
+        assert!(!from.has_remaining(), "the whole answer");
+        for partition in answer.responses.iter_mut().flat_map(|topic| &mut topic.partition_responses) {
+            partition.error_code = self.error;
+        }
+        let mut to = BytesMut::new();
+        head.encode(&mut to, head_version).unwrap();
+        answer.encode(&mut to, self.version).unwrap();
+        let size = u32::try_from(to.len()).unwrap().to_be_bytes();
+        [&size, &to[..]].concat()
+    }
 }
 
 impl Pair {
@@ -182,6 +216,10 @@ impl Pair {
                 Some(Fault::Delay(ms)) => wait::pass(Duration::from_millis(ms)),
                 Some(Fault::Lost) => return Then::End,
                 Some(Fault::Unanswered) => *self.unanswered.lock().unwrap() = Some(id),
+                Some(Fault::DoneBut(error)) => {
+                    let version = i16::from_be_bytes([frame[6], frame[7]]);
+                    *self.twisted.lock().unwrap() = Some(Twisted { id, version, error });
+                }
                 Some(Fault::Late(ms)) => {
                     *self.unanswered.lock().unwrap() = Some(id);
                     let _ = self.client.shutdown(Shutdown::Both);
@@ -200,8 +238,11 @@ impl Pair {
 
     fn answers(&self) {
         let (mut client, mut broker) = (&self.client, &self.broker);
-        while let Some(frame) = frame(&mut broker) {
+        while let Some(mut frame) = frame(&mut broker) {
             let id = i32::from_be_bytes([frame[4], frame[5], frame[6], frame[7]]);
+            if let Some(twisted) = self.twisted.lock().unwrap().take_if(|twisted| twisted.id == id) {
+                frame = twisted.twist(&frame);
+            }
             let unanswered = *self.unanswered.lock().unwrap();
             // A client that is gone misses its answers; one of them may still be waited for.
             if unanswered == Some(id) || client.write_all(&frame).is_err() && unanswered.is_none() {
