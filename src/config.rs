@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 mod fees;
 mod reader;
+mod security;
 pub mod table;
 
 use reader::Reader;
@@ -73,8 +74,28 @@ pub struct Security {
     pub username: Option<String>,
     /// SASL password.
     pub password: Option<Secret>,
-    /// Certificate file.
+    /// File of the authorities that sign the brokers' certificates, in PEM form.
     pub ca: Option<String>,
+    /// File of the worker's own certificate and its chain, in PEM form.
+    pub certificate: Option<String>,
+    /// File of its private key, in PEM form.
+    pub key: Option<String>,
+    /// Password of that key.
+    pub key_password: Option<Secret>,
+}
+
+impl Security {
+    /// Whether a user and a password are sent.
+    #[must_use]
+    pub fn has_sasl(&self) -> bool {
+        self.protocol.starts_with("sasl")
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.protocol.ends_with("ssl")
+    }
 }
 
 /// The brokers, when there are any.

@@ -1,7 +1,7 @@
 //! From texts to settings: each value is checked where it is read, so that a refusal can name the key and where it stood.
 
 use super::table::SETTINGS;
-use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Security, Settings, fees};
+use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Settings, fees};
 use figment::Figment;
 use figment::value::Value;
 use holdfast_engine::config::OnLostInput;
@@ -20,7 +20,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn wrong(&self, key: &str, why: impl fmt::Display) -> ConfigError {
+    pub(super) fn wrong(&self, key: &str, why: impl fmt::Display) -> ConfigError {
         let source = self.figment.find_metadata(key).map_or_else(String::new, |m| match &m.source {
             Some(source) => format!(" (from {source})"),
             None => format!(" (from {})", m.name),
@@ -28,7 +28,7 @@ impl Reader<'_> {
         ConfigError::new(key, format!("{why}{source}"))
     }
 
-    fn text(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
         let setting = SETTINGS.iter().find(|s| s.key == key);
         let text = match self.values.get(key) {
             None => None,
@@ -46,11 +46,23 @@ impl Reader<'_> {
         Ok(text)
     }
 
+    /// Whether it is set to something.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.values.get(key).and_then(scalar).is_some_and(|text| !text.trim().is_empty())
+    }
+
+    /// Shows `value` instead of what was set.
+    fn show(&mut self, key: &str, value: &str) {
+        for (_, shown) in self.shown.iter_mut().filter(|(shown, _)| *shown == key) {
+            value.clone_into(shown);
+        }
+    }
+
     fn required(&mut self, key: &'static str) -> Result<String, ConfigError> {
         self.text(key)?.ok_or_else(|| self.wrong(key, "must not be empty"))
     }
 
-    fn secret(&mut self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
+    pub(super) fn secret(&mut self, key: &'static str) -> Result<Option<Secret>, ConfigError> {
         Ok(self.text(key)?.map(Secret::new))
     }
 
@@ -65,7 +77,7 @@ impl Reader<'_> {
         }
     }
 
-    fn one_of(&mut self, key: &'static str, allowed: &[&str]) -> Result<Option<String>, ConfigError> {
+    pub(super) fn one_of(&mut self, key: &'static str, allowed: &[&str]) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         match allowed.iter().find(|a| a.eq_ignore_ascii_case(&text)) {
             Some(found) => Ok(Some((*found).to_owned())),
@@ -164,13 +176,7 @@ impl Reader<'_> {
     fn kafka(&mut self) -> Result<Option<Kafka>, ConfigError> {
         let brokers = self.text("kafka_brokers")?;
         let client_id = self.required("kafka_client_id")?;
-        let protocols = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-        let protocol = self.one_of("kafka_security_protocol", &protocols)?.unwrap_or_else(|| "plaintext".to_owned());
-        let mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"];
-        let mechanism = self.one_of("kafka_security_mechanism", &mechanisms)?;
-        let username = self.text("kafka_security_username")?;
-        let password = self.secret("kafka_security_password")?;
-        let ca = self.text("kafka_security_ca")?;
+        let security = self.security()?;
         let transactions = self.one_of("kafka_transactions", &["direct", "librdkafka"])?;
         let Some(brokers) = brokers else { return Ok(None) };
         for broker in brokers.split(',') {
@@ -182,15 +188,12 @@ impl Reader<'_> {
                 return Err(self.wrong("kafka_brokers", format!("{broker:?} is not host:port")));
             }
         }
-        if protocol.starts_with("sasl") && mechanism.is_none() {
-            return Err(self
-                .wrong("kafka_security_mechanism", format!("must be set when KAFKA_SECURITY_PROTOCOL is {protocol}")));
+        self.check_security(&security)?;
+        // The direct way knows neither TLS nor SASL: the line of settings tells what is in force, not what was set.
+        let librdkafka_transactions = transactions.as_deref() == Some("librdkafka") || security.protocol != "plaintext";
+        if librdkafka_transactions {
+            self.show("kafka_transactions", "librdkafka");
         }
-        if let Some(ca) = ca.as_ref().filter(|ca| !PathBuf::from(ca).is_file()) {
-            return Err(self.wrong("kafka_security_ca", format!("{ca:?} is not a file")));
-        }
-        let security = Security { protocol, mechanism, username, password, ca };
-        let librdkafka_transactions = transactions.as_deref() == Some("librdkafka");
         Ok(Some(Kafka { brokers, client_id, security, librdkafka_transactions }))
     }
 

@@ -71,6 +71,9 @@ fn kafka_config(kafka: &Kafka, clock: Arc<dyn Clock>) -> KafkaConfig {
         username: kafka.security.username.clone(),
         password: kafka.security.password.as_ref().map(|p| p.reveal().to_owned()),
         ca: kafka.security.ca.clone(),
+        certificate: kafka.security.certificate.clone(),
+        key: kafka.security.key.clone(),
+        key_password: kafka.security.key_password.as_ref().map(|p| p.reveal().to_owned()),
     };
     KafkaConfig {
         security,

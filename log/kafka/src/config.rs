@@ -46,6 +46,12 @@ pub struct Security {
     pub password: Option<String>,
     /// The CA that signed the brokers' certificates: a file, or the PEM text itself.
     pub ca: Option<String>,
+    /// File of our own certificate and its chain, in PEM form, for brokers that ask for one.
+    pub certificate: Option<String>,
+    /// File of its private key, in PEM form.
+    pub key: Option<String>,
+    /// Password of that key; never shown.
+    pub key_password: Option<String>,
 }
 
 impl fmt::Debug for Security {
@@ -56,6 +62,9 @@ impl fmt::Debug for Security {
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| "***"))
             .field("ca", &self.ca)
+            .field("certificate", &self.certificate)
+            .field("key", &self.key)
+            .field("key_password", &self.key_password.as_ref().map(|_| "***"))
             .finish()
     }
 }
@@ -129,6 +138,9 @@ impl KafkaConfig {
             ("sasl.mechanism", &security.mechanism),
             ("sasl.username", &security.username),
             ("sasl.password", &security.password),
+            ("ssl.certificate.location", &security.certificate),
+            ("ssl.key.location", &security.key),
+            ("ssl.key.password", &security.key_password),
         ] {
             if let Some(value) = value {
                 set(key, value);
