@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and only that.
 #   setup.sh build    what the build needs: a C++ compiler, libclang (RocksDB's bindings), OpenSSL (librdkafka's TLS)
-#   setup.sh test     the same, and what brokers from jars and the seeds' scripts need: Java 17, Maven, curl
+#   setup.sh test     the same, and what brokers from jars and the seeds' scripts need: Java 17, Maven, OpenSSL, curl
 #   setup.sh bench    the same, and what the peers need: a Java compiler, PostgreSQL, Redis
 # As root or through sudo. Elsewhere than on Debian and its kin it says what is needed and installs nothing.
 set -euo pipefail
@@ -64,6 +64,8 @@ if [ "$what" != build ]; then
   { has java && java_is_17; } || need "Java 17" openjdk-17-jre-headless
   has mvn || need Maven maven
   has ps || need ps procps
+  # Makes the certificates of brokers that speak TLS.
+  has openssl || need OpenSSL openssl
   # The seeds' own scripts are a test.
   has curl || need curl curl
 fi

@@ -30,6 +30,8 @@ mod replicas;
 mod seats;
 #[path = "e2e/seats_on_kafka.rs"]
 mod seats_on_kafka;
+#[path = "e2e/security.rs"]
+mod security;
 #[path = "e2e/seeds.rs"]
 mod seeds;
 #[path = "e2e/settings.rs"]

@@ -29,6 +29,7 @@ const WORKER: &str = "stream-worker";
 const MACHINES: &[(&str, &[&str])] = &[
     ("rdkafka", &["holdfast-log-kafka"]),
     ("rdkafka-sys", &["holdfast-log-kafka"]),
+    ("openssl", &["holdfast-log-kafka"]),
     ("rocksdb", &["holdfast-state", "holdfast-log-embedded"]),
     ("tokio", &[WORKER, "holdfast-log-kafka"]),
     ("axum", &[WORKER]),

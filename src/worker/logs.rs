@@ -5,7 +5,7 @@ use crate::config::{ConfigError, Kafka, Settings};
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{Log, LogError};
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
-use holdfast_log_kafka::{KafkaConfig, KafkaLog, Security};
+use holdfast_log_kafka::{ConnectError, KafkaConfig, KafkaLog, Security};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub fn open(settings: &Settings, clock: Arc<dyn Clock>, open_tables_max: i32) ->
         None => {
             let dir = embedded_dir(settings);
             let config = EmbeddedConfig { record_bytes_max, open_tables_max, ..EmbeddedConfig::new(dir, clock) };
-            EmbeddedLog::open(config).map(|log| log as Arc<dyn Log>)
+            EmbeddedLog::open(config).map(|log| log as Arc<dyn Log>).map_err(ConnectError::Log)
         }
         Some(kafka) => {
             let config = KafkaConfig { record_bytes_max, ..kafka_config(kafka, clock) };
@@ -56,11 +56,12 @@ pub fn open(settings: &Settings, clock: Arc<dyn Clock>, open_tables_max: i32) ->
         }
     };
     opened.map_err(|error| match error {
-        LogError::Retry(why) => OpenError::Retry(why),
-        LogError::Fatal(why) if settings.kafka.is_some() => {
+        ConnectError::Refused { setting, why } => OpenError::Never(ConfigError::new(&setting.to_string(), why).into()),
+        ConnectError::Log(LogError::Retry(why)) => OpenError::Retry(why),
+        ConnectError::Log(LogError::Fatal(why)) if settings.kafka.is_some() => {
             OpenError::Never(ConfigError::new("kafka_brokers", why).into())
         }
-        other => OpenError::Never(RunError::Failed(other.to_string())),
+        ConnectError::Log(other) => OpenError::Never(RunError::Failed(other.to_string())),
     })
 }
 

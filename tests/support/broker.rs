@@ -49,6 +49,13 @@ impl Cluster {
         assert!(done.status.success(), "kafka.sh {verb} {n}: {}{}", text(&done.stdout), text(&done.stderr));
     }
 
+    /// Changes the settings of broker `n`, from 1, for its next start.
+    pub(crate) fn change_settings(&self, n: u32, change: impl FnOnce(&str) -> String) {
+        let file = self.home.path().join(format!("{n}.properties"));
+        let settings = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, change(&settings)).unwrap();
+    }
+
     /// Whether broker `n`, from 1, says since its last start that it ended a transaction without telling a partition that had no leader just then.
     pub(crate) fn forgot_markers(&self, n: u32) -> bool {
         let said = std::fs::read_to_string(self.home.path().join(format!("{n}.log"))).unwrap();

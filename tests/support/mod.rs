@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `broker`, `worker` | processes of ours, gone when dropped |
+//! | `secured` | a broker with TLS and SASL, and its certificates |
 //! | `proxy` | between a worker and a broker: requests that are late, lost, or answered to nobody |
 //! | `load`, `ledger` | clients and a producer that never give up, and what they were told |
 //! | `seats` | buyers of seats, what they were told, and whether that was true |
@@ -20,6 +21,7 @@ pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod rounds;
 pub(crate) mod seats;
+pub(crate) mod secured;
 pub(crate) mod topics;
 pub(crate) mod wait;
 pub(crate) mod worker;

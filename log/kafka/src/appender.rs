@@ -2,7 +2,8 @@
 //! `wire/appender.rs` has its place.
 
 use crate::batch_limit::{BatchLimit, TooLarge, alone};
-use crate::config::KafkaConfig;
+use crate::config::{ASK_MS, KafkaConfig, Setting};
+use crate::contact::{self, ConnectError};
 use crate::ffi::{Client, Code, Delivery, Events, Leg, Persisted, Topic};
 use crate::health::Pulse;
 use crate::pending::{Done, Pending, Waiting};
@@ -21,6 +22,8 @@ use std::thread::{self, JoinHandle};
 pub(crate) const TURN_MS: u16 = 50;
 /// How long a broker may take to say that it is there.
 pub(crate) const PROBE_MS: u16 = 1_000;
+/// How long a broker is waited for at once when it is asked for the first time.
+const GREETING_MS: i32 = 200;
 /// How long appends that are under way are waited for when the appender is closed.
 pub(crate) const LAST_FLUSH_MS: u16 = 500;
 
@@ -60,7 +63,7 @@ struct Reports {
     /// Refused as too large, alone or together, in this poll.
     too_large: Mutex<Vec<(Waiting, Code)>>,
     /// The last error that no retry will help.
-    hopeless: Mutex<Option<String>>,
+    hopeless: Mutex<Option<(Code, String)>>,
 }
 
 impl Events for Reports {
@@ -95,7 +98,7 @@ impl Events for Reports {
         match code {
             Code::AllBrokersDown => self.pulse.doubt(reason),
             Code::Authentication | Code::SSL => {
-                *self.hopeless.lock() = Some(reason.to_owned());
+                *self.hopeless.lock() = Some((code, reason.to_owned()));
                 self.pulse.doubt(reason);
             }
             Code::Fail => tracing::debug!(reason, "appender"),
@@ -170,6 +173,22 @@ impl Line {
         self.reports.answer_too_large(batch_limit, self.batch_bytes);
     }
 
+    /// Returns when a broker has answered. In short turns: what no retry will help is heard of between them.
+    fn greet(&self, config: &KafkaConfig) -> Result<(), ConnectError> {
+        let until_us = config.clock.monotonic_us() + u64::from(ASK_MS.unsigned_abs()) * 1_000;
+        loop {
+            let Err(code) = self.client.metadata(None, GREETING_MS) else { return Ok(()) };
+            self.client.poll(0);
+            if let Some((code, why)) = self.reports.hopeless.lock().take() {
+                return Err(refusal(config, code, &why));
+            }
+            if config.clock.monotonic_us() >= until_us {
+                let what = format_args!("no broker of {} answers", config.brokers);
+                return Err(reaction::of_question(what, code).into());
+            }
+        }
+    }
+
     fn topic(&self, name: &str) -> Result<Arc<Topic>, Code> {
         if let Some(topic) = self.topics.read().get(name) {
             return Ok(Arc::clone(topic));
@@ -210,17 +229,9 @@ impl KafkaAppender {
         config: &KafkaConfig,
         batch_limit: &Arc<BatchLimit>,
         pulse: &Arc<Pulse>,
-    ) -> Result<Self, LogError> {
+    ) -> Result<Self, ConnectError> {
         let line = Line::open(config, batch_limit.bytes(), pulse)?;
-        let asked = line.client.metadata(None, crate::config::ASK_MS);
-        line.client.poll(0);
-        if let Err(code) = asked {
-            let hopeless = line.reports.hopeless.lock().take();
-            return Err(match hopeless {
-                Some(why) => LogError::Fatal(format!("{}: {why}", config.brokers)),
-                None => reaction::of_question(format_args!("no broker of {} answers", config.brokers), code),
-            });
-        }
+        line.greet(config)?;
         let shared = Arc::new(Shared {
             config: config.clone(),
             pulse: Arc::clone(pulse),
@@ -237,6 +248,21 @@ impl KafkaAppender {
     }
 }
 
+/// A broker that was greeted well ([`crate::contact`]) does not want us after all.
+fn refusal(config: &KafkaConfig, code: Code, why: &str) -> ConnectError {
+    let user = config.security.username.as_deref().unwrap_or_default();
+    // "sasl_ssl://kafka:9093/bootstrap: SASL authentication error: Authentication failed: … (after 316ms in state AUTH_REQ)": what the broker says is within.
+    let why = why.rsplit_once(" (after ").map_or(why, |(said, _)| said);
+    let why = why.split_once("error: ").map_or(why, |(_, said)| said);
+    match code {
+        Code::Authentication => contact::refused(
+            Setting::Password,
+            format!("the brokers do not take it for the user {user:?} of KAFKA_SECURITY_USERNAME: {why}"),
+        ),
+        _ => contact::refused(Setting::Brokers, format!("no connection with the settings KAFKA_SECURITY_*: {why}")),
+    }
+}
+
 /// Both ways to append.
 pub(crate) trait KafkaAppends: Appender {
     /// Topics that have just been created.
@@ -249,7 +275,7 @@ impl KafkaAppends for KafkaAppender {
         let line = Arc::clone(&self.shared.line.read());
         for name in topics {
             if let Ok(topic) = line.topic(name)
-                && let Err(code) = line.client.metadata(Some(&topic), crate::config::ASK_MS)
+                && let Err(code) = line.client.metadata(Some(&topic), ASK_MS)
             {
                 tracing::debug!(topic = name, %code, "metadata of a new topic");
             }
@@ -276,6 +302,7 @@ impl Shared {
             });
             if let Some(why) = self.pulse.question(self.config.clock.monotonic_us()) {
                 let answer = line.client.metadata(None, PROBE_MS.into());
+                let why = self.explained(&line, answer.is_ok(), why);
                 self.pulse.answer(answer.is_ok(), &why, self.config.clock.monotonic_us());
             }
         }
@@ -295,6 +322,23 @@ impl Shared {
                 None
             }
         }
+    }
+
+    /// Why nobody answers, in the words of the settings where the brokers do not want us any more: a certificate has expired, a password was changed.
+    /// Such brokers do answer, so asking them takes no time in which nobody reports what has been delivered.
+    fn explained(&self, line: &Line, is_answered: bool, why: String) -> String {
+        let mut hopeless = line.reports.hopeless.lock();
+        if is_answered {
+            *hopeless = None;
+        }
+        let Some((code, said)) = hopeless.clone() else { return why };
+        drop(hopeless);
+        let explained =
+            contact::make(&self.config).err().unwrap_or_else(|| refusal(&self.config, code, &said)).to_string();
+        if explained != why {
+            tracing::warn!(why = explained, "the brokers do not let this worker in any more, trying again");
+        }
+        explained
     }
 
     /// Puts a new producer in the place of one that is dead.

@@ -54,6 +54,56 @@ pub struct Security {
     pub key_password: Option<String>,
 }
 
+impl Security {
+    pub(crate) fn protocol(&self) -> String {
+        self.protocol.as_deref().unwrap_or("plaintext").to_lowercase()
+    }
+
+    pub(crate) fn has_tls(&self) -> bool {
+        self.protocol().ends_with("ssl")
+    }
+
+    pub(crate) fn has_sasl(&self) -> bool {
+        self.protocol().starts_with("sasl")
+    }
+}
+
+/// A setting of the worker, by the name under which an operator knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// [`KafkaConfig::brokers`].
+    Brokers,
+    /// [`Security::protocol`].
+    Protocol,
+    /// [`Security::mechanism`].
+    Mechanism,
+    /// [`Security::password`], and the user it belongs to.
+    Password,
+    /// [`Security::ca`].
+    Ca,
+    /// [`Security::certificate`].
+    Certificate,
+    /// [`Security::key`].
+    Key,
+    /// [`Security::key_password`].
+    KeyPassword,
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Brokers => "KAFKA_BROKERS",
+            Self::Protocol => "KAFKA_SECURITY_PROTOCOL",
+            Self::Mechanism => "KAFKA_SECURITY_MECHANISM",
+            Self::Password => "KAFKA_SECURITY_PASSWORD",
+            Self::Ca => "KAFKA_SECURITY_CA",
+            Self::Certificate => "KAFKA_SECURITY_CERTIFICATE",
+            Self::Key => "KAFKA_SECURITY_KEY",
+            Self::KeyPassword => "KAFKA_SECURITY_KEY_PASSWORD",
+        })
+    }
+}
+
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Security")

@@ -1,4 +1,4 @@
-//! What rust-rdkafka's clients of this room have in common: their log lines go where everybody's go.
+//! What clients of librdkafka in this room have in common: their log lines go where all others go.
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -21,7 +21,19 @@ impl ClientContext for Quiet {
 impl ConsumerContext for Quiet {}
 
 pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
-    crate::ffi::log_line(level as i32, facility, line);
+    log_line(level as i32, facility, line);
+}
+
+/// What librdkafka says of a password that is refused. Every client says it; the appender tells once which setting it is (`appender.rs`).
+const PASSWORD_REFUSED: &str = "SASL authentication error";
+
+/// One log line of librdkafka. Its "errors" are lost connections, which are ridden out: a warning.
+pub(crate) fn log_line(level: i32, facility: &str, line: &str) {
+    match level {
+        0..=4 if !line.contains(PASSWORD_REFUSED) => tracing::warn!(target: "librdkafka", facility, "{line}"),
+        5 => tracing::info!(target: "librdkafka", facility, "{line}"),
+        _ => tracing::debug!(target: "librdkafka", facility, "{line}"),
+    }
 }
 
 /// The same settings for a client of rust-rdkafka.

@@ -5,6 +5,7 @@
 //! transaction were never answered.
 #![expect(unsafe_code, reason = "librdkafka is a C library; this file is the only door to it")]
 
+use crate::context;
 use crate::wire::Member;
 use holdfast_ports::record::Headers;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -233,16 +234,7 @@ unsafe fn fatal_code(rk: *mut sys::rd_kafka_t) -> Option<Code> {
 unsafe extern "C" fn on_log(_rk: *const sys::rd_kafka_t, level: c_int, facility: *const c_char, line: *const c_char) {
     // SAFETY: both strings are terminated and live during the call.
     let (facility, line) = unsafe { (text(facility), text(line)) };
-    guarded(|| log_line(level, &facility, &line));
-}
-
-/// One log line of librdkafka. Its "errors" are lost connections, which are ridden out: a warning.
-pub(crate) fn log_line(level: i32, facility: &str, line: &str) {
-    match level {
-        0..=4 => tracing::warn!(target: "librdkafka", facility, "{line}"),
-        5 => tracing::info!(target: "librdkafka", facility, "{line}"),
-        _ => tracing::debug!(target: "librdkafka", facility, "{line}"),
-    }
+    guarded(|| context::log_line(level, &facility, &line));
 }
 
 /// Called by librdkafka when an instance with the request tap starts.

@@ -12,13 +12,14 @@ const PROBE_EVERY_US: u64 = 1_000_000;
 /// Silence after which somebody asks.
 const SILENCE_US: u64 = 5_000_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pulse {
     state: Mutex<State>,
     /// When a broker was last heard of; apart, since each delivery writes it.
     heard_us: AtomicU64,
 }
 
+const NO_ANSWER_YET: &str = "no broker has answered yet";
 const SILENCE: &str = "no broker has been heard of for 5 s";
 
 #[derive(Debug, Default)]
@@ -26,6 +27,14 @@ struct State {
     down: Option<String>,
     doubt: Option<String>,
     probed_us: Option<u64>,
+}
+
+/// Down until the first answer.
+impl Default for Pulse {
+    fn default() -> Self {
+        let state = State { down: Some(NO_ANSWER_YET.to_owned()), ..State::default() };
+        Self { state: Mutex::new(state), heard_us: AtomicU64::default() }
+    }
 }
 
 impl Pulse {
@@ -85,9 +94,25 @@ impl Pulse {
 mod tests {
     use super::*;
 
+    fn answered() -> Pulse {
+        let pulse = Pulse::default();
+        pulse.answer(true, "", 0);
+        pulse
+    }
+
+    #[test]
+    fn nothing_is_up_before_the_first_answer() {
+        let pulse = Pulse::default();
+        assert_eq!(pulse.health(), Health::Down { why: NO_ANSWER_YET.to_owned() });
+        pulse.heard(1);
+        assert_eq!(pulse.question(1).as_deref(), Some(NO_ANSWER_YET));
+        pulse.answer(true, NO_ANSWER_YET, 2);
+        assert_eq!(pulse.health(), Health::Up);
+    }
+
     #[test]
     fn doubt_asks_at_once_and_trouble_once_a_second() {
-        let pulse = Pulse::default();
+        let pulse = answered();
         assert_eq!(pulse.question(0), None);
 
         pulse.doubt("all brokers are down");
@@ -109,7 +134,7 @@ mod tests {
 
     #[test]
     fn silence_asks_twice() {
-        let pulse = Pulse::default();
+        let pulse = answered();
         pulse.heard(1_000_000);
         assert_eq!(pulse.question(5_999_999), None);
         assert_eq!(pulse.question(6_000_000).as_deref(), Some(SILENCE));

@@ -4,6 +4,7 @@ use crate::alternating::AlternatingWriter;
 use crate::appender::{KafkaAppender, KafkaAppends};
 use crate::cluster::Cluster;
 use crate::config::{KafkaConfig, Pace};
+use crate::contact::{self, ConnectError};
 use crate::fetcher::KafkaFetcher;
 use crate::health::Pulse;
 use crate::membership::KafkaMembership;
@@ -25,15 +26,25 @@ pub struct KafkaLog {
 }
 
 impl KafkaLog {
-    /// Connects, and returns when a broker has answered. [`LogError::Fatal`]: the settings are wrong; [`LogError::Retry`]: nobody answers now.
-    pub fn connect(config: KafkaConfig) -> Result<Arc<Self>, LogError> {
+    /// Connects, and returns when a broker has answered.
+    ///
+    /// # Errors
+    /// [`ConnectError::Refused`], or [`LogError::Fatal`] in it: the settings are wrong; [`LogError::Retry`]: nobody answers now.
+    pub fn connect(config: KafkaConfig) -> Result<Arc<Self>, ConnectError> {
+        contact::make(&config)?;
         let pulse = Arc::new(Pulse::default());
         let cluster = Arc::new(Cluster::new(&config)?);
-        let appender: Arc<dyn KafkaAppends> = if wire::is_spoken(&config)? {
+        let speaks_directly = wire::is_spoken(&config)?;
+        let appender: Arc<dyn KafkaAppends> = if speaks_directly {
             Arc::new(wire::WireAppender::open(&config, &pulse)?)
         } else {
             Arc::new(KafkaAppender::open(&config, cluster.batch_limit(), &pulse)?)
         };
+        cluster.metadata()?;
+        pulse.answer(true, "", config.clock.monotonic_us());
+        // What is set is a wish: TLS, SASL and brokers before 4.0 have the last word.
+        let written = if speaks_directly { "direct" } else { "librdkafka" };
+        tracing::info!(brokers = config.brokers, kafka_transactions = written, "a broker has answered");
         Ok(Arc::new(Self { config, cluster, appender, pulse, mirrors: Mirrors::default() }))
     }
 }

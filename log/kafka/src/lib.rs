@@ -9,7 +9,7 @@
 //! # fn clock() -> std::sync::Arc<dyn holdfast_ports::clock::Clock> { unimplemented!() }
 //! let log = KafkaLog::connect(KafkaConfig::new("localhost:9092", "stream-worker", clock()))?;
 //! println!("{:?} partitions", log.partitions("payment.requests")?);
-//! # Ok::<(), holdfast_ports::log::LogError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! | module | holds |
@@ -22,6 +22,7 @@
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
 //! | `membership`, `group`, `claims`, `share` | who owns which place |
+//! | `contact` | the first question to a broker, and why it and the settings do not go together |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
 //! | `size`, `batch_limit` | how large a record may be, and a batch of librdkafka's |
 //! | `reaction` | from Kafka's error codes to the reactions the ports name |
@@ -34,6 +35,7 @@ mod batch_limit;
 mod claims;
 mod cluster;
 mod config;
+mod contact;
 mod context;
 mod courier;
 mod fetcher;
@@ -54,5 +56,6 @@ mod topics;
 mod wire;
 mod writer;
 
-pub use config::{KafkaConfig, Security};
+pub use config::{KafkaConfig, Security, Setting};
+pub use contact::ConnectError;
 pub use kafka_log::KafkaLog;

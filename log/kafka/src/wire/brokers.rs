@@ -142,7 +142,7 @@ impl Brokers {
 }
 
 /// `host:port`, `[::1]:port`, with or without a protocol before it, as librdkafka takes them.
-fn host_and_port(server: &str) -> Option<(String, u16)> {
+pub(crate) fn host_and_port(server: &str) -> Option<(String, u16)> {
     let server = server.trim();
     let server = server.split_once("://").map_or(server, |(_, rest)| rest);
     let (host, port) = match server.rsplit_once(':') {
