@@ -36,6 +36,8 @@ mod security;
 mod seeds;
 #[path = "e2e/settings.rs"]
 mod settings;
+#[path = "e2e/starting.rs"]
+mod starting;
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;

@@ -43,7 +43,7 @@ pub(super) async fn finish(State(api): State<Api>, request: Request, next: Next)
 }
 
 /// What the client calls its request: `X-Request-Id`, when it is something that can be repeated in a log line.
-fn request_id_of(headers: &HeaderMap) -> Option<String> {
+pub(super) fn request_id_of(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("x-request-id")?.to_str().ok()?;
     (!text.is_empty() && text.len() <= REQUEST_ID_MAX).then(|| text.to_owned())
 }

@@ -107,7 +107,11 @@ pub(super) async fn live() -> Response {
     (status = 503, description = "Not ready, and why", body = Ready),
 ))]
 pub(super) async fn ready(extract::State(api): extract::State<Api>) -> Response {
-    let ready = look(&api);
+    answer_of(look(&api))
+}
+
+/// 200 or 503.
+pub(super) fn answer_of(ready: Ready) -> Response {
     if ready.reasons.is_empty() {
         return (answer::OK, axum::Json(ready)).into_response();
     }
@@ -140,6 +144,18 @@ pub(super) fn look(api: &Api) -> Ready {
                 restore: seen.restore.map(RestoreHealth::from),
             })
             .collect(),
+    }
+}
+
+/// Of a worker whose log is not open yet, and why it is not.
+pub(super) fn without_log(kind: &'static str, why: String, places_total: u32) -> Ready {
+    Ready {
+        status: "NOT_READY",
+        reasons: vec![format!("log: {why}")],
+        log: LogHealth { kind, status: "DOWN", why: Some(why) },
+        places: Vec::new(),
+        places_total,
+        tasks: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`server`] | listening, and the way out; connections and what they may take |
+//! | [`starting`] | what a listener answers before the API exists |
 //! | [`finish`], [`overload`], [`error`], [`language`], [`extract`] | what all routes share: metrics, problems and their language, reading requests |
 //! | [`kept_body`] | bodies: read late, kept, bounded |
 //! | [`admin`], [`origin`] | which requests may administer, and where a request comes from |
@@ -50,6 +51,7 @@ pub mod position;
 pub mod reservations;
 pub mod scatter;
 pub mod server;
+pub mod starting;
 #[cfg(test)]
 mod tests;
 pub mod under_way;

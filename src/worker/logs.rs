@@ -27,6 +27,12 @@ pub fn embedded_dir(settings: &Settings) -> PathBuf {
     app_dir(settings).join("log")
 }
 
+/// What the settings' log is called where it is shown.
+#[must_use]
+pub fn kind(settings: &Settings) -> &'static str {
+    if settings.kafka.is_some() { "kafka" } else { "embedded" }
+}
+
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

@@ -1,7 +1,7 @@
 //! The wiring: one log, the stores, one stream thread, one observer, HTTP. It contains no decision.
 //!
 //! ```text
-//!   start:  listen ─► answer HTTP (not ready) ─► topics ─► join, claim, restore ─► sample data ─► the ready line
+//!   start:  listen, answer health ─► reach the log ─► answer HTTP (not ready) ─► topics ─► join, claim, restore ─► sample data ─► the ready line
 //!   stop:   not ready ─► stop accepting, answer what is under way ─► finish, commit, release ─► exit
 //! ```
 //! | module | holds |
@@ -33,6 +33,7 @@ use crate::config::{ConfigError, Settings};
 use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
+use crate::http::starting::Starting;
 use crate::http::{self, Api, ApiSettings, Claims};
 use crate::telemetry;
 use crate::unique;
@@ -205,18 +206,37 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     // One for the whole life: a signal that comes while nobody listens would be lost.
     let mut signals = Signals::listen()?;
-    let stores =
-        (options.role != Role::Api).then(|| open_stores(settings, &options.topologies, &shares)).transpose()?;
-    let reached = tokio::select! {
-        () = signals.asked_to_stop() => return Ok(()),
-        reached = reach_log(settings, &clock, &shares) => reached,
-    };
-    let log = reached?;
     let (stop, stopping) = watch::channel(false);
     let registry = prometheus::Registry::new();
     let metric = RunError::failed("metrics");
-    let (engine_metrics, http_metrics, connection_metrics) = EngineMetrics::register(&registry)
-        .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?, ConnectionMetrics::register(&registry)?)))
+    let connection_metrics = ConnectionMetrics::register(&registry).map_err(|e| metric(&e))?;
+    let limits = Limits::new(count(shares.clients), count(shares.surplus));
+    let limit = ConnectionLimit::new(limits, connection_metrics);
+    // Served from here on: a prober that asks a bound port during an outage of the brokers must be told that this process lives.
+    let starting = Starting::new(logs::kind(settings), settings.partitions, clock.clone());
+    let shown = listeners.iter().map(|(_, local)| local.to_string()).collect::<Vec<_>>().join(",");
+    let (mut servers, mut served) = (JoinSet::new(), Vec::new());
+    for (listener, local) in listeners {
+        let (routers, router) = watch::channel(http::starting::router(&starting));
+        servers.spawn(http::server::serve(listener, router, limit.clone(), stopping.clone()));
+        served.push((routers, local));
+    }
+    tracing::info!(http = shown, log = logs::kind(settings), app = settings.app_id, "listening, not yet ready");
+
+    let stores =
+        (options.role != Role::Api).then(|| open_stores(settings, &options.topologies, &shares)).transpose()?;
+    let reached = tokio::select! {
+        () = signals.asked_to_stop() => {
+            // As below: the servers are the receivers.
+            let _ = stop.send(true);
+            drain(&mut servers).await;
+            return Ok(());
+        }
+        reached = reach_log(settings, &clock, &shares, &starting) => reached,
+    };
+    let log = reached?;
+    let (engine_metrics, http_metrics) = EngineMetrics::register(&registry)
+        .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?)))
         .map_err(|e| metric(&e))?;
     let (queries, status) = (Arc::new(Queries::default()), Status::default());
     let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
@@ -247,15 +267,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         stopping: stopping.clone(),
     });
 
-    let shown = listeners.iter().map(|(_, local)| local.to_string()).collect::<Vec<_>>().join(",");
-    let limits = Limits::new(count(shares.clients), count(shares.surplus));
-    let limit = ConnectionLimit::new(limits, connection_metrics);
-    let mut servers = JoinSet::new();
-    for (listener, local) in listeners {
-        let (_, routers) = watch::channel(http::router(api.listening_on(local)));
-        servers.spawn(http::server::serve(listener, routers, limit.clone(), stopping.clone()));
+    for (routers, local) in served {
+        routers.send_replace(http::router(api.listening_on(local)));
     }
-    tracing::info!(http = shown, log = log.kind(), app = settings.app_id, "listening, not yet ready");
 
     let (mut stream, mut following) = (None, None);
     if let Some(stores) = stores {
@@ -299,11 +313,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     tracing::info!("stopping: no new requests");
     let stopping_since_us = clock.monotonic_us();
     let wind_up = async {
-        let drained = tokio::time::timeout(HTTP_STOP_MAX, async { while servers.join_next().await.is_some() {} }).await;
-        if drained.is_err() {
-            tracing::warn!("requests under way are cut off");
-            servers.abort_all();
-        }
+        drain(&mut servers).await;
         match stream {
             Some(stream) => {
                 let gone_us = clock.monotonic_us().saturating_sub(stopping_since_us);
@@ -327,8 +337,22 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     Ok(())
 }
 
+/// Waits until the listeners, which have been asked to stop, have answered what is under way.
+async fn drain(servers: &mut JoinSet<()>) {
+    let drained = tokio::time::timeout(HTTP_STOP_MAX, async { while servers.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!("requests under way are cut off");
+        servers.abort_all();
+    }
+}
+
 /// Opens the log, for as long as it takes.
-async fn reach_log(settings: &Settings, clock: &Arc<dyn Clock>, shares: &Shares) -> Result<Arc<dyn Log>, RunError> {
+async fn reach_log(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    shares: &Shares,
+    starting: &Starting,
+) -> Result<Arc<dyn Log>, RunError> {
     let open_tables_max = i32::try_from(shares.log_tables).unwrap_or(i32::MAX);
     let mut again = tokio::time::interval(LOG_RETRY);
     loop {
@@ -337,7 +361,12 @@ async fn reach_log(settings: &Settings, clock: &Arc<dyn Clock>, shares: &Shares)
         let opening = tokio::task::spawn_blocking(move || logs::open(&settings, clock, open_tables_max));
         match opening.await.map_err(|e| RunError::failed("opening the log")(&e))? {
             Ok(log) => return Ok(log),
-            Err(OpenError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
+            Err(OpenError::Retry(why)) => {
+                // Once a second, for as long as an outage lasts: only what is new is worth a line.
+                if starting.failed(&why) {
+                    tracing::warn!(why, "log not reachable, trying again");
+                }
+            }
             Err(OpenError::Never(error)) => return Err(error),
         }
     }
