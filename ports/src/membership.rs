@@ -1,6 +1,7 @@
 //! Who owns which place. The group hands out places, not topics: see design, placement.
 
 use crate::log::LogError;
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,31 @@ pub struct Member {
     pub places: u32,
 }
 
+/// What requests to a replica are signed with by its peers. Drawn anew by each process and published in its claims; shown nowhere else.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PeerSecret(String);
+
+impl PeerSecret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, to sign with it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PeerSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// What a replica claims a place with, readable by every other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -23,6 +49,22 @@ pub struct Owner {
     pub endpoint: String,
     /// Name of its transactional writer: whoever takes the place over fences it.
     pub writer: String,
+    /// What peers sign their requests to it with; missing in a claim from before there were signatures, and where there are no peers.
+    pub secret: Option<PeerSecret>,
+}
+
+impl Owner {
+    /// An owner whose peers sign nothing.
+    #[must_use]
+    pub fn new(endpoint: impl Into<String>, writer: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), writer: writer.into(), secret: None }
+    }
+
+    /// The same, whose peers sign with `secret`.
+    #[must_use]
+    pub fn with_secret(self, secret: PeerSecret) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
 }
 
 /// One change of what is ours.

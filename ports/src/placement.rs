@@ -4,16 +4,17 @@
 //! ```text
 //!  topic  <app>-placement, partition = place
 //!  key    claim
-//!  value  {"endpoint":"http://10.0.0.7:3000","writer":"holdfast-w1-0","released":false,"yields":false}
+//!  value  {"endpoint":"http://10.0.0.7:3000","writer":"holdfast-w1-0","released":false,"yields":false,"secret":"…"}
 //!  key    wish
 //!  value  {"writer":"holdfast-w2-0"}
 //! ```
 //!
 //! A claim that yields is one whose owner has given the place back to the group and works on until somebody wishes for it. One that is said `again` is its
-//! owner's answer to a release that came too late to count: the topic is compacted, and of one key only the last record stays.
+//! owner's answer to a release that came too late to count: the topic is compacted, and of one key only the last record stays. The `secret` is what peers
+//! sign their requests to the owner with: whoever reads this topic is trusted as a replica is.
 
 use crate::log::LogError;
-use crate::membership::Owner;
+use crate::membership::{Owner, PeerSecret};
 use crate::record::Record;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,9 @@ pub struct Claim {
     /// It repeats what its writer has claimed before, and is nothing where somebody else has claimed since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// What peers sign their requests to the owner with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<PeerSecret>,
 }
 
 impl Claim {
@@ -56,6 +60,7 @@ impl Claim {
             released: false,
             yields: false,
             again: false,
+            secret: owner.secret.clone(),
         }
     }
 
@@ -155,7 +160,7 @@ impl Standing {
     #[must_use]
     pub fn owner(&self) -> Option<Owner> {
         let claim = self.last.as_ref().map(|seen| &seen.claim).filter(|claim| !claim.released)?;
-        Some(Owner { endpoint: claim.endpoint.clone(), writer: claim.writer.clone() })
+        Some(Owner { endpoint: claim.endpoint.clone(), writer: claim.writer.clone(), secret: claim.secret.clone() })
     }
 
     /// Whether somebody but `writer` has wished for the place since its last claim.
@@ -176,7 +181,7 @@ mod tests {
     }
 
     fn by(writer: &str) -> Claim {
-        Claim::of(&Owner { endpoint: format!("http://{writer}"), writer: writer.to_owned() })
+        Claim::of(&Owner::new(format!("http://{writer}"), writer))
     }
 
     /// What these claims come to, one after the other from offset 0 on, through the log and back.
@@ -204,6 +209,8 @@ mod tests {
         );
         assert!(text(claim.clone().released()).contains(r#""released":true,"yields":false"#));
         assert!(text(claim.yielding()).contains(r#""released":false,"yields":true"#));
+        let signed = Claim { secret: Some(PeerSecret::new("5ec")), ..by("a") };
+        assert!(text(signed).ends_with(r#""yields":false,"secret":"5ec"}"#));
         let wish = Wish { writer: "holdfast-w2-0".to_owned() };
         assert_eq!(serde_json::to_string(&wish).unwrap(), r#"{"writer":"holdfast-w2-0"}"#);
         assert_eq!(topic("holdfast"), "holdfast-placement");
@@ -215,6 +222,19 @@ mod tests {
         let before = br#"{"endpoint":"http://a","writer":"a"}"#;
         standing.take_in(&record(7, CLAIM_KEY, Some(before))).unwrap();
         assert_eq!(standing.last(), Some(&Seen { offset: 7, claim: by("a") }));
+    }
+
+    #[test]
+    fn the_secret_of_a_claim_comes_to_its_owner_and_is_not_shown() {
+        let signed = Claim { secret: Some(PeerSecret::new("5ecret")), ..by("a") };
+        let standing = after(&[signed.clone(), signed.clone().yielding()]);
+        assert_eq!(standing.owner(), Some(Owner::new("http://a", "a").with_secret(PeerSecret::new("5ecret"))));
+        assert!(!format!("{signed:?} {standing:?} {:?}", standing.owner()).contains("5ecret"));
+        assert_eq!(
+            after(&[signed, by("b")]).owner(),
+            Some(Owner::new("http://b", "b")),
+            "a claim without one has none"
+        );
     }
 
     #[test]

@@ -341,7 +341,7 @@ impl TestDriver {
         self.status = Status::default();
         self.queries = Arc::default();
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places: self.places };
-        let owner = Owner { endpoint: "sim:0".to_owned(), writer: format!("{APP}-one-0") };
+        let owner = Owner::new("sim:0", format!("{APP}-one-0"));
         let stores =
             RocksStores::open(StateConfig::new(self.disk.path().join(APP))).expect("the state directory opens");
         let metrics =

@@ -3,12 +3,13 @@
 //! would lend the page its place, the proxy would lend it to everybody.
 
 use super::Api;
-use super::server::Connection;
 use super::error::ApiError;
 use super::origin;
+use super::server::Connection;
+use super::signature::VOUCHED;
 use axum::extract::FromRequestParts;
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -23,22 +24,25 @@ impl FromRequestParts<Api> for Admin {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
-        match &api.settings.admin_token {
-            None => match not_local(parts, api.loopback) {
-                None => Ok(Self),
-                Some(sign) => Err(ApiError::AdminOnLoopbackOnly { sign }),
-            },
-            Some(_) if origin::is_foreign_page(parts) => Err(ApiError::ForeignPage),
-            Some(token) => {
-                let given = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(bearer);
-                if given.is_some_and(|given| same(given, token.reveal())) {
-                    Ok(Self)
-                } else {
-                    Err(ApiError::Unauthorized)
-                }
-            }
+        // Only signed requests still have it: the replica that sends this one on has looked already.
+        if !parts.headers.contains_key(VOUCHED) {
+            admitted(parts, api)?;
+            // Should it be sent on, this replica vouches for it.
+            parts.headers.insert(VOUCHED, HeaderValue::from_static("1"));
         }
+        Ok(Self)
     }
+}
+
+fn admitted(parts: &Parts, api: &Api) -> Result<(), ApiError> {
+    let Some(token) = &api.settings.admin_token else {
+        return not_local(parts, api.loopback).map_or(Ok(()), |sign| Err(ApiError::AdminOnLoopbackOnly { sign }));
+    };
+    if origin::is_foreign_page(parts) {
+        return Err(ApiError::ForeignPage);
+    }
+    let given = parts.headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(bearer);
+    if given.is_some_and(|given| same(given, token.reveal())) { Ok(()) } else { Err(ApiError::Unauthorized) }
 }
 
 /// What says that the request may come from elsewhere than a program on this machine.

@@ -127,6 +127,8 @@ pub enum ApiError {
     },
     /// This replica does not serve that.
     NotServedHere,
+    /// It is said to be a peer's, and the signature is not one for this replica.
+    PeerNotVerified,
     /// A mistake of ours.
     Internal,
 }
@@ -335,6 +337,12 @@ impl ApiError {
                 "NOT_SERVED_HERE",
                 "다른 서버에서 처리",
                 "이 서버는 해당 요청을 처리하지 않도록 설정되어 있습니다.",
+            ),
+            Self::PeerNotVerified => row(
+                StatusCode::MISDIRECTED_REQUEST,
+                "PEER_NOT_VERIFIED",
+                "확인할 수 없는 서명",
+                "다른 서버가 보낸 요청의 서명을 확인할 수 없습니다.",
             ),
             Self::Internal => {
                 row(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "서버 오류", "서버에서 오류가 발생했습니다.")

@@ -124,7 +124,8 @@ fn not_utf8(valid_up_to: usize) -> ApiError {
 /// What a `Content-Type` names, if that is JSON.
 pub(super) fn json_type(value: &str) -> Option<Mime> {
     let kind = value.parse::<Mime>().ok()?;
-    let is_json = kind.type_() == mime::APPLICATION && (kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
+    let is_json =
+        kind.type_() == mime::APPLICATION && (kind.subtype() == mime::JSON || kind.suffix() == Some(mime::JSON));
     is_json.then_some(kind)
 }
 

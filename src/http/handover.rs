@@ -8,7 +8,8 @@
 //!           └─► Moved, and it is in the log under this id       again, to wait only: Holdfast-Resumed; in the end what the handler
 //!                                                               said beside it (202), or that nobody knows
 //! ```
-//! A peer that is asked for a place that is not its own says so at once ([`NOT_OWNER`]), and the replica that asked it looks again.
+//! A peer that is asked for a place that is not its own, or cannot verify who asks, says so at once ([`NOT_OWNER`]), and the replica that asked it looks
+//! again.
 
 use super::Api;
 use super::error::{ApiError, answer};
@@ -17,7 +18,9 @@ use super::intake::WAIT_MS_MAX;
 use super::kept_body::KeptBody;
 use super::origin;
 use super::peer::FORWARDED;
-use axum::body::Body;
+use super::signature::{self, Unverified};
+use crate::worker::Role;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
@@ -29,9 +32,12 @@ use std::time::Duration;
 
 /// Says of a 503 of a peer that it does not own the place.
 pub const NOT_OWNER: HeaderName = HeaderName::from_static("holdfast-not-owner");
-/// Says which record a request has become already. Only believed from peers.
+/// Says which record a request has become already. Only believed from peers ([`super::signature`]).
 pub const RESUMED: HeaderName = HeaderName::from_static("holdfast-resumed");
 const YES: HeaderValue = HeaderValue::from_static("1");
+/// What a processor answers to everybody.
+const FOR_OPERATORS: [&str; 7] =
+    ["/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/api/lag", "/api/places"];
 
 /// How long a place that nobody answers for is waited for. A graceful hand-over takes less; a dead owner is missed by the group only after 6 s.
 const HANDOVER_MAX_MS: u64 = 2_000;
@@ -103,15 +109,16 @@ fn judge(response: &Response, repeatable: bool, appended: bool, earlier: bool) -
 
 pub(super) async fn through(State(api): State<Api>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    if origin::is_sent_unasked(&parts) {
-        return ApiError::ForeignPage.into_response();
-    }
-    let forwarded = parts.headers.contains_key(FORWARDED);
-    if !forwarded {
-        parts.headers.remove(RESUMED);
+    let is_signed = signature::is_signed(&mut parts);
+    if let Err(error) = admitted(&api, &parts, is_signed) {
+        return error.into_response();
     }
     // Read when a handler asks for it: not when the request is refused by its head.
     let body = KeptBody::new(body, &api.body_memory);
+    if is_signed && let Err(error) = verified(&api, &mut parts, &body).await {
+        return error;
+    }
+    let forwarded = parts.headers.contains_key(FORWARDED);
     let begun_us = api.clock.monotonic_us();
     let waited_ms = || api.clock.monotonic_us().saturating_sub(begun_us) / 1_000;
     let wait_ms = wait_ms(&parts.uri);
@@ -171,6 +178,35 @@ pub(super) async fn through(State(api): State<Api>, request: Request, next: Next
         }
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+/// What can be said of a request before its body is read.
+fn admitted(api: &Api, parts: &Parts, is_signed: bool) -> Result<(), ApiError> {
+    if origin::is_sent_unasked(parts) {
+        return Err(ApiError::ForeignPage);
+    }
+    let is_for_peers = api.settings.role == Role::Processor && !FOR_OPERATORS.contains(&parts.uri.path());
+    if is_for_peers && !is_signed { Err(ApiError::NotServedHere) } else { Ok(()) }
+}
+
+/// Verifies what a peer has signed. A peer whose signature is wrong has taken another process for the owner: it shall look at the claim again.
+async fn verified(api: &Api, parts: &mut Parts, body: &KeptBody) -> Result<(), Response> {
+    let body = match parts.method {
+        Method::GET | Method::HEAD => Bytes::new(),
+        _ => body.read().await.map_err(IntoResponse::into_response)?,
+    };
+    signature::verify(parts, &body, &api.settings.secret, api.clock.now_ms())
+        .map_err(|why| not_verified(api, parts, why))
+}
+
+fn not_verified(api: &Api, parts: &Parts, why: Unverified) -> Response {
+    if api.unverified.is_worth_a_line(api.clock.monotonic_us()) {
+        let path = parts.uri.path();
+        tracing::warn!(method = %parts.method, path, %why, "a request said to be a peer's is not verified");
+    }
+    let mut response = ApiError::PeerNotVerified.into_response();
+    response.headers_mut().insert(NOT_OWNER, YES);
+    response
 }
 
 /// The request once more, asking to wait only for what is left.

@@ -5,7 +5,6 @@ use super::error::ApiError;
 use super::extract::Body;
 use super::handover::{self, RESUMED, Resumed};
 use super::peer::FORWARDED;
-use crate::worker::Role;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, Uri};
@@ -159,11 +158,8 @@ impl Api {
     /// Who decides about `topology` in `place`.
     ///
     /// # Errors
-    /// 503 while nobody does; 501 from a processor that is asked by somebody else than a peer.
+    /// 503 while nobody does.
     pub fn owner(&self, topology: &str, place: u32, asked: &Asked) -> Result<Owner, ApiError> {
-        if self.settings.role == Role::Processor && !asked.is_forwarded() {
-            return Err(ApiError::NotServedHere);
-        }
         match self.queries.task(topology, place) {
             Ok(view) => Ok(Owner::Here(view)),
             Err(_) => self.elsewhere(place, asked).map(Owner::There),

@@ -13,6 +13,7 @@
 //! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
 //! | [`position`] | where a request lies in its inbox, as clients carry it |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
+//! | [`signature`] | how a replica knows the requests of another one |
 //! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
@@ -51,6 +52,7 @@ pub mod position;
 pub mod reservations;
 pub mod scatter;
 pub mod server;
+pub mod signature;
 pub mod starting;
 #[cfg(test)]
 mod tests;
@@ -66,7 +68,7 @@ use error::ApiError;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{Appender, Health, Log};
-use holdfast_engine::ports::membership::Owner;
+use holdfast_engine::ports::membership::{Owner, PeerSecret};
 use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
 use kept_body::BodyMemory;
@@ -99,6 +101,8 @@ pub struct ApiSettings {
     pub endpoint: String,
     /// Bearer token of admin routes.
     pub admin_token: Option<Secret>,
+    /// What the claims of this process say that peers sign with.
+    pub secret: PeerSecret,
     /// What this process takes part in.
     pub role: Role,
     /// Requests that may be passed on to peers at a time.
@@ -201,6 +205,7 @@ pub struct Shared {
     /// What the bodies of requests may take.
     pub body_memory: BodyMemory,
     peers: peer::Peers,
+    unverified: signature::Lines,
     openapi: Bytes,
 }
 
@@ -226,6 +231,7 @@ impl Api {
     pub fn new(parts: Parts) -> Self {
         let peer_connections_max = parts.settings.peer_connections_max;
         let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
+        let peers = peer::Peers::new(owners.clone(), parts.clock.clone(), peer_connections_max);
         let ends = Ends::new(&parts.topologies, parts.settings.places);
         let shared = Shared {
             parts,
@@ -233,7 +239,8 @@ impl Api {
             accepted: Accepted::default(),
             under_way: UnderWay::default(),
             body_memory: BodyMemory::default(),
-            peers: peer::Peers::new(owners.clone(), peer_connections_max),
+            peers,
+            unverified: signature::Lines::default(),
             owners,
             openapi: openapi::document().into(),
         };

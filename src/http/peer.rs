@@ -1,13 +1,17 @@
-//! Asking the replica that owns the place: the request as it came, once. A peer that is not the owner either says so, so nothing goes round.
+//! Asking the replica that owns the place: the request as it came, once, signed for that replica ([`super::signature`]). A peer that is not the owner either
+//! says so, so nothing goes round. What is for this replica alone, an admin's token, does not go along.
 
 use super::Owners;
 use super::error::{ApiError, answer};
 use super::handover::{NOT_OWNER, RESUMED, Resumed};
 use super::intake::Asked;
+use super::signature::{SIGNATURE, Signed};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use holdfast_engine::ports::clock::Clock;
+use reqwest::redirect::Policy;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -31,11 +35,15 @@ const LOOK: Duration = Duration::from_millis(100);
 const HOP: [HeaderName; 6] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::TE, header::UPGRADE, header::HOST, header::CONTENT_LENGTH];
 
+/// Headers of a request that are for this replica alone.
+const OWN: [HeaderName; 2] = [header::AUTHORIZATION, header::COOKIE];
+
 /// Connections to peers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Peers {
     client: Option<reqwest::Client>,
     owners: Owners,
+    clock: Arc<dyn Clock>,
     /// Room for requests that are passed on: each has a connection of its own.
     room: Arc<Semaphore>,
 }
@@ -43,16 +51,45 @@ pub struct Peers {
 impl Peers {
     /// Connections to the peers that `owners` names, at most so many at a time.
     #[must_use]
-    pub fn new(owners: Owners, connections_max: usize) -> Self {
+    pub fn new(owners: Owners, clock: Arc<dyn Clock>, connections_max: usize) -> Self {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_MAX)
             .timeout(ANSWER_MAX)
             .tcp_nodelay(true)
             .pool_idle_timeout(IDLE_MAX)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            // Claims say where peers are: neither the environment of this process nor an answer leads elsewhere.
+            .no_proxy()
+            .redirect(Policy::none())
             .build();
         let client = client.inspect_err(|error| tracing::error!(%error, "peers cannot be asked")).ok();
-        Self { client, owners, room: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))) }
+        let room = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
+        Self { client, owners, clock, room }
+    }
+
+    /// A request for the replica that claims `place` at `endpoint`, signed for it. One that claims without a secret is of a version that asks for none.
+    /// `None`: the place is claimed by another one meanwhile.
+    fn request(
+        &self,
+        (endpoint, place): (&str, u32),
+        method: Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Option<reqwest::RequestBuilder> {
+        let owner = self.owners.of(place).filter(|owner| owner.endpoint == endpoint)?;
+        let url = reqwest::Url::parse(&format!("{endpoint}{path}")).ok()?;
+        headers.insert(FORWARDED, HeaderValue::from_static("1"));
+        if let Some(secret) = &owner.secret {
+            // As the client writes it. An endpoint may have a path of its own, which does not reach the replica.
+            let base = reqwest::Url::parse(endpoint).ok()?.path().trim_end_matches('/').len();
+            let path = url.path().get(base..)?;
+            let target = url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+            let signed = Signed { method: &method, target: &target, headers: &headers, body: &body };
+            let signature = signed.sign(secret, self.clock.now_ms())?;
+            headers.insert(SIGNATURE, signature);
+        }
+        Some(self.client.as_ref()?.request(method, url).headers(headers).body(body))
     }
 
     /// Asks the peer at `endpoint`.
@@ -62,20 +99,19 @@ impl Peers {
     /// [`ApiError::Overloaded`] when too many requests are passed on already. "Outcome unknown" when it was reached and did not answer a request that may have changed something.
     pub async fn ask(&self, endpoint: &str, place: u32, asked: Asked) -> Result<Response, ApiError> {
         let unavailable = ApiError::PlaceUnavailable { place };
-        let Some(client) = &self.client else { return Err(unavailable) };
         let _room = self.room.try_acquire().map_err(|_| ApiError::Overloaded)?;
         let path = asked.uri.path_and_query().map_or("/", |p| p.as_str());
         let reads = asked.method == Method::GET;
         let mut headers = asked.headers;
-        for name in &HOP {
+        for name in HOP.iter().chain(&OWN) {
             headers.remove(name);
         }
-        headers.insert(FORWARDED, HeaderValue::from_static("1"));
         let failed = |error: &dyn std::fmt::Display, nothing_done: bool| {
             tracing::debug!(endpoint, place, %error, "peer");
             if reads || nothing_done { unavailable.clone() } else { ApiError::OutcomeUnknown { request_id: None } }
         };
-        let request = client.request(asked.method, format!("{endpoint}{path}")).headers(headers).body(asked.body.0);
+        let request = self.request((endpoint, place), asked.method, path, headers, asked.body.0);
+        let Some(request) = request else { return Err(unavailable) };
         let exchange = async {
             let answered = request.send().await?;
             let (status, headers) = (answered.status(), answered.headers().clone());
@@ -104,10 +140,12 @@ impl Peers {
     pub async fn read(&self, endpoint: &str, places: &[u32], path: &str) -> Result<Option<Bytes>, ApiError> {
         let Some(place) = places.first().copied() else { return Ok(None) };
         let unavailable = ApiError::PlaceUnavailable { place };
-        let Some(client) = &self.client else { return Err(unavailable) };
         let _room = self.room.try_acquire().map_err(|_| ApiError::Overloaded)?;
         let list = places.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let request = client.get(format!("{endpoint}{path}")).header(FORWARDED, "1").header(PLACES, list);
+        let Ok(list) = HeaderValue::try_from(list) else { return Err(unavailable) };
+        let headers = HeaderMap::from_iter([(PLACES, list)]);
+        let request = self.request((endpoint, place), Method::GET, path, headers, Bytes::new());
+        let Some(request) = request else { return Err(unavailable) };
         let exchange = async {
             let answered = request.send().await?;
             if answer::is_nothing(answered.status()) {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod keys;
+mod peers;
 mod positions;
 mod seat_map;
 mod seats;
@@ -15,7 +16,6 @@ use crate::worker::effects::ToTheLog;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
-use server::Connection;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
 use holdfast_engine::ports::log::AppendError;
@@ -26,6 +26,7 @@ use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
 use serde_json::Value;
+use server::Connection;
 use std::time::Duration;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -72,6 +73,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
         record_bytes_max: 10_000,
         endpoint: "http://here".to_owned(),
         admin_token: admin_token.map(Secret::new),
+        secret: signature::draw().unwrap(),
         role: Role::All,
         peer_connections_max: 8,
     };
@@ -96,10 +98,13 @@ fn idle(admin_token: Option<&str>) -> Worker {
 
 /// A worker that runs, with the sample policy.
 async fn running() -> Worker {
-    let mut worker = idle(None);
+    running_as(idle(None)).await
+}
+
+async fn running_as(mut worker: Worker) -> Worker {
     let api = &worker.api;
     let member = Member { app: "test".to_owned(), worker: None, places: PLACES };
-    let owner = Owner { endpoint: "http://here".to_owned(), writer: "test-0".to_owned() };
+    let owner = Owner::new("http://here", "test-0");
     let wanted = api.topologies.iter().flat_map(|t| t.topics("test", PLACES, None)).collect();
     let parts = stream_thread::Parts {
         config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
@@ -130,6 +135,10 @@ async fn running() -> Worker {
 }
 
 impl Worker {
+    fn set_role(&mut self, role: Role) {
+        Arc::get_mut(&mut self.api.shared).expect("nobody has asked yet").parts.settings.role = role;
+    }
+
     async fn ask(&self, request: Request<Body>) -> (Response<Body>, Value) {
         self.ask_as_it_is(from_here(request)).await
     }

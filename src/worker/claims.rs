@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn by(writer: &str) -> Claim {
-        Claim::of(&Owner { endpoint: format!("http://{writer}"), writer: writer.to_owned() })
+        Claim::of(&Owner::new(format!("http://{writer}"), writer))
     }
 
     impl Topic {

@@ -34,7 +34,7 @@ use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
 use crate::http::starting::Starting;
-use crate::http::{self, Api, ApiSettings, Claims};
+use crate::http::{self, Api, ApiSettings, Claims, signature};
 use crate::telemetry;
 use crate::unique;
 use assistant::Assistant;
@@ -44,7 +44,7 @@ use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::membership::{Member, Owner};
+use holdfast_engine::ports::membership::{Member, Owner, PeerSecret};
 use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
 use holdfast_engine::stream_thread::Parts;
@@ -242,6 +242,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
     let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
     let claims = Claims::default();
+    let secret = signature::draw().map_err(|e| RunError::failed("random numbers")(&e))?;
     let loaded = Arc::new(AtomicBool::new(!options.sample));
     let api = Api::new(http::Parts {
         settings: ApiSettings {
@@ -250,6 +251,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             record_bytes_max: settings.record_bytes_max,
             endpoint: endpoint.clone(),
             admin_token: settings.admin_token.clone(),
+            secret: secret.clone(),
             role: options.role,
             peer_connections_max: count(shares.peers),
         },
@@ -274,7 +276,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let (mut stream, mut following) = (None, None);
     if let Some(stores) = stores {
         let parts = Parts {
-            config: stream_config(settings, &endpoint, &*clock),
+            config: stream_config(settings, &endpoint, secret, &*clock),
             topologies: options.topologies.clone(),
             log: log.clone(),
             stores,
@@ -429,12 +431,12 @@ async fn become_ready(
     Ok(())
 }
 
-fn stream_config(settings: &Settings, endpoint: &str, clock: &dyn Clock) -> StreamConfig {
+fn stream_config(settings: &Settings, endpoint: &str, secret: PeerSecret, clock: &dyn Clock) -> StreamConfig {
     // Without a stable name each run is another writer; a successor fences the dead one by the name in its claim.
     let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(clock));
     let member =
         Member { app: settings.app_id.clone(), worker: settings.worker_id.clone(), places: settings.partitions };
-    let owner = Owner { endpoint: endpoint.to_owned(), writer: format!("{}-{worker}-0", settings.app_id) };
+    let owner = Owner::new(endpoint, format!("{}-{worker}-0", settings.app_id)).with_secret(secret);
     let commit = if settings.kafka.is_some() { CommitConfig::KAFKA } else { CommitConfig::EMBEDDED };
     StreamConfig { on_lost_input: settings.on_lost_input, ..StreamConfig::new(member, owner, commit) }
 }

@@ -288,15 +288,51 @@ fn a_named_worker_comes_back_to_its_places_and_a_sleeper_does_no_harm() {
     audit(&*topics::kafka(&cluster.brokers), &promised);
 }
 
+/// Whatever a stranger says of itself, a processor decides nothing for it.
+fn a_stranger_is_no_peer(processor: &Worker) {
+    let client = reqwest::blocking::Client::new();
+    let ask = |headers: &[(&str, &str)]| {
+        let mut request = client.post(format!("{}/api/coupons/issue?strategy=v1", processor.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.json(&json!({"policyId": policy_of(0), "userId": "stranger"})).send().unwrap()
+    };
+    let said = [("holdfast-forwarded", "1"), ("holdfast-resumed", "0-0-req_0_never"), ("holdfast-admin", "1")];
+    assert_eq!(ask(&said).status(), 501);
+    let signed = format!("1767225600000.{}", "0".repeat(64));
+    let answer = ask(&[said[0], said[1], ("holdfast-signature", &signed)]);
+    assert_eq!(answer.status(), 421);
+    assert_eq!(answer.json::<Value>().unwrap()["code"], "PEER_NOT_VERIFIED");
+    for path in ["/health/live", "/metrics", "/api/places"] {
+        assert_eq!(processor.get(path).status(), 200, "{path}");
+    }
+}
+
+/// Each process has a secret in its claims, and shows it nowhere else.
+fn secrets_stay_in_the_log(log: &dyn Log, workers: [&Worker; 3]) {
+    let claims = read_all(log, "holdfast-placement");
+    let claims = claims.iter().filter(|record| record.key.as_deref() == Some(b"claim"));
+    let secrets: BTreeSet<String> = claims.map(|claim| claim.json()["secret"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(secrets.len(), 2, "one of each processor");
+    for worker in workers {
+        let pages = ["/api/places", "/metrics", "/health/ready", "/"].map(|path| worker.get(path).text().unwrap());
+        let shown = [&pages[..], &[worker.said()]].concat();
+        assert!(secrets.iter().all(|secret| shown.iter().all(|text| !text.contains(secret))), "a secret is shown");
+    }
+}
+
 #[test]
 fn one_answers_and_two_decide() {
     let cluster = Cluster::start(1);
     let disks = [0, 1, 2].map(|_| tempfile::tempdir().unwrap());
     let [api, first, second] = [("api", &disks[0]), ("processor", &disks[1]), ("processor", &disks[2])]
         .map(|(role, disk)| setup(disk.path(), &cluster.brokers, None, role));
-    let first = Worker::start(&first);
-    let second = Worker::start(&second);
-    let api = Worker::start(&api);
+    // The processors know another token than the one that answers, which has looked at admins before it sends them on.
+    let first = Worker::start(&first.with("ADMIN_TOKEN", "of the processors"));
+    let second = Worker::start(&second.with("ADMIN_TOKEN", "of the processors"));
+    // A proxy for other things, at which nobody answers, is not between replicas.
+    let api = Worker::start(&api.with("HTTP_PROXY", "http://127.0.0.1:9").with("ALL_PROXY", "http://127.0.0.1:9"));
     wait::until("places at both", || running_at(&api, &first.url) > 0 && running_at(&api, &second.url) > 0);
     assert_eq!(running_at(&api, &api.url), 0);
     open_the_sale(&api);
@@ -310,6 +346,8 @@ fn one_answers_and_two_decide() {
     assert_eq!(api.outcome(&id)["status"], "SUCCESS");
     let refused = first.post("/api/coupons/issue", &json!({"policyId": policy_of(0), "userId": "directly"}));
     assert_eq!(refused.status(), 501, "a processor serves its peers only");
+    a_stranger_is_no_peer(&first);
+    secrets_stay_in_the_log(&*topics::kafka(&cluster.brokers), [&api, &first, &second]);
 
     assert!(second.terminate().success());
     client.sees_progress();

@@ -23,7 +23,7 @@ mod tests {
 
     /// `claims`: the writer of each place, `-` for none.
     fn given(owned: &[u32], claims: &str) -> bool {
-        let owner = |writer: char| Owner { endpoint: format!("http://{writer}"), writer: writer.to_string() };
+        let owner = |writer: char| Owner::new(format!("http://{writer}"), writer.to_string());
         let owners: Vec<_> = claims.chars().map(|writer| (writer != '-').then(|| owner(writer))).collect();
         is_given(owned, &owners)
     }

@@ -144,7 +144,7 @@ fn a_generation_is_renewed_by_a_rebalance_that_moves_nothing() {
 fn a_claim_is_said_again_behind_a_release_that_came_too_late() {
     let log = brokers().connect_with(|_| ());
     let app = brokers().fresh("app");
-    let owner = Owner { endpoint: "http://a".to_owned(), writer: brokers().fresh("writer") };
+    let owner = Owner::new("http://a", brokers().fresh("writer"));
     let mut works = log.membership(&member(&app, None, 1)).expect("joined");
     let mut places = BTreeSet::new();
     until("the only place", || {
@@ -154,7 +154,7 @@ fn a_claim_is_said_again_behind_a_release_that_came_too_late() {
     assert_eq!(works.claim(0, &owner).expect("claimed"), Claimed::Ours);
 
     let topic = placement::topic(&app);
-    let slept = Claim::of(&Owner { endpoint: "http://z".to_owned(), writer: "zombie".to_owned() }).released();
+    let slept = Claim::of(&Owner::new("http://z", "zombie")).released();
     let value = serde_json::to_vec(&slept).unwrap();
     let record = NewRecord { topic: &topic, partition: 0, key: Some(CLAIM_KEY), value: Some(&value), headers: &[] };
     let (sender, appended) = mpsc::channel();

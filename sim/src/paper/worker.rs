@@ -42,7 +42,7 @@ impl PaperWorker {
         let (disk, clock) = (memory_disk(), SimClock::default());
         let log = PaperLog::new(clock.clone());
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places };
-        let owner = Owner { endpoint: "paper:0".to_owned(), writer: format!("{APP}-one-0") };
+        let owner = Owner::new("paper:0", format!("{APP}-one-0"));
         let stores = RocksStores::open(StateConfig::new(disk.path().join(APP))).expect("the state directory opens");
         let metrics =
             EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");

@@ -102,7 +102,7 @@ impl Worker {
         self.queries = Arc::default();
         let name = self.name();
         let member = Member { app: APP.to_owned(), worker: Some(name.clone()), places };
-        let owner = Owner { endpoint: format!("{name}:0"), writer: format!("{APP}-{name}-0") };
+        let owner = Owner::new(format!("{name}:0"), format!("{APP}-{name}-0"));
         let metrics = EngineMetrics::register(&prometheus::Registry::new()).map_err(|e| e.to_string())?;
         let parts = Parts {
             config: StreamConfig {

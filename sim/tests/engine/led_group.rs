@@ -243,7 +243,7 @@ impl Led {
         let disk = tempfile::tempdir().unwrap();
         let (status, metrics) = (Status::default(), EngineMetrics::register(&prometheus::Registry::new()).unwrap());
         let member = Member { app: APP.to_owned(), worker: None, places };
-        let owner = Owner { endpoint: "led:0".to_owned(), writer: "led-0".to_owned() };
+        let owner = Owner::new("led:0", "led-0");
         let stores: Arc<dyn Stores> = Arc::new(RocksStores::open(StateConfig::new(disk.path().join(APP))).unwrap());
         let parts = Parts {
             config: StreamConfig {

@@ -12,7 +12,7 @@ fn a_place_is_given_up_even_if_the_commit_before_it_fails() {
         driver.settle();
         let member = Member { app: "sim".to_owned(), worker: Some("two".to_owned()), places: 2 };
         let mut other = driver.log().membership(&member).unwrap();
-        let us = Owner { endpoint: "sim:2".to_owned(), writer: "sim-two-0".to_owned() };
+        let us = Owner::new("sim:2", "sim-two-0");
         driver.clock().advance_us(20_000);
         driver.settle();
         let changes = other.poll().unwrap();

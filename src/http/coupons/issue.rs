@@ -254,14 +254,11 @@ fn outcome_of(outcome: &RequestView, wish: &Wish) -> Result<Response, ApiError> 
 fn accepted(wish: &Wish, request_id: &str) -> Response {
     let mut body = Vec::with_capacity(256);
     match wish.answer {
-        Answer::Received => {
-            body.extend_from_slice(b"{\"success\":true,\"message\":\"");
-            body.extend_from_slice(ACCEPTED_S3.as_bytes());
-            body.extend_from_slice(b"\",\"requestId\":\"");
-            // Our own ids need no escape.
-            body.extend_from_slice(request_id.as_bytes());
-            body.extend_from_slice(b"\"}");
-        }
+        Answer::Received => Object::begin(&mut body)
+            .raw_if("success", Some("true"))
+            .text("message", ACCEPTED_S3)
+            .text("requestId", request_id)
+            .end(),
         Answer::Pending | Answer::Outcome => Object::begin(&mut body)
             .text("status", PENDING)
             .text("message", ACCEPTED_S4)

@@ -181,15 +181,14 @@ mod tests {
 
     #[test]
     fn both_ends_have_to_be_loopback() {
-        let between =
-            |peer: &str, local: &str| Connection { peer: peer.parse().unwrap(), local: local.parse().unwrap() }.is_loopback();
+        let between = |peer: &str, local: &str| {
+            Connection { peer: peer.parse().unwrap(), local: local.parse().unwrap() }.is_loopback()
+        };
         assert!(between("127.0.0.1:5", "127.9.0.1:3000") && between("[::1]:5", "[::1]:3000"));
         assert!(between("[::ffff:127.0.0.1]:5", "[::ffff:127.0.0.1]:3000"));
-        for (peer, local) in [
-            ("10.0.0.1:5", "127.0.0.1:3000"),
-            ("127.0.0.1:5", "10.0.0.1:3000"),
-            ("[::ffff:10.0.0.1]:5", "[::1]:3000"),
-        ] {
+        for (peer, local) in
+            [("10.0.0.1:5", "127.0.0.1:3000"), ("127.0.0.1:5", "10.0.0.1:3000"), ("[::ffff:10.0.0.1]:5", "[::1]:3000")]
+        {
             assert!(!between(peer, local), "{peer} {local}");
         }
     }

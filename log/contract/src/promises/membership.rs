@@ -8,7 +8,7 @@ use holdfast_ports::record::TopicPartition;
 use std::collections::BTreeSet;
 
 fn owner(endpoint: &str, writer: &str) -> Owner {
-    Owner { endpoint: endpoint.to_owned(), writer: writer.to_owned() }
+    Owner::new(endpoint, writer)
 }
 
 /// L-29: positions are committed with the transaction under the app's group, or not at all.

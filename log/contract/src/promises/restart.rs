@@ -40,7 +40,7 @@ pub fn l42_positions_and_claims_outlive_a_restart(log: &dyn Harness) {
     let sources = [TopicPartition::new(topic.clone(), 0)];
     let app = world.app();
     let group = log.fresh("l42-group");
-    let me = Owner { endpoint: "http://me".to_owned(), writer: log.fresh("writer") };
+    let me = Owner::new("http://me", log.fresh("writer"));
     {
         let mut member = world.join_alone(&app);
         assert_eq!(member.claim(1, &me).expect("claimed"), Claimed::Ours);

@@ -38,7 +38,7 @@ pub(crate) fn encode(owner: &Owner) -> Vec<u8> {
 /// Reads a value; `None` when it is none.
 pub(crate) fn decode(mut value: &[u8]) -> Option<Owner> {
     let mut text = || String::from_utf8(varint::take_bytes(&mut value)?.to_vec()).ok();
-    let owner = Owner { endpoint: text()?, writer: text()? };
+    let owner = Owner::new(text()?, text()?);
     value.is_empty().then_some(owner)
 }
 
@@ -52,7 +52,7 @@ mod tests {
         fn rows_come_back(app: String, place: u32, endpoint: String, writer: String) {
             let key = key(&app, place);
             prop_assert_eq!(app_and_place(&key), Some((&app[..], place)));
-            let owner = Owner { endpoint, writer };
+            let owner = Owner::new(endpoint, writer);
             prop_assert_eq!(decode(&encode(&owner)), Some(owner));
         }
     }
