@@ -116,8 +116,9 @@ async fn a_page_cancels_no_show() {
         let (response, json) = cancel(headers).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{headers:?}: {json}");
     }
-    assert_ne!(worker.get(uri).await.1["status"], "CANCELLED");
+    assert_ne!(worker.get(uri).await.1["cancelled"], true);
     assert_eq!(cancel(&[]).await.0.status(), answer::OK, "a program on this machine does");
+    assert_eq!(worker.get(uri).await.1["cancelled"], true);
     worker.stop().await;
 }
 
