@@ -39,7 +39,7 @@ pub enum ApiError {
     /// It can be read and makes no sense.
     Invalid(Vec<FieldError>),
     /// `after` belongs elsewhere, or lies past the end of its inbox.
-    WrongPosition(String),
+    WrongPosition(Text),
     /// `Idempotency-Key` that is none.
     BadIdempotencyKey,
     /// The body is not `application/json`.
@@ -194,7 +194,7 @@ impl ApiError {
                 row(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED", "잘못된 값", "요청 값이 올바르지 않습니다.")
             }
             Self::WrongPosition(why) => Row {
-                detail: why.clone().into(),
+                detail: why.ko.clone(),
                 ..row(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_POSITION", "잘못된 위치 토큰", "")
             },
             Self::BadIdempotencyKey => row(
@@ -477,6 +477,8 @@ fn detail_in_english(error: &ApiError, detail: &'static str) -> Cow<'static, str
     match error {
         ApiError::Explained { refused, .. } => detail_in_english(refused, detail),
         ApiError::Malformed(why) => format!("{detail}: {}", why.en).into(),
+        ApiError::WrongPosition(why) => why.en.clone(),
+        ApiError::AdminOnLoopbackOnly { sign } => format!("{detail} What was against it: {sign}.").into(),
         _ => detail.into(),
     }
 }

@@ -6,6 +6,7 @@
 use super::Api;
 use super::error::ApiError;
 use super::intake::Waited;
+use super::language::Text;
 use axum::http::{HeaderName, HeaderValue};
 use holdfast_engine::Topology;
 use holdfast_engine::ports::log::{End, Fetcher, Log, LogError};
@@ -140,19 +141,27 @@ impl Api {
         after: Option<&'a str>,
     ) -> Result<Option<PositionToken<'a>>, ApiError> {
         let Some(token) = after.map(PositionToken::parse).transpose()? else { return Ok(None) };
-        let (places, wrong) = (self.settings.places, |why| Err(ApiError::WrongPosition(why)));
+        let (places, wrong) = (self.settings.places, |ko, en| Err(ApiError::WrongPosition(Text::from((ko, en)))));
         match token.topology {
-            Some(other) if other != topology => {
-                wrong(format!("위치 토큰 {token}은(는) {other}의 것입니다. 여기에는 {topology}의 토큰이 필요합니다."))
-            }
-            _ if token.place >= places => {
-                wrong(format!("위치 토큰 {token}의 파티션 {}은(는) 없습니다. 파티션은 {places}개입니다.", token.place))
-            }
+            Some(other) if other != topology => wrong(
+                format!("위치 토큰 {token}은(는) {other}의 것입니다. 여기에는 {topology}의 토큰이 필요합니다."),
+                format!("The position token {token} belongs to {other}. Here it has to be one of {topology}."),
+            ),
+            _ if token.place >= places => wrong(
+                format!("위치 토큰 {token}의 파티션 {}은(는) 없습니다. 파티션은 {places}개입니다.", token.place),
+                format!("The position token {token} names partition {}. There are {places}.", token.place),
+            ),
             _ => match place.filter(|place| *place != token.place) {
-                Some(place) => wrong(format!(
-                    "위치 토큰 {token}은(는) 파티션 {}의 것입니다. 이 요청은 파티션 {place}에서 처리됩니다.",
-                    token.place
-                )),
+                Some(place) => wrong(
+                    format!(
+                        "위치 토큰 {token}은(는) 파티션 {}의 것입니다. 이 요청은 파티션 {place}에서 처리됩니다.",
+                        token.place
+                    ),
+                    format!(
+                        "The position token {token} belongs to partition {}. This request is decided in {place}.",
+                        token.place
+                    ),
+                ),
                 None => Ok(Some(token)),
             },
         }
@@ -165,7 +174,10 @@ impl Api {
     pub async fn position(&self, view: &TaskView, after: Option<&str>) -> Result<Option<i64>, ApiError> {
         let Some(token) = self.token(view.topology(), Some(view.place()), after)? else { return Ok(None) };
         if token.offset >= view.next_offset() && self.lies_ahead(view.topology(), token.place, token.offset).await {
-            return Err(ApiError::WrongPosition(format!("위치 토큰 {token}은(는) 아직 접수된 적이 없는 위치입니다.")));
+            return Err(ApiError::WrongPosition(Text::from((
+                format!("위치 토큰 {token}은(는) 아직 접수된 적이 없는 위치입니다."),
+                format!("The position token {token} lies past the end of its inbox: nothing was accepted there."),
+            ))));
         }
         Ok(Some(token.offset))
     }

@@ -16,6 +16,8 @@ const TITLES: &[(&str, &str)] = &[
     ("허용되지 않는 메서드", "Method not allowed"),
     ("인증 필요", "Authentication required"),
     ("관리자 전용", "Administrators only"),
+    ("다른 출처의 페이지", "Page of another origin"),
+    ("잘못된 위치 토큰", "Invalid position token"),
     ("확인할 수 없는 서명", "Signature not verified"),
     ("없는 요청", "No such request"),
     ("없는 공연", "No such concert"),
@@ -48,7 +50,16 @@ const DETAILS: &[(&str, &str)] = &[
     ("ROUTE_NOT_FOUND", "There is no such route."),
     ("METHOD_NOT_ALLOWED", "This route does not support the method."),
     ("UNAUTHORIZED", "The administrator's token is required."),
-    ("ADMIN_FORBIDDEN", "No administrator token is set, so this route answers on loopback addresses only."),
+    (
+        "ADMIN_FORBIDDEN",
+        "No administrator token is set, so this route answers only to programs on the worker's machine. \
+         To use it from elsewhere, set ADMIN_TOKEN and send it as Authorization: Bearer.",
+    ),
+    (
+        "FOREIGN_PAGE",
+        "A page of another origin has sent this request. An order needs a body in application/json or an Idempotency-Key.",
+    ),
+    ("INVALID_POSITION", "The position token does not belong here."),
     ("PEER_NOT_VERIFIED", "The signature of another server cannot be verified."),
     ("REQUEST_NOT_FOUND", "There is no such request."),
     ("CONCERT_NOT_FOUND", "There is no such concert."),
