@@ -54,6 +54,7 @@ pub(crate) struct RedriveBody {
     responses(
         (status = 200, description = "The letters, in the order of partition and offset; `redriven` is counted in the inbox", body = Letters),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No letter of this name", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A topology, place or filter that does not exist, or a wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -85,6 +86,7 @@ pub(crate) async fn list(
     responses(
         (status = 200, description = "What was put back, and what was not and why", body = Redrive),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "None of the letters named is there", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Neither a name nor `all`, or both; a topology, place or field that does not exist", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The log cannot be read or written to now", body = openapi::ProblemBody, content_type = "application/problem+json"),
