@@ -192,8 +192,11 @@ struct Overlay {
     /// Bytes written to it, those that were written over included.
     bytes: usize,
     /// What it held before each write since the last mark, and how many bytes.
-    undo: Vec<(Key, Option<Option<Vec<u8>>>, usize)>,
+    undo: Vec<Undo>,
 }
+
+/// What the overlay held under a key before a write, if it held anything, and how many bytes it had.
+type Undo = (Key, Option<Option<Vec<u8>>>, usize);
 
 /// What one commit writes.
 struct Sealed {

@@ -62,7 +62,13 @@ impl<'a> PositionToken<'a> {
             let (place, offset) = (number(place)?.try_into().ok()?, number(offset)?.try_into().ok()?);
             topology.is_none_or(is_name).then_some(Self { topology, place, offset })
         };
-        parsed().ok_or_else(|| ApiError::field("after", "위치 토큰 형식이 아닙니다: <topology>-<place>-<offset>"))
+        parsed().ok_or_else(|| {
+            let allowed = (
+                "위치 토큰 형식이 아닙니다: <topology>-<place>-<offset>",
+                "must be a position token: <topology>-<place>-<offset>",
+            );
+            ApiError::field("after", allowed)
+        })
     }
 
     /// As a header's value.

@@ -4,6 +4,7 @@
 //! listener serves it, on open connections too.
 
 use super::error::{self, ApiError};
+use super::language::Language;
 use super::{finish, health};
 use crate::unique;
 use axum::Router;
@@ -58,5 +59,6 @@ async fn ready(State(starting): State<Starting>) -> Response {
 
 async fn not_yet(State(starting): State<Starting>, request: Request) -> Response {
     let id = finish::request_id_of(request.headers()).unwrap_or_else(|| unique::name(&*starting.clock));
-    error::problem(&ApiError::LogUnavailable, request.uri().path(), &id)
+    let language = Language::wanted(request.headers());
+    error::problem(&ApiError::LogUnavailable, request.uri().path(), &id, language)
 }

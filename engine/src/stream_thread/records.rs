@@ -175,7 +175,8 @@ impl StreamThread {
             }
             task.dirty = true;
             transaction.ensure(|| clock.monotonic_us());
-            transaction.took_due(&task.id, &sent.ids, task.take_stored_bytes());
+            let stored_bytes = task.take_stored_bytes();
+            transaction.took_due(&task.id, &sent.ids, stored_bytes);
             let sent_on = (sent.ids.len() - sent.refused) as u64;
             metrics.delayed_sent.with_label_values(&[&*task.id.topology]).inc_by(sent_on);
             if sent.refused > 0 {

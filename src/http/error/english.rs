@@ -33,6 +33,8 @@ const TITLES: &[(&str, &str)] = &[
     ("접수 불가", "Not accepting requests"),
     ("접수 여부 확인 필요", "Outcome unknown"),
     ("다른 서버에서 처리", "Served elsewhere"),
+    ("본문 수신 시간 초과", "Request body timeout"),
+    ("접속 폭주", "Too many connections"),
 ];
 
 /// Details.
@@ -61,6 +63,8 @@ const DETAILS: &[(&str, &str)] = &[
     ),
     ("INVALID_POSITION", "The position token does not belong here."),
     ("PEER_NOT_VERIFIED", "The signature of another server cannot be verified."),
+    ("BODY_TIMEOUT", "The request body did not arrive in time. Nothing was accepted."),
+    ("OVERLOADED", "There are too many connections. Nothing was accepted; please try again in a moment."),
     ("REQUEST_NOT_FOUND", "There is no such request."),
     ("CONCERT_NOT_FOUND", "There is no such concert."),
     ("PAYMENT_NOT_FOUND", "There is no such payment."),
@@ -118,6 +122,8 @@ const DETAILS: &[(&str, &str)] = &[
     ("AMOUNT_MISMATCH", "The amount is not what is owed."),
     ("COUPON_NOT_SUPPORTED", "Coupons cannot be used for seats."),
     ("RESERVATION_ALREADY_CONFIRMED", "The reservation is confirmed already."),
+    ("SHOW_ALREADY_STARTED", "The show has begun, so its seats are not sold any more."),
+    ("SALE_AFTER_SHOW_START", "The sale must end before the show begins."),
     ("CANCEL_TOO_LATE", "The show has begun, so the reservation cannot be cancelled."),
     ("HOLD_NOT_EXTENDABLE", "The hold cannot be extended."),
     ("SYSTEM_ERROR", "The request could not be processed because of a temporary error."),

@@ -121,6 +121,7 @@ fn of_seats(seats: &Seats) -> Vec<FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_topologies::reservation::Settings;
     use holdfast_topologies::reservation::decide::{create_concert, create_schedule};
     use holdfast_topologies::reservation::message::{CreateConcert, Limits, PricedSeat};
 
@@ -155,7 +156,7 @@ mod tests {
                 &["seats[1].seatNo", "seats[2].seatNo", "seats[2].price"],
             ),
         ] {
-            let refusal = create_schedule(&wanted, 1, None, 0).unwrap_err();
+            let refusal = create_schedule(&wanted, 1, None, &Settings::default(), 0).unwrap_err();
             let told = of(&Command::CreateSchedule(wanted.clone()), refusal);
             assert_eq!(told.iter().map(|error| &*error.field).collect::<Vec<_>>(), fields, "{wanted:?}");
         }

@@ -17,7 +17,7 @@ fn open(cluster: &Cluster) -> KafkaAppender {
     let mut config = KafkaConfig::new(cluster.brokers(), "test", Arc::new(SystemClock::new()));
     // As short as it may be and still be long enough to be sent.
     config.append_timeout_ms = 2_000;
-    KafkaAppender::open(&config, &Arc::new(Pulse::default())).expect("an appender")
+    KafkaAppender::open(&config, &Arc::default(), &Arc::new(Pulse::default())).expect("an appender")
 }
 
 fn append(appender: &KafkaAppender, value: &str) -> Receiver<Result<Appended, AppendError>> {
