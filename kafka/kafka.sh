@@ -10,12 +10,15 @@
 #   kafka.sh brokers          print the bootstrap servers
 #   kafka.sh topics ARGS      kafka-topics              kafka.sh groups ARGS    kafka-consumer-groups
 #   kafka.sh consume ARGS     kafka-console-consumer    kafka.sh produce ARGS   kafka-console-producer
+#   kafka.sh configs ARGS     kafka-configs             kafka.sh acls ARGS      kafka-acls
 #
 # KAFKA_HOME_DIR   settings, data and logs of one cluster; another directory is another cluster   (./.kafka)
 # KAFKA_PORT_BASE  first of six ports: brokers on the first three, controllers on the rest;
 #                  `auto` takes free ones                                                        (9092)
 # KAFKA_DETOURS    ports of 127.0.0.1, comma-separated, one for each broker: it listens a second time, six ports above its own, and tells
 #                  clients who come that way to come back through the n-th of these, where a proxy of yours is (none)
+# KAFKA_CLIENTS    protocol of one more listener for clients, SASL_PLAINTEXT say, six ports above the broker's own (none)
+# KAFKA_SETTINGS   more lines of a broker's settings; a later line wins                           (none)
 # KAFKA_HEAP       heap of a broker                                                               (512m)
 # KAFKA_JVM_OPTS   more options for a broker's JVM                                                (none)
 # KAFKA_BROKERS    bootstrap servers for the tools                                                (this cluster's)
@@ -110,6 +113,10 @@ configure() {
     listen=",DETOUR://127.0.0.1:$((base + 5 + n))"
     advertise=",DETOUR://127.0.0.1:$(cut -d, -f"$n" <<<"$KAFKA_DETOURS")"
   fi
+  if [ -n "${KAFKA_CLIENTS:-}" ]; then
+    listen=",CLIENTS://localhost:$((base + 5 + n))"
+    advertise=",CLIENTS://localhost:$((base + 5 + n))"
+  fi
   for i in $(seq "$count"); do voters="$voters${voters:+,}$i@localhost:$((base + 2 + i))"; done
   cat >"$home/$n.properties" <<P
 process.roles=broker,controller
@@ -117,7 +124,7 @@ node.id=$n
 controller.quorum.voters=$voters
 listeners=PLAINTEXT://localhost:$((base - 1 + n)),CONTROLLER://localhost:$((base + 2 + n))$listen
 advertised.listeners=PLAINTEXT://localhost:$((base - 1 + n))$advertise
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,DETOUR:PLAINTEXT,CLIENTS:${KAFKA_CLIENTS:-PLAINTEXT}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$home/data$n
@@ -133,6 +140,7 @@ share.coordinator.state.topic.min.isr=$((count == 3 ? 2 : 1))
 group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=1000
+${KAFKA_SETTINGS:-}
 P
 }
 
@@ -249,5 +257,7 @@ case "${1:-}" in
   groups) shift && tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand "$@" ;;
   consume) shift && tool org.apache.kafka.tools.consumer.ConsoleConsumer "$@" ;;
   produce) shift && tool org.apache.kafka.tools.ConsoleProducer "$@" ;;
+  configs) shift && tool kafka.admin.ConfigCommand "$@" ;;
+  acls) shift && tool org.apache.kafka.tools.AclCommand "$@" ;;
   *) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

@@ -5,6 +5,7 @@
 
 use crate::membership::{Generation, Member, Membership};
 use crate::record::{Appended, NewRecord, Record, TopicPartition};
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,8 +105,82 @@ pub enum TopicState {
     Created,
     /// Is missing.
     Missing,
-    /// Exists and differs; each line says what, is, should be. A partition count that differs is among them and forbids starting.
-    Differs(Vec<String>),
+    /// The log does not tell whether it exists, or how it is set: this operation on it is denied to us.
+    Denied(&'static str),
+    /// Exists and differs in these settings.
+    Differs(Vec<Difference>),
+}
+
+/// A setting of a topic that is not as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its name: [`PARTITIONS`], or as Kafka calls it.
+    pub setting: &'static str,
+    /// What it is.
+    pub is: String,
+    /// What it should be.
+    pub wanted: String,
+}
+
+/// Name of a topic's number of partitions in a [`Difference`]. Another number forbids starting.
+pub const PARTITIONS: &str = "partitions";
+/// Name of what the log lets this worker do with a topic, in a [`Difference`]: `READ`, `WRITE`, both or `none`.
+pub const RIGHTS: &str = "rights";
+/// Name of the setting that says what a topic forgets: `delete`, `compact`, or both.
+pub const CLEANUP_POLICY: &str = "cleanup.policy";
+/// Name of the setting that says who stamps a record's time: `LogAppendTime` (the log) or `CreateTime` (its producer).
+pub const TIMESTAMP_TYPE: &str = "message.timestamp.type";
+
+impl Difference {
+    /// The difference between `is` and `wanted`, if they differ.
+    pub fn between(setting: &'static str, is: impl ToString, wanted: impl ToString) -> Option<Self> {
+        let (is, wanted) = (is.to_string(), wanted.to_string());
+        (is != wanted).then_some(Self { setting, is, wanted })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: is {}, should be {}", self.setting, self.is, self.wanted)
+    }
+}
+
+/// `differences` in one line.
+#[must_use]
+pub fn listed(differences: &[Difference]) -> String {
+    differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl TopicState {
+    /// The verdict that follows from `differences`.
+    #[must_use]
+    pub fn of(differences: Vec<Difference>) -> Self {
+        if differences.is_empty() { Self::Ok } else { Self::Differs(differences) }
+    }
+}
+
+impl Cleanup {
+    /// The settings of a topic that forgets like this, by Kafka's names.
+    #[must_use]
+    pub fn settings(&self) -> [(&'static str, String); 2] {
+        match self {
+            Self::Delete { retention_ms } => {
+                [(CLEANUP_POLICY, "delete".to_owned()), ("retention.ms", retention_ms.to_string())]
+            }
+            Self::Compact { delete_retention_ms } => {
+                [(CLEANUP_POLICY, "compact".to_owned()), ("delete.retention.ms", delete_retention_ms.to_string())]
+            }
+        }
+    }
+
+    /// Where a topic that forgets like this differs from `wanted`.
+    pub fn differences(&self, wanted: &Self) -> impl Iterator<Item = Difference> {
+        let is = self.settings();
+        wanted.settings().into_iter().filter_map(move |(setting, wanted)| {
+            let is = is.iter().find(|(name, _)| *name == setting).map_or("unset", |(_, value)| value);
+            Difference::between(setting, is, wanted)
+        })
+    }
 }
 
 /// The way in for records that belong to no transaction.
@@ -243,6 +318,9 @@ pub enum AppendError {
     /// The record itself cannot be taken (too large, topic missing). Sending it again is useless.
     #[error("record refused: {0}")]
     Refused(String),
+    /// Nothing was written: a right is missing, which an operator has to grant.
+    #[error("append denied: {0}")]
+    Denied(String),
     /// Nothing was written; try later.
     #[error("log unavailable: {0}")]
     Unavailable(String),

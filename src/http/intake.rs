@@ -222,6 +222,7 @@ impl Api {
         self.metrics.note_append(match &outcome {
             Ok(_) => "accepted",
             Err(AppendError::Refused(_)) => "refused",
+            Err(AppendError::Denied(_)) => "denied",
             Err(AppendError::Unavailable(_)) => "unavailable",
             Err(AppendError::Unknown(_)) => "unknown",
         });
@@ -230,9 +231,15 @@ impl Api {
         }
         outcome.map_err(|error| {
             tracing::warn!(topic = command.topic, place = command.place, id = command.id, %error, "append");
+            if matches!(error, AppendError::Denied(_)) {
+                tracing::error!(
+                    "WRITE on topic {} is denied to this worker: grant it (docs/operations.md, \"Rights\")",
+                    command.topic
+                );
+            }
             match error {
                 AppendError::Refused(_) => ApiError::Internal,
-                AppendError::Unavailable(_) => ApiError::LogUnavailable,
+                AppendError::Unavailable(_) | AppendError::Denied(_) => ApiError::LogUnavailable,
                 AppendError::Unknown(_) => ApiError::OutcomeUnknown { request_id: Some(command.id.to_owned()) },
             }
         })

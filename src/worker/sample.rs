@@ -120,7 +120,9 @@ async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
                 tracing::debug!(id, place, offset = appended.offset, ?waited, "sample data appended");
                 appended_once = waited.is_ok();
             }
-            Ok(Ok(Err(AppendError::Refused(why)))) => return Err(RunError::Failed(format!("sample data: {why}"))),
+            Ok(Ok(Err(AppendError::Refused(why) | AppendError::Denied(why)))) => {
+                return Err(RunError::Failed(format!("sample data: {why}")));
+            }
             other => tracing::warn!(?other, "sample data not taken yet"),
         }
     }

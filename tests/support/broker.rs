@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 pub(crate) struct Cluster {
     home: tempfile::TempDir,
     pub(crate) brokers: String,
-    /// Ports of proxies, comma-separated, one for each broker; empty without.
-    detours: String,
+    /// What `kafka.sh` is told beside the usual.
+    env: Vec<(&'static str, String)>,
 }
 
 /// Of this clone, asked when it runs: a cached test may have been compiled in another clone.
@@ -19,25 +19,35 @@ fn script() -> PathBuf {
 
 impl Cluster {
     pub(crate) fn start(count: u32) -> Self {
-        Self::begin(count, String::new())
+        Self::begin(count, Vec::new())
     }
 
     /// One whose brokers are also reached through proxies on these ports, one for each broker. A proxy finds its broker by [`Cluster::detour`].
     pub(crate) fn start_behind(proxies: &[u16]) -> Self {
         let detours: Vec<String> = proxies.iter().map(u16::to_string).collect();
-        Self::begin(u32::try_from(proxies.len()).unwrap(), detours.join(","))
+        Self::begin(u32::try_from(proxies.len()).unwrap(), vec![("KAFKA_DETOURS", detours.join(","))])
     }
 
-    fn begin(count: u32, detours: String) -> Self {
+    /// One broker with one more listener for clients: of this protocol, with these lines of settings. Its address is [`Cluster::clients`].
+    pub(crate) fn start_with_clients(protocol: &str, settings: &str) -> Self {
+        Self::begin(1, vec![("KAFKA_CLIENTS", protocol.to_owned()), ("KAFKA_SETTINGS", settings.to_owned())])
+    }
+
+    /// Where that listener is.
+    pub(crate) fn clients(&self) -> String {
+        format!("localhost:{}", self.detour(0))
+    }
+
+    fn begin(count: u32, env: Vec<(&'static str, String)>) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut cluster = Self { home, brokers: String::new(), detours };
+        let mut cluster = Self { home, brokers: String::new(), env };
         let up = cluster.run(&["up", &count.to_string()]);
         assert!(up.status.success(), "kafka.sh up: {}{}", text(&up.stdout), text(&up.stderr));
         cluster.brokers = text(&cluster.run(&["brokers"]).stdout).trim().to_owned();
         cluster
     }
 
-    /// Port on which broker `nth` (from 0) expects what comes through its proxy: six above its own.
+    /// Port of the second listener of broker `nth` (from 0), where it expects what comes through its proxy: six above its own.
     pub(crate) fn detour(&self, nth: usize) -> u16 {
         let address = self.brokers.split(',').nth(nth).unwrap();
         address.rsplit(':').next().unwrap().parse::<u16>().unwrap() + 6
@@ -69,7 +79,7 @@ impl Cluster {
             .env("KAFKA_HOME_DIR", self.home.path())
             .env("KAFKA_PORT_BASE", "auto")
             .env("KAFKA_HEAP", "384m")
-            .env("KAFKA_DETOURS", &self.detours)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap()
     }

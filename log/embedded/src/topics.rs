@@ -4,7 +4,7 @@ use crate::disk::{Disk, Sync};
 use crate::partition::{Partition, PartitionId};
 use crate::rows::topic::{self, TopicRow};
 use crate::shared::Shared;
-use holdfast_ports::log::{Cleanup, LogError, TopicReport, TopicSpec, TopicState};
+use holdfast_ports::log::{Difference, LogError, PARTITIONS, TopicReport, TopicSpec, TopicState};
 use holdfast_ports::record::{Topic, TopicPartition};
 use parking_lot::RwLock;
 use rocksdb::WriteBatch;
@@ -120,22 +120,8 @@ impl Topics {
 /// The verdict on one topic.
 fn compare(row: Option<&TopicRow>, spec: &TopicSpec) -> TopicState {
     let Some(row) = row else { return TopicState::Missing };
-    let mut lines = Vec::new();
-    let mut expect = |what: &str, is: String, should: String| {
-        if is != should {
-            lines.push(format!("{what} is {is}, should be {should}"));
-        }
-    };
-    expect("partition count", row.partitions.to_string(), spec.partitions.to_string());
-    expect("cleanup", words(row.cleanup), words(spec.cleanup));
-    if lines.is_empty() { TopicState::Ok } else { TopicState::Differs(lines) }
-}
-
-fn words(cleanup: Cleanup) -> String {
-    match cleanup {
-        Cleanup::Delete { retention_ms } => format!("delete after {retention_ms} ms"),
-        Cleanup::Compact { delete_retention_ms } => format!("compact, tombstones for {delete_retention_ms} ms"),
-    }
+    let partitions = Difference::between(PARTITIONS, row.partitions, spec.partitions);
+    TopicState::of(partitions.into_iter().chain(row.cleanup.differences(&spec.cleanup)).collect())
 }
 
 /// The partition count of a topic to be created.

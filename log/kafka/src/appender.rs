@@ -80,7 +80,7 @@ impl Events for Reports {
             Some(code) => {
                 let was_sent = self.produced.load(Ordering::Acquire) != waiting.produced_before;
                 let error = reaction::of_append(code, persisted(code, delivery.persisted, was_sent));
-                if !matches!(error, AppendError::Refused(_)) {
+                if !matches!(error, AppendError::Refused(_) | AppendError::Denied(_)) {
                     self.pulse.down(&format!("an append failed: {code}"), self.clock.monotonic_us());
                 }
                 (waiting.done)(Err(error));

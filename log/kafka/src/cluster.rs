@@ -2,7 +2,7 @@
 
 use crate::batch_limit::BatchLimit;
 use crate::config::{ASK_MS, KafkaConfig};
-use crate::ffi::{Client, Code, Metadata, Topic};
+use crate::ffi::{Client, Code, Metadata, Rights, Topic};
 use crate::reaction;
 use holdfast_ports::log::LogError;
 use holdfast_ports::record::TopicPartition;
@@ -37,6 +37,15 @@ impl Cluster {
         partitions(&self.client, topic)
     }
 
+    /// What the brokers let us do with `topics`; nothing where they cannot be asked that.
+    pub(crate) fn rights(&self, topics: &[&str]) -> Result<Vec<Rights>, LogError> {
+        match self.client.rights(topics, ASK_MS) {
+            Ok(rights) => Ok(rights),
+            Err(Code::UnsupportedFeature | Code::UnsupportedVersion) => Ok(Vec::new()),
+            Err(code) => Err(reaction::of_question("rights on topics", code)),
+        }
+    }
+
     /// First offset and high watermark.
     pub(crate) fn watermarks(&self, source: &TopicPartition) -> Result<(i64, i64), LogError> {
         watermarks(&self.client, source)
@@ -50,7 +59,7 @@ impl Cluster {
 
 /// Number of partitions of `topic`, `None` when it does not exist. A round trip.
 pub(crate) fn partitions(client: &Arc<Client>, topic: &str) -> Result<Option<u32>, LogError> {
-    let ask = |code| reaction::of_question(format_args!("metadata of {topic}"), code);
+    let ask = |code| reaction::of_question(format_args!("metadata of topic {topic}"), code);
     let handle = Topic::new(client, topic).map_err(ask)?;
     let metadata = client.metadata(Some(&handle), ASK_MS).map_err(ask)?;
     match metadata.topics.into_iter().find(|found| found.name == topic) {

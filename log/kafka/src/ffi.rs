@@ -20,7 +20,10 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
 
+mod rights;
+
 pub(crate) use rdkafka::types::RDKafkaErrorCode as Code;
+pub(crate) use rights::Rights;
 
 /// Settings as librdkafka names them.
 pub(crate) type Settings = Vec<(String, String)>;

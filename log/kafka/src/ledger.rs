@@ -24,6 +24,8 @@ pub(crate) struct Sums {
     pub(crate) failure: Option<Code>,
     /// Numbers of the records that were refused as too large, alone or together.
     pub(crate) too_large: Vec<usize>,
+    /// Number of the first record whose topic we may not write to.
+    pub(crate) denied: Option<usize>,
 }
 
 /// A record of the transaction.
@@ -79,6 +81,9 @@ impl Events for Ledger {
             }
             Some(code) => {
                 sums.failure.get_or_insert(code);
+                if reaction::forbids(code) {
+                    sums.denied.get_or_insert(delivery.tag);
+                }
             }
         }
     }

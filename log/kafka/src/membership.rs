@@ -14,7 +14,7 @@ use crate::config::KafkaConfig;
 use crate::courier::Held;
 use crate::group::Group;
 use crate::{alternating, share, topics};
-use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, TopicSpec, TopicState};
+use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, PARTITIONS, TopicSpec, TopicState, listed};
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner, PATIENCE_MS};
 use holdfast_ports::placement::{self, CLAIM_KEY, Claim, Seen, WISH_KEY, Wish};
 use holdfast_ports::record::NewRecord;
@@ -75,11 +75,12 @@ impl KafkaMembership {
             cleanup: Cleanup::Compact { delete_retention_ms: TOMBSTONES_MS },
         };
         for report in topics::create(config, cluster, &[spec])? {
-            if let TopicState::Differs(lines) = report.state {
-                if lines.iter().any(|line| line.starts_with("partitions:")) {
-                    return Err(LogError::Fatal(format!("topic {topic}: {}", lines.join("; "))));
+            if let TopicState::Differs(differences) = report.state {
+                let differs = listed(&differences);
+                if differences.iter().any(|difference| difference.setting == PARTITIONS) {
+                    return Err(LogError::Fatal(format!("topic {topic}: {differs}")));
                 }
-                tracing::warn!(topic, ?lines, "the placement topic differs");
+                tracing::warn!(topic, differs, "the placement topic differs");
             }
         }
         let claims = Claims::open(config, cluster, &topic, member.places)?;
@@ -161,7 +162,9 @@ impl KafkaMembership {
         self.appender.append(record, Box::new(move |appended| drop(sender.try_send(appended))));
         match result.recv_timeout(APPEND_WAIT) {
             Ok(Ok(appended)) => Ok(appended.offset),
-            Ok(Err(AppendError::Refused(why))) => Err(LogError::Fatal(format!("claim of place {place}: {why}"))),
+            Ok(Err(AppendError::Refused(why) | AppendError::Denied(why))) => {
+                Err(LogError::Fatal(format!("claim of place {place}, WRITE on topic {}: {why}", self.topic)))
+            }
             // Written twice is as good as written once.
             Ok(Err(error)) => Err(LogError::Retry(format!("claim of place {place}: {error}"))),
             Err(_) => Err(LogError::Retry(format!("claim of place {place}: no answer"))),

@@ -59,8 +59,6 @@ pub(crate) fn refuses(code: Code) -> bool {
             | Code::UnknownTopic
             | Code::UnknownPartition
             | Code::UnknownTopicOrPartition
-            | Code::TopicAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
     )
 }
 
@@ -158,6 +156,9 @@ pub(crate) fn of_transaction(step: Step, fault: &Fault, failure: Option<Code>) -
         WriteError::Stale(text)
     } else if any(fences) {
         WriteError::Fenced(text)
+    } else if failure.is_some_and(forbids) {
+        // No record's fault: with the next one it would be the same.
+        WriteError::Fatal(text)
     } else if failure.is_some_and(refuses) {
         WriteError::Refused { which: Which::Unknown, why: text }
     } else if forbids(fault.code) {
@@ -175,16 +176,37 @@ pub(crate) fn of_append(code: Code, persisted: Persisted) -> AppendError {
     let text = code.to_string();
     if persisted != Persisted::No {
         AppendError::Unknown(text)
-    } else if refuses(code) || forbids(code) {
+    } else if forbids(code) {
+        AppendError::Denied(text)
+    } else if refuses(code) {
         AppendError::Refused(text)
     } else {
         AppendError::Unavailable(text)
     }
 }
 
+/// The sentence for a right that the brokers deny: `what` is operation and resource.
+pub(crate) fn denied(what: &str) -> String {
+    format!("the brokers deny this worker {what}: grant it to the worker's principal (docs/operations.md, \"Rights\")")
+}
+
+/// The right that brokers miss when they answer `code`, as far as the code tells.
+fn missing_right(code: Code) -> Option<&'static str> {
+    match code {
+        Code::TopicAuthorizationFailed => Some("READ, WRITE or DESCRIBE on the topic"),
+        Code::GroupAuthorizationFailed => Some("READ or DESCRIBE on the group"),
+        Code::TransactionalIdAuthorizationFailed => Some("WRITE or DESCRIBE on the transactional id"),
+        Code::ClusterAuthorizationFailed => Some("an operation on the cluster"),
+        _ => None,
+    }
+}
+
 /// The reaction to a question that was not answered.
 pub(crate) fn of_question(what: impl fmt::Display, code: Code) -> LogError {
-    let text = format!("{what}: {code}");
+    let text = match missing_right(code) {
+        Some(right) => format!("{what}: {}", denied(right)),
+        None => format!("{what}: {code}"),
+    };
     if forbids(code) {
         LogError::Fatal(text)
     } else if fences(code) {
@@ -242,6 +264,10 @@ mod tests {
             WriteError::Refused { .. }
         ));
         assert!(matches!(
+            of(fault(Code::Inconsistent, true, false), Some(Code::TopicAuthorizationFailed)),
+            WriteError::Fatal(_)
+        ));
+        assert!(matches!(
             of(fault(Code::Inconsistent, true, false), Some(Code::InvalidProducerEpoch)),
             WriteError::Fenced(_)
         ));
@@ -263,6 +289,7 @@ mod tests {
         assert!(matches!(of_append(Code::MessageTimedOut, Persisted::No), AppendError::Unavailable(_)));
         assert!(matches!(of_append(Code::MessageTimedOut, Persisted::Possibly), AppendError::Unknown(_)));
         assert!(matches!(of_append(Code::UnknownTopic, Persisted::No), AppendError::Refused(_)));
+        assert!(matches!(of_append(Code::TopicAuthorizationFailed, Persisted::No), AppendError::Denied(_)));
         assert!(matches!(of_append(Code::MessageSizeTooLarge, Persisted::No), AppendError::Refused(_)));
         assert!(matches!(of_append(Code::MessageSizeTooLarge, Persisted::Possibly), AppendError::Unknown(_)));
     }

@@ -3,10 +3,12 @@
 use crate::cluster::Cluster;
 use crate::config::{ASK_MS, KafkaConfig};
 use crate::context::{Quiet, client_config};
-use crate::ffi::{Code, Metadata, TopicMetadata};
+use crate::ffi::{Code, Metadata, Rights, TopicMetadata};
 use crate::reaction;
 use crate::ready::wait_for;
-use holdfast_ports::log::{Cleanup, LogError, TopicReport, TopicSpec, TopicState};
+use holdfast_ports::log::{
+    Cleanup, Difference, LogError, PARTITIONS, RIGHTS, TIMESTAMP_TYPE, TopicReport, TopicSpec, TopicState,
+};
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rustc_hash::FxHashMap;
 use std::time::Duration;
@@ -20,17 +22,8 @@ const SETTLE_TURN_MS: i32 = 10;
 
 /// The settings a topic ought to have. `now` is the append time of every record that a decision is made on, so the broker must stamp it.
 fn settings(cleanup: Cleanup) -> Vec<(&'static str, String)> {
-    let mut settings = vec![("message.timestamp.type", "LogAppendTime".to_owned())];
-    match cleanup {
-        Cleanup::Delete { retention_ms } => {
-            settings.push(("cleanup.policy", "delete".to_owned()));
-            settings.push(("retention.ms", retention_ms.to_string()));
-        }
-        Cleanup::Compact { delete_retention_ms } => {
-            settings.push(("cleanup.policy", "compact".to_owned()));
-            settings.push(("delete.retention.ms", delete_retention_ms.to_string()));
-        }
-    }
+    let mut settings = vec![(TIMESTAMP_TYPE, "LogAppendTime".to_owned())];
+    settings.extend(cleanup.settings());
     settings
 }
 
@@ -42,6 +35,9 @@ pub(crate) fn check(
     let metadata = cluster.metadata()?;
     let existing: Vec<(&TopicSpec, &TopicMetadata)> =
         specs.iter().filter_map(|spec| Some((spec, known(&metadata, &spec.name)?))).collect();
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let rights: FxHashMap<String, Rights> =
+        cluster.rights(&names)?.into_iter().map(|rights| (rights.topic.clone(), rights)).collect();
     let mut verdicts: FxHashMap<&str, TopicState> = FxHashMap::default();
     if !existing.is_empty() {
         let admin = admin(config)?;
@@ -55,19 +51,28 @@ pub(crate) fn check(
                     let bytes =
                         resource.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse().ok());
                     bytes.into_iter().for_each(|bytes| cluster.batch_limit().lower(bytes));
-                    verdict(spec, topic, &resource)
+                    verdict(spec, topic, &resource, rights.get(&spec.name))
                 }
                 Err(Code::UnknownTopicOrPartition) => TopicState::Missing,
+                Err(Code::TopicAuthorizationFailed) => TopicState::Denied("DESCRIBE_CONFIGS"),
                 Err(code) => return Err(reaction::of_question(format_args!("settings of {}", spec.name), code)),
             };
             verdicts.insert(&spec.name, verdict);
         }
     }
-    let report = |spec: &TopicSpec| TopicReport {
-        name: spec.name.clone(),
-        state: verdicts.get(spec.name.as_str()).cloned().unwrap_or(TopicState::Missing),
-    };
-    Ok(specs.iter().map(report).collect())
+    let mut reports = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let state = match verdicts.remove(spec.name.as_str()) {
+            Some(verdict) => verdict,
+            // Brokers leave a topic that may not be described out of the list of all topics; only asked by its name they say so.
+            None => match rights.get(&spec.name).and_then(|rights| rights.error) {
+                Some(Code::TopicAuthorizationFailed) => TopicState::Denied("DESCRIBE"),
+                _ => TopicState::Missing,
+            },
+        };
+        reports.push(TopicReport { name: spec.name.clone(), state });
+    }
+    Ok(reports)
 }
 
 /// Creates what is missing and waits until it can be used. Another worker may create the same topics at the same time: whoever comes second finds
@@ -114,6 +119,9 @@ pub(crate) fn create(
                     | Code::RequestTimedOut
                     | Code::NotController
                     | Code::BrokerTransportFailure => LogError::Retry(text),
+                    Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                        LogError::Fatal(reaction::denied(&format!("CREATE on topic {name}, or on the cluster,")))
+                    }
                     _ => LogError::Fatal(text),
                 });
             }
@@ -146,22 +154,24 @@ fn settle(config: &KafkaConfig, cluster: &Cluster, specs: &[&TopicSpec]) -> Resu
     }
 }
 
-fn verdict(spec: &TopicSpec, topic: &TopicMetadata, resource: &ConfigResource) -> TopicState {
+fn verdict(spec: &TopicSpec, topic: &TopicMetadata, resource: &ConfigResource, rights: Option<&Rights>) -> TopicState {
     let mut differences = Vec::new();
-    let mut compare = |what: &str, is: &str, wanted: &str| {
-        if is != wanted {
-            differences.push(format!("{what}: is {is}, should be {wanted}"));
-        }
-    };
-    compare("partitions", &topic.leaders.len().to_string(), &spec.partitions.to_string());
-    if let Some(replication) = spec.replication {
-        compare("replication", &topic.replicas.to_string(), &replication.to_string());
-    }
+    differences.extend(Difference::between(PARTITIONS, topic.leaders.len(), spec.partitions));
+    differences.extend(spec.replication.and_then(|wanted| Difference::between("replication", topic.replicas, wanted)));
     for (key, wanted) in settings(spec.cleanup) {
         let is = resource.get(key).and_then(|entry| entry.value.as_deref()).unwrap_or("unset");
-        compare(key, is, &wanted);
+        differences.extend(Difference::between(key, is, wanted));
     }
-    if differences.is_empty() { TopicState::Ok } else { TopicState::Differs(differences) }
+    if let Some(rights) = rights {
+        let named = |read, write| match (read, write) {
+            (true, true) => "READ, WRITE",
+            (true, false) => "READ",
+            (false, true) => "WRITE",
+            (false, false) => "none",
+        };
+        differences.extend(Difference::between(RIGHTS, named(rights.read, rights.write), named(true, true)));
+    }
+    TopicState::of(differences)
 }
 
 fn known<'a>(metadata: &'a Metadata, name: &str) -> Option<&'a TopicMetadata> {

@@ -165,8 +165,17 @@ impl KafkaWriter {
     /// Finds out which record it is when one is refused that was sent before. The report on a batch is the report on each of its records: the one that was alone is it.
     /// When none was, they may all be small enough for the topic: another writer sends them in smaller batches.
     fn named(&self, error: WriteError) -> WriteError {
-        let WriteError::Refused { which: Which::Unknown, why } = error else { return error };
         let sums = self.ledger.sums.lock();
+        let why = match error {
+            WriteError::Refused { which: Which::Unknown, why } => why,
+            WriteError::Fatal(why) => {
+                let record = sums.denied.and_then(|nth| sums.sent.get(nth));
+                let to = record.and_then(|record| self.tags.get(record.tag));
+                let named = to.map(|to| reaction::denied(&format!("WRITE on topic {}", to.topic)));
+                return WriteError::Fatal(named.unwrap_or(why));
+            }
+            error => return error,
+        };
         let refused = sums.too_large();
         let Some(to) = refused.first().and_then(|first| self.tags.get(first.to.0)) else {
             return WriteError::Refused { which: Which::Unknown, why };
@@ -296,6 +305,7 @@ impl Writer for KafkaWriter {
             sums.ends.fill(0);
             sums.sent.clear();
             sums.too_large.clear();
+            sums.denied = None;
             sums.failure = None;
         }
         let begun = self.client.begin_transaction();

@@ -18,7 +18,8 @@ use fetcher::MemoryFetcher;
 use group::Group;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
-    AppendError, Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, TopicState, Writer,
+    AppendError, Appender, Difference, Fetcher, Health, Log, LogError, PARTITIONS, TopicReport, TopicSpec, TopicState,
+    Writer,
 };
 use holdfast_ports::membership::{Member, Membership, Owner};
 use holdfast_ports::record::{Appended, NewRecord, TopicPartition};
@@ -240,14 +241,8 @@ impl Log for MemoryLog {
             let verdict = match state.topics.get(&spec.name) {
                 None => TopicState::Missing,
                 Some((is, _)) => {
-                    let mut differs = Vec::new();
-                    if is.partitions != spec.partitions {
-                        differs.push(format!("partitions: is {}, should be {}", is.partitions, spec.partitions));
-                    }
-                    if is.cleanup != spec.cleanup {
-                        differs.push(format!("cleanup: is {:?}, should be {:?}", is.cleanup, spec.cleanup));
-                    }
-                    if differs.is_empty() { TopicState::Ok } else { TopicState::Differs(differs) }
+                    let partitions = Difference::between(PARTITIONS, is.partitions, spec.partitions);
+                    TopicState::of(partitions.into_iter().chain(is.cleanup.differences(&spec.cleanup)).collect())
                 }
             };
             TopicReport { name: spec.name.clone(), state: verdict }

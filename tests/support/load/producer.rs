@@ -29,7 +29,7 @@ pub(super) fn run(load: &Load<'_>, brokers: &str, done: &AtomicBool) {
                     return;
                 }
                 // The same event again: at worst it is there twice.
-                Err(AppendError::Unavailable(_) | AppendError::Unknown(_)) => {}
+                Err(AppendError::Unavailable(_) | AppendError::Denied(_) | AppendError::Unknown(_)) => {}
                 Err(error) => return load.ledger.surprise(format!("producer: {error}")),
             }
         }

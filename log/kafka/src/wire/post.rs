@@ -10,6 +10,7 @@ use super::outbox::{Failure, Load, Outbox};
 use super::parcel::{self, Answer, Parcel};
 use crate::config::KafkaConfig;
 use crate::ffi::Code;
+use crate::reaction;
 use holdfast_ports::record::TopicPartition;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -175,6 +176,11 @@ impl Post {
                     outbox.failed(transaction, Failure { code, record });
                 }
             },
+            Answer::Refused(code) if reaction::forbids(code) => {
+                // Whichever record it is, the topic has to be named.
+                let record = Some((parcel.to, u64::from(parcel.cargo.first.unsigned_abs())));
+                outbox.failed(transaction, Failure { code, record });
+            }
             Answer::Refused(code) => outbox.failed(transaction, code.into()),
         });
         left.extend(unknown);

@@ -265,7 +265,12 @@ impl WireProducer {
                 self.config.commit_timeout_ms
             ))),
             Err(Failure { code, record }) => {
-                let text = "records were not delivered".to_owned();
+                let text = match &record {
+                    Some((to, _)) if reaction::forbids(code) => {
+                        reaction::denied(&format!("WRITE on topic {}", to.topic))
+                    }
+                    _ => "records were not delivered".to_owned(),
+                };
                 let fault = Fault { code, text, abortable: true, fatal: false };
                 let mut error = reaction::of_transaction(Step::Send, &fault, Some(code));
                 if let (WriteError::Refused { which, .. }, Some((to, after))) = (&mut error, record) {
