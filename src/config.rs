@@ -149,6 +149,8 @@ pub struct Settings {
     pub partitions: u32,
     /// Replication, `None` = as the log thinks best.
     pub replication: Option<u32>,
+    /// Whether to run with topics whose settings make decisions wrong or lose them.
+    pub allow_unsafe_topics: bool,
     /// Listen addresses.
     pub http_addr: Vec<SocketAddr>,
     /// How peers reach this replica.

@@ -26,6 +26,8 @@ mod load;
 mod replay;
 #[path = "e2e/replicas.rs"]
 mod replicas;
+#[path = "e2e/rights.rs"]
+mod rights;
 #[path = "e2e/seats.rs"]
 mod seats;
 #[path = "e2e/seats_on_kafka.rs"]
@@ -41,5 +43,7 @@ mod starting;
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;
+#[path = "e2e/unsafe_topics.rs"]
+mod unsafe_topics;
 #[path = "e2e/verdict.rs"]
 mod verdict;

@@ -37,7 +37,7 @@ fn by_hand(settings: &Settings, brokers: &str) -> String {
     let mut out = String::from(
         "nothing was reset: topics on Kafka may be shared, so this is left to you. Stop every worker of the app, then:\n",
     );
-    let topics = worker::topics::wanted(settings, &holdfast_topologies::all());
+    let topics = worker::topics::Wanted::by(settings, &holdfast_topologies::all()).specs;
     let names = topics.into_iter().map(|spec| spec.name).chain([placement::topic(&settings.app_id)]);
     for name in names {
         // Writing into a String cannot fail.

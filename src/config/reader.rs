@@ -85,6 +85,12 @@ impl Reader<'_> {
         }
     }
 
+    fn flag(&mut self, key: &'static str) -> Result<bool, ConfigError> {
+        let on = ["1", "true", "yes", "on"];
+        let allowed = [&on[..], &["0", "false", "no", "off"]].concat();
+        Ok(self.one_of(key, &allowed)?.is_some_and(|value| on.contains(&value.as_str())))
+    }
+
     fn topic_part(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         let good = text.len() <= 100 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
@@ -111,6 +117,7 @@ impl Reader<'_> {
         let worker_id = self.topic_part("worker_id")?;
         let partitions = self.number("partitions", 1..=4096)?.and_then(|n| u32::try_from(n).ok()).unwrap_or(3);
         let replication = self.number("replication", 1..=32)?.and_then(|n| u32::try_from(n).ok());
+        let allow_unsafe_topics = self.flag("allow_unsafe_topics")?;
         let http_addr = self.addresses("http_addr")?;
         let http_advertised = match self.url("http_advertised")? {
             Some(url) => url.trim_end_matches('/').to_owned(),
@@ -155,6 +162,7 @@ impl Reader<'_> {
             worker_id,
             partitions,
             replication,
+            allow_unsafe_topics,
             http_addr,
             http_advertised,
             http_connections_max,

@@ -51,6 +51,11 @@ pub const SETTINGS: &[Setting] = &[
     plain("worker_id", None, "stable name of this replica: static membership"),
     plain("partitions", Some("3"), "number of places; part of the data format"),
     plain("replication", None, "replication of the topics; unset = min(3, brokers)"),
+    plain(
+        "allow_unsafe_topics",
+        Some("false"),
+        "true: run although an inbox takes its producers' clocks or is compacted, or a changelog is not",
+    ),
     plain("http_addr", Some("127.0.0.1:3000"), "listen addresses, comma-separated"),
     plain("http_advertised", None, "URL at which peers reach this replica; unset = the first listen address"),
     plain(

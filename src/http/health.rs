@@ -167,6 +167,7 @@ fn reasons(api: &Api, snapshot: &Snapshot, health: &Health) -> Vec<String> {
     if let Health::Down { why } = health {
         reasons.push(format!("log: {why}"));
     }
+    reasons.extend(api.topics.hindrances());
     if let Some(trouble) = &snapshot.trouble {
         reasons.push(format!("stream thread: {trouble}"));
     }

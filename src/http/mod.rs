@@ -60,6 +60,7 @@ pub mod under_way;
 
 use crate::config::Secret;
 use crate::worker::Role;
+use crate::worker::topic_watch::TopicBoard;
 use accepted::Accepted;
 use axum::body::Bytes;
 use axum::routing::{get, post};
@@ -179,6 +180,8 @@ pub struct Parts {
     pub metrics: HttpMetrics,
     /// Whether everything is there that the command line asked to be there before the worker is ready.
     pub loaded: Arc<AtomicBool>,
+    /// Which topics are not as decisions need them.
+    pub topics: TopicBoard,
     /// Turns true when the worker is asked to stop.
     pub stopping: watch::Receiver<bool>,
 }

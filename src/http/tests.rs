@@ -13,6 +13,7 @@ use super::error::answer;
 use super::*;
 use crate::clock::SystemClock;
 use crate::worker::effects::ToTheLog;
+use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
@@ -25,7 +26,7 @@ use holdfast_engine::stream_thread;
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use server::Connection;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -90,6 +91,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
         metrics: HttpMetrics::register(&registry).unwrap(),
         registry,
         loaded: Arc::new(AtomicBool::new(true)),
+        topics: TopicBoard::default(),
         stopping,
     });
     let api = api.listening_on("127.0.0.1:1".parse().unwrap());
@@ -105,7 +107,7 @@ async fn running_as(mut worker: Worker) -> Worker {
     let api = &worker.api;
     let member = Member { app: "test".to_owned(), worker: None, places: PLACES };
     let owner = Owner::new("http://here", "test-0");
-    let wanted = api.topologies.iter().flat_map(|t| t.topics("test", PLACES, None)).collect();
+    let wanted = Wanted::of(&api.topologies, "test", PLACES, None);
     let parts = stream_thread::Parts {
         config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
         topologies: api.topologies.clone(),
@@ -118,7 +120,7 @@ async fn running_as(mut worker: Worker) -> Worker {
         performer: Box::new(ToTheLog),
         assistant: None,
     };
-    worker.stream = Some(stream::spawn(parts, wanted, PLACES).unwrap());
+    worker.stream = Some(stream::spawn(parts, wanted).unwrap());
     worker.observer = Some(observer::spawn(
         api.log.clone(),
         api.clock.clone(),

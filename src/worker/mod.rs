@@ -9,6 +9,7 @@
 //! | [`logs`] | opening the log that the settings name |
 //! | [`descriptors`] | how many files and connections may be open, and who gets how many |
 //! | [`topics`] | what the log must hold before anything runs |
+//! | [`topic_watch`] | whether it still does |
 //! | [`stream`] | the thread that steps |
 //! | [`assistant`] | the thread that commits beside it |
 //! | [`claims`] | who owns what, for a worker without that thread |
@@ -26,6 +27,7 @@ pub mod narrator;
 pub mod observer;
 pub mod sample;
 pub mod stream;
+pub mod topic_watch;
 pub mod topics;
 
 use crate::clock::SystemClock;
@@ -57,6 +59,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use topic_watch::TopicBoard;
+use topics::Wanted;
 
 /// What this process takes part in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -208,8 +212,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let mut signals = Signals::listen()?;
     let (stop, stopping) = watch::channel(false);
     let registry = prometheus::Registry::new();
-    let metric = RunError::failed("metrics");
-    let connection_metrics = ConnectionMetrics::register(&registry).map_err(|e| metric(&e))?;
+    let connection_metrics = ConnectionMetrics::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
     let limits = Limits::new(count(shares.clients), count(shares.surplus));
     let limit = ConnectionLimit::new(limits, connection_metrics);
     // Served from here on: a prober that asks a bound port during an outage of the brokers must be told that this process lives.
@@ -237,13 +240,14 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let log = reached?;
     let (engine_metrics, http_metrics) = EngineMetrics::register(&registry)
         .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?)))
-        .map_err(|e| metric(&e))?;
+        .map_err(|e| RunError::failed("metrics")(&e))?;
     let (queries, status) = (Arc::new(Queries::default()), Status::default());
     let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
     let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
     let claims = Claims::default();
     let secret = signature::draw().map_err(|e| RunError::failed("random numbers")(&e))?;
     let loaded = Arc::new(AtomicBool::new(!options.sample));
+    let topic_board = TopicBoard::default();
     let api = Api::new(http::Parts {
         settings: ApiSettings {
             app: settings.app_id.clone(),
@@ -266,14 +270,15 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         registry,
         metrics: http_metrics,
         loaded: loaded.clone(),
+        topics: topic_board.clone(),
         stopping: stopping.clone(),
     });
 
     for (routers, local) in served {
-        routers.send_replace(http::router(api.listening_on(local)));
+        drop(routers.send_replace(http::router(api.listening_on(local))));
     }
 
-    let (mut stream, mut following) = (None, None);
+    let (mut stream, mut following, mut topic_watch) = (None, None, None);
     if let Some(stores) = stores {
         let parts = Parts {
             config: stream_config(settings, &endpoint, secret, &*clock),
@@ -287,9 +292,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             performer: Box::new(effects::ToTheLog),
             assistant: Some(Box::new(Assistant::hire().map_err(|e| RunError::failed("commit thread")(&e))?)),
         };
-        let wanted = topics::wanted(settings, &options.topologies);
-        stream =
-            Some(stream::spawn(parts, wanted, settings.partitions).map_err(|e| RunError::failed("stream thread")(&e))?);
+        let wanted = Wanted::by(settings, &options.topologies);
+        topic_watch = Some(topic_watch::spawn(log.clone(), wanted.clone(), topic_board));
+        stream = Some(stream::spawn(parts, wanted).map_err(|e| RunError::failed("stream thread")(&e))?);
     } else {
         let follow = claims::follow(log.clone(), &settings.app_id, settings.partitions, claims);
         following = Some(follow.map_err(|e| RunError::failed("claims thread")(&e))?);
@@ -331,6 +336,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     observer.stop();
     if let Some(narrator) = narrator {
         narrator.stop();
+    }
+    if let Some(watch) = topic_watch {
+        watch.stop();
     }
     drop(following);
     drop(log);

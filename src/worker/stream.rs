@@ -1,8 +1,9 @@
 //! The thread that steps. Everything the engine does happens here; when it ends, the process ends.
 
-use super::{RunError, topics};
+use super::RunError;
+use super::topics::Wanted;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{Log, LogError, TopicSpec};
+use holdfast_engine::ports::log::{Log, LogError};
 use holdfast_engine::stream_thread::{Next, NotJoined, Parts, StreamThread};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -53,12 +54,12 @@ impl Running {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn spawn(parts: Parts, wanted: Vec<TopicSpec>, partitions: u32) -> std::io::Result<Running> {
+pub fn spawn(parts: Parts, wanted: Wanted) -> std::io::Result<Running> {
     let (stop, stopped) = mpsc::channel();
     let (end, ended) = oneshot::channel();
     thread::Builder::new().name("stream".to_owned()).spawn(move || {
         // A panic drops `end`: whoever waits sees it.
-        let outcome = run(parts, &wanted, partitions, &stopped);
+        let outcome = run(parts, &wanted, &stopped);
         if let Err(error) = &outcome {
             tracing::error!(%error, "stream thread ended");
         }
@@ -67,8 +68,8 @@ pub fn spawn(parts: Parts, wanted: Vec<TopicSpec>, partitions: u32) -> std::io::
     Ok(Running { stop, ended: Some(ended) })
 }
 
-fn run(parts: Parts, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Receiver<()>) -> Result<(), RunError> {
-    if !reach(&*parts.log, wanted, partitions, stopped)? {
+fn run(parts: Parts, wanted: &Wanted, stopped: &mpsc::Receiver<()>) -> Result<(), RunError> {
+    if !reach(&*parts.log, wanted, stopped)? {
         return Ok(());
     }
     announce(&parts);
@@ -84,9 +85,9 @@ fn run(parts: Parts, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Rece
 }
 
 /// Waits until the log can be reached and holds every topic. False when asked to stop before.
-fn reach(log: &dyn Log, wanted: &[TopicSpec], partitions: u32, stopped: &mpsc::Receiver<()>) -> Result<bool, RunError> {
+fn reach(log: &dyn Log, wanted: &Wanted, stopped: &mpsc::Receiver<()>) -> Result<bool, RunError> {
     loop {
-        match topics::prepare(log, wanted, partitions) {
+        match wanted.prepare(log) {
             Ok(verdict) => return verdict.map(|()| true),
             Err(LogError::Retry(why)) => tracing::warn!(why, "log not reachable, trying again"),
             Err(error) => return Err(RunError::Failed(format!("topics: {error}"))),

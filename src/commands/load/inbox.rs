@@ -82,8 +82,8 @@ impl Inbox {
     pub(super) fn open(settings: &Settings, topology: &Topology, total: u64) -> Result<Self, RunError> {
         let failed = |error: &dyn std::fmt::Display| RunError::Failed(format!("log: {error}"));
         let log = worker::open_log(settings)?;
-        let wanted = worker::topics::wanted(settings, std::slice::from_ref(topology));
-        worker::topics::prepare(&*log, &wanted, settings.partitions).map_err(|e| failed(&e))??;
+        let wanted = worker::topics::Wanted::by(settings, std::slice::from_ref(topology));
+        wanted.prepare(&*log).map_err(|e| failed(&e))??;
         Ok(Self {
             appender: log.appender().map_err(|e| failed(&e))?,
             topic: topology.inbox().clone(),
