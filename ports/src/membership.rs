@@ -87,6 +87,8 @@ pub enum Claimed {
     Ours,
     /// Its last owner still works there, and gives it up when asked: [`Membership::ask`]. Nothing was claimed.
     Held,
+    /// The log has not answered yet. Nothing may be done there; ask again.
+    Pending,
 }
 
 /// How long one who was asked for a place may take to give it up, in ms. After that he is fenced as if he were dead.
@@ -133,20 +135,23 @@ pub trait Membership: Send {
 
     /// Claims an assigned place: fences the writer of the previous claim, if it was not released and is not ours, then writes our claim. Where that
     /// writer's owner lives and is ready to give the place up, nothing is done before he was asked and has released it, or has let
-    /// [`PATIENCE_MS`] pass. Cheap to call again while the place is held.
+    /// [`PATIENCE_MS`] pass. Never waits for the log: cheap to call again while the place is held or the claim pending.
     fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError>;
 
-    /// Asks whoever holds an assigned place to give it up now: [`Change::Revoked`] for him. Once is enough.
+    /// Asks whoever holds an assigned place to give it up now: [`Change::Revoked`] for him. Once is enough, and does not wait for the log: what could not be
+    /// written is written again in [`Membership::poll`].
     fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError>;
 
     /// Gives up, releases and returns the places that are ours only until somebody asks for them. A writer that was made anew calls this before it
     /// writes: whoever lost patience has fenced the one before, or is about to, and nothing else would keep the two apart.
+    /// Waits a moment for the log, and has the rest done in [`Membership::poll`].
     ///
     /// # Errors
-    /// When a release could not be written: they are still ours to renounce, and may not be worked on.
+    /// They are still ours to renounce, and may not be worked on.
     fn renounce(&mut self) -> Result<Vec<u32>, LogError>;
 
-    /// Gives places up after a [`Change::Revoked`] or before leaving: their claims are marked released.
+    /// Gives places up after a [`Change::Revoked`] or before leaving: their claims are marked released. Waits a moment for the log; what is not written by then
+    /// is written in [`Membership::poll`], and only then the group has the place back.
     fn release(&mut self, places: &[u32]) -> Result<(), LogError>;
 
     /// The last claim of each place, `None` where it is released or was never made. Index = place.

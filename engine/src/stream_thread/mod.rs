@@ -128,6 +128,8 @@ pub struct StreamThread {
     places: Vec<u32>,
     /// Those of the unclaimed in which somebody still works.
     held: Vec<Held>,
+    /// Claims are on their way.
+    awaits_claims: bool,
     fetcher: Box<dyn Fetcher>,
     /// `None` between a setback and the next attempt, and while a commit is under way.
     writer: Option<Box<dyn Writer>>,
@@ -187,6 +189,7 @@ impl StreamThread {
             unclaimed: Vec::new(),
             places: Vec::new(),
             held: Vec::new(),
+            awaits_claims: false,
             writer,
             is_new: false,
             tasks: Vec::new(),

@@ -28,10 +28,12 @@ pub(super) struct Held {
 impl StreamThread {
     /// Claims what is ours to claim; warms up for the first of those places that somebody holds.
     pub(super) fn claim_places(&mut self, now_ms: i64) -> Result<(), Setback> {
+        self.awaits_claims = false;
         for place in self.unclaimed.clone().into_iter().rev() {
             match self.membership.claim(place, &self.config.owner)? {
                 Claimed::Ours => self.begin_work(place)?,
                 Claimed::Held => self.wait_for(place)?,
+                Claimed::Pending => self.wait_for_claim(place),
             }
         }
         if let Some(place) = self.held.first().map(|held| held.place)
@@ -46,9 +48,19 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Whether a place that was asked for may be free at any moment.
+    /// Whether a place that was asked for may be free, or a claim in the log, at any moment.
     pub(super) fn is_awaited(&self) -> bool {
-        self.held.iter().any(|held| held.asked_us.is_some())
+        self.awaits_claims || self.held.iter().any(|held| held.asked_us.is_some())
+    }
+
+    /// The claim is on its way. Other places are decided meanwhile; in this one nothing is begun.
+    fn wait_for_claim(&mut self, place: u32) {
+        self.awaits_claims = true;
+        // One that is at work had a claim before, and was given back to us by the group.
+        let is_at_work = self.tasks.iter().any(|task| task.id.place == place && task.state == State::Running);
+        if !is_at_work {
+            self.places.retain(|ours| *ours != place);
+        }
     }
 
     fn begin_work(&mut self, place: u32) -> Result<(), Setback> {

@@ -3,7 +3,7 @@
 use crate::harness::Harness;
 use crate::reader::Reader;
 use holdfast_ports::log::{AppendError, Appender, Cleanup, Log, TopicSpec, Writer};
-use holdfast_ports::membership::{Change, Generation, Member, Membership};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_ports::placement;
 use holdfast_ports::record::{Appended, NewRecord, Topic, TopicPartition};
 use std::sync::Arc;
@@ -111,6 +111,16 @@ impl<'h> World<'h> {
             }
             mine.len() == self.harness.partitions() as usize
         });
+    }
+
+    /// What comes of claiming a place, once the log has answered.
+    pub(crate) fn claim(&self, member: &mut dyn Membership, place: u32, owner: &Owner) -> Claimed {
+        let mut claimed = Claimed::Pending;
+        self.until("an answer to a claim", || {
+            claimed = member.claim(place, owner).expect("claimed");
+            claimed != Claimed::Pending
+        });
+        claimed
     }
 
     /// A generation that is good for commits as long as the membership lives.

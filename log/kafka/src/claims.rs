@@ -3,18 +3,12 @@
 use crate::cluster::Cluster;
 use crate::config::{KafkaConfig, Pace};
 use crate::fetcher::KafkaFetcher;
-use holdfast_ports::clock::Clock;
-use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start};
+use holdfast_ports::log::{Fetcher, LogError, Slot, Start};
 use holdfast_ports::membership::Owner;
 use holdfast_ports::placement::{Seen, Standing};
 use holdfast_ports::record::TopicPartition;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long reading up to the end of one partition may take.
-const CATCH_UP_MS: u64 = 10_000;
-const TURN: Duration = Duration::from_millis(10);
 
 /// Reads all partitions of the placement topic.
 pub(crate) struct Claims {
@@ -22,7 +16,6 @@ pub(crate) struct Claims {
     slots: Vec<Slot>,
     sources: Vec<TopicPartition>,
     standings: Vec<Standing>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Claims {
@@ -36,7 +29,7 @@ impl Claims {
         let sources: Vec<_> = (0..places).map(|place| TopicPartition::new(topic, place)).collect();
         let slots = sources.iter().map(|source| fetcher.assign(source, Start::Earliest)).collect::<Result<_, _>>()?;
         let standings = vec![Standing::default(); sources.len()];
-        Ok(Self { fetcher, slots, sources, standings, clock: Arc::clone(&config.clock) })
+        Ok(Self { fetcher, slots, sources, standings })
     }
 
     /// Takes in what has arrived, without waiting.
@@ -70,22 +63,9 @@ impl Claims {
         }
     }
 
-    /// Reads `place` up to its end of now.
-    pub(crate) fn catch_up(&mut self, place: u32) -> Result<(), LogError> {
-        let source = self.source(place)?;
-        let end = self.fetcher.end(&source, End::Written)?;
-        let slot = self.slots[place as usize];
-        let until_us = self.clock.monotonic_us() + CATCH_UP_MS * 1_000;
-        loop {
-            self.refresh()?;
-            if self.fetcher.position(slot) >= end {
-                return Ok(());
-            }
-            if self.clock.monotonic_us() >= until_us {
-                return Err(LogError::Retry(format!("{source}: claims could not be read up to offset {end}")));
-            }
-            self.fetcher.wait(TURN)?;
-        }
+    /// Offset of the next record of `place` that could be read.
+    pub(crate) fn position(&self, place: u32) -> i64 {
+        self.slots.get(place as usize).map_or(-1, |slot| self.fetcher.position(*slot))
     }
 
     pub(crate) fn source(&self, place: u32) -> Result<TopicPartition, LogError> {

@@ -33,6 +33,12 @@ pub(crate) struct Group {
     topic: Arc<str>,
 }
 
+/// Asks the group whether a member belongs to it.
+pub(crate) struct Confirmer {
+    consumer: Arc<BaseConsumer<Watch>>,
+    topic: Arc<str>,
+}
+
 /// What the rebalance callback writes down.
 #[derive(Default)]
 struct Book {
@@ -178,35 +184,9 @@ impl Group {
         }
     }
 
-    /// Asks the coordinator whether `proof` counts. It holds a commit of offsets against its list of members, so that is the question: a commit of an
-    /// offset that nobody reads by.
-    pub(crate) fn confirm(&self, proof: &Generation) -> Result<(), LogError> {
-        let shown = proof.0.downcast_ref::<Held>().and_then(Option::as_ref).map(GroupMetadata::generation_id);
-        let known = GroupMetadata::of(&self.consumer).map(|held| held.generation_id()).filter(|id| *id >= 0);
-        match (shown, known) {
-            (Some(shown), Some(known)) if shown == known => {}
-            (Some(_), Some(_)) => {
-                return Err(LogError::Retry("the group has moved on to another generation".to_owned()));
-            }
-            _ => return Err(LogError::Fenced("not a member of the group".to_owned())),
-        }
-        let what = "asking the group whether we belong to it";
-        let mut list = TopicPartitionList::with_capacity(1);
-        let listed = list.add_partition_offset(&self.topic, 0, Offset::Offset(0));
-        listed.map_err(|error| reaction::of_client(what, &error))?;
-        // The call has no limit of its own while the coordinator is away, so it is made beside us; its thread ends with it.
-        let (consumer, (tell, told)) = (Arc::clone(&self.consumer), sync_channel(1));
-        let asking = thread::Builder::new().name("kafka-confirm".to_owned()).spawn(move || {
-            let answer = consumer.commit(&list, CommitMode::Sync);
-            drop(consumer);
-            // Nobody waits any more.
-            drop(tell.try_send(answer));
-        });
-        asking.map_err(|error| LogError::Retry(format!("{what}: no thread: {error}")))?;
-        match told.recv_timeout(CONFIRM_MAX) {
-            Ok(answer) => answer.map_err(|error| reaction::of_client(what, &error)),
-            Err(_) => Err(LogError::Retry(format!("{what}: no answer within {} s", CONFIRM_MAX.as_secs()))),
-        }
+    /// Asks for it what the coordinator says, from any thread.
+    pub(crate) fn confirmer(&self) -> Confirmer {
+        Confirmer { consumer: Arc::clone(&self.consumer), topic: Arc::clone(&self.topic) }
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -246,6 +226,39 @@ impl Group {
         }
         let answered = self.consumer.incremental_unassign(&list);
         answered.map_err(|error| LogError::Retry(format!("giving places back: {error}")))
+    }
+}
+
+impl Confirmer {
+    /// Asks the coordinator whether `proof` counts. It holds a commit of offsets against its list of members, so that is the question: a commit of an
+    /// offset that nobody reads by.
+    pub(crate) fn confirm(&self, proof: &Generation) -> Result<(), LogError> {
+        let shown = proof.0.downcast_ref::<Held>().and_then(Option::as_ref).map(GroupMetadata::generation_id);
+        let known = GroupMetadata::of(&self.consumer).map(|held| held.generation_id()).filter(|id| *id >= 0);
+        match (shown, known) {
+            (Some(shown), Some(known)) if shown == known => {}
+            (Some(_), Some(_)) => {
+                return Err(LogError::Retry("the group has moved on to another generation".to_owned()));
+            }
+            _ => return Err(LogError::Fenced("not a member of the group".to_owned())),
+        }
+        let what = "asking the group whether we belong to it";
+        let mut list = TopicPartitionList::with_capacity(1);
+        let listed = list.add_partition_offset(&self.topic, 0, Offset::Offset(0));
+        listed.map_err(|error| reaction::of_client(what, &error))?;
+        // The call has no limit of its own while the coordinator is away, so it is made beside us; its thread ends with it.
+        let (consumer, (tell, told)) = (Arc::clone(&self.consumer), sync_channel(1));
+        let asking = thread::Builder::new().name("kafka-confirm".to_owned()).spawn(move || {
+            let answer = consumer.commit(&list, CommitMode::Sync);
+            drop(consumer);
+            // Nobody waits any more.
+            drop(tell.try_send(answer));
+        });
+        asking.map_err(|error| LogError::Retry(format!("{what}: no thread: {error}")))?;
+        match told.recv_timeout(CONFIRM_MAX) {
+            Ok(answer) => answer.map_err(|error| reaction::of_client(what, &error)),
+            Err(_) => Err(LogError::Retry(format!("{what}: no answer within {} s", CONFIRM_MAX.as_secs()))),
+        }
     }
 }
 

@@ -21,7 +21,7 @@
 //! | `wire` | transactions and appends spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
-//! | `membership`, `group`, `claims`, `share` | who owns which place |
+//! | `membership`, `group`, `claims`, `share`, `beside` | who owns which place, without waiting for brokers |
 //! | `contact` | the first question to a broker, and why it and the settings do not go together |
 //! | `topics`, `cluster`, `mirror`, `health` | administration and questions |
 //! | `size`, `batch_limit` | how large a record may be, and a batch of librdkafka's |
@@ -32,6 +32,7 @@
 mod alternating;
 mod appender;
 mod batch_limit;
+mod beside;
 mod claims;
 mod cluster;
 mod config;

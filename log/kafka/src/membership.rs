@@ -8,20 +8,22 @@
 //!  we, group                                 ╰─ assigned ── warm up ── wish ╯                      ╰─ claim
 //! ```
 
+mod claiming;
+mod handing_over;
+
+use crate::beside::Writing;
 use crate::claims::Claims;
 use crate::cluster::Cluster;
 use crate::config::KafkaConfig;
 use crate::courier::Held;
 use crate::group::Group;
-use crate::{alternating, share, topics};
-use holdfast_ports::log::{AppendError, Appender, Cleanup, LogError, PARTITIONS, TopicSpec, TopicState, listed};
-use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner, PATIENCE_MS};
-use holdfast_ports::placement::{self, CLAIM_KEY, Claim, Seen, WISH_KEY, Wish};
-use holdfast_ports::record::NewRecord;
-use serde::Serialize;
+use crate::{share, topics};
+use claiming::{Claiming, Progress};
+use holdfast_ports::log::{Appender, Cleanup, LogError, PARTITIONS, TopicSpec, TopicState, listed};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
+use holdfast_ports::placement::{self, Claim, Wish};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// How long tombstones of claims stay readable. (None are written.)
@@ -30,11 +32,14 @@ const TOMBSTONES_MS: i64 = 7 * 24 * 3_600 * 1_000;
 const REJOIN_SESSIONS: u64 = 2;
 /// Sessions after which a member has its share whatever it looks like: by then whoever was asked for a place has heard of it, or is no member.
 const SHARE_SESSIONS: u64 = 2;
-/// An append fails by itself before this.
-const APPEND_WAIT: Duration = Duration::from_secs(30);
+/// How long releases are waited for: usually they are durable long before. The rest of them are written while other places are decided.
+const RELEASE_WAIT: Duration = Duration::from_millis(250);
+/// The same before leaving. Whoever takes over a place whose release did not come in time fences us.
+const LEAVE_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct KafkaMembership {
     config: KafkaConfig,
+    cluster: Arc<Cluster>,
     appender: Arc<dyn Appender>,
     member: Member,
     /// The placement topic.
@@ -51,7 +56,17 @@ pub(crate) struct KafkaMembership {
     has_share: bool,
     claims: Claims,
     /// As whom we have claimed each place.
-    ours: Vec<Option<Owner>>,
+    ours: BTreeMap<u32, Owner>,
+    /// Claims on their way.
+    claiming: BTreeMap<u32, Claiming>,
+    /// Claims being written that yield, and give the place back to the group when they are durable.
+    yielding: BTreeMap<u32, (Claim, Writing)>,
+    /// Releases being written. The group has the place back when they are durable.
+    releasing: BTreeMap<u32, (Claim, Writing)>,
+    /// Other claims being written on which nothing waits.
+    repeating: BTreeMap<u32, (Claim, Writing)>,
+    /// Wishes being written.
+    asking: BTreeMap<u32, (Wish, Writing)>,
     /// Places of ours that the group has back, and nobody has wished for yet.
     yielded: BTreeSet<u32>,
     /// Since when we wait for places that others hold, once we have asked.
@@ -78,7 +93,7 @@ impl KafkaMembership {
             if let TopicState::Differs(differences) = report.state {
                 let differs = listed(&differences);
                 if differences.iter().any(|difference| difference.setting == PARTITIONS) {
-                    return Err(LogError::Fatal(format!("topic {topic}: {differs}")));
+                    return Err(other_count(&topic, member.places, &differs));
                 }
                 tracing::warn!(topic, differs, "the placement topic differs");
             }
@@ -87,6 +102,7 @@ impl KafkaMembership {
         let group = Group::join(config, member, &topic)?;
         Ok(Self {
             config: config.clone(),
+            cluster: Arc::clone(cluster),
             appender,
             member: member.clone(),
             topic,
@@ -97,7 +113,12 @@ impl KafkaMembership {
             member_since_us: None,
             has_share: false,
             claims,
-            ours: vec![None; member.places as usize],
+            ours: BTreeMap::new(),
+            claiming: BTreeMap::new(),
+            yielding: BTreeMap::new(),
+            releasing: BTreeMap::new(),
+            repeating: BTreeMap::new(),
+            asking: BTreeMap::new(),
             yielded: BTreeSet::new(),
             asked_us: BTreeMap::new(),
             fenced: BTreeSet::new(),
@@ -142,158 +163,24 @@ impl KafkaMembership {
         let sessions_us = SHARE_SESSIONS * u64::from(self.config.session_timeout_ms) * 1_000;
         self.has_share = share::is_given(&group.owned(), &self.claims.owners()) || now_us >= since_us + sessions_us;
     }
-
-    /// Writes a claim, durably, and returns when it is there.
-    fn write(&mut self, place: u32, claim: Claim) -> Result<(), LogError> {
-        let offset = self.append(place, CLAIM_KEY, &claim)?;
-        self.claims.note(place, Seen { offset, claim });
-        Ok(())
-    }
-
-    /// The offset of the new record.
-    fn append(&self, place: u32, key: &[u8], what: &impl Serialize) -> Result<i64, LogError> {
-        let source = self.claims.source(place)?;
-        let value =
-            serde_json::to_vec(what).map_err(|error| LogError::Fatal(format!("claim of place {place}: {error}")))?;
-        let record =
-            NewRecord { topic: &source.topic, partition: place, key: Some(key), value: Some(&value), headers: &[] };
-        let (sender, result) = sync_channel(1);
-        // The receiver may have given up waiting: then nobody is told.
-        self.appender.append(record, Box::new(move |appended| drop(sender.try_send(appended))));
-        match result.recv_timeout(APPEND_WAIT) {
-            Ok(Ok(appended)) => Ok(appended.offset),
-            Ok(Err(AppendError::Refused(why) | AppendError::Denied(why))) => {
-                Err(LogError::Fatal(format!("claim of place {place}, WRITE on topic {}: {why}", self.topic)))
-            }
-            // Written twice is as good as written once.
-            Ok(Err(error)) => Err(LogError::Retry(format!("claim of place {place}: {error}"))),
-            Err(_) => Err(LogError::Retry(format!("claim of place {place}: no answer"))),
-        }
-    }
-
-    /// Fences the writer of the last claim of `place`, unless that is us, was released, or has been fenced since it claimed.
-    fn fence_last(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
-        let Some(last) = self.claims.last(place) else { return Ok(()) };
-        if last.claim.released || last.claim.writer == owner.writer || self.fenced.contains(&(place, last.offset)) {
-            return Ok(());
-        }
-        let writer = last.claim.writer.clone();
-        // Who was asleep since the place was given may be the zombie itself.
-        self.confirm()?;
-        // A dead replica leaves many claims of one writer, and fencing takes up to a second: all those read by now were written before the fence,
-        // so they need no other.
-        let covered = self.claims.of_writer(&writer);
-        tracing::info!(place, writer, "fencing the last owner");
-        alternating::fence(&self.config, &writer)?;
-        self.fenced.extend(covered);
-        Ok(())
-    }
 }
 
-impl KafkaMembership {
-    /// What the group's changes mean here: what it asks back is given back at once where somebody is told that he has to wish for it.
-    fn follow(&mut self, told: Vec<Change>) -> Vec<Change> {
-        let mut changes = Vec::with_capacity(told.len());
-        for change in told {
-            match change {
-                Change::Assigned(places) => {
-                    for place in &places {
-                        self.yielded.remove(place);
-                        self.asked_us.remove(place);
-                    }
-                    changes.push(Change::Assigned(places));
-                }
-                Change::Revoked(mut places) => {
-                    places.retain(|place| match self.yield_up(*place) {
-                        Ok(has_yielded) => !has_yielded,
-                        Err(error) => {
-                            tracing::info!(place, %error, "given back the short way");
-                            true
-                        }
-                    });
-                    if !places.is_empty() {
-                        changes.push(Change::Revoked(places));
-                    }
-                }
-                Change::Lost(places) => {
-                    for place in &places {
-                        self.ours[*place as usize] = None;
-                    }
-                    changes.push(Change::Lost(places));
-                }
-            }
-        }
-        changes
-    }
+/// The placement topic does not have the number of partitions that it must have.
+fn other_count(topic: &str, places: u32, what: &str) -> LogError {
+    LogError::Fatal(format!(
+        "topic {topic} must have {places} partitions, as PARTITIONS says ({what}). It holds nothing but claims: stop all workers, delete it, and start them \
+         again with the PARTITIONS that the other topics have; it is made anew"
+    ))
+}
 
-    /// Gives a place back to the group that we go on working in, and says so. False: we do not work there.
-    fn yield_up(&mut self, place: u32) -> Result<bool, LogError> {
-        let Some(claim) = self.ours[place as usize].as_ref().map(Claim::of) else { return Ok(false) };
-        // The claim first: whoever gets the place next must not take us for dead.
-        self.write(place, claim.yielding())?;
-        self.group.as_ref().map_or(Ok(()), |group| group.give_back(&[place]))?;
-        self.yielded.insert(place);
-        Ok(true)
-    }
-
-    /// Places that we have yielded and somebody wishes for, or has taken.
-    fn follow_wishes(&mut self, changes: &mut Vec<Change>) -> Result<(), LogError> {
-        let (mut wished, mut taken) = (Vec::new(), Vec::new());
-        for place in self.yielded.clone() {
-            let Some(owner) = &self.ours[place as usize] else { continue };
-            if self.claims.last(place).is_some_and(|last| last.claim.writer != owner.writer) {
-                taken.push(place);
-            } else if self.claims.is_wished_for(place, &owner.writer) {
-                wished.push(place);
-            }
-        }
-        for place in wished.iter().chain(&taken) {
-            self.yielded.remove(place);
-        }
-        for place in &taken {
-            self.ours[*place as usize] = None;
-        }
-        changes.extend((!wished.is_empty()).then_some(Change::Revoked(wished)));
-        changes.extend((!taken.is_empty()).then_some(Change::Lost(taken)));
-        self.answer_for_the_one_before()
-    }
-
-    /// A process that died with places it had yielded was started again under its name: they are not at work, and nobody has to wait for us.
-    fn answer_for_the_one_before(&mut self) -> Result<(), LogError> {
-        let Some(us) = self.ours.iter().flatten().next().cloned() else { return Ok(()) };
-        for place in 0..self.member.places {
-            let is_left_over = self.ours[place as usize].is_none()
-                && self.claims.is_wished_for(place, &us.writer)
-                && self
-                    .claims
-                    .last(place)
-                    .is_some_and(|last| last.claim.writer == us.writer && last.claim.yields && !last.claim.released);
-            if is_left_over {
-                self.write(place, Claim::of(&us).released())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Says again what a release that came too late would bury: the topic is compacted, and who reads it later would take the place for nobody's.
-    fn say_again(&mut self) -> Result<(), LogError> {
-        for place in 0..self.member.places {
-            let Some(us) = &self.ours[place as usize] else { continue };
-            let Some(last) = self.claims.buried(place).filter(|last| last.claim.writer == us.writer) else { continue };
-            let claim = last.claim.clone().again();
-            tracing::info!(place, writer = us.writer, "claimed again: somebody has released what is not his any more");
-            self.write(place, claim)?;
-        }
-        Ok(())
-    }
-
-    /// Whether somebody else works in `place` and gives it up when asked, as far as is known here.
-    fn is_held(&self, place: u32, owner: &Owner) -> bool {
-        let Some(last) = self.claims.last(place) else { return false };
-        let yields = last.claim.yields && !last.claim.released && last.claim.writer != owner.writer;
-        let now_us = self.config.clock.monotonic_us();
-        let is_late = self.asked_us.get(&place).is_some_and(|asked_us| now_us >= asked_us + PATIENCE_MS * 1_000);
-        yields && !is_late && !self.fenced.contains(&(place, last.offset))
+/// Refuses places that there are not: somebody has added partitions to the placement topic, and the group hands them out.
+fn check_places(topic: &str, places: u32, told: &[Change]) -> Result<(), LogError> {
+    let named = told.iter().flat_map(|change| match change {
+        Change::Assigned(places) | Change::Revoked(places) | Change::Lost(places) => places,
+    });
+    match named.copied().find(|place| *place >= places) {
+        Some(place) => Err(other_count(topic, places, &format!("the group hands out partition {place}"))),
+        None => Ok(()),
     }
 }
 
@@ -308,8 +195,10 @@ impl Membership for KafkaMembership {
         if let Some(group) = &self.group {
             let told = group.poll()?;
             self.generation = group.generation();
+            check_places(&self.topic, self.member.places, &told)?;
             changes = self.follow(told);
         }
+        self.follow_writes(&mut changes)?;
         if let Err(error) = self.follow_wishes(&mut changes) {
             // Who wished for it loses patience.
             tracing::info!(%error, "a place left over was not released");
@@ -332,7 +221,7 @@ impl Membership for KafkaMembership {
 
     fn confirm(&mut self) -> Result<(), LogError> {
         match &self.group {
-            Some(group) => group.confirm(&self.generation),
+            Some(group) => group.confirmer().confirm(&self.generation),
             None => Err(LogError::Fenced("this member has left the group".to_owned())),
         }
     }
@@ -341,48 +230,52 @@ impl Membership for KafkaMembership {
         if !self.group.as_ref().is_some_and(|group| group.owns(place)) {
             return Err(LogError::Fenced(format!("place {place} is not ours")));
         }
-        if !self.is_held(place, owner) {
-            self.claims.catch_up(place)?;
+        // What we have said of it before comes first.
+        self.follow_releases(Duration::ZERO)?;
+        if self.releasing.contains_key(&place) || self.repeating.contains_key(&place) {
+            return Ok(Claimed::Pending);
         }
-        if self.is_held(place, owner) {
-            return Ok(Claimed::Held);
-        }
-        self.fence_last(place, owner)?;
-        self.write(place, Claim::of(owner))?;
-        self.ours[place as usize] = Some(owner.clone());
-        self.asked_us.remove(&place);
-        Ok(Claimed::Ours)
+        let claiming = match self.claiming.remove(&place) {
+            Some(claiming) => claiming,
+            None if self.is_held(place, owner) => return Ok(Claimed::Held),
+            None => Claiming::From(0),
+        };
+        let waits = match self.go_on(place, owner, claiming) {
+            Ok(Progress::Ends(claimed)) => return Ok(claimed),
+            Ok(Progress::Waits(claiming)) => claiming,
+            Err(LogError::Retry(why)) => {
+                tracing::info!(place, why, "the place is not claimed yet, trying again");
+                Claiming::again(self.config.clock.monotonic_us())
+            }
+            Err(error) => return Err(error),
+        };
+        self.claiming.insert(place, waits);
+        Ok(Claimed::Pending)
     }
 
     fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError> {
-        self.append(place, WISH_KEY, &Wish { writer: owner.writer.clone() })?;
-        self.asked_us.insert(place, self.config.clock.monotonic_us());
-        Ok(())
+        self.begin_wish(place, Wish { writer: owner.writer.clone() })
     }
 
     fn renounce(&mut self) -> Result<Vec<u32>, LogError> {
-        for place in self.yielded.clone() {
-            if let Some(claim) = self.ours[place as usize].as_ref().map(Claim::of) {
-                self.write(place, claim.released())?;
-            }
-        }
-        let places: Vec<u32> = std::mem::take(&mut self.yielded).into_iter().collect();
+        let mut places: Vec<u32> = std::mem::take(&mut self.yielded).into_iter().collect();
+        places.extend(self.yielding.keys());
         for place in &places {
-            self.ours[*place as usize] = None;
+            self.begin_release(*place)?;
         }
+        self.follow_releases(RELEASE_WAIT)?;
         Ok(places)
     }
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
         for place in places {
+            self.yielded.remove(place);
             // The claim first: whoever gets the place next must find it released.
-            if let Some(owner) = self.ours.get(*place as usize).cloned().flatten() {
-                self.write(*place, Claim::of(&owner).released())?;
-                self.ours[*place as usize] = None;
-                self.yielded.remove(place);
+            if !self.begin_release(*place)? && !self.releasing.contains_key(place) {
+                self.give_back(*place);
             }
         }
-        self.group.as_ref().map_or(Ok(()), |group| group.give_back(places))
+        self.follow_releases(RELEASE_WAIT)
     }
 
     fn owners(&self) -> Vec<Option<Owner>> {
@@ -390,10 +283,39 @@ impl Membership for KafkaMembership {
     }
 
     fn leave(&mut self) -> Result<(), LogError> {
+        for (place, claiming) in std::mem::take(&mut self.claiming) {
+            if let Some(owner) = claiming.claimant() {
+                self.ours.insert(place, owner);
+                self.begin_release(place)?;
+            }
+        }
+        if let Err(error) = self.follow_releases(LEAVE_WAIT) {
+            tracing::info!(%error, "places are left without a release");
+        }
         self.has_left = true;
         if let Some(group) = self.group.take() {
-            tracing::debug!(places = ?group.owned(), "leaving the group");
+            tracing::debug!(places = ?group.owned(), unreleased = self.releasing.len(), "leaving the group");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_are_no_places_are_refused() {
+        let told = [Change::Assigned(vec![0, 2]), Change::Revoked(vec![1])];
+        assert!(check_places("app-placement", 3, &told).is_ok() && check_places("app-placement", 3, &[]).is_ok());
+        for grown in [Change::Assigned(vec![0, 3]), Change::Revoked(vec![3]), Change::Lost(vec![3])] {
+            let told = [Change::Assigned(vec![0]), grown];
+            let error = check_places("app-placement", 3, &told).unwrap_err();
+            let LogError::Fatal(why) = &error else { panic!("{error:?}") };
+            assert!(
+                why.contains("app-placement") && why.contains("PARTITIONS") && why.contains("partition 3"),
+                "{why}"
+            );
+        }
     }
 }

@@ -41,6 +41,8 @@ struct Lead {
     owes_places: bool,
     /// Places in which somebody else still works.
     held: BTreeSet<u32>,
+    /// Places whose claims the log does not answer.
+    unanswered: BTreeSet<u32>,
     /// Places the member works in until somebody asks for them.
     yielded: Vec<u32>,
     /// What comes of its next attempts to renounce them.
@@ -184,6 +186,9 @@ impl Membership for LedMember {
         let mut lead = self.lead.lock();
         if lead.held.contains(&place) {
             return Ok(Claimed::Held);
+        }
+        if lead.unanswered.contains(&place) {
+            return Ok(Claimed::Pending);
         }
         lead.claimed.push(place);
         self.member.claim(place, owner)
@@ -352,6 +357,11 @@ impl Led {
     /// Others work in these places, and in no other.
     pub(crate) fn hold(&self, places: impl IntoIterator<Item = u32>) {
         self.log.lead.lock().held = places.into_iter().collect();
+    }
+
+    /// The log does not answer claims of these places, and of no other.
+    pub(crate) fn leave_unanswered(&self, places: impl IntoIterator<Item = u32>) {
+        self.log.lead.lock().unanswered = places.into_iter().collect();
     }
 
     /// The worker has these places until somebody asks for them; this comes of its attempts to renounce them.

@@ -158,3 +158,42 @@ fn a_stop_while_the_group_moves_on_is_a_clean_one() {
     led.tell([]);
     assert!(led.stop().is_empty(), "left to whoever comes next");
 }
+
+#[test]
+fn a_claim_that_the_log_does_not_answer_keeps_no_other_place_waiting() {
+    let mut led = Led::joined(2);
+    led.tell([Change::Assigned(vec![0])]);
+    led.until("place 0 runs", |led| led.places() == [0] && led.status().is_ready());
+    led.leave_unanswered([1]);
+    led.tell([Change::Assigned(vec![1])]);
+    let (here, there) = (led.word_of(0), led.word_of(1));
+    led.count(&there);
+    for n in 1..=5 {
+        led.count(&here);
+        led.until("it is counted", |led| led.out().len() == n);
+    }
+    assert!(!led.status().is_ready(), "one of its places is not served");
+    assert_eq!((led.places(), led.out().contains(&format!("{there}=1"))), (vec![0], false));
+    led.leave_unanswered([]);
+    led.until("both run", |led| led.places() == [0, 1] && led.status().is_ready());
+    led.until("what waited is counted", |led| led.out().contains(&format!("{there}=1")));
+    assert_eq!(led.writers_made(), 1, "nothing was rolled back for it");
+}
+
+#[test]
+fn who_was_fenced_does_nothing_in_a_place_before_it_is_claimed_again() {
+    let mut led = Led::joined(1);
+    led.tell([Change::Assigned(vec![0])]);
+    led.until("the place runs", |led| led.places() == [0] && led.status().is_ready());
+    let word = led.word_of(0);
+    led.leave_unanswered([0]);
+    led.log().inject(Fault::Fenced);
+    led.count(&word);
+    led.until("there is another writer", |led| led.writers_made() == 2);
+    for _ in 0..200 {
+        led.step();
+    }
+    assert_eq!((led.places(), led.out().len()), (vec![], 0));
+    led.leave_unanswered([]);
+    led.until("it is counted", |led| led.out() == [format!("{word}=1")]);
+}

@@ -137,7 +137,7 @@ pub fn l33_claims_are_shown_until_released(log: &dyn Harness) {
     assert_eq!(member.owners(), vec![None; log.partitions() as usize]);
     let me = owner("http://10.0.0.7:8080", &log.fresh("writer"));
     for place in 0..log.partitions() {
-        assert_eq!(member.claim(place, &me).expect("claimed"), Claimed::Ours);
+        assert_eq!(world.claim(&mut *member, place, &me), Claimed::Ours);
     }
     world.until("all claims shown", || member.owners() == vec![Some(me.clone()); log.partitions() as usize]);
     member.release(&[1]).expect("released");
@@ -146,7 +146,7 @@ pub fn l33_claims_are_shown_until_released(log: &dyn Harness) {
         member.owners()[1].is_none()
     });
     assert_eq!(member.owners()[0], Some(me.clone()));
-    assert_eq!(member.claim(1, &me).expect("claimed again"), Claimed::Ours);
+    assert_eq!(world.claim(&mut *member, 1, &me), Claimed::Ours);
     world.until("the new claim shown", || member.owners()[1].as_ref() == Some(&me));
 }
 
@@ -159,7 +159,7 @@ pub fn l34_a_claim_fences_the_writer_before_it(log: &dyn Harness) {
     let (dead_name, new_name) = (log.fresh("dead"), log.fresh("new"));
     let mut dead = world.join_alone(&app);
     let mut dead_writer = world.writer(&dead_name);
-    assert_eq!(dead.claim(0, &owner("http://dead", &dead_name)).expect("claimed"), Claimed::Ours);
+    assert_eq!(world.claim(&mut *dead, 0, &owner("http://dead", &dead_name)), Claimed::Ours);
     dead_writer.begin().expect("begun");
     dead_writer.send(&record(&topic, 0, b"of the dead")).expect("sent");
     // It leaves without releasing, like one that died, only faster.
@@ -170,7 +170,7 @@ pub fn l34_a_claim_fences_the_writer_before_it(log: &dyn Harness) {
         let _ = next.poll().expect("poll");
         next.owners()[0] == Some(owner("http://dead", &dead_name))
     });
-    assert_eq!(next.claim(0, &owner("http://new", &new_name)).expect("claimed"), Claimed::Ours);
+    assert_eq!(world.claim(&mut *next, 0, &owner("http://new", &new_name)), Claimed::Ours);
     let mut reader = world.reader();
     let slot = reader.assign(&source, Start::Earliest);
     reader.read_to_end(slot, &source, End::Written);
@@ -191,13 +191,10 @@ pub fn l35_a_claim_in_good_order_fences_nobody(log: &dyn Harness) {
     let mut first = world.writer(&first_name);
     first.begin().expect("begun");
     first.send(&record(&topic, 0, b"kept")).expect("sent");
-    assert_eq!(member.claim(0, &owner("http://first", &first_name)).expect("claimed"), Claimed::Ours);
-    assert_eq!(
-        member.claim(0, &owner("http://first", &first_name)).expect("claimed again by the same writer"),
-        Claimed::Ours
-    );
+    assert_eq!(world.claim(&mut *member, 0, &owner("http://first", &first_name)), Claimed::Ours);
+    assert_eq!(world.claim(&mut *member, 0, &owner("http://first", &first_name)), Claimed::Ours);
     member.release(&[0]).expect("released");
-    assert_eq!(member.claim(0, &owner("http://second", &second_name)).expect("claimed by another"), Claimed::Ours);
+    assert_eq!(world.claim(&mut *member, 0, &owner("http://second", &second_name)), Claimed::Ours);
     first.commit(&[], &member.generation()).expect("not fenced");
     let mut reader = world.reader();
     let slot = reader.assign(&source, Start::Earliest);
@@ -260,7 +257,7 @@ pub fn l45_a_place_is_held_until_it_was_asked_for(log: &dyn Harness) {
     let (he, we) = (owner("http://first", &first_name), owner("http://second", &second_name));
     let mut first = world.join_alone(&app);
     for place in 0..log.partitions() {
-        assert_eq!(first.claim(place, &he).expect("claimed"), Claimed::Ours);
+        assert_eq!(world.claim(&mut *first, place, &he), Claimed::Ours);
     }
     let mut writer = world.writer(&first_name);
     let mut second = world.join(&app);
@@ -278,11 +275,11 @@ pub fn l45_a_place_is_held_until_it_was_asked_for(log: &dyn Harness) {
     });
     let place = given[0];
     if log.ways().second_member == SecondMember::Replaces {
-        assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Ours);
+        assert_eq!(world.claim(&mut *second, place, &we), Claimed::Ours);
         return;
     }
     assert_eq!(told, [], "nobody has asked yet");
-    assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Held);
+    assert_eq!(world.claim(&mut *second, place, &we), Claimed::Held);
     assert_eq!(second.owners()[place as usize], Some(he.clone()));
     // He goes on, in the generation in which the place is not his any more.
     world.until("a commit of the first", || {
@@ -308,11 +305,11 @@ pub fn l45_a_place_is_held_until_it_was_asked_for(log: &dyn Harness) {
         !wanted.is_empty()
     });
     assert_eq!(wanted, [place]);
-    assert_eq!(second.claim(place, &we).expect("claimed"), Claimed::Held, "not released yet");
+    assert_eq!(world.claim(&mut *second, place, &we), Claimed::Held, "not released yet");
     first.release(&wanted).expect("released");
     world.until("the place", || {
         assert_eq!(second.poll().expect("poll"), []);
-        second.claim(place, &we).expect("claimed") == Claimed::Ours
+        world.claim(&mut *second, place, &we) == Claimed::Ours
     });
     world.until("the new claim shown", || {
         let _ = first.poll().expect("poll");
@@ -336,7 +333,7 @@ pub fn l46_who_has_joined_has_its_share(log: &dyn Harness) {
     let mut first = world.join_alone(&app);
     assert!(first.has_joined());
     for place in 0..log.partitions() {
-        assert_eq!(first.claim(place, &he).expect("claimed"), Claimed::Ours);
+        assert_eq!(world.claim(&mut *first, place, &he), Claimed::Ours);
     }
     let mut second = world.join(&app);
     let mut given = Vec::new();

@@ -43,7 +43,7 @@ pub fn l42_positions_and_claims_outlive_a_restart(log: &dyn Harness) {
     let me = Owner::new("http://me", log.fresh("writer"));
     {
         let mut member = world.join_alone(&app);
-        assert_eq!(member.claim(1, &me).expect("claimed"), Claimed::Ours);
+        assert_eq!(world.claim(&mut *member, 1, &me), Claimed::Ours);
         let mut writer = world.any_writer();
         writer.begin().expect("begun");
         writer.commit(&[(sources[0].clone(), 17)], &member.generation()).expect("committed");
