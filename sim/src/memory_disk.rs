@@ -23,7 +23,7 @@ struct Image {
 /// What one write brings.
 #[derive(Debug, Clone)]
 enum Piece {
-    Rows(Vec<(Key, Option<Vec<u8>>)>, i64),
+    Rows(Vec<(Key, Value)>, i64),
     Fresh(i64),
 }
 
@@ -174,8 +174,9 @@ impl Reading {
     }
 }
 
-/// The last write of each key.
-type Writes = BTreeMap<Key, Option<Vec<u8>>>;
+/// What was written to a key last; `None`: it was deleted.
+type Value = Option<Vec<u8>>;
+type Writes = BTreeMap<Key, Value>;
 
 struct MemoryStore {
     ids: Vec<u8>,
@@ -191,12 +192,9 @@ struct Overlay {
     writes: Writes,
     /// Bytes written to it, those that were written over included.
     bytes: usize,
-    /// What it held before each write since the last mark, and how many bytes.
-    undo: Vec<Undo>,
+    /// What it held before each write since the last mark.
+    undo: Vec<(Key, Option<Value>, usize)>,
 }
-
-/// What the overlay held under a key before a write, if it held anything, and how many bytes it had.
-type Undo = (Key, Option<Option<Vec<u8>>>, usize);
 
 /// What one commit writes.
 struct Sealed {
@@ -213,8 +211,7 @@ impl Batch for Sealed {
     }
 
     fn commit(&self, changelog_next: i64) -> Result<(), StoreError> {
-        let rows = self.writes.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        append(&self.platter, &self.poison, Piece::Rows(rows, changelog_next))
+        append(&self.platter, &self.poison, Piece::Rows(self.writes.clone().into_iter().collect(), changelog_next))
     }
 }
 
@@ -239,8 +236,8 @@ impl MemoryStore {
     }
 
     fn known(&self, store: StoreId) -> Result<(), StoreError> {
-        let known = self.ids.contains(&store.0);
-        if known { Ok(()) } else { Err(StoreError::Fatal(format!("there is no store {}", store.0))) }
+        let known = self.ids.contains(&store.0).then_some(());
+        known.ok_or_else(|| StoreError::Fatal(format!("there is no store {}", store.0)))
     }
 
     fn write(&mut self, store: StoreId, key: &[u8], value: Option<&[u8]>) -> Result<(), StoreError> {
@@ -259,7 +256,7 @@ impl MemoryStore {
     }
 
     /// What is uncommitted of a key: in the overlay, and else in the batch.
-    fn uncommitted(&self, key: &Key) -> Option<&Option<Vec<u8>>> {
+    fn uncommitted(&self, key: &Key) -> Option<&Value> {
         self.overlay.writes.get(key).or_else(|| self.batch.as_ref()?.writes.get(key))
     }
 }
