@@ -283,8 +283,10 @@ impl KafkaConfig {
                 ("fetch.queue.backoff.ms", "2"),
                 ("fetch.error.backoff.ms", "100"),
                 // Of each partition: a few hundred ms of work. What waits costs a few times its size in memory: librdkafka counts values, not what it wraps them in.
+                // The bytes are of each partition, too, and twice as many once a batch was taken: a worker that restores fifty changelogs of large rows reads
+                // all of them at once.
                 ("queued.min.messages", "10000"),
-                ("queued.max.messages.kbytes", "16384"),
+                ("queued.max.messages.kbytes", "4096"),
                 // Of each partition in one answer. A megabyte of small requests, decompressed and wrapped, is fifty thousand messages in memory at once.
                 ("fetch.message.max.bytes", "262144"),
                 ("socket.timeout.ms", "10000"),
