@@ -77,20 +77,20 @@ impl Redemptions {
         }
     }
 
-    /// A payment wants it; `None` when it has asked before, else what it takes off.
+    /// A payment wants it, if it takes off so much of the order at least; `None` when it has asked before, else what it takes off.
     pub(super) fn use_for(
         &mut self,
         payment: &str,
         coupon: &str,
         user: &str,
-        order: i64,
+        (order, least): (i64, i64),
         terms: Terms,
     ) -> Option<Option<i64>> {
         if self.payments.contains_key(&print(payment)) {
             return None;
         }
         let is_free = self.is_his(coupon, user) && !self.used.contains_key(&print(coupon));
-        let off = if is_free { terms.off(order) } else { None };
+        let off = if is_free { terms.off(order).filter(|off| *off >= least) } else { None };
         self.payments.insert(print(payment), off.map(|_| print(coupon)));
         if off.is_some() {
             self.used.insert(print(coupon), print(payment));
@@ -135,22 +135,24 @@ mod tests {
         let terms = Terms { fixed: Some(5), ..Terms::default() };
         let mut coupons = Redemptions::default();
         coupons.give("c", "u");
-        assert_eq!(coupons.use_for("p1", "c", "v", 9, terms), Some(None), "somebody else's");
-        assert_eq!(coupons.use_for("p2", "c", "u", 9, terms), Some(Some(5)));
-        assert_eq!(coupons.use_for("p2", "c", "u", 9, terms), None, "known");
-        assert_eq!(coupons.use_for("p3", "c", "u", 9, terms), Some(None), "used");
+        assert_eq!(coupons.use_for("p1", "c", "v", (9, 1), terms), Some(None), "somebody else's");
+        assert_eq!(coupons.use_for("p2", "c", "u", (9, 1), terms), Some(Some(5)));
+        assert_eq!(coupons.use_for("p2", "c", "u", (9, 1), terms), None, "known");
+        assert_eq!(coupons.use_for("p3", "c", "u", (9, 1), terms), Some(None), "used");
         coupons.give_back("p2");
         coupons.give_back("p5");
-        assert_eq!(coupons.use_for("p4", "c", "u", 9, terms), Some(Some(5)));
+        assert_eq!(coupons.use_for("p4", "c", "u", (9, 1), terms), Some(Some(5)));
         coupons.give_back("p2");
-        assert_eq!(coupons.use_for("p6", "c", "u", 9, terms), Some(None), "returned once");
-        assert_eq!(coupons.use_for("p5", "c", "u", 9, terms), None, "its return was first");
+        assert_eq!(coupons.use_for("p6", "c", "u", (9, 1), terms), Some(None), "returned once");
+        assert_eq!(coupons.use_for("p5", "c", "u", (9, 1), terms), None, "its return was first");
         assert!(coupons.is_as("c", "u", Some("p4")) && coupons.given() == 1);
         coupons.give_back("p4");
         for (user, order, is_so) in [("u", None, true), ("u", Some("p4"), false), ("v", None, false)] {
             assert_eq!(coupons.is_as("c", user, order), is_so, "{user} {order:?}");
         }
+        assert_eq!(coupons.use_for("p8", "c", "u", (9, 6), terms), Some(None), "it takes off too little");
+        assert!(coupons.is_as("c", "u", None));
         coupons.use_by_hand("c", "u", "order");
-        assert_eq!(coupons.use_for("p7", "c", "u", 9, terms), Some(None));
+        assert_eq!(coupons.use_for("p7", "c", "u", (9, 1), terms), Some(None));
     }
 }

@@ -171,7 +171,7 @@ said! {
     starts_at = "startsAt", expires_at = "expiresAt", expired_at = "expiredAt", confirmed_at = "confirmedAt",
     discount_type = "discountType", discount_value = "discountValue", minimum_order_amount = "minimumOrderAmount",
     maximum_discount_amount = "maximumDiscountAmount", order_amount = "orderAmount",
-    due_at = "dueAt", message = "message", occurred_at = "occurredAt", event_time = "eventTime", issued_at = "issuedAt",
+    minimum_discount = "minimumDiscount", nonce = "nonce", due_at = "dueAt", message = "message", occurred_at = "occurredAt", event_time = "eventTime", issued_at = "issuedAt",
 }
 
 struct SaidVisitor;

@@ -62,11 +62,13 @@ pub enum CommandRefusal {
     NoDiscount,
     /// The order is smaller than the policy asks for.
     BelowMinimum,
+    /// Of this order it takes off nothing: it stays usable for another.
+    NothingOff,
 }
 
 impl CommandRefusal {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadPolicyId,
         Self::BadTitle,
         Self::BadQuantity,
@@ -81,6 +83,7 @@ impl CommandRefusal {
         Self::System,
         Self::NoDiscount,
         Self::BelowMinimum,
+        Self::NothingOff,
     ];
 
     /// What to answer.
@@ -94,9 +97,12 @@ impl CommandRefusal {
             | Self::BadWindow
             | Self::BadDiscount => CommandStatus::ValidationFailed,
             Self::UnknownPolicy | Self::UnknownCoupon => CommandStatus::NotFound,
-            Self::PolicyExists | Self::BelowIssued | Self::NotUsable | Self::NoDiscount | Self::BelowMinimum => {
-                CommandStatus::Conflict
-            }
+            Self::PolicyExists
+            | Self::BelowIssued
+            | Self::NotUsable
+            | Self::NoDiscount
+            | Self::BelowMinimum
+            | Self::NothingOff => CommandStatus::Conflict,
             Self::System => CommandStatus::SystemError,
         }
     }
@@ -119,6 +125,7 @@ impl CommandRefusal {
             Self::System => "SYSTEM_ERROR",
             Self::NoDiscount => "COUPON_NOT_A_DISCOUNT",
             Self::BelowMinimum => "COUPON_MINIMUM_NOT_MET",
+            Self::NothingOff => "COUPON_WITHOUT_EFFECT",
         }
     }
 
@@ -140,6 +147,7 @@ impl CommandRefusal {
             Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
             Self::NoDiscount => "결제에 사용할 수 없는 쿠폰입니다",
             Self::BelowMinimum => "쿠폰 최소 주문 금액에 미달합니다",
+            Self::NothingOff => "이 결제에는 할인되는 금액이 없어 쿠폰을 사용하지 않았습니다",
         }
     }
 }

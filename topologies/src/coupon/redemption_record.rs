@@ -65,6 +65,7 @@ mod tests {
             reservation_id: "res_2_7".to_owned(),
             order_amount: 50_000,
             reply_place: 2,
+            minimum_discount: 0,
         };
         let mut out = Vec::new();
         RedemptionRecord { request_id: "pay_2_9.coupon", wish: &wish, result }.write(&mut out);

@@ -213,6 +213,9 @@ pub struct UseCoupon<'a> {
     pub order_amount: u64,
     /// The place that waits for the answer.
     pub reply_place: u32,
+    /// What it has to take off at least, in KRW; missing = nothing, as by the first rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_discount: Option<i64>,
 }
 
 /// A coupon shall be free again.

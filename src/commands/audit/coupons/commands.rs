@@ -95,7 +95,7 @@ impl Sale<'_> {
         findings: &mut Findings,
     ) -> Option<()> {
         let (coupon, user, payment) = (said.coupon_id.id()?, said.user_id.id()?, said.order_id.id()?);
-        let order = said.order_amount.int()?;
+        let order = (said.order_amount.int()?, said.minimum_discount.int().unwrap_or(0));
         let policy = policy_of_coupon(&coupon, cut.places);
         if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
             desk.copies.must_have(entry);

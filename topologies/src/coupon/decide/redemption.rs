@@ -18,7 +18,8 @@ pub fn redeem(
     if coupon.used.is_some() {
         return Err(CommandRefusal::NotUsable);
     }
-    discount(terms.ok_or(CommandRefusal::UnknownPolicy)?, wish.order_amount)
+    let discount = discount(terms.ok_or(CommandRefusal::UnknownPolicy)?, wish.order_amount)?;
+    if discount < wish.minimum_discount { Err(CommandRefusal::NothingOff) } else { Ok(discount) }
 }
 
 /// What the terms of a policy take off an order, in KRW: rounded down, never more than the order.
@@ -144,6 +145,24 @@ mod tests {
             assert_eq!(redeem(&wish("u"), Some(&used), Some(&terms)), Err(CommandRefusal::NotUsable));
             assert_eq!(redeem(&wish("v"), Some(&used), Some(&terms)), Err(CommandRefusal::UnknownCoupon));
         }
+    }
+
+    #[test]
+    fn a_coupon_that_takes_nothing_off_is_not_used() {
+        let wish = |order_amount, minimum_discount| UseForPayment {
+            user_id: "u".to_owned(),
+            order_amount,
+            minimum_discount,
+            ..UseForPayment::default()
+        };
+        let terms = terms(Some(Discount::Percentage(1)), None, None);
+        let free = CouponRow { user_id: "u".to_owned(), issued_ms: 1, used: None };
+        for (order_amount, expected) in
+            [(0, Err(CommandRefusal::NothingOff)), (99, Err(CommandRefusal::NothingOff)), (100, Ok(1))]
+        {
+            assert_eq!(redeem(&wish(order_amount, 1), Some(&free), Some(&terms)), expected, "{order_amount}");
+        }
+        assert_eq!(redeem(&wish(99, 0), Some(&free), Some(&terms)), Ok(0), "decided as it was");
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct UseForPayment {
     pub order_amount: i64,
     /// The place that waits for the answer.
     pub reply_place: u32,
+    /// What it has to take off at least, in KRW, to be used. Whoever sold before there was such a thing used a coupon for nothing as well.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub minimum_discount: i64,
 }
 
 /// A payment that had this coupon is off: `return-coupon`. It has no answer, and comes after its use: both are sent from one place to one place.
@@ -39,6 +42,12 @@ pub struct ReturnCoupon {
     /// The payment that it was used for.
     #[serde(rename = "orderId", deserialize_with = "wire::id")]
     pub payment_id: String,
+}
+
+// The signature is serde's.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "skip_serializing_if passes a reference")]
+fn is_nothing(krw: &i64) -> bool {
+    *krw == 0
 }
 
 impl UseForPayment {

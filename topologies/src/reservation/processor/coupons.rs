@@ -119,6 +119,8 @@ impl Desk<'_, '_> {
             reservation_id: &self.reservation_id(serial),
             order_amount: row.price,
             reply_place: self.ctx.place(),
+            // A coupon that takes nothing off is not used up.
+            minimum_discount: self.settings.has_second_rules().then_some(1),
         };
         self.send_to_coupon(coupon_id, coupon_place, "coupon.use", &request_id, &fact)
     }
