@@ -3,6 +3,12 @@
 use holdfast_engine::ports::clock::Clock;
 use uuid::{NoContext, Timestamp, Uuid};
 
+/// Something that nobody can guess: 122 random bits as 32 hexadecimal digits.
+#[must_use]
+pub fn nonce() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 /// A new name: a UUID of version 7 as 32 hexadecimal digits. Its time is the clock's, its rest is random.
 #[must_use]
 pub fn name(clock: &dyn Clock) -> String {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! u64    8 bytes, big endian
+//! u128   as u64 if it fits, else 16 bytes, big endian; in order among numbers below 2^63 and from 2^127 on
 //! i64    8 bytes, big endian, sign bit flipped
 //! text   its bytes with 00 written as 00 FF, then 00 01
 //! ```
@@ -107,6 +108,24 @@ impl Key for String {
     fn decode(mut bytes: &[u8]) -> Option<Self> {
         let text = take_text(&mut bytes)?;
         bytes.is_empty().then_some(text)
+    }
+}
+
+/// A single large number is a key of its own. What was written as a `u64` is read as the same number.
+impl Key for u128 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match u64::try_from(*self) {
+            Ok(small) => put_u64(out, small),
+            Err(_) => out.extend_from_slice(&self.to_be_bytes()),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        if let Some(small) = u64::decode(bytes) {
+            return Some(small.into());
+        }
+        let number = Self::from_be_bytes(bytes.try_into().ok()?);
+        (number > Self::from(u64::MAX)).then_some(number)
     }
 }
 

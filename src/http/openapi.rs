@@ -29,6 +29,9 @@ pub(crate) struct IdempotencyKey {
     /// and route. Valid for as long as outcomes are kept, at least 24 h from acceptance. The same key with another body is refused with 422
     /// (`IDEMPOTENCY_KEY_REUSED`); an answer to a repetition says `Idempotent-Replayed: true`. `requestId` in the body does the same.
     ///
+    /// A repetition is told what its request came to: the status, the ids, the state and the deadline of the first answer, whatever has become of them since; or,
+    /// where that was 202, what was decided then. What is true now is at `GET`. Counts of a schedule or a policy (`available`, `remaining`) are those of now.
+    ///
     /// A key is known where its request was decided. Used again for another schedule, policy or reservation, it is refused with 422 where that is seen, and
     /// otherwise it is another request, carried out once and repeated for itself: so it is when another replica decides about that, or when both are asked
     /// for at the same moment. Make a new key for each wish, and use it for that wish only.

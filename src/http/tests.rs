@@ -4,6 +4,7 @@ mod admin;
 mod keys;
 mod peers;
 mod positions;
+mod repetitions;
 mod seat_map;
 mod seats;
 mod strangers;
@@ -134,6 +135,13 @@ async fn running_as(mut worker: Worker) -> Worker {
     }
     sample::load(api).await.unwrap();
     worker
+}
+
+/// Status and body of an answer.
+async fn answered(api: &Api, request: Request<Body>) -> (StatusCode, Value) {
+    let response = router(api.clone()).oneshot(from_here(request)).await.unwrap();
+    let (status, body) = (response.status(), to_bytes(response.into_body(), 10 << 20).await.unwrap());
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
 impl Worker {

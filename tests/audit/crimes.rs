@@ -282,7 +282,7 @@ fn an_outcome_answers_nobody() {
 fn a_query_says_something_else() {
     found("I-10", "shown is (\"EXPIRED\"", |shop| {
         let held = shop.hold("shown", "1002", 10);
-        let serial: u64 = held.rsplit('_').next().unwrap().parse().unwrap();
+        let (_, serial) = reservation::ids::parse_reservation(&held).unwrap();
         let mut row: reservation::row::ReservationRow =
             shop.row("reservation", home(SCHEDULE), &reservation::RESERVATIONS, &serial);
         row.state = State::Expired;

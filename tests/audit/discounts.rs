@@ -1,7 +1,7 @@
 //! Payments with coupons: what is owed, one coupon for one payment at a time, and back when the payment is off.
 
 use crate::crimes::expect;
-use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
+use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home, named};
 use holdfast_topologies::coupon::keys::CouponKey;
 use holdfast_topologies::coupon::row::CouponRow;
 use holdfast_topologies::reservation::row::{PaymentRow, PaymentState};
@@ -34,8 +34,8 @@ fn open(topologies: Vec<holdfast_engine::Topology>) -> Shop {
 
 /// Pays with a coupon; the payment's id if it is granted.
 fn pay(shop: &mut Shop, id: &str, held: &str, amount: i64, coupon: &str) -> String {
-    let wish = json!({"type": "pay", "requestId": id, "reservationId": held, "amount": amount, "couponId": coupon});
-    format!("pay_{}_{}", home(SCHEDULE), shop.ask(&wish))
+    let wish = json!({"type": "pay", "requestId": id, "reservationId": held, "amount": amount, "couponId": coupon, "nonce": id});
+    named("pay", SCHEDULE, shop.ask(&wish), id)
 }
 
 /// One keeps his seat, one gives it back and buys another, one offers too little and lets his hold run out.

@@ -7,6 +7,7 @@ use holdfast_engine::ports::record::{NewRecord, Topic, TopicPartition};
 use holdfast_engine::position::{self, Position};
 use holdfast_engine::{Table, Topology, changelog, codec};
 use holdfast_sim::TestDriver;
+use holdfast_topologies::reservation::serial::{self, Secret};
 use holdfast_topologies::{coupon, payment, reservation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,6 +31,12 @@ pub(crate) struct Shop {
 /// The place of a key.
 pub(crate) fn home(key: &str) -> u32 {
     place_of(key.as_bytes(), PLACES)
+}
+
+/// The id of what the record at `offset` has made, which brought `nonce`.
+pub(crate) fn named(kind: &str, key: &str, offset: i64, nonce: &str) -> String {
+    let serial = serial::made(offset.unsigned_abs(), Secret::of_nonce(nonce));
+    format!("{kind}_{}_{}", home(key), serial::to_text(serial))
 }
 
 impl Shop {
@@ -74,15 +81,14 @@ impl Shop {
 
     /// Holds a seat; the reservation's id, whether it was granted or not.
     pub(crate) fn hold(&mut self, request: &str, user: &str, seat: u64) -> String {
-        let wish =
-            json!({"type": "hold", "requestId": request, "userId": user, "scheduleId": SCHEDULE, "seatNo": seat});
-        format!("res_{}_{}", home(SCHEDULE), self.ask(&wish))
+        let wish = json!({"type": "hold", "requestId": request, "userId": user, "scheduleId": SCHEDULE, "seatNo": seat, "nonce": request});
+        named("res", SCHEDULE, self.ask(&wish), request)
     }
 
     /// Pays; the payment's id if it is granted.
     pub(crate) fn pay(&mut self, request: &str, reservation: &str, amount: i64) -> String {
-        let wish = json!({"type": "pay", "requestId": request, "reservationId": reservation, "amount": amount});
-        format!("pay_{}_{}", home(SCHEDULE), self.ask(&wish))
+        let wish = json!({"type": "pay", "requestId": request, "reservationId": reservation, "amount": amount, "nonce": request});
+        named("pay", SCHEDULE, self.ask(&wish), request)
     }
 
     /// Everything that may happen, well decided.
@@ -114,11 +120,11 @@ impl Shop {
         self.pay("p6", &again, PRICE);
         let cancelled = "schedule_test";
         for (seat, user) in [(1, "1001"), (2, "1002"), (3, "1003")] {
-            let wish = json!({"type": "hold", "requestId": format!("t{seat}"), "userId": user, "scheduleId": cancelled, "seatNo": seat});
+            let wish = json!({"type": "hold", "requestId": format!("t{seat}"), "userId": user, "scheduleId": cancelled, "seatNo": seat, "nonce": "t"});
             let at = self.driver.pipe(reservation::INBOX, Some(cancelled), &wish.to_string()).offset;
             self.driver.settle();
             if seat == 2 {
-                let wish = json!({"type": "pay", "requestId": "tp", "reservationId": format!("res_{}_{at}", home(cancelled)), "amount": PRICE});
+                let wish = json!({"type": "pay", "requestId": "tp", "reservationId": named("res", cancelled, at, "t"), "amount": PRICE});
                 self.driver.pipe(reservation::INBOX, Some(cancelled), &wish.to_string());
                 self.driver.settle();
             }

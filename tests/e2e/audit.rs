@@ -10,6 +10,8 @@ use holdfast_ports::log::{Appender, Log};
 use holdfast_ports::place::place_of;
 use holdfast_ports::store::{StoreId, Stores, TaskId};
 use holdfast_state::{RocksStores, StateConfig};
+use holdfast_topologies::reservation::ids;
+use holdfast_topologies::reservation::serial::{self, Secret};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -36,8 +38,9 @@ fn storm(appender: &dyn Appender, first: u64, users: u64) -> Vec<String> {
     let mut held = Vec::new();
     for n in first..first + users {
         let user = (1000 + n).to_string();
-        let hold = |id: &str, seat: u64| json!({"type": "hold", "requestId": format!("{id}-{n}"), "userId": user, "scheduleId": SCHEDULE, "seatNo": seat});
-        let id = format!("res_{}_{}", home(), ask(appender, &hold("hold", n)));
+        let hold = |id: &str, seat: u64| json!({"type": "hold", "requestId": format!("{id}-{n}"), "userId": user, "scheduleId": SCHEDULE, "seatNo": seat, "nonce": id});
+        let serial = serial::made(ask(appender, &hold("hold", n)).unsigned_abs(), Secret::of_nonce("hold"));
+        let id = ids::reservation(home(), serial);
         ask(appender, &hold("also", first));
         // Once more, as a client does who has heard nothing.
         ask(appender, &hold("hold", n));

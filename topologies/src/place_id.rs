@@ -3,8 +3,8 @@
 //! ```text
 //! req_0_0198c1f2…     a request         kind _ place _ the rest, unique within the place
 //! cpn_2_1_57          coupon 57 of policy 1
-//! res_2_1234          the reservation made by record 1234 of its place
-//! pay_2_1240          a payment for a reservation of place 2
+//! res_2_8000000004d2… a reservation of place 2; of an earlier version res_2_1234
+//! pay_2_0198c1f2…     a payment for a reservation of place 2
 //! ```
 //! The number of places is part of the data format, so a place in an id stays right.
 

@@ -87,6 +87,9 @@ impl Writing {
         let place = self.place;
         match result {
             Ok(appended) => Ok(appended.offset),
+            Err(AppendError::Denied(why)) => {
+                Err(LogError::Fatal(format!("claim of place {place}, WRITE on the placement topic: {why}")))
+            }
             Err(AppendError::Refused(why)) => Err(LogError::Fatal(format!("claim of place {place}: {why}"))),
             // Written twice is as good as written once.
             Err(error) => Err(LogError::Retry(format!("claim of place {place}: {error}"))),

@@ -58,7 +58,7 @@ pub fn debit_backlog(backlog: &DebitBacklog, settings: &Settings) -> Result<Stri
         let place = inbox.place_of(&user_id);
         let debit = Debit {
             payment_id: ids::payment(place, &format!("{seed:x}-{n:x}")).into(),
-            reservation_id: ids::reservation(place, n).into(),
+            reservation_id: ids::reservation(place, n.into()).into(),
             schedule_id: format!("{seed}").into(),
             user_id: user_id.as_str().into(),
             seat_no: (n + 1).to_string().into(),

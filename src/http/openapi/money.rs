@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct PayBody {
-    #[schema(example = "res_2_17")]
+    #[schema(example = "res_2_8000000000113f0c9a5be1d2c47a6b80")]
     reservation_id: Id,
     /// What is owed, in KRW.
     #[schema(example = 50000)]

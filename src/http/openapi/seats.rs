@@ -22,7 +22,7 @@ pub(crate) struct HoldBody {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub(crate) struct Held {
-    #[schema(example = "res_2_17")]
+    #[schema(example = "res_2_8000000000113f0c9a5be1d2c47a6b80")]
     reservation_id: String,
     /// First moment at which it is over unless it is paid.
     #[schema(example = "2026-02-28T14:06:00.000Z")]

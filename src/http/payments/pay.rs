@@ -99,7 +99,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
         Carried::Decided { outcome, replayed, offset } => {
             let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
             let left = DECISION_MAX.saturating_sub(gone);
-            match waiting.granted(&outcome, replayed, offset, left).await {
+            match waiting.granted(&outcome, offset, left).await {
                 Ok(response) => Ok(marked(response, &view, offset, replayed)),
                 // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
                 Err(error) => match (offset, error) {
@@ -141,13 +141,7 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     /// The answer once the reservation's place has decided whether the wallet is asked.
-    async fn granted(
-        &self,
-        outcome: &CommandRow,
-        replayed: bool,
-        offset: Option<i64>,
-        left: Duration,
-    ) -> Result<Response, ApiError> {
+    async fn granted(&self, outcome: &CommandRow, offset: Option<i64>, left: Duration) -> Result<Response, ApiError> {
         let id = || self.payment_id.clone();
         match outcome.refused {
             None => {}
@@ -163,25 +157,29 @@ impl Waiting<'_> {
             Ok(if payment.is_decided() { Seen::Decided(payment) } else { Seen::Pending(payment) })
         };
         let payment = self.api.watch_row(self.view, &PAYMENT_STATES, self.payment_id, left, look).await?;
-        Ok(self.answer(&payment, replayed, offset))
+        self.answer(&payment, offset)
     }
 
-    fn answer(&self, payment: &PaymentView, replayed: bool, offset: Option<i64>) -> Response {
+    /// What the payment came to. That its money has gone back since is not what it came to: `GET` tells it.
+    fn answer(&self, payment: &PaymentView, offset: Option<i64>) -> Result<Response, ApiError> {
         let paid = |status| Paid {
             payment_id: self.payment_id,
             status,
             reservation_id: self.reservation_id,
             amount: Some(payment.amount),
         };
-        match payment.status {
+        Ok(match payment.status {
             "FAILED" => failed(payment.code.as_deref(), self.payment_id).into_response(),
-            // Of a payment that was answered before it is told what became of it; the first answer must not take for paid what goes back.
-            "CANCELLED" if !replayed => {
+            "CANCELLED" if view::was_paid(self.view, self.payment_id)? => {
+                (answer::OK, axum::Json(paid("SUCCESS"))).into_response()
+            }
+            // It came when there was nothing left to pay for.
+            "CANCELLED" => {
                 reservations::refused(Refusal::ReservationCancelled, Some(self.payment_id.clone())).into_response()
             }
             PENDING => accepted(&paid(PENDING), &self.path(), self.view, offset, None),
             status => (answer::OK, axum::Json(paid(status))).into_response(),
-        }
+        })
     }
 
     fn undecided(&self, offset: i64, moved: Option<ApiError>) -> Response {

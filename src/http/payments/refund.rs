@@ -15,7 +15,7 @@ use holdfast_topologies::payment::outcome::Refusal as WalletRefusal;
 use holdfast_topologies::reservation::message::{Cancel, Command};
 use holdfast_topologies::reservation::refusal::Refusal;
 use holdfast_topologies::reservation::view::{self, PaymentView};
-use holdfast_topologies::reservation::{NAME, PAYMENT_STATES};
+use holdfast_topologies::reservation::{COMMANDS, NAME, PAYMENT_STATES};
 use holdfast_topologies::wire;
 use serde::Deserialize;
 use std::time::Duration;
@@ -63,8 +63,13 @@ pub(crate) async fn refund(
     let keyed = key.is_some();
     let payment = payment_of(&view, &payment_id, &user_id)?;
     let refunding = Refunding { api: &api, view: &view, payment_id: &payment_id };
+    let route = "POST /payments/{paymentId}/refund";
+    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &user_id, route, key }).await?;
+    let is_known = keyed && view.get(&COMMANDS, &id)?.is_some();
     match payment.status {
         "SUCCESS" => {}
+        // Asked again under its key: it is compared with what was asked then, and answered as a repetition.
+        "CANCELLED" if is_known => {}
         // Asked for before, by whatever way.
         "CANCELLED" => return refunding.answer(None, DECISION_MAX).await,
         "FAILED" => {
@@ -74,8 +79,6 @@ pub(crate) async fn refund(
         }
         _ => return Err(reservations::refused(Refusal::PaymentUnderWay, None)),
     }
-    let route = "POST /payments/{paymentId}/refund";
-    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &user_id, route, key }).await?;
     let reservation_id = payment.reservation_id;
     let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id });
     let begun_us = api.clock.monotonic_us();

@@ -10,10 +10,11 @@ use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
+use holdfast_topologies::reservation::NAME;
 use holdfast_topologies::reservation::message::{Cancel, Command, Extend};
 use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_topologies::reservation::row::CommandRow;
 use holdfast_topologies::reservation::view::{self, ReservationStateView, ReservationView};
-use holdfast_topologies::reservation::{NAME, ids};
 use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -95,7 +96,8 @@ pub(crate) async fn show(
 /// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
 ///
 /// The fee goes by calendar days before the show in Korean time, as the operator has set it (`CANCEL_FEES`); soon after the payment there is none.
-/// Asking again changes nothing and is answered the same. `GET` shows `REFUNDED` once the money is back.
+/// Asking again changes nothing. The answer is the reservation as this request has left it, `CANCELLED`, and a repetition under its `Idempotency-Key` is
+/// answered the same; `GET` shows `REFUNDED` once the money is back.
 #[utoipa::path(delete, path = "/reservations/{reservationId}", tag = "seats",
     params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),
     responses(
@@ -183,12 +185,13 @@ impl Change {
         let key = idempotency::key(&asked.headers, self.request_id.as_deref())?;
         let keyed = key.is_some();
         let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key }).await?;
+        let cancels = matches!(self.command, Command::Cancel(_));
         match carry_out(api, &view, &asked, &self.reservation_id, &id, keyed, self.command).await? {
             Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
             Carried::Decided { outcome, replayed, offset } => {
                 let response = match outcome.refused {
                     Some(refusal) => refused(refusal, Some(id)).into_response(),
-                    None => changed(&view, outcome.serial)?,
+                    None => changed(&view, &id, &outcome, cancels)?,
                 };
                 Ok(marked(response, &view, offset, replayed))
             }
@@ -196,13 +199,16 @@ impl Change {
     }
 }
 
-fn changed(view: &TaskView, serial: Option<u64>) -> Result<Response, ApiError> {
-    let id = ids::reservation(view.place(), serial.ok_or(ApiError::Internal)?);
-    let reservation = view::reservation(view, &id)?.ok_or(ApiError::Internal)?;
-    let payment = match &reservation.payment_id {
-        Some(payment_id) => view::payment(view, payment_id)?,
-        None => None,
+/// The reservation as the command `id` has left it.
+fn changed(view: &TaskView, id: &str, outcome: &CommandRow, cancels: bool) -> Result<Response, ApiError> {
+    let serial = outcome.serial.ok_or(ApiError::Internal)?;
+    let cancelled_ms = cancels.then_some(outcome.decided_ms);
+    let row = view::told_reservation(view, id, serial, cancelled_ms)?.ok_or(ApiError::Internal)?;
+    let payment = match &row.payment_id {
+        Some(payment_id) if cancels => view::payment(view, payment_id)?,
+        _ => None,
     };
+    let reservation = ReservationView::new(view.place(), serial, row);
     let (refund_amount, fee) = payment.map_or((None, None), |payment| (payment.refund_amount, payment.fee));
     Ok(answer::current(&GivenBack { reservation, refund_amount, fee }))
 }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
 use holdfast_topologies::reservation::message::{Command, Hold};
 use holdfast_topologies::reservation::row::{CommandRow, ReservationRow};
-use holdfast_topologies::reservation::{NAME, RESERVATIONS, ids};
+use holdfast_topologies::reservation::{ANSWERS, NAME, ids, serial, view};
 use holdfast_topologies::{rfc3339, wire};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,8 @@ struct Held {
 
 /// Holds a seat until `expiresAt`.
 ///
-/// Who asks again for the seat he holds gets the same hold, with 200. A hold that is not paid before `expiresAt` is over at that moment.
+/// A user that asks again for the seat that it holds gets the same hold, with 200: of any number of requests for one seat one is answered 201. A hold that is
+/// not paid before `expiresAt` is over at that moment. A repetition under its `Idempotency-Key` is answered as the first time, also when the hold is over.
 #[utoipa::path(post, path = "/reservations", tag = "seats",
     params(openapi::IdempotencyKey),
     request_body = openapi::seats::HoldBody,
@@ -106,10 +107,16 @@ fn decided(
         return Ok(refused(refusal, Some(id.to_owned())).into_response());
     }
     let serial = outcome.serial.ok_or(ApiError::Internal)?;
-    let row = view.get(&RESERVATIONS, &serial)?.ok_or(ApiError::Internal)?;
-    // A reservation is named by the record that made it. Of a repetition only the time is left to tell.
-    let made = offset.is_some_and(|offset| offset.unsigned_abs() == serial);
-    let is_new = made || keyed && outcome.decided_ms == row.held_ms;
+    let mut row = view::told_reservation(view, id, serial, None)?.ok_or(ApiError::Internal)?;
+    // Only a command that has made none is told of one as it was.
+    let repeats = view.get(&ANSWERS, &id.to_owned())?.is_some();
+    // A reservation is named by the record that made it. Where a repetition is answered, its record is not known: by the first rules only the time was.
+    let is_named = offset.is_some_and(|offset| offset.unsigned_abs() == serial::offset(serial));
+    let made = is_named || keyed && (serial::is_secret(serial) || outcome.decided_ms == row.held_ms);
+    let is_new = made && !repeats;
+    if !repeats {
+        row.expires_ms = view::first_deadline(view, serial, &row)?;
+    }
     let held = held(ids::reservation(view.place(), serial), row);
     let location = HeaderValue::try_from(format!("/reservations/{}", held.reservation_id));
     let mut response = (if is_new { answer::CREATED } else { answer::OK }, axum::Json(held)).into_response();

@@ -21,6 +21,7 @@ use super::Api;
 use super::carry::{Carried, Identity, accepted};
 use super::error::{ApiError, Refused};
 use super::intake::{self, Asked};
+use crate::unique;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -108,7 +109,9 @@ pub(super) async fn carry_out(
     keyed: bool,
     command: Command,
 ) -> Result<Carried<CommandRow>, ApiError> {
-    let message = Message { requested_at: Some(api.clock.now_ms().into()), ..Message::new(id, command) };
+    // What is made by it is named after the nonce; what changes something has no use for one.
+    let nonce = matches!(command, Command::Hold(_)).then(unique::nonce);
+    let message = Message { requested_at: Some(api.clock.now_ms().into()), nonce, ..Message::new(id, command) };
     let (value, fingerprint, row_key) = (message.to_json(), message.command.fingerprint(), id.to_owned());
     let kind = "reservation.command";
     let record = intake::Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id, kind };

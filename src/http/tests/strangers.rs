@@ -73,6 +73,26 @@ async fn an_act_that_frees_a_seat_or_moves_money_back_names_its_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_cannot_be_counted_up() {
+    let worker = running().await;
+    let mut secrets = std::collections::BTreeSet::new();
+    for seat_no in 1..=4 {
+        let (id, payment) = bought(&worker, "user_123", seat_no).await;
+        let [kind, place, rest] = id.splitn(3, '_').collect::<Vec<_>>().try_into().unwrap();
+        assert!(kind == "res" && place.parse::<u32>().is_ok() && rest.len() == 32, "it routes itself: {id}");
+        let secret = rest.get(12..).unwrap().to_owned();
+        assert!(!payment.contains(&secret), "a payment's id is not made of its reservation's: {id} {payment}");
+        assert!(secrets.insert(secret), "{id}");
+        // One that is like it is nobody's.
+        let last = if id.ends_with('0') { '1' } else { '0' };
+        let near = format!("{}{last}", id.get(..id.len() - 1).unwrap());
+        let (response, json) = worker.get(&format!("/reservations/{near}")).await;
+        is_problem(&response, &json, StatusCode::NOT_FOUND, "RESERVATION_NOT_FOUND");
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_reads_the_state_of_a_reservation_and_nothing_else() {
     let worker = running().await;
     let (id, payment) = bought(&worker, "user_123", 1).await;

@@ -6,6 +6,7 @@ use holdfast_topologies::coupon::message::{Command as CouponCommand, CreatePolic
 use holdfast_topologies::payment::message::{Charge, Debit};
 use holdfast_topologies::payment::settled::Settled;
 use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats};
+use holdfast_topologies::reservation::serial::{self, Secret};
 use holdfast_topologies::reservation::{self, ids};
 use holdfast_topologies::wire::When;
 use holdfast_topologies::{all, coupon, payment};
@@ -135,9 +136,13 @@ impl Shop {
             let (user_id, seat_no) = (format!("user-{mixed:016x}"), n + 1);
             let hold =
                 Hold { user_id: user_id.clone(), schedule_id: schedule_id.clone(), seat_no: seat_no.to_string() };
-            let value = Message::new(format!("req_{place}_{mixed:016x}"), Command::Hold(hold)).to_json();
-            let offset = self.log.append(reservation::INBOX, place, &schedule_id, value);
-            let id = ids::reservation(place, offset.unsigned_abs());
+            let nonce = format!("{mixed:032x}");
+            let message = Message {
+                nonce: Some(nonce.clone()),
+                ..Message::new(format!("req_{place}_{mixed:016x}"), Command::Hold(hold))
+            };
+            let offset = self.log.append(reservation::INBOX, place, &schedule_id, message.to_json());
+            let id = ids::reservation(place, serial::made(offset.unsigned_abs(), Secret::of_nonce(&nonce)));
             self.held.push(Held { place, id, schedule_id, user_id, seat_no });
         }
     }
@@ -244,7 +249,7 @@ impl Shop {
             let (user_id, place) = wallet(mixed >> 33);
             let debit = Debit {
                 payment_id: ids::payment(place, &format!("{mixed:016x}")).into(),
-                reservation_id: ids::reservation(place, n).into(),
+                reservation_id: ids::reservation(place, n.into()).into(),
                 schedule_id: format!("schedule-{}", n % SCHEDULES).into(),
                 user_id: user_id.as_str().into(),
                 seat_no: (n + 1).to_string().into(),

@@ -43,7 +43,7 @@
 //! for each. A hold outlives its deadline by `hold_ms` and `overdue_grace_ms` at most; as a rule its own deadline was there long before.
 //!
 //! A command has exactly one outcome, kept under its identity (`requestId`, else `eventId`, else where the record entered the log): who asks again gets
-//! the first one, and nothing is sent again. Answers and deadlines need no identity: the state tells whether they have been here.
+//! the first one, and nothing is sent again; what its answer said and no row says any more is kept beside it ([`ANSWERS`]). Answers and deadlines need no identity: the state tells whether they have been here.
 //!
 //! | topic | key | what |
 //! |---|---|---|
@@ -67,6 +67,7 @@ mod processor;
 pub mod refusal;
 pub mod row;
 pub mod sample;
+pub mod serial;
 pub mod settings;
 pub mod state;
 pub mod view;
@@ -77,9 +78,10 @@ use crate::{coupon, notification, payment};
 use holdfast_engine::{Table, Topology};
 use keys::{BuyerKey, SeatKey};
 use row::{
-    BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow, SweepRow,
-    TakenRow,
+    AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow,
+    SweepRow, TakenRow,
 };
+use serial::Serial;
 
 /// Name of the topology.
 pub const NAME: &str = "reservation";
@@ -117,8 +119,8 @@ pub const PRICES: Table<SeatKey, u64> = Table::new(18, "prices");
 pub const TAKEN: Table<SeatKey, TakenRow> = Table::new(19, "taken");
 /// What each user has of a schedule.
 pub const BUYERS: Table<BuyerKey, BuyerRow> = Table::new(20, "buyers");
-/// Reservations, by serial: the offset of the record that made them.
-pub const RESERVATIONS: Table<u64, ReservationRow> = Table::new(21, "reservations");
+/// Reservations, by serial.
+pub const RESERVATIONS: Table<Serial, ReservationRow> = Table::new(21, "reservations");
 /// Payments, by id.
 pub const PAYMENT_STATES: Table<String, PaymentRow> = Table::new(22, "payments");
 /// The outcome of each command, by command id.
@@ -129,6 +131,9 @@ pub const PAYMENT_COUPONS: Table<String, CouponRow> = Table::new(24, "payment-co
 pub const SWEEPS: Table<String, SweepRow> = Table::new(25, "sweeps");
 /// Settings by the offset of the first record that was decided with them. No command reads them.
 pub const SETTINGS: Table<u64, SettingsRow> = Table::new(26, "settings");
+
+/// What commands were told, by command id, where their rows say something else by now: so a repetition is told the same.
+pub const ANSWERS: Table<String, AnswerRow> = Table::new(27, "answers");
 
 /// The topology.
 ///
@@ -151,6 +156,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(PAYMENT_COUPONS.spec())
         .store(SWEEPS.spec())
         .store(SETTINGS.spec())
+        .store(ANSWERS.spec())
         .sink(EXPIRATIONS)
         .sink(PAYMENTS)
         .sink(COUPONS)

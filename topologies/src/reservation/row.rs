@@ -1,6 +1,7 @@
 //! What is stored. Rows are bincode: a field is its place and a variant its number, so fields are never moved and variants only added at the end.
 
 use crate::reservation::refusal::{Refusal, Status};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,7 @@ pub enum House {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenRow {
     /// His reservation.
-    pub serial: u64,
+    pub serial: Serial,
 }
 
 /// What a user has of a schedule. Somebody who has nothing has no row.
@@ -121,7 +122,7 @@ pub struct ReservationRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentRow {
     /// For which.
-    pub serial: u64,
+    pub serial: Serial,
     /// KRW.
     pub amount: u64,
     /// When it was granted: before the deadline, or it would not be here.
@@ -221,6 +222,37 @@ pub struct Refund {
     pub fee: u64,
 }
 
+/// What a command was told, where the rows that its answer is made of say something else by now, or may yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnswerRow {
+    /// The reservation as it was when the command was decided.
+    Reservation {
+        /// Where it was in its life.
+        state: State,
+        /// Since when.
+        changed_ms: i64,
+        /// Its deadline.
+        expires_ms: i64,
+        /// Its payment.
+        payment_id: Option<String>,
+    },
+    /// The payment had the seat; its money has gone back since.
+    Paid,
+}
+
+impl AnswerRow {
+    /// A reservation as it is.
+    #[must_use]
+    pub fn of(row: &ReservationRow) -> Self {
+        Self::Reservation {
+            state: row.state,
+            changed_ms: row.changed_ms,
+            expires_ms: row.expires_ms,
+            payment_id: row.payment_id.clone(),
+        }
+    }
+}
+
 /// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandRow {
@@ -231,7 +263,7 @@ pub struct CommandRow {
     /// Why it was not done; none = done.
     pub refused: Option<Refusal>,
     /// The reservation it made or spoke of.
-    pub serial: Option<u64>,
+    pub serial: Option<Serial>,
     /// The payment it began, or the one that stood in its way.
     pub payment_id: Option<String>,
 }
@@ -253,6 +285,9 @@ mod tests {
     #[test]
     fn the_layout_of_rows_stands() {
         assert_eq!(bytes(&TakenRow { serial: 7 }), [1, 7]);
+        // As a u64 was written, once.
+        assert_eq!(bytes(&TakenRow { serial: 1 << 40 }), bytes(&(1_u64 << 40)));
+        assert_eq!(bytes(&TakenRow { serial: 1 << 127 })[..2], [1, 254]);
         assert_eq!(bytes(&BuyerRow { open: 1, bought: 2 }), [1, 1, 2]);
         let reservation = ReservationRow {
             schedule_id: "s".to_owned(),
@@ -286,6 +321,9 @@ mod tests {
         assert_eq!(bytes(&coupon(CouponState::Refused)), [1, 1, b'c', 1]);
         assert_eq!(bytes(&coupon(CouponState::Used { discount: 9 })), [1, 1, b'c', 2, 9]);
         assert_eq!(bytes(&coupon(CouponState::Returned { discount: 9 })), [1, 1, b'c', 3, 9]);
+        let answer = AnswerRow::of(&ReservationRow { payment_id: None, ..reservation });
+        assert_eq!(bytes(&answer), [1, 0, 1, 6, 4, 0]);
+        assert_eq!(bytes(&AnswerRow::Paid), [1, 1]);
         assert_eq!(bytes(&SweepRow { due_ms: 1, from_seat: 7 }), [1, 2, 7]);
         assert_eq!(bytes(&SettingsRow { json: "{}".to_owned() }), [1, 2, b'{', b'}']);
         for (number, refusal) in (0u8..).zip(Refusal::ALL) {

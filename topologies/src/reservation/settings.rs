@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// | rules | since then |
 /// |---|---|
 /// | 1 | |
-/// | 2 | A show that has begun is neither held nor paid. A sale ends before its show begins. Second 60 and epoch seconds are no times. |
+/// | 2 | Reservations, and payments that nobody has named, are named by something that cannot be guessed. A show that has begun is neither held nor paid. A sale ends before its show begins. Second 60 and epoch seconds are no times. |
 pub const RULES: u32 = 2;
 
 /// Part of a refund that is kept, by how soon the show is.

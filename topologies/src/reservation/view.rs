@@ -7,9 +7,13 @@ pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
 use crate::reservation::ids;
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{
-    CommandRow, ConcertRow, CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
+    AnswerRow, CommandRow, ConcertRow, CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
 };
-use crate::reservation::{COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES};
+use crate::reservation::serial::{self, Serial};
+use crate::reservation::state::State;
+use crate::reservation::{
+    ANSWERS, COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, SETTINGS, Settings,
+};
 use crate::rfc3339;
 use holdfast_engine::queries::{QueryError, TaskView};
 use serde::Serialize;
@@ -127,7 +131,7 @@ pub struct ReservationView {
 impl ReservationView {
     /// Shows the reservation `serial` of `place`.
     #[must_use]
-    pub fn new(place: u32, serial: u64, row: ReservationRow) -> Self {
+    pub fn new(place: u32, serial: Serial, row: ReservationRow) -> Self {
         Self {
             reservation_id: ids::reservation(place, serial),
             user_id: row.user_id,
@@ -364,6 +368,55 @@ pub fn reservation(task: &TaskView, reservation_id: &str) -> Result<Option<Reser
     }
     let row = task.get(&RESERVATIONS, &serial)?;
     Ok(row.map(|row| ReservationView::new(place, serial, row)))
+}
+
+/// The reservation `serial` as the command `command_id` was told of it: as it was then, whatever has become of it. `is_cancelled`: the command has cancelled it,
+/// unless something else is kept.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn told_reservation(
+    task: &TaskView,
+    command_id: &str,
+    serial: Serial,
+    cancelled_ms: Option<i64>,
+) -> Result<Option<ReservationRow>, QueryError> {
+    let Some(mut row) = task.get(&RESERVATIONS, &serial)? else { return Ok(None) };
+    match (task.get(&ANSWERS, &command_id.to_owned())?, cancelled_ms) {
+        (Some(AnswerRow::Reservation { state, changed_ms, expires_ms, payment_id }), _) => {
+            (row.state, row.changed_ms, row.expires_ms, row.payment_id) = (state, changed_ms, expires_ms, payment_id);
+        }
+        (_, Some(cancelled_ms)) => (row.state, row.changed_ms) = (State::Cancelled, cancelled_ms),
+        (_, None) => {}
+    }
+    Ok(Some(row))
+}
+
+/// The deadline that a reservation was granted with. Extensions have moved it since; how long holds lasted then the settings of that time say.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn first_deadline(task: &TaskView, serial: Serial, row: &ReservationRow) -> Result<i64, QueryError> {
+    if row.extensions == 0 {
+        return Ok(row.expires_ms);
+    }
+    let (mut hold_ms, made_at) = (None, serial::offset(serial));
+    task.scan(&SETTINGS, &[], &mut |since, kept| {
+        if since > made_at {
+            return ControlFlow::Break(());
+        }
+        hold_ms = Settings::from_json(&kept.json).map(|settings| settings.hold_ms);
+        ControlFlow::Continue(())
+    })?;
+    Ok(hold_ms.map_or(row.expires_ms, |hold_ms| row.held_ms.saturating_add(hold_ms)))
+}
+
+/// Whether a payment whose money has gone back had its seat before.
+///
+/// # Errors
+/// [`QueryError`] when the view cannot be read.
+pub fn was_paid(task: &TaskView, payment_id: &str) -> Result<bool, QueryError> {
+    Ok(task.get(&ANSWERS, &payment_id.to_owned())? == Some(AnswerRow::Paid))
 }
 
 /// The payment `payment_id`. `task` is the one in the place of its id.

@@ -6,6 +6,7 @@ use super::facts::{name, parse};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::said::Said;
 use holdfast_topologies::reservation;
+use holdfast_topologies::reservation::serial::Serial;
 
 impl Scene<'_, '_, '_> {
     /// Takes an answer; false when the record is a command.
@@ -36,7 +37,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// The hold is over: everybody has to be told, once, and not before.
-    fn run_out(&mut self, serial: u64) {
+    fn run_out(&mut self, serial: Serial) {
         let now_ms = self.book.now_ms;
         let expires_ms = self.book.bookings.get(&serial).map_or(0, |booking| booking.expires_ms);
         self.book.shift(serial, State::Expired);
@@ -154,19 +155,19 @@ impl Scene<'_, '_, '_> {
     fn sweep(&mut self, schedule: &str) {
         let now_ms = self.book.now_ms;
         let Some(house) = self.book.schedules.get(schedule) else { return };
-        let is_ended = |serial: &u64| {
+        let is_ended = |serial: &Serial| {
             let fact = self.desk.facts.expired.get(&(self.book.place, *serial));
             let booking = self.book.bookings.get(serial);
             fact.is_some_and(|fact| fact.expired_ms == now_ms)
                 && booking.is_some_and(|booking| booking.state == State::Held && now_ms >= booking.expires_ms)
         };
-        let ended: Vec<u64> = house.taken.values().copied().filter(is_ended).collect();
+        let ended: Vec<Serial> = house.taken.values().copied().filter(is_ended).collect();
         for serial in ended {
             self.run_out(serial);
         }
     }
 
-    fn confirm(&mut self, serial: u64, payment_id: &str, amount: i64) {
+    fn confirm(&mut self, serial: Serial, payment_id: &str, amount: i64) {
         self.book.shift(serial, State::Confirmed);
         let this = (self.book.place, serial);
         let it = name(this);

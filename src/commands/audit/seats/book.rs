@@ -1,6 +1,7 @@
 //! Who has which seat, since when and until when: the second book, as it stands after each record of a place.
 
 use super::facts::{Deadline, Id};
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::reservation::settings::Settings;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -72,7 +73,7 @@ pub(in crate::commands::audit) enum Paid {
 /// A payment that was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Payment {
-    pub(super) serial: u64,
+    pub(super) serial: Serial,
     /// What was offered, and is owed if it is taken, in KRW.
     pub(super) amount: i64,
     pub(super) paid: Paid,
@@ -94,7 +95,7 @@ pub(super) struct Schedule {
     pub(super) held: u64,
     pub(super) sold: u64,
     /// Who has each seat that somebody has.
-    pub(super) taken: BTreeMap<u64, u64>,
+    pub(super) taken: BTreeMap<u64, Serial>,
     /// The next step of a cancellation.
     pub(super) cancelling: Option<u64>,
 }
@@ -116,7 +117,7 @@ pub(super) struct Book {
     /// Logical time, in ms since the epoch: it never steps back.
     pub(super) now_ms: i64,
     pub(super) schedules: BTreeMap<Rc<str>, Schedule>,
-    pub(super) bookings: FxHashMap<u64, Booking>,
+    pub(super) bookings: FxHashMap<Serial, Booking>,
     pub(super) payments: FxHashMap<Rc<str>, Payment>,
     /// Reservations that one step of a cancelled schedule takes.
     pub(super) batch_max: usize,
@@ -152,13 +153,13 @@ impl Book {
     }
 
     /// The reservation of this id, if it is one of this place.
-    pub(super) fn find(&self, id: Option<Id>) -> Option<(u64, &Booking)> {
+    pub(super) fn find(&self, id: Option<Id>) -> Option<(Serial, &Booking)> {
         let (place, serial) = id?;
         (place == self.place).then(|| self.bookings.get(&serial).map(|booking| (serial, booking)))?
     }
 
     /// Moves a reservation, its seat and the counts.
-    pub(super) fn shift(&mut self, serial: u64, to: State) {
+    pub(super) fn shift(&mut self, serial: Serial, to: State) {
         let Some(booking) = self.bookings.get_mut(&serial) else { return };
         let from = std::mem::replace(&mut booking.state, to);
         let Some(schedule) = self.schedules.get_mut(&booking.schedule) else { return };

@@ -6,6 +6,7 @@ use super::{Scene, Told};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::said::{Said, Seats};
 use holdfast_topologies::reservation;
+use holdfast_topologies::reservation::serial::{self, Secret, Serial};
 
 impl Scene<'_, '_, '_> {
     /// A command that has not been decided before.
@@ -37,8 +38,7 @@ impl Scene<'_, '_, '_> {
     }
 
     fn hold(&mut self, said: &Said<'_>, id: &str, told: &Told) {
-        // Offsets are never negative.
-        let serial = self.entry.offset.unsigned_abs();
+        let serial = self.named(said, told);
         let this = (self.book.place, serial);
         let first = self.desk.facts.deadlines.remove(&this);
         let is_granted = first.is_some() || (told.is_done() && told.serial == Some(serial));
@@ -49,7 +49,8 @@ impl Scene<'_, '_, '_> {
         let owner = house.and_then(|house| house.taken.get(&seat).copied());
         let price = house.and_then(|house| house.price_of(seat));
         if !is_granted {
-            self.not_granted(id, told, owner, price.is_some(), (&user, seat));
+            let has_begun = self.has_begun(&schedule);
+            self.not_granted(id, told, owner, (price.is_some(), has_begun), (&user, seat));
             return;
         }
         self.agree(id, told, true);
@@ -104,8 +105,32 @@ impl Scene<'_, '_, '_> {
         self.book.bookings.insert(serial, booking);
     }
 
+    /// What a reservation that this record makes is called: after what cannot be guessed of it, or, by the first rules, after its offset. Which rules
+    /// were in force the facts say, or what was told.
+    fn named(&self, said: &Said<'_>, told: &Told) -> Serial {
+        // Offsets are never negative.
+        let offset = self.entry.offset.unsigned_abs();
+        let is_by_first_rules = |serial: Serial| {
+            self.desk.facts.deadlines.contains_key(&(self.book.place, serial)) || told.serial == Some(serial)
+        };
+        if is_by_first_rules(offset.into()) {
+            return offset.into();
+        }
+        self.secret_serial(said)
+    }
+
+    /// What this record's reservation is called by the second rules.
+    pub(super) fn secret_serial(&self, said: &Said<'_>) -> Serial {
+        let offset = self.entry.offset.unsigned_abs();
+        let secret = match said.nonce.id().filter(|nonce| !nonce.trim().is_empty()) {
+            Some(nonce) => Secret::of_nonce(&nonce),
+            None => Secret::of_record(self.entry.value.unwrap_or_default(), self.book.now_ms),
+        };
+        serial::made(offset, secret)
+    }
+
     /// The deadline of a hold that was granted now.
-    fn deadline(&mut self, this: (u32, u64), told: Option<Deadline>) -> i64 {
+    fn deadline(&mut self, this: (u32, Serial), told: Option<Deadline>) -> i64 {
         let now_ms = self.book.now_ms;
         match told {
             Some(deadline) if deadline.occurred_ms == now_ms && deadline.expires_ms > now_ms => {
@@ -133,7 +158,14 @@ impl Scene<'_, '_, '_> {
         }
     }
 
-    fn not_granted(&mut self, id: &str, told: &Told, owner: Option<u64>, is_seat: bool, (user, seat): (&str, u64)) {
+    fn not_granted(
+        &mut self,
+        id: &str,
+        told: &Told,
+        owner: Option<Serial>,
+        (is_seat, has_begun): (bool, bool),
+        (user, seat): (&str, u64),
+    ) {
         match (told.serial, told.refused) {
             (Some(serial), None) if told.is_done() => {
                 // He was told that he has it already.
@@ -147,6 +179,12 @@ impl Scene<'_, '_, '_> {
                         format!("{id} of {user} was told {it}, which does not have seat {seat}"),
                     );
                 }
+            }
+            (_, Some("SHOW_ALREADY_STARTED")) if !has_begun => {
+                self.breach(
+                    Invariant::Agreement,
+                    format!("{id} of {user} was told that the show has begun, and it has not"),
+                );
             }
             (_, Some("SEAT_ALREADY_RESERVED")) if owner.is_none() && is_seat => {
                 self.breach(
@@ -185,7 +223,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// A seat that is paid comes back, and its money goes: all of it but the fee, or `amount` KRW exactly.
-    pub(super) fn return_paid(&mut self, serial: u64, amount: Option<i64>) {
+    pub(super) fn return_paid(&mut self, serial: Serial, amount: Option<i64>) {
         let payment = self.book.bookings.get(&serial).and_then(|booking| booking.payment.clone());
         self.book.shift(serial, State::Cancelled);
         let Some(payment) = payment else { return };
@@ -267,7 +305,7 @@ impl Scene<'_, '_, '_> {
         let Some(house) = self.book.schedules.get_mut(schedule).filter(|house| house.cancelling == Some(step)) else {
             return;
         };
-        let serials: Vec<u64> = house.taken.values().copied().take(batch_max).collect();
+        let serials: Vec<Serial> = house.taken.values().copied().take(batch_max).collect();
         if serials.len() == batch_max {
             house.cancelling = Some(step + 1);
         }

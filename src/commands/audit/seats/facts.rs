@@ -9,12 +9,14 @@ use crate::commands::audit::said::Said;
 use crate::commands::audit::times::Times;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::TopicPartition;
+use holdfast_topologies::reservation::ids;
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::{payment, reservation};
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 
 /// Place and serial of a reservation.
-pub(in crate::commands::audit) type Id = (u32, u64);
+pub(in crate::commands::audit) type Id = (u32, Serial);
 
 /// A hold has this deadline.
 #[derive(Debug, Clone, Copy)]
@@ -67,16 +69,14 @@ pub(in crate::commands::audit) struct Facts {
     pub(super) completed: FxHashMap<String, Completed>,
 }
 
-/// Place and serial in the id of a reservation, `res_<place>_<offset of its hold>`.
+/// Place and serial in the id of a reservation.
 pub(in crate::commands::audit) fn parse(id: &str) -> Option<Id> {
-    let (place, serial) = id.strip_prefix("res_")?.split_once('_')?;
-    let id_of = (place.parse().ok()?, serial.parse().ok()?);
-    (name(id_of) == id).then_some(id_of)
+    ids::parse_reservation(id)
 }
 
 /// The id of a reservation.
 pub(super) fn name((place, serial): Id) -> String {
-    format!("res_{place}_{serial}")
+    ids::reservation(place, serial)
 }
 
 impl Facts {

@@ -40,6 +40,7 @@ use crate::worker::RunError;
 use book::Book;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::reservation::{self, COMMANDS, INBOX};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -61,7 +62,7 @@ pub(super) struct Desk<'a> {
 struct Told {
     /// Code of the refusal; none = done.
     refused: Option<&'static str>,
-    serial: Option<u64>,
+    serial: Option<Serial>,
     /// Something is kept: without it nothing is known.
     is_known: bool,
 }

@@ -6,9 +6,25 @@ use super::{Scene, Told};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::known::print;
 use crate::commands::audit::said::{Field, Said};
+use holdfast_topologies::reservation::serial;
 use std::rc::Rc;
 
 impl Scene<'_, '_, '_> {
+    /// The id of a payment that nobody has named: by the first rules made of its record's offset, then of what cannot be guessed of the record.
+    fn unnamed_payment(&self, said: &Said<'_>) -> String {
+        let by_first_rules = format!("pay_{}_{}", self.book.place, self.entry.offset);
+        if self.desk.money.debits.contains_key(&by_first_rules) {
+            return by_first_rules;
+        }
+        format!("pay_{}_{}", self.book.place, serial::to_text(self.secret_serial(said)))
+    }
+
+    /// Whether the show of a schedule has begun.
+    pub(super) fn has_begun(&self, schedule: &str) -> bool {
+        let starts_ms = self.book.schedules.get(schedule).and_then(|house| house.starts_ms);
+        starts_ms.is_some_and(|starts_ms| self.book.now_ms >= starts_ms)
+    }
+
     pub(super) fn pay(&mut self, said: &Said<'_>, id: &str, told: &Told) {
         let wanted = said.reservation_id.id().unwrap_or_default();
         let found = self.book.find(parse(&wanted));
@@ -19,10 +35,7 @@ impl Scene<'_, '_, '_> {
             return;
         };
         let offered = said.amount.int();
-        let payment_id = said
-            .payment_id
-            .id()
-            .map_or_else(|| format!("pay_{}_{}", self.book.place, self.entry.offset), |id| id.into_owned());
+        let payment_id = said.payment_id.id().map_or_else(|| self.unnamed_payment(said), |id| id.into_owned());
         if let Some(before) = self.book.payments.get(&*payment_id) {
             let is_same = before.serial == serial && Some(before.amount) == offered;
             self.agree(id, told, is_same);
@@ -37,6 +50,7 @@ impl Scene<'_, '_, '_> {
             let is_cancelled =
                 self.book.schedules.get(&booking.schedule).is_some_and(|house| house.cancelling.is_some());
             let is_owed = offered == Some(booking.price) && !has_coupon;
+            let has_begun = self.has_begun(&booking.schedule);
             let must_be = booking.state == State::Held && is_in_time && is_owed && !is_cancelled;
             let expires_ms = booking.expires_ms;
             let it = name((self.book.place, serial));
@@ -58,6 +72,9 @@ impl Scene<'_, '_, '_> {
                 }
                 // Which shape of payment ids is taken is policy.
                 Some("INVALID_PAYMENT_ID") => {}
+                Some("SHOW_ALREADY_STARTED") if has_begun => {
+                    self.count(Invariant::Deadline, "payments of shows that had begun")
+                }
                 refused if must_be => {
                     let code = refused.unwrap_or("nothing");
                     self.breach(

@@ -10,6 +10,7 @@ use holdfast_topologies::reservation::keys::SeatKey;
 use holdfast_topologies::reservation::row::{
     CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow, TakenRow,
 };
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN};
 use rustc_hash::FxHashSet;
 
@@ -17,7 +18,7 @@ use rustc_hash::FxHashSet;
 pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> Result<(), RunError> {
     let source = state.source();
     let mut kept = 0;
-    state.each(&RESERVATIONS, &mut |serial: u64, row: ReservationRow| {
+    state.each(&RESERVATIONS, &mut |serial: Serial, row: ReservationRow| {
         kept += 1;
         let it = name((book.place, serial));
         let shown = (row.state.as_str(), row.expires_ms, row.seat_no, &*row.user_id, &*row.schedule_id);

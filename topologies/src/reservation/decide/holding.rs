@@ -4,6 +4,7 @@ use crate::id_rule;
 use crate::reservation::message::Hold;
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{BuyerRow, ReservationRow, ScheduleRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::settings::Settings;
 use crate::reservation::state::State;
 use crate::wire::When;
@@ -24,7 +25,7 @@ pub enum Granted {
     /// He has it already: the wish is the state.
     Same {
         /// The reservation that has it.
-        serial: u64,
+        serial: Serial,
     },
 }
 
@@ -54,7 +55,7 @@ pub fn hold(
     command: &Hold,
     schedule: Option<&ScheduleRow>,
     price: Option<u64>,
-    taken: Option<(u64, &ReservationRow)>,
+    taken: Option<(Serial, &ReservationRow)>,
     buyer: BuyerRow,
     settings: &Settings,
     now_ms: i64,

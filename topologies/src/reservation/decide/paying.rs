@@ -5,6 +5,7 @@ use crate::reservation::ids;
 use crate::reservation::message::{Pay, Settled};
 use crate::reservation::refusal::Refusal;
 use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 
 /// Longest payment id, in bytes. Ids of its debit, its coupon, its refund and of their answers are made of it, and none may be longer than an id may be: an
@@ -66,7 +67,7 @@ pub struct Here {
 /// The reason why not.
 pub fn pay(
     command: &Pay,
-    reservation: Option<(u64, &ReservationRow)>,
+    reservation: Option<(Serial, &ReservationRow)>,
     before: Option<Before<'_>>,
     closed: Option<Refusal>,
     here: Here,

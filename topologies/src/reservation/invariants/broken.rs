@@ -1,6 +1,7 @@
 //! Promises that do not hold.
 
 use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 
 /// A promise that does not hold.
@@ -36,9 +37,9 @@ pub enum Broken {
         /// Which seat.
         seat_no: u64,
         /// By the seat's row.
-        taken: Option<u64>,
+        taken: Option<Serial>,
         /// By the reservations.
-        live: Vec<u64>,
+        live: Vec<Serial>,
     },
     /// A user has other seats than are counted for him.
     #[error("schedule {schedule_id}, user {user_id}: counted {counted:?}, found {found:?}")]
@@ -56,7 +57,7 @@ pub enum Broken {
     #[error("reservation {serial}: expired {early_ms} ms early")]
     Early {
         /// Which.
-        serial: u64,
+        serial: Serial,
         /// So many ms.
         early_ms: i64,
     },
@@ -72,7 +73,7 @@ pub enum Broken {
     #[error("reservation {serial} is {state:?} for {price} KRW; payment {payment_id:?}: {payment:?}, {coupon:?}")]
     Payment {
         /// Of which reservation.
-        serial: u64,
+        serial: Serial,
         /// Where that is.
         state: State,
         /// What it costs.

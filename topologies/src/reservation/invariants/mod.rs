@@ -8,6 +8,7 @@ pub use broken::Broken;
 
 use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 use crate::reservation::{BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN};
 use crate::rows;
@@ -44,7 +45,7 @@ pub struct Books {
     /// By schedule and user.
     pub buyers: BTreeMap<BuyerKey, BuyerRow>,
     /// By serial.
-    pub reservations: BTreeMap<u64, ReservationRow>,
+    pub reservations: BTreeMap<Serial, ReservationRow>,
     /// By id.
     pub payments: BTreeMap<String, PaymentRow>,
     /// By payment id.
@@ -124,7 +125,7 @@ mod tests {
         }
     }
 
-    fn payment(serial: u64, state: PaymentState) -> PaymentRow {
+    fn payment(serial: Serial, state: PaymentState) -> PaymentRow {
         PaymentRow { serial, amount: 5, asked_ms: 299, state, changed_ms: 300 }
     }
 
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn each_way_of_being_wrong_is_found() {
-        fn row(books: &mut Books, serial: u64) -> &mut ReservationRow {
+        fn row(books: &mut Books, serial: Serial) -> &mut ReservationRow {
             books.reservations.get_mut(&serial).unwrap()
         }
         fn pays<'a>(books: &'a mut Books, id: &str) -> &'a mut PaymentRow {

@@ -2,6 +2,7 @@
 
 use super::{Books, Broken};
 use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 
 impl Books {
@@ -44,7 +45,7 @@ impl Books {
         Ok(())
     }
 
-    fn broken_payment(&self, serial: u64, payment_id: &str) -> Broken {
+    fn broken_payment(&self, serial: Serial, payment_id: &str) -> Broken {
         let row = self.reservations.get(&serial);
         Broken::Payment {
             serial,

@@ -3,11 +3,12 @@
 use super::{Books, Broken, schedule};
 use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::row::{BuyerRow, House, ReservationRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::SeatState;
 use std::collections::BTreeMap;
 
 impl Books {
-    fn live(&self) -> impl Iterator<Item = (u64, &ReservationRow)> {
+    fn live(&self) -> impl Iterator<Item = (Serial, &ReservationRow)> {
         self.reservations
             .iter()
             .filter(|(_, row)| row.state.seat() != SeatState::Available)
@@ -23,7 +24,7 @@ impl Books {
 
     /// Each seat has at most one live owner, and its row names him.
     pub(super) fn check_seats(&self) -> Result<(), Broken> {
-        let mut owners: BTreeMap<SeatKey, Vec<u64>> = BTreeMap::new();
+        let mut owners: BTreeMap<SeatKey, Vec<Serial>> = BTreeMap::new();
         for (serial, row) in self.live() {
             let key = SeatKey { schedule_id: row.schedule_id.clone(), seat_no: row.seat_no };
             owners.entry(key).or_default().push(serial);

@@ -57,8 +57,9 @@ pub(super) fn parse(text: &str) -> Option<Message> {
         Some(raw) => Some(serde_json::from_str::<Value>(raw.0).ok()?),
         None => None,
     };
+    let nonce = not_blank(flat.id("nonce")).map(Cow::into_owned);
     let (event_id, request_id) = ids;
-    flat.is_sound().then_some(Message { command, event_id, request_id, requested_at })
+    flat.is_sound().then_some(Message { command, event_id, request_id, requested_at, nonce })
 }
 
 fn ids(flat: &mut Flat<'_>) -> (Option<String>, Option<String>) {
@@ -106,9 +107,12 @@ mod tests {
         let reservation_id = "res_0_1".to_owned();
         let expire = Expire { reservation_id, expires_at: Some(When::Ms(300_000)), due_at: Some(300_007) };
         for command in [Command::Hold(hold), Command::Pay(pay), Command::Expire(expire)] {
-            let message = Message { requested_at: Some(5.into()), ..Message::new("req_0_1", command) };
-            let json = String::from_utf8(message.to_json()).unwrap();
-            assert_eq!(parse(&json), Some(message), "{json}");
+            for nonce in [None, Some("0198c1f2".to_owned())] {
+                let message =
+                    Message { requested_at: Some(5.into()), nonce, ..Message::new("req_0_1", command.clone()) };
+                let json = String::from_utf8(message.to_json()).unwrap();
+                assert_eq!(parse(&json), Some(message), "{json}");
+            }
         }
         for refused in [None, Some(Refusal::InsufficientPoints)] {
             let mut json = Vec::new();
@@ -146,7 +150,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_never_says_yes_where_the_two_passes_say_no(
-            json in r#"\{"type":"(hold|pay|expire|settled|cancel)"(,"(userId|scheduleId|seatNo|amount|reservationId|paymentId|result|reason|expiresAt|dueAt|requestedAt|requestId|couponId|x)":("[a-z0-9]{0,2}"|[0-9]{1,2}|1.5|null|\[\]|\{"a":1\})){0,7}\}"#
+            json in r#"\{"type":"(hold|pay|expire|settled|cancel)"(,"(userId|scheduleId|seatNo|amount|reservationId|paymentId|result|reason|expiresAt|dueAt|requestedAt|requestId|couponId|nonce|x)":("[a-z0-9]{0,2}"|[0-9]{1,2}|1.5|null|\[\]|\{"a":1\})){0,7}\}"#
         ) {
             let (hot, slow) = both(&json);
             if hot.is_some() {
@@ -157,7 +161,7 @@ mod tests {
         // The same, of fields that come in order nearly always.
         #[test]
         fn it_sees_what_the_two_passes_see(
-            json in r#"\{"type":"(hold|pay|expire|settled)"(,"requestId":("r"|null))?(,"(reservationId|paymentId)":("r"|1|null)){0,2}(,"(userId|result|expiresAt)":"u")?(,"(scheduleId|reason)":("s"|null))?(,"(seatNo|amount|dueAt)":(1|"1"|null))?(,"(eventId|requestId|balanceAfter)":("e"|5)){0,2}(,"requestedAt":(5|"x"|null|1.5))?\}"#
+            json in r#"\{"type":"(hold|pay|expire|settled)"(,"requestId":("r"|null))?(,"(reservationId|paymentId)":("r"|1|null)){0,2}(,"(userId|result|expiresAt)":"u")?(,"(scheduleId|reason)":("s"|null))?(,"(seatNo|amount|dueAt)":(1|"1"|null))?(,"(eventId|requestId|balanceAfter)":("e"|5)){0,2}(,"requestedAt":(5|"x"|null|1.5))?(,"nonce":("n"|" "|5|null|\[\]))?\}"#
         ) {
             let (hot, slow) = both(&json);
             if hot.is_some() {

@@ -3,7 +3,7 @@
 //! ```json
 //! {"type":"create-concert","concertId":"c1","title":"아이유 콘서트","date":"2026-03-15"}
 //! {"type":"create-schedule","scheduleId":"schedule_456","concertTitle":"아이유 콘서트","seats":{"count":50,"price":50000}}
-//! {"type":"hold","requestId":"req_2_…","userId":"user_123","scheduleId":"schedule_456","seatNo":1}
+//! {"type":"hold","requestId":"req_2_…","userId":"user_123","scheduleId":"schedule_456","seatNo":1,"nonce":"…"}
 //! {"type":"pay","requestId":"req_2_…","paymentId":"pay_2_…","reservationId":"res_2_7","amount":50000}
 //! {"type":"release","reservationId":"res_2_7","userId":"user_123"}     also: cancel, extend
 //! {"type":"cancel-schedule","scheduleId":"schedule_456"}
@@ -29,6 +29,8 @@
 //! | `return-coupon` | coupon-issue-requests, in the place of the coupon's id | `P.return` | a payment that had its coupon and is off: the offer was wrong, the wallet refused, or its money goes back |
 //! | `refund` | payment.requests, key userId | `ref_P` | a cancellation of what was paid, or a `DEBITED` with nothing left to pay for |
 //! | `refunded` | here, in the `replyPlace`, key reservationId | `ref_P.refunded`, `ref_P.refused` | each `refund`: `REFUNDED`, or `REFUSED` with a `reason`; a refund that an operator has put back may be `REFUNDED` after it was `REFUSED` |
+//! `nonce` is what the reservation of a `hold` is named after: it stands in the record, so a replay comes to the same name. It is no part of what the command
+//! says: repeated under its `requestId` with another nonce it is the same command.
 //! A tolerant reader: unknown fields are ignored, ids may be numbers. The writing side is for whoever appends: the worker, tests, load generators.
 
 mod command;
@@ -67,6 +69,9 @@ pub struct Message {
     /// When somebody asked, by his own watch: passed on as it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Value>,
+    /// Something that nobody can guess, new for each record. What the command makes is named after it, so its name cannot be guessed either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
 }
 
 /// What a record is read as first that is none of [`hot`]'s.
@@ -80,13 +85,15 @@ struct Head<'a> {
     #[serde(borrow)]
     request_id: Option<Id<'a>>,
     requested_at: Option<Value>,
+    #[serde(borrow)]
+    nonce: Option<Id<'a>>,
 }
 
 impl Message {
     /// A command under an id, as the worker appends it.
     #[must_use]
     pub fn new(request_id: impl Into<String>, command: Command) -> Self {
-        Self { command, event_id: None, request_id: Some(request_id.into()), requested_at: None }
+        Self { command, event_id: None, request_id: Some(request_id.into()), requested_at: None, nonce: None }
     }
 
     /// Reads the value of a record.
@@ -113,6 +120,7 @@ impl Message {
             event_id: not_blank(head.event_id).map(Cow::into_owned),
             request_id: not_blank(head.request_id).map(Cow::into_owned),
             requested_at: head.requested_at.filter(|at| !at.is_null()),
+            nonce: not_blank(head.nonce).map(Cow::into_owned),
         })
     }
 
@@ -197,6 +205,7 @@ mod tests {
             assert_eq!(Message::parse(Some(&message.to_json())).unwrap(), message);
             message.request_id = None;
             message.requested_at = Some(Value::from("now"));
+            message.nonce = Some("n".to_owned());
             assert_eq!(Message::parse(Some(&message.to_json())).unwrap(), message);
         }
     }
@@ -205,7 +214,10 @@ mod tests {
     fn the_same_words_have_the_same_fingerprint_whatever_their_ids() {
         let print = |json: &str| message(json).command.fingerprint();
         let one = print(r#"{"type":"release","requestId":"a","reservationId":"res_0_1","userId":"u"}"#);
-        assert_eq!(one, print(r#"{"userId":"u","requestedAt":5,"reservationId":"res_0_1","type":"release"}"#));
+        assert_eq!(
+            one,
+            print(r#"{"userId":"u","requestedAt":5,"nonce":"n","reservationId":"res_0_1","type":"release"}"#)
+        );
         assert_ne!(one, print(r#"{"type":"cancel","reservationId":"res_0_1","userId":"u"}"#));
         assert_ne!(one, print(r#"{"type":"release","reservationId":"res_0_1","userId":"v"}"#));
         // Stored, so it must never change.

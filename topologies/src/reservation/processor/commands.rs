@@ -6,16 +6,18 @@ use super::outbound::{Cause, Owed};
 use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
 use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::message::{
-    Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Pay, Release,
+    Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Message, Pay, Release,
 };
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
+use crate::reservation::row::{
+    AnswerRow, CouponRow, CouponState, PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow,
+};
+use crate::reservation::serial::{self, Serial};
 use crate::reservation::state::State;
 use crate::reservation::{
-    BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids,
+    ANSWERS, BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids,
 };
 use holdfast_engine::ProcessError;
-use serde_json::Value;
 use std::ops::ControlFlow;
 
 impl Desk<'_, '_> {
@@ -50,7 +52,7 @@ impl Desk<'_, '_> {
         Ok(Outcome::default())
     }
 
-    pub(super) fn hold(&mut self, command: &Hold) -> Result<Outcome, ProcessError> {
+    pub(super) fn hold(&mut self, command: &Hold, nonce: Option<&str>) -> Result<Outcome, ProcessError> {
         let schedule = self.schedule(&command.schedule_id)?;
         let key = SeatKey { schedule_id: command.schedule_id.clone(), seat_no: command.seat().unwrap_or_default() };
         let price = match &schedule {
@@ -68,11 +70,12 @@ impl Desk<'_, '_> {
         let decided = decide::hold(command, schedule.as_ref(), price, taken, buyer, self.settings, now_ms);
         match (decided, schedule) {
             (Err(refusal), _) => Ok(Outcome::refused(refusal)),
-            (Ok(Granted::Same { serial }), _) => Ok(Outcome::of(serial)),
+            (Ok(Granted::Same { serial }), _) => {
+                Ok(taken.map_or_else(|| Outcome::of(serial), |(serial, row)| Outcome::told(serial, row)))
+            }
             (Ok(Granted::New { .. }), None) => Ok(Outcome::refused(Refusal::UnknownSchedule)),
             (Ok(Granted::New { expires_ms, price }), Some(schedule)) => {
-                // Offsets are never negative.
-                let serial = self.ctx.offset().unsigned_abs();
+                let serial = self.serial(nonce);
                 let row = ReservationRow {
                     schedule_id: command.schedule_id.clone(),
                     user_id: command.user_id.clone(),
@@ -126,13 +129,13 @@ impl Desk<'_, '_> {
 
     fn give_back(
         &mut self,
-        found: Option<(u64, ReservationRow)>,
+        found: Option<(Serial, ReservationRow)>,
         decided: Result<Cancellation, Refusal>,
     ) -> Result<Outcome, ProcessError> {
         match (decided, found) {
             (Err(refusal), _) => Ok(Outcome::refused(refusal)),
             (Ok(_), None) => Ok(Outcome::refused(Refusal::UnknownReservation)),
-            (Ok(Cancellation::Unchanged), Some((serial, _))) => Ok(Outcome::of(serial)),
+            (Ok(Cancellation::Unchanged), Some((serial, row))) => Ok(Outcome::told(serial, &row)),
             (Ok(Cancellation::Released), Some((serial, row))) => {
                 self.end(serial, row, None, Cause::Customer)?;
                 Ok(Outcome::of(serial))
@@ -140,7 +143,7 @@ impl Desk<'_, '_> {
             (Ok(Cancellation::GivesBack(refund)), Some((serial, row))) => {
                 let payment_id = row.payment_id.clone();
                 self.end(serial, row, Some(refund), Cause::Customer)?;
-                Ok(Outcome { refused: None, serial: Some(serial), payment_id })
+                Ok(Outcome { payment_id, ..Outcome::of(serial) })
             }
         }
     }
@@ -148,7 +151,7 @@ impl Desk<'_, '_> {
     /// Cancels a reservation; with a refund, its money goes back.
     fn end(
         &mut self,
-        serial: u64,
+        serial: Serial,
         mut row: ReservationRow,
         refund: Option<Refund>,
         cause: Cause,
@@ -176,14 +179,20 @@ impl Desk<'_, '_> {
         row: &ReservationRow,
         cause: Cause,
     ) -> Result<(), ProcessError> {
+        if payment.state == PaymentState::Paid && self.settings.has_second_rules() {
+            self.ctx.put(&ANSWERS, &payment_id.to_owned(), &AnswerRow::Paid)?;
+        }
         self.send_refund(payment.serial, payment_id, row, refund, cause)?;
         self.put_payment(payment_id, payment, PaymentState::Refunding(refund), row)
     }
 
-    pub(super) fn pay(&mut self, command: &Pay, requested_at: Option<&Value>) -> Result<Outcome, ProcessError> {
+    pub(super) fn pay(&mut self, command: &Pay, message: &Message) -> Result<Outcome, ProcessError> {
         let found = self.reservation(&command.reservation_id)?;
         // A derived id is looked up, too: somebody may have chosen it for another payment.
-        let unique = self.ctx.offset().to_string();
+        let unique = match &command.payment_id {
+            Some(_) => String::new(),
+            None => serial::to_text(self.serial(message.nonce.as_deref())),
+        };
         let payment_id = command.payment_id.clone().unwrap_or_else(|| ids::payment(self.ctx.place(), &unique));
         let before = self.ctx.get(&PAYMENT_STATES, &payment_id)?;
         let coupon = match &before {
@@ -213,23 +222,23 @@ impl Desk<'_, '_> {
                     (Refusal::UnknownReservation, _) | (_, None) => (None, None),
                     (_, Some((serial, row))) => (Some(serial), row.payment_id),
                 };
-                Ok(Outcome { refused: Some(refusal), serial, payment_id })
+                Ok(Outcome { refused: Some(refusal), serial, payment_id, answer: None })
             }
             (Ok(_), None) => Ok(Outcome::refused(Refusal::UnknownReservation)),
             (Ok(Payment::Same { payment_id }), Some((serial, _))) => {
-                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+                Ok(Outcome { payment_id: Some(payment_id), ..Outcome::of(serial) })
             }
             (Ok(Payment::New { payment_id, amount }), Some((serial, row))) => {
                 let (row, schedule) = self.begin(serial, row, &payment_id, amount, PaymentState::Pending)?;
                 let owed = Owed { payment_id: &payment_id, amount, discount: None };
-                self.send_debit(serial, &row, &owed, &schedule, requested_at)?;
-                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+                self.send_debit(serial, &row, &owed, &schedule, message.requested_at.as_ref())?;
+                Ok(Outcome { payment_id: Some(payment_id), ..Outcome::of(serial) })
             }
             (Ok(Payment::Discounted { payment_id, amount, coupon_id, coupon_place }), Some((serial, row))) => {
                 let (row, _) = self.begin(serial, row, &payment_id, amount, PaymentState::Discounting)?;
                 self.send_use_coupon(serial, &payment_id, &row, &coupon_id, coupon_place)?;
                 self.ctx.put(&PAYMENT_COUPONS, &payment_id, &CouponRow { coupon_id, state: CouponState::Asked })?;
-                Ok(Outcome { refused: None, serial: Some(serial), payment_id: Some(payment_id) })
+                Ok(Outcome { payment_id: Some(payment_id), ..Outcome::of(serial) })
             }
         }
     }
@@ -237,7 +246,7 @@ impl Desk<'_, '_> {
     /// Begins a payment. Returns its reservation and its schedule as they are then.
     fn begin(
         &mut self,
-        serial: u64,
+        serial: Serial,
         mut row: ReservationRow,
         payment_id: &str,
         amount: u64,
@@ -266,7 +275,7 @@ impl Desk<'_, '_> {
                 row.extensions += 1;
                 self.ctx.put(&RESERVATIONS, &serial, &row)?;
                 self.send_deadline(serial, &row)?;
-                Ok(Outcome::of(serial))
+                Ok(Outcome::told(serial, &row))
             }
         }
     }
@@ -318,7 +327,7 @@ impl Desk<'_, '_> {
     }
 
     /// The id of the reservation `serial` of this place.
-    pub(super) fn reservation_id(&self, serial: u64) -> String {
+    pub(super) fn reservation_id(&self, serial: Serial) -> String {
         ids::reservation(self.ctx.place(), serial)
     }
 }

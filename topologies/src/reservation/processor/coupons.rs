@@ -7,6 +7,7 @@ use crate::reservation::decide::{self, Asked, Discounted};
 use crate::reservation::facts::{DiscountFact, ReturnCoupon, UseCoupon};
 use crate::reservation::message::{CouponRefused, CouponUsed};
 use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::{self, PAYMENT_COUPONS, PAYMENT_STATES};
 use holdfast_engine::ProcessError;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde::Serialize;
 /// What is known of a payment that a coupon answers for.
 struct Found {
     payment: Option<(PaymentRow, CouponRow)>,
-    reservation: Option<(u64, ReservationRow)>,
+    reservation: Option<(Serial, ReservationRow)>,
 }
 
 impl Found {
@@ -88,7 +89,7 @@ impl Desk<'_, '_> {
     pub(super) fn return_coupon(
         &mut self,
         payment_id: &str,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
     ) -> Result<(), ProcessError> {
         let key = payment_id.to_owned();
@@ -103,7 +104,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_use_coupon(
         &mut self,
-        serial: u64,
+        serial: Serial,
         payment_id: &str,
         row: &ReservationRow,
         coupon_id: &str,
@@ -127,7 +128,7 @@ impl Desk<'_, '_> {
 
     fn send_return_coupon(
         &mut self,
-        serial: u64,
+        serial: Serial,
         payment_id: &str,
         row: &ReservationRow,
         coupon_id: &str,

@@ -3,6 +3,7 @@ use crate::reservation::decide;
 use crate::reservation::invariants;
 use crate::reservation::keys::{BuyerKey, SeatKey};
 use crate::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
+use crate::reservation::serial::{self, Secret, Serial};
 use crate::reservation::settings::Settings;
 use crate::reservation::state::{SeatState, State};
 use crate::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
@@ -13,6 +14,8 @@ pub(super) struct Desk<'a, 'c> {
     pub(super) ctx: &'a mut Context<'c>,
     pub(super) settings: &'a Settings,
     pub(super) origin: &'a Origin<'a>,
+    /// The record's value.
+    pub(super) words: &'a [u8],
     pub(super) source: &'a str,
     pub(super) value: &'a mut Vec<u8>,
 }
@@ -28,8 +31,22 @@ impl Desk<'_, '_> {
         Ok(row)
     }
 
+    /// What a reservation that this record makes is called.
+    pub(super) fn serial(&self, nonce: Option<&str>) -> Serial {
+        // Offsets are never negative.
+        let offset = self.ctx.offset().unsigned_abs();
+        if !self.settings.has_second_rules() {
+            return offset.into();
+        }
+        let secret = match nonce {
+            Some(nonce) => Secret::of_nonce(nonce),
+            None => Secret::of_record(self.words, self.ctx.now_ms()),
+        };
+        serial::made(offset, secret)
+    }
+
     /// The reservation that `id` names, with its serial, if there is one in this place.
-    pub(super) fn reservation(&mut self, id: &str) -> Result<Option<(u64, ReservationRow)>, ProcessError> {
+    pub(super) fn reservation(&mut self, id: &str) -> Result<Option<(Serial, ReservationRow)>, ProcessError> {
         match ids::parse_reservation(id) {
             Some((place, serial)) if place == self.ctx.place() => {
                 Ok(self.ctx.get(&RESERVATIONS, &serial)?.map(|row| (serial, row)))
@@ -50,7 +67,7 @@ impl Desk<'_, '_> {
     /// is then.
     pub(super) fn open(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         keys: (&SeatKey, &BuyerKey),
         books: (ScheduleRow, BuyerRow),
@@ -65,7 +82,7 @@ impl Desk<'_, '_> {
     /// Moves a reservation, its seat and all counts: one transition. Returns its schedule as it is then.
     pub(super) fn shift(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &mut ReservationRow,
         to: State,
     ) -> Result<ScheduleRow, ProcessError> {

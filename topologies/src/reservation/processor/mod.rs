@@ -11,9 +11,10 @@ use crate::envelope;
 use crate::origin::Origin;
 use crate::reservation::message::{Command, Message};
 use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{CommandRow, SettingsRow};
+use crate::reservation::row::{AnswerRow, CommandRow, ReservationRow, SettingsRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::settings::Settings;
-use crate::reservation::{self, COMMANDS, SETTINGS, decide, ids};
+use crate::reservation::{self, ANSWERS, COMMANDS, SETTINGS, decide, ids};
 use decide::Seen;
 use desk::Desk;
 use holdfast_engine::ports::record::Record;
@@ -57,11 +58,17 @@ impl ReservationProcessor {
         ctx.put(&SETTINGS, &since, &SettingsRow { json: self.settings.to_json() })
     }
 
-    fn desk<'a, 'c>(&'a mut self, ctx: &'a mut Context<'c>, origin: &'a Origin<'a>) -> Desk<'a, 'c> {
+    fn desk<'a, 'c>(
+        &'a mut self,
+        ctx: &'a mut Context<'c>,
+        record: &Record<'a>,
+        origin: &'a Origin<'a>,
+    ) -> Desk<'a, 'c> {
         if self.source.is_empty() {
             self.source = envelope::source(reservation::NAME, ctx.place());
         }
-        Desk { ctx, settings: &self.settings, origin, source: &self.source, value: &mut self.value }
+        let words = record.value.unwrap_or_default();
+        Desk { ctx, settings: &self.settings, origin, words, source: &self.source, value: &mut self.value }
     }
 }
 
@@ -115,9 +122,9 @@ impl Processor for ReservationProcessor {
         self.keep_settings(ctx)?;
         let origin = Origin::of(record);
         if origin.is_given_up() {
-            return self.give_up(ctx, &message, &origin);
+            return self.give_up(ctx, record, &message, &origin);
         }
-        let mut desk = self.desk(ctx, &origin);
+        let mut desk = self.desk(ctx, record, &origin);
         match &message.command {
             Command::Expire(command) => desk.expire(command),
             Command::Settled(command) => desk.settled(command),
@@ -148,17 +155,23 @@ impl Processor for ReservationProcessor {
             Home::Place(place) if place != ctx.place() && place < ctx.places() => {
                 ctx.give_up_in(record, place, &brief())
             }
-            _ => self.give_up(ctx, &message, &Origin::of(record)),
+            _ => self.give_up(ctx, record, &message, &Origin::of(record)),
         }
     }
 }
 
 impl ReservationProcessor {
-    fn give_up(&mut self, ctx: &mut Context<'_>, message: &Message, origin: &Origin<'_>) -> Result<(), ProcessError> {
+    fn give_up(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        message: &Message,
+        origin: &Origin<'_>,
+    ) -> Result<(), ProcessError> {
         if is_answer(&message.command) {
             return Ok(());
         }
-        let desk = self.desk(ctx, origin);
+        let desk = self.desk(ctx, record, origin);
         let id = identity(&desk, message);
         if desk.ctx.contains(&COMMANDS, &id)? {
             return Ok(());
@@ -187,8 +200,10 @@ fn is_answer(command: &Command) -> bool {
 #[derive(Debug, Default)]
 struct Outcome {
     refused: Option<Refusal>,
-    serial: Option<u64>,
+    serial: Option<Serial>,
     payment_id: Option<String>,
+    /// What is told, if the rows alone will not say it.
+    answer: Option<AnswerRow>,
 }
 
 impl Outcome {
@@ -196,8 +211,13 @@ impl Outcome {
         Self { refused: Some(refusal), ..Self::default() }
     }
 
-    fn of(serial: u64) -> Self {
+    fn of(serial: Serial) -> Self {
         Self { serial: Some(serial), ..Self::default() }
+    }
+
+    /// The reservation as it is now is what is told, for ever.
+    fn told(serial: Serial, row: &ReservationRow) -> Self {
+        Self { answer: Some(AnswerRow::of(row)), ..Self::of(serial) }
     }
 
     fn row(self, fingerprint: u64, decided_ms: i64) -> CommandRow {
@@ -228,12 +248,12 @@ fn decide_once(desk: &mut Desk<'_, '_>, message: &Message, command: &Command) ->
             ));
         }
     }
-    let outcome = match command {
+    let mut outcome = match command {
         Command::CreateConcert(command) => desk.create_concert(command)?,
         Command::CreateSchedule(command) => desk.create_schedule(command, fingerprint)?,
-        Command::Hold(command) => desk.hold(command)?,
+        Command::Hold(command) => desk.hold(command, message.nonce.as_deref())?,
         Command::Release(command) => desk.release(command)?,
-        Command::Pay(command) => desk.pay(command, message.requested_at.as_ref())?,
+        Command::Pay(command) => desk.pay(command, message)?,
         Command::Cancel(command) => desk.cancel(command)?,
         Command::Extend(command) => desk.extend(command)?,
         Command::CancelSchedule(command) => desk.cancel_schedule(command)?,
@@ -245,6 +265,10 @@ fn decide_once(desk: &mut Desk<'_, '_>, message: &Message, command: &Command) ->
         | Command::CouponRefused(_)
         | Command::Sweep(_) => return Ok(()),
     };
+    let answer = outcome.answer.take().filter(|_| desk.settings.has_second_rules());
+    if let Some(answer) = answer {
+        desk.ctx.put(&ANSWERS, &id, &answer)?;
+    }
     let row = outcome.row(fingerprint, desk.ctx.now_ms());
     desk.ctx.put(&COMMANDS, &id, &row)
 }

@@ -8,6 +8,7 @@ use crate::reservation::facts::{
 };
 use crate::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
 use crate::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 use crate::reservation::{self, ids};
 use crate::rfc3339;
@@ -89,7 +90,7 @@ impl Desk<'_, '_> {
         envelope.with_headers(|headers| self.ctx.send_output(&Output { topic, place, key, value, headers }))
     }
 
-    pub(super) fn send_deadline(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
+    pub(super) fn send_deadline(&mut self, serial: Serial, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         let mut event_id = ["evt_", &id, ".expiration"].concat();
         if row.extensions > 0 {
@@ -145,7 +146,7 @@ impl Desk<'_, '_> {
         self.ctx.send_at(due_ms, &output).map(|_| ())
     }
 
-    pub(super) fn send_expired(&mut self, serial: u64, row: &ReservationRow) -> Result<(), ProcessError> {
+    pub(super) fn send_expired(&mut self, serial: Serial, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         let event_id = ["evt_", &id, ".expired"].concat();
         let fact = SeatsExpired {
@@ -166,7 +167,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_confirmed(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         payment_id: &str,
         amount: u64,
@@ -190,7 +191,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_ranking(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         payment_id: &str,
         schedule: &ScheduleRow,
@@ -218,7 +219,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_debit(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         owed: &Owed<'_>,
         schedule: &ScheduleRow,
@@ -247,7 +248,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_refund(
         &mut self,
-        serial: u64,
+        serial: Serial,
         payment_id: &str,
         row: &ReservationRow,
         refund: Refund,
@@ -270,7 +271,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn notify_expired(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         schedule: &ScheduleRow,
     ) -> Result<(), ProcessError> {
@@ -292,7 +293,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn notify_confirmed(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         schedule: &ScheduleRow,
     ) -> Result<(), ProcessError> {
@@ -315,7 +316,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn notify_cancelled(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         schedule: &ScheduleRow,
     ) -> Result<(), ProcessError> {
@@ -335,7 +336,7 @@ impl Desk<'_, '_> {
 
     pub(super) fn notify_refunded(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         refund: Refund,
         title: &str,
@@ -360,7 +361,7 @@ impl Desk<'_, '_> {
     /// Nothing is asked of him: an operator has the refund among the dead letters, or in the payment's row.
     pub(super) fn notify_refund_failed(
         &mut self,
-        serial: u64,
+        serial: Serial,
         row: &ReservationRow,
         title: &str,
     ) -> Result<(), ProcessError> {

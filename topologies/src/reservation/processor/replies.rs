@@ -6,6 +6,7 @@ use crate::reservation::PAYMENT_STATES;
 use crate::reservation::decide::{self, Answer, Expiry};
 use crate::reservation::message::{Expire, Refunded, Settled};
 use crate::reservation::row::{PaymentRow, PaymentState, ReservationRow};
+use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
 use holdfast_engine::ProcessError;
 
@@ -22,7 +23,7 @@ impl Desk<'_, '_> {
     }
 
     /// The hold is over.
-    pub(super) fn run_out(&mut self, serial: u64, mut row: ReservationRow) -> Result<(), ProcessError> {
+    pub(super) fn run_out(&mut self, serial: Serial, mut row: ReservationRow) -> Result<(), ProcessError> {
         let schedule = self.shift(serial, &mut row, State::Expired)?;
         self.send_expired(serial, &row)?;
         self.notify_expired(serial, &row, &schedule)
@@ -53,7 +54,7 @@ impl Desk<'_, '_> {
     /// Moves a reservation to where the answer about its payment leads.
     pub(super) fn settle(
         &mut self,
-        serial: u64,
+        serial: Serial,
         mut row: ReservationRow,
         to: State,
         payment_id: &str,

@@ -7,6 +7,7 @@ use holdfast_engine::{Table, changelog, codec};
 use holdfast_sim::simulation::{Cursor, History};
 use holdfast_topologies::payment::row::{ChargeRow, Outcome, PaymentRow as DebitRow, RefundRow};
 use holdfast_topologies::reservation::row::{CommandRow, PaymentRow, ReservationRow};
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::{payment, reservation};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ pub(crate) struct Changed<K, V> {
 /// What came since one last looked, in the order of the changelog.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    pub(crate) reservations: Vec<Changed<u64, ReservationRow>>,
+    pub(crate) reservations: Vec<Changed<Serial, ReservationRow>>,
     pub(crate) payments: Vec<Changed<String, PaymentRow>>,
     pub(crate) commands: Vec<Changed<String, CommandRow>>,
     /// Of charges, debits and refunds alike.

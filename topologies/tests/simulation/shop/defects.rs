@@ -16,6 +16,7 @@ use holdfast_topologies::payment::{self, WALLETS};
 use holdfast_topologies::reservation::keys::SeatKey;
 use holdfast_topologies::reservation::message::{Command, Expire, Message};
 use holdfast_topologies::reservation::row::{PaymentState, TakenRow};
+use holdfast_topologies::reservation::serial::Serial;
 use holdfast_topologies::reservation::state::State;
 use holdfast_topologies::reservation::{self, PAYMENT_STATES, RESERVATIONS, TAKEN, ids};
 use serde_json::Value;
@@ -191,7 +192,7 @@ fn stored(record: &Record<'_>) -> Stored {
 }
 
 /// The serial of the reservation that a command speaks of.
-fn serial(ctx: &Context<'_>, value: &Value) -> Option<u64> {
+fn serial(ctx: &Context<'_>, value: &Value) -> Option<Serial> {
     let (place, serial) = ids::parse_reservation(value["reservationId"].as_str()?)?;
     (place == ctx.place()).then_some(serial)
 }

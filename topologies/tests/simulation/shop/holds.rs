@@ -3,11 +3,12 @@
 //! A hold lasts 2.5 s, so a clock that is ahead asks for its end at once, and one that is behind asks late. Every record that the workload counts is a
 //! hold: `make sim ONLY=holds SEEDS=2500` is a million of them.
 
-use super::{HOLD_MS, paper, topologies};
+use super::{HOLD_MS, paper, settings};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_sim::Simulation;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores, Workload, World};
+use holdfast_topologies::expiration;
 use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Seats};
 use holdfast_topologies::reservation::{self, ids};
 use std::collections::BTreeMap;
@@ -19,7 +20,11 @@ const AT_ONCE_MAX: u64 = 40;
 
 /// The holds under simulation.
 pub(crate) fn simulation() -> Simulation {
-    Simulation::of(&topologies()[..2]).workload(Queue::default).audit(Watch::default)
+    // By the first rules, whose ids can be counted up: so somebody can try to end a hold that he knows nothing of.
+    let first_rules = reservation::Settings { rules: 1, ..settings() };
+    Simulation::of(&[reservation::topology(&first_rules), expiration::topology()])
+        .workload(Queue::default)
+        .audit(Watch::default)
 }
 
 /// Everybody gets a seat of his own.
@@ -62,7 +67,7 @@ impl Workload for Queue {
         let places = u64::from(world.places());
         let place = u32::try_from(world.rng().below(places)).unwrap_or(0);
         let serial = world.rng().below(self.holds + 1);
-        let expire = Expire { reservation_id: ids::reservation(place, serial), ..Expire::default() };
+        let expire = Expire { reservation_id: ids::reservation(place, serial.into()), ..Expire::default() };
         let value = Message::new("x", Command::Expire(expire)).to_json();
         world.append_on_top(&NewRecord {
             topic: reservation::INBOX,
@@ -94,7 +99,7 @@ impl Watched {
         for (offset, record) in self.inbox.read(history, reservation::INBOX, place) {
             self.now_ms = self.now_ms.max(record.append_ms);
             if paper::json(&record).is_some_and(|value| value["type"] == "hold") {
-                self.open.insert(ids::reservation(place, offset.unsigned_abs()), self.now_ms + HOLD_MS);
+                self.open.insert(ids::reservation(place, offset.unsigned_abs().into()), self.now_ms + HOLD_MS);
             }
         }
         for (_, record) in self.facts.read(history, reservation::SEATS_EXPIRED, place) {

@@ -14,6 +14,7 @@ use holdfast_topologies::payment;
 use holdfast_topologies::payment::row::Outcome;
 use holdfast_topologies::reservation::refusal::Refusal;
 use holdfast_topologies::reservation::row::{CommandRow, CouponState, PaymentRow, PaymentState, ReservationRow};
+use holdfast_topologies::reservation::serial::{self, Serial};
 use holdfast_topologies::reservation::state::{SeatState, State};
 use holdfast_topologies::reservation::{self, ids};
 use serde_json::Value;
@@ -139,7 +140,7 @@ impl Look<'_> {
 
     /// I-1: nobody shares a seat. I-2: what is held and sold is what the schedule counts, and fits into its house.
     fn one_owner(&self) -> Result<(), String> {
-        let mut owners: BTreeMap<(&str, u64), u64> = BTreeMap::new();
+        let mut owners: BTreeMap<(&str, u64), Serial> = BTreeMap::new();
         let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         for (serial, row) in &self.town.rows.reservation.reservations {
             let count = counts.entry(&row.schedule_id).or_default();
@@ -163,13 +164,16 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn reservation(&self, changed: &Changed<u64, ReservationRow>) -> Result<(), String> {
+    fn reservation(&self, changed: &Changed<Serial, ReservationRow>) -> Result<(), String> {
         let serial = changed.key;
         let Some(row) = &changed.after else { return Err(format!("reservation {serial} is gone")) };
         let wrong = |what: &str| Err(format!("reservation {serial} of place {}: {what}: {row:?}", self.place));
         match &changed.before {
             None => {
-                let offset = serial.cast_signed();
+                let offset = serial::offset(serial).cast_signed();
+                if !serial::is_secret(serial) {
+                    return wrong("its id can be counted up");
+                }
                 let Some(line) = self.town.lines.get(&offset).filter(|line| line.kind() == "hold") else {
                     return wrong("nobody asked for it");
                 };
@@ -211,7 +215,7 @@ impl Look<'_> {
     }
 
     /// Reservations of the same seat that were made before.
-    fn others(&self, serial: u64, row: &ReservationRow) -> impl Iterator<Item = (&u64, &ReservationRow)> {
+    fn others(&self, serial: Serial, row: &ReservationRow) -> impl Iterator<Item = (&Serial, &ReservationRow)> {
         let (schedule_id, seat_no) = (row.schedule_id.clone(), row.seat_no);
         let before = self.town.rows.reservation.reservations.range(..serial);
         before.filter(move |(_, other)| other.schedule_id == schedule_id && other.seat_no == seat_no)

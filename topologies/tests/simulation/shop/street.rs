@@ -168,7 +168,7 @@ impl Street {
             concert_title: "아이유 콘서트".to_owned(),
             starts_at: Some(When::from_ms(now_ms + (days * DAY_MS).cast_signed() + 3_000)),
             sale_start: is_short.then(|| When::from_ms(now_ms + 100)),
-            sale_end: is_short.then(|| When::from_ms(now_ms + 5_000)),
+            sale_end: is_short.then(|| When::from_ms(now_ms + if days == 0 { 2_500 } else { 5_000 })),
             seats: price
                 .map_or_else(|| Seats::Each(each()), |price| Seats::Block { count: seats.cast_signed(), price }),
             limits: (n % 3 == 1).then_some(Limits { seats_per_user: Some(2), open_holds: Some(1) }),
