@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, and only that.
 #   setup.sh build    what the build needs: a C++ compiler, libclang (RocksDB's bindings), OpenSSL (librdkafka's TLS)
-#   setup.sh test     the same, and what brokers from jars and the seeds' scripts need: Java 17, Maven, OpenSSL, curl
+#   setup.sh test     the same, and what brokers from jars, the seeds' scripts and schemathesis need: Java 17, Maven, OpenSSL, curl, Python's venv
 #   setup.sh bench    the same, and what the peers need: a Java compiler, PostgreSQL, Redis
 # As root or through sudo. Elsewhere than on Debian and its kin it says what is needed and installs nothing.
 set -euo pipefail
@@ -68,6 +68,9 @@ if [ "$what" != build ]; then
   has openssl || need OpenSSL openssl
   # The seeds' own scripts are a test.
   has curl || need curl curl
+  # schemathesis asks the API for everything that its OpenAPI document allows: scripts/schemathesis.sh.
+  { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || need "Python's venv" python3 python3-venv
+  has flock || need flock util-linux
 fi
 
 [ ${#missing[@]} -gt 0 ] || exit 0

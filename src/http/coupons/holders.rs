@@ -69,7 +69,7 @@ pub(crate) async fn coupons_of_user(
     request_body = openapi::UseBody,
     responses(
         (status = 200, description = "The coupon, used", body = openapi::Coupon),
-        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
         (status = 404, description = "No such coupon of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Used for another order", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),

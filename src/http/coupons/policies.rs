@@ -39,7 +39,7 @@ struct Listed {
     request_body = openapi::PolicyBody,
     responses(
         (status = 201, description = "The policy", body = openapi::Policy),
-        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another policy has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -73,7 +73,7 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
     request_body = openapi::AdjustBody,
     responses(
         (status = 200, description = "The policy", body = openapi::Policy),
-        (status = 202, description = "In the log, not decided within 3 s"),
+        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),

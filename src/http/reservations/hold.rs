@@ -91,6 +91,10 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
     responses(
         (status = 201, description = "As of `/reservations`, with all its answers", body = openapi::seats::Held),
         (status = 200, description = "It is held by the same user already", body = openapi::seats::Held),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 404, description = "No such schedule or seat", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody has the seat, it is not on sale, or the user has too many", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "The schedule has been cancelled", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn reserve(api: State<Api>, asked: Asked) -> Result<Response, ApiError> {
     hold(api, asked).await
