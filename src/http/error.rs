@@ -2,17 +2,19 @@
 //! English. Status codes stand here and nowhere else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was and in which language
 //! it is answered, since an error does not know.
 
+pub mod answer;
 mod english;
 mod hints;
+mod problem;
+
+pub use problem::{FieldProblem, Problem, problem};
 
 use super::handover::Resumed;
-use super::language::{Language, Text};
-use axum::http::{HeaderValue, StatusCode, header};
+use super::language::Text;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use holdfast_topologies::reservation::refusal::Refusal;
-use serde::Serialize;
 use std::borrow::Cow;
-use utoipa::ToSchema;
 
 /// One field that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -361,49 +363,6 @@ impl ApiError {
     }
 }
 
-/// An RFC 9457 problem.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Problem<'a> {
-    /// Stable name of this kind of problem.
-    #[serde(rename = "type")]
-    #[schema(example = "urn:holdfast:problem:policy-not-found")]
-    pub kind: String,
-    /// Short name of this kind of problem.
-    pub title: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// What happened.
-    pub detail: Cow<'a, str>,
-    /// The path that was asked for.
-    pub instance: Cow<'a, str>,
-    /// Stable code for programs.
-    #[schema(example = "POLICY_NOT_FOUND")]
-    pub code: Cow<'a, str>,
-    /// The request it is about: of the shop where there is one, of HTTP otherwise (`X-Request-Id`).
-    pub request_id: Cow<'a, str>,
-    /// The fields that cannot be taken.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldProblem<'a>>,
-    /// When to try again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after_ms: Option<u64>,
-    /// The payment that stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payment_id: Option<&'a str>,
-}
-
-/// One field that cannot be taken, in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = FieldError)]
-pub struct FieldProblem<'a> {
-    /// Its path, as it is written in the request; empty when it is the whole body.
-    #[schema(example = "userId")]
-    pub field: &'a str,
-    /// What is allowed.
-    pub reason: &'a str,
-}
-
 /// The error travels in the response until somebody who knows the request writes the problem down.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -419,110 +378,10 @@ pub fn is_server_fault(status: StatusCode) -> bool {
     status.is_server_error()
 }
 
-/// Writes the problem down in `language`, for the request at `instance`.
-#[must_use]
-pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language: Language) -> Response {
-    let row = error.row();
-    let (title, detail, language) = match (language, english::title(row.title), english::detail(&row.code)) {
-        (Language::English, Some(title), Some(detail)) => (title, detail_in_english(error, detail), language),
-        _ => (row.title, row.detail, Language::Korean),
-    };
-    let hint = hints::of(&row.code);
-    let errors = match error {
-        ApiError::Invalid(errors) | ApiError::Explained { errors, .. } => errors.as_slice(),
-        _ => hint.as_slice(),
-    };
-    let problem = Problem {
-        kind: format!("urn:holdfast:problem:{}", row.code.to_lowercase().replace('_', "-")),
-        title,
-        status: row.status.as_u16(),
-        detail,
-        instance: instance.into(),
-        code: row.code,
-        request_id: error.request_id().unwrap_or(http_request_id).into(),
-        errors: errors
-            .iter()
-            .map(|error| FieldProblem { field: &error.field, reason: error.reason.in_language(language) })
-            .collect(),
-        retry_after_ms: row.retry_after_ms,
-        payment_id: match error {
-            ApiError::PaymentConflict { payment_id, .. } => payment_id.as_deref(),
-            _ => None,
-        },
-    };
-    // Texts and numbers always encode.
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
-    let mut response = (row.status, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CONTENT_LANGUAGE, language.tag());
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(ms) = row.retry_after_ms {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
-    }
-    if matches!(error, ApiError::UnsupportedContentEncoding) {
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    if matches!(error, ApiError::BodyLate | ApiError::Overloaded) {
-        // The rest of a body that is late would be taken for a request; and a connection is what there is too little of.
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    if row.status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"holdfast\""));
-    }
-    response
-}
-
-fn detail_in_english(error: &ApiError, detail: &'static str) -> Cow<'static, str> {
-    match error {
-        ApiError::Explained { refused, .. } => detail_in_english(refused, detail),
-        ApiError::Malformed(why) => format!("{detail}: {}", why.en).into(),
-        ApiError::WrongPosition(why) => why.en.clone(),
-        ApiError::AdminOnLoopbackOnly { sign } => format!("{detail} What was against it: {sign}.").into(),
-        _ => detail.into(),
-    }
-}
-
-/// 201, 202, 200, 304 and 503 of answers that are no errors.
-pub mod answer {
-    use axum::http::{HeaderValue, StatusCode, header};
-    use axum::response::{IntoResponse, Response};
-    use serde::Serialize;
-
-    /// Something was made.
-    pub const CREATED: StatusCode = StatusCode::CREATED;
-    /// Taken in, not decided.
-    pub const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
-    /// Answered.
-    pub const OK: StatusCode = StatusCode::OK;
-    /// The client has it already.
-    pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
-    /// Cannot serve now, in words.
-    pub const NOT_READY: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
-
-    /// Answered with what is true at this moment and nobody else's business: nobody keeps it.
-    pub fn current(body: &impl Serialize) -> Response {
-        let mut response = (OK, axum::Json(body)).into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
-    }
-
-    /// Whether a peer says that it has no such thing.
-    #[must_use]
-    pub fn is_nothing(status: StatusCode) -> bool {
-        status == StatusCode::NOT_FOUND
-    }
-
-    /// What a peer has answered.
-    #[must_use]
-    pub fn of_peer(status: u16) -> StatusCode {
-        StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::language::Language;
 
     async fn shown(error: ApiError) -> (Response, serde_json::Value) {
         shown_in(error, Language::Korean).await
