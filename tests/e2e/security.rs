@@ -1,7 +1,7 @@
 //! Brokers with TLS and SASL. Each way to set it up wrongly ends the worker with code 2 and one sentence that names the setting; done right it works.
 
 use crate::support::command::said;
-use crate::support::secured::{KEY_PASSWORD, PASSWORD, Secured, USER};
+use crate::support::secured::{ASTRAY, KEY_PASSWORD, PASSWORD, Secured, USER};
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use serde_json::{Value, json};
@@ -49,6 +49,7 @@ fn each_wrong_way_has_its_own_sentence_and_the_right_ways_work() {
     no("TLS", &[ssl, ("CA", &key)], "SECURITY_CA", &["no certificate", &key]);
     no("EXPIRED", &[ssl, trusts], "BROKERS", &["has expired", &secured.brokers("EXPIRED")]);
     no("ELSEWHERE", &[ssl, trusts], "BROKERS", &["kafka.internal", "localhost"]);
+    no(ASTRAY, &[ssl, trusts], "BROKERS", &["localhost", "127.0.0.1", "advertised.listeners"]);
 
     no("TLS", &[], "SECURITY_PROTOCOL", &["is plaintext", "speaks TLS", "set ssl"]);
     no("MUTUAL", &[], "SECURITY_PROTOCOL", &["is plaintext", "speaks TLS", "set ssl"]);

@@ -13,11 +13,15 @@ pub(crate) const PASSWORD: &str = "right";
 /// Password of [`Secured::file`]`("locked.key")`.
 pub(crate) const KEY_PASSWORD: &str = "open";
 
+/// A listener that sends its clients to an address for which its certificate is not made.
+pub(crate) const ASTRAY: &str = "ASTRAY";
+
 /// Name of a listener, how it speaks, the certificate it shows, and what else it is told.
 const LISTENERS: &[(&str, &str, &str, &[&str])] = &[
     ("TLS", "SSL", "broker", &[]),
     ("EXPIRED", "SSL", "expired", &[]),
     ("ELSEWHERE", "SSL", "elsewhere", &[]),
+    (ASTRAY, "SSL", "broker", &[]),
     ("MUTUAL", "SSL", "broker", &["ssl.client.auth=required"]),
     ("USERS", "SASL_SSL", "broker", SASL),
     ("USERSPLAIN", "SASL_PLAINTEXT", "", SASL),
@@ -86,6 +90,9 @@ fn with_listeners(settings: &str, ports: &BTreeMap<&'static str, u16>, folder: &
         let port = ports[name];
         for line in &mut lines {
             match line.split_once('=').map(|(key, _)| key) {
+                Some("advertised.listeners") if *name == ASTRAY => {
+                    line.push_str(&format!(",{name}://127.0.0.1:{port}"))
+                }
                 Some("listeners" | "advertised.listeners") => line.push_str(&format!(",{name}://localhost:{port}")),
                 Some("listener.security.protocol.map") => line.push_str(&format!(",{name}:{protocol}")),
                 _ => {}

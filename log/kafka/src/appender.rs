@@ -179,10 +179,13 @@ impl Line {
         loop {
             let Err(code) = self.client.metadata(None, GREETING_MS) else { return Ok(()) };
             self.client.poll(0);
-            if let Some((code, why)) = self.reports.hopeless.lock().take() {
+            let is_late = config.clock.monotonic_us() >= until_us;
+            // A password is the same everywhere. A broker whose certificate is not good may have neighbours whose is.
+            let hopeless = self.reports.hopeless.lock().take_if(|(code, _)| is_late || *code == Code::Authentication);
+            if let Some((code, why)) = hopeless {
                 return Err(refusal(config, code, &why));
             }
-            if config.clock.monotonic_us() >= until_us {
+            if is_late {
                 let what = format_args!("no broker of {} answers", config.brokers);
                 return Err(reaction::of_question(what, code).into());
             }

@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `listener` | the two requests that a listener answers before anybody has said who he is |
+//! | `listener` | the requests that a listener answers before anybody has said who he is |
 //! | `tls` | the handshake, and what is wrong with a certificate |
 
 mod listener;
@@ -76,25 +76,43 @@ struct Server<'a> {
 pub(crate) fn make(config: &KafkaConfig) -> Result<(), ConnectError> {
     let security = &config.security;
     let tls = if security.has_tls() { Some(Tls::of(security)?) } else { None };
+    let named: Vec<&str> = config.brokers.split(',').map(str::trim).collect();
+    let advertised = first_of(&named, config, tls.as_ref())?;
+    let advertised: Vec<&str> = advertised.iter().map(String::as_str).collect();
+    if advertised.iter().any(|address| named.contains(address)) {
+        return Ok(());
+    }
+    // Everything but the first question goes there.
+    let led = "; that is where the brokers named in KAFKA_BROKERS send their clients (advertised.listeners)";
+    first_of(&advertised, config, tls.as_ref()).map(drop).map_err(|error| match error {
+        ConnectError::Refused { setting, why } => refused(setting, why + led),
+        ConnectError::Log(LogError::Retry(why)) => LogError::Retry(why + led).into(),
+        other @ ConnectError::Log(_) => other,
+    })
+}
+
+/// The addresses at which the cluster says that it is reached, as the first of `servers` tells them that can be used.
+fn first_of(servers: &[&str], config: &KafkaConfig, tls: Option<&Tls>) -> Result<Vec<String>, ConnectError> {
     let mut never = None;
     let mut silent = Vec::new();
-    for name in config.brokers.split(',').map(str::trim) {
+    for name in servers {
         // What cannot be read is librdkafka's to refuse.
         let Some((host, port)) = host_and_port(name) else { continue };
-        match visit(&Server { name, host, port }, config, tls.as_ref()) {
-            Ok(()) => return Ok(()),
+        match visit(&Server { name, host, port }, config, tls) {
+            Ok(advertised) => return Ok(advertised),
             Err(Obstacle::Never(error)) => never = never.or(Some(error)),
             Err(Obstacle::Now(why)) => silent.push(format!("{name}: {why}")),
         }
     }
     match never {
         Some(error) => Err(error),
-        None if silent.is_empty() => Ok(()),
+        None if silent.is_empty() => Ok(Vec::new()),
         None => Err(LogError::Retry(format!("no broker can be used yet ({})", silent.join("; "))).into()),
     }
 }
 
-fn visit(server: &Server<'_>, config: &KafkaConfig, tls: Option<&Tls>) -> Result<(), Obstacle> {
+/// The addresses at which the cluster says that it is reached; none where the server does not tell.
+fn visit(server: &Server<'_>, config: &KafkaConfig, tls: Option<&Tls>) -> Result<Vec<String>, Obstacle> {
     let security = &config.security;
     let mechanism = security.mechanism.as_deref();
     let listener = match tls {
@@ -103,7 +121,8 @@ fn visit(server: &Server<'_>, config: &KafkaConfig, tls: Option<&Tls>) -> Result
                 Ok(listener) => listener,
                 // With TLS 1.3 the client's certificate is looked at after the handshake, as the client sees it.
                 Err(error) => {
-                    return tls::refusal_of_ours(&error, security, server.name).map_or(Ok(()), |e| Err(e.into()));
+                    let refused = tls::refusal_of_ours(&error, security, server.name);
+                    return refused.map_or(Ok(Vec::new()), |error| Err(error.into()));
                 }
             },
             Err(tls::Failed::Silent) => return Err(Obstacle::Now(silence())),
@@ -133,11 +152,11 @@ fn visit(server: &Server<'_>, config: &KafkaConfig, tls: Option<&Tls>) -> Result
             }
         },
     };
-    fits(&listener, security, server.name).map_or(Ok(()), |error| Err(error.into()))
+    fits(&listener, security, server.name).map_or(Ok(listener.advertised), |error| Err(error.into()))
 }
 
 /// A server that does not speak TLS: does it speak Kafka without?
-fn plaintext_instead(server: &Server<'_>, config: &KafkaConfig) -> Result<(), Obstacle> {
+fn plaintext_instead(server: &Server<'_>, config: &KafkaConfig) -> Result<Vec<String>, Obstacle> {
     let security = &config.security;
     match listener::ask(&mut server.connect()?, &config.client_id, security.mechanism.as_deref()) {
         Ok(_) => {
@@ -150,7 +169,7 @@ fn plaintext_instead(server: &Server<'_>, config: &KafkaConfig) -> Result<(), Ob
             Err(refused(Setting::Protocol, why).into())
         }
         // Something else ails it.
-        Err(_) => Ok(()),
+        Err(_) => Ok(Vec::new()),
     }
 }
 

@@ -1,10 +1,12 @@
-//! The two requests that a listener answers before anybody has said who he is: which versions it speaks, and whether it knows a mechanism of SASL.
+//! The requests that a listener answers before anybody has said who he is: which versions it speaks, whether it knows a mechanism of SASL, and where it has
+//! no SASL, at which addresses the cluster is reached.
 
 use std::io::{self, Read, Write};
 
 /// An answer to one of these requests is short; more than this comes from no broker.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
+const METADATA: i16 = 3;
 const SASL_HANDSHAKE: i16 = 17;
 const API_VERSIONS: i16 = 18;
 
@@ -20,6 +22,8 @@ const NO_MECHANISM: &str = "NONE";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Listener {
     pub(super) sasl: Sasl,
+    /// `host:port` of each broker, as it wants to be reached; none where it was not told.
+    pub(super) advertised: Vec<String>,
 }
 
 /// What a listener does about users and passwords.
@@ -43,7 +47,13 @@ pub(super) fn ask(stream: &mut (impl Read + Write), client_id: &str, mechanism: 
         Ok(answer) => read_handshake(&answer).unwrap_or(Sasl::Unknown),
         Err(_) => Sasl::Unknown,
     };
-    Ok(Listener { sasl })
+    let mut advertised = None;
+    if sasl == Sasl::Refused {
+        // Of no topics.
+        let asked = request(stream, METADATA, 1, 3, client_id, &0_i32.to_be_bytes());
+        advertised = asked.and_then(|()| answer(stream, 3)).ok().and_then(|answer| read_brokers(&answer));
+    }
+    Ok(Listener { sasl, advertised: advertised.unwrap_or_default() })
 }
 
 fn request(to: &mut impl Write, key: i16, version: i16, number: i32, client_id: &str, body: &[u8]) -> io::Result<()> {
@@ -72,20 +82,45 @@ fn answer(from: &mut impl Read, number: i32) -> io::Result<Vec<u8>> {
 
 /// `error code: i16 │ mechanisms: [text]`. `None` where it ends too early.
 fn read_handshake(answer: &[u8]) -> Option<Sasl> {
-    let (code, rest) = answer.split_first_chunk()?;
-    let (count, mut rest) = rest.split_first_chunk()?;
+    let mut from = answer;
+    let code = i16::from_be_bytes(*take(&mut from)?);
     let mut mechanisms = Vec::new();
-    for _ in 0..i32::from_be_bytes(*count) {
-        let (length, from) = rest.split_first_chunk()?;
-        let (mechanism, after) = from.split_at_checked(usize::try_from(i16::from_be_bytes(*length)).ok()?)?;
-        mechanisms.push(String::from_utf8_lossy(mechanism).into_owned());
-        rest = after;
+    for _ in 0..i32::from_be_bytes(*take(&mut from)?) {
+        mechanisms.push(take_text(&mut from)?);
     }
-    Some(match i16::from_be_bytes(*code) {
+    Some(match code {
         0 | UNSUPPORTED_MECHANISM => Sasl::Offers(mechanisms),
         ILLEGAL_STATE => Sasl::Refused,
         _ => Sasl::Unknown,
     })
+}
+
+/// `brokers: [node: i32 │ host: text │ port: i32 │ rack: text] │ …`.
+fn read_brokers(answer: &[u8]) -> Option<Vec<String>> {
+    let mut from = answer;
+    let mut brokers = Vec::new();
+    for _ in 0..i32::from_be_bytes(*take(&mut from)?) {
+        take::<4>(&mut from)?;
+        let host = take_text(&mut from)?;
+        let port = i32::from_be_bytes(*take(&mut from)?);
+        take_text(&mut from)?;
+        brokers.push(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") });
+    }
+    Some(brokers)
+}
+
+fn take<'a, const N: usize>(from: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (taken, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(taken)
+}
+
+/// A text that is not there is an empty one.
+fn take_text(from: &mut &[u8]) -> Option<String> {
+    let length = i16::from_be_bytes(*take(from)?);
+    let (text, rest) = from.split_at_checked(usize::try_from(length).unwrap_or(0))?;
+    *from = rest;
+    Some(String::from_utf8_lossy(text).into_owned())
 }
 
 /// A text as the older versions of requests write it. Settings are short.
@@ -140,8 +175,12 @@ mod tests {
         let (listener, heard) = asked(&[versions.clone(), offers]);
         assert_eq!(listener.unwrap().sasl, Sasl::Offers(vec!["PLAIN".to_owned(), "SCRAM-SHA-256".to_owned()]));
         assert_eq!(heard, b"\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02me\x00\x00\x00\x13\x00\x11\x00\x01\x00\x00\x00\x02\x00\x02me\x00\x05PLAIN");
-        let (listener, _) = asked(&[versions.clone(), frame(2, b"\x00\x22\x00\x00\x00\x00")]);
-        assert_eq!(listener.unwrap().sasl, Sasl::Refused);
+        let refuses = frame(2, b"\x00\x22\x00\x00\x00\x00");
+        let (listener, _) = asked(&[versions.clone(), refuses.clone()]);
+        assert_eq!(listener.unwrap(), Listener { sasl: Sasl::Refused, advertised: Vec::new() });
+        let brokers = b"\x00\x00\x00\x02\x00\x00\x00\x01\x00\x01a\x00\x00\x23\x84\xff\xff\x00\x00\x00\x02\x00\x03::1\x00\x00\x23\x85\x00\x01r";
+        let (listener, _) = asked(&[versions.clone(), refuses, frame(3, brokers)]);
+        assert_eq!(listener.unwrap().advertised, ["a:9092", "[::1]:9093"]);
         // It hangs up, or says something else: nothing is concluded from it.
         for answers in [
             vec![versions.clone()],
