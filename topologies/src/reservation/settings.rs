@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// Rules that decisions go by now, as [`Settings::rules`] counts them.
 ///
-/// | rules | since then |
-/// |---|---|
-/// | 1 | |
-/// | 2 | Reservations, and payments that nobody has named, are named by something that cannot be guessed. A show that has begun is neither held nor paid. A sale ends before its show begins. Second 60 and epoch seconds are no times. |
+/// - 1: whatever was decided before there was a choice.
+/// - 2: Reservations, and payments that nobody has named, are named by something that cannot be guessed. A show that has begun is neither held, extended
+///   nor paid. A sale lies before its show. Second 60 and epoch seconds are no times. A coupon that takes nothing off is not used. What a repetition is
+///   told is kept ([`super::ANSWERS`]).
 pub const RULES: u32 = 2;
 
 /// Part of a refund that is kept, by how soon the show is.

@@ -370,8 +370,8 @@ pub fn reservation(task: &TaskView, reservation_id: &str) -> Result<Option<Reser
     Ok(row.map(|row| ReservationView::new(place, serial, row)))
 }
 
-/// The reservation `serial` as the command `command_id` was told of it: as it was then, whatever has become of it. `is_cancelled`: the command has cancelled it,
-/// unless something else is kept.
+/// The reservation `serial` as the command `command_id` was told of it: as it was then, whatever has become of it.
+/// `cancelled_ms`: when the command has cancelled it, unless something else is kept.
 ///
 /// # Errors
 /// [`QueryError`] when the view cannot be read.
