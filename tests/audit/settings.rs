@@ -184,7 +184,8 @@ fn settings_that_nobody_had_are_found() {
     open.hold(1..=2);
     open.lie(3, 7_000);
     let id = open.hold(4..=4).remove(0);
-    let since = id.rsplit('_').next().unwrap().parse::<u64>().unwrap() - 1;
+    let (_, serial) = reservation::ids::parse_reservation(&id).unwrap();
+    let since = reservation::serial::offset(serial) - 1;
     let row = SettingsRow { json: Settings { hold_ms: 7_000, ..Settings::default() }.to_json() };
     open.shop.forge(reservation::NAME, home(SCHEDULE), &SETTINGS, &since, Some(&row));
     open.breached(HOLD_MS, &[], "the replay makes another output than the log holds");
