@@ -268,7 +268,7 @@ async fn what_cannot_be_read_is_a_problem() {
     let (response, json) = worker.post(issue, &[], &"x".repeat(BODY_BYTES_MAX + 1)).await;
     is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
     // A body that is read, and a record that is too large.
-    let policy = json!({"policyId": "1", "title": "x".repeat(10_000), "totalQuantity": 1}).to_string();
+    let policy = serde_json::json!({"policyId": "1", "title": "x".repeat(10_000), "totalQuantity": 1}).to_string();
     let (response, json) = worker.post("/api/coupons/policies", &[], &policy).await;
     is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
     let (response, json) = worker.post("/api/coupons/issue?strategy=v4", &[], r#"{"policyId":"1","userId":"1"}"#).await;

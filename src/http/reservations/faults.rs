@@ -143,7 +143,10 @@ mod tests {
             (CreateSchedule { concert_id: Some("a b".to_owned()), ..good.clone() }, &["concertId"]),
             (CreateSchedule { concert_title: String::new(), ..good.clone() }, &["concertTitle"]),
             (CreateSchedule { sale_end: Some(When::Unreadable), ..good.clone() }, &["saleEnd"]),
-            (CreateSchedule { sale_start: ms(2), sale_end: ms(1), ..good.clone() }, &["saleEnd"]),
+            (
+                CreateSchedule { sale_start: ms(1_800_000_000_002), sale_end: ms(1_800_000_000_001), ..good.clone() },
+                &["saleEnd"],
+            ),
             (
                 CreateSchedule { limits: limits(Some(0), Some(-1)), ..good.clone() },
                 &["limits.seatsPerUser", "limits.openHolds"],
