@@ -16,6 +16,8 @@ mod bad_input;
 mod coupon_flow;
 #[path = "e2e/crash_audit.rs"]
 mod crash_audit;
+#[path = "e2e/crowd.rs"]
+mod crowd;
 #[path = "e2e/discounts.rs"]
 mod discounts;
 #[path = "e2e/dlq.rs"]

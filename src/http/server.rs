@@ -30,11 +30,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 /// Connections that may wait to be accepted; the system may allow fewer. A sale opens with a crowd: beyond it the first packet is dropped, and its sender
-/// waits a second before he sends another.
+/// waits a second before it sends another.
 const BACKLOG: u32 = 4_096;
 
 /// How long accepting rests when the system has no descriptor or no memory for a connection: it would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a connection beyond the limit may say nothing when there are too many even of those.
+const SILENCE_MAX: Duration = Duration::from_millis(50);
 /// What happens to strangers' connections is logged this often at most.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
@@ -69,7 +71,7 @@ pub async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => crowd.welcome(stream, peer),
+                Ok((stream, peer)) => crowd.welcome(stream, peer).await,
                 Err(error) => {
                     crowd.note_failure(&error);
                     // A client that is gone again is no reason to wait.
@@ -91,28 +93,44 @@ pub async fn serve(
 struct Crowd {
     serving: Serving,
     connections: JoinSet<()>,
-    /// The last ones beyond the limit, the oldest first. Some of them are done.
-    surplus: VecDeque<AbortHandle>,
+    /// Those beyond the limit, the oldest first, and since when. Some of them are done.
+    surplus: VecDeque<(Instant, AbortHandle)>,
     failed: Seldom,
     turned_away: Seldom,
 }
 
 impl Crowd {
-    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
-        let limit = &self.serving.limit;
-        let admission = limit.admit();
-        let is_surplus = admission.is_none();
-        if is_surplus && let Some(others) = self.turned_away.due() {
-            tracing::warn!(%peer, others, "more connections than HTTP_CONNECTIONS_MAX: answered with 503 and closed");
+    async fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let mut admission = self.serving.limit.admit();
+        if admission.is_none() {
+            self.make_room_for_surplus().await;
+            admission = self.serving.limit.admit();
         }
-        let most = limit.surplus();
+        let is_surplus = admission.is_none();
+        if is_surplus {
+            self.serving.limit.note_turned_away();
+            if let Some(others) = self.turned_away.due() {
+                tracing::warn!(%peer, others, "more connections than HTTP_CONNECTIONS_MAX: answered with 503 and closed");
+            }
+        }
         let task = self.connections.spawn(converse(stream, peer, admission, self.serving.clone()));
         if is_surplus {
-            // One that is served is done within milliseconds: the oldest is one that says nothing, and must not keep a health probe out.
-            while self.surplus.len() >= most.max(1) {
-                self.surplus.pop_front().inspect(AbortHandle::abort);
+            self.surplus.push_back((Instant::now(), task));
+        }
+    }
+
+    /// Returns when there is room for one more connection beyond the limit. One that asks for something is done within milliseconds; one that says nothing
+    /// gives way after a moment, for it must not keep a health probe out.
+    async fn make_room_for_surplus(&mut self) {
+        let most = self.serving.limit.surplus().max(1);
+        loop {
+            self.surplus.retain(|(_, task)| !task.is_finished());
+            let Some((since, oldest)) = self.surplus.front().filter(|_| self.surplus.len() >= most) else { return };
+            // Ends with the moment, or when a connection is done.
+            if tokio::time::timeout_at(*since + SILENCE_MAX, self.connections.join_next()).await.is_err() {
+                oldest.abort();
+                self.surplus.pop_front();
             }
-            self.surplus.push_back(task);
         }
     }
 

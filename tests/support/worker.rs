@@ -16,6 +16,8 @@ pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) env: BTreeMap<String, String>,
+    /// Files that it may open, if not as many as we may.
+    pub(crate) open_files: Option<u32>,
 }
 
 impl Setup {
@@ -25,7 +27,7 @@ impl Setup {
         env.insert("DATA_DIR".to_owned(), data.display().to_string());
         env.insert("HTTP_ADDR".to_owned(), "127.0.0.1:0".to_owned());
         env.insert("WORKER_ID".to_owned(), "one".to_owned());
-        Self { data: data.to_owned(), args: vec!["run".to_owned(), "--sample".to_owned()], env }
+        Self { data: data.to_owned(), args: vec!["run".to_owned(), "--sample".to_owned()], env, open_files: None }
     }
 
     /// On these brokers.
@@ -54,8 +56,22 @@ impl Setup {
         self
     }
 
+    /// With at most so many open files and connections; the worker cannot raise that.
+    pub(crate) fn with_open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stream-worker"));
+        let worker = env!("CARGO_BIN_EXE_stream-worker");
+        let mut command = match self.open_files {
+            None => Command::new(worker),
+            Some(most) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", "ulimit -n \"$1\"; shift; exec \"$@\"", "sh", &most.to_string(), worker]);
+                shell
+            }
+        };
         command.args(&self.args).env_clear().envs(&self.env).current_dir(&self.data).stdin(Stdio::null());
         command
     }
@@ -102,6 +118,11 @@ impl Worker {
             found.is_some()
         });
         found.unwrap()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_none()
     }
 
     /// All it has written.

@@ -106,15 +106,14 @@ impl ConnectionLimit {
 
     /// Room for one more connection; `None`: there are too many.
     pub(super) fn admit(&self) -> Option<Admission> {
-        let room = self.room.clone().try_acquire_owned().ok();
-        if room.is_none() {
-            self.metrics.turned_away.inc();
-        }
+        let room = self.room.clone().try_acquire_owned().ok()?;
         let open = self.metrics.open.clone();
-        room.map(|room| {
-            open.inc();
-            Admission { _room: room, open }
-        })
+        open.inc();
+        Some(Admission { _room: room, open })
+    }
+
+    pub(super) fn note_turned_away(&self) {
+        self.metrics.turned_away.inc();
     }
 
     pub(super) fn surplus(&self) -> usize {
