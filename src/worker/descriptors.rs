@@ -19,8 +19,8 @@ const STORE_TABLES: (u64, u64) = (20, 512);
 const DATABASE: u64 = 14;
 /// Connections beyond the limit, of each listener: they hear that there are too many.
 const SURPLUS: u64 = 64;
-/// Connections to peers: at least, at most. A request that is passed on has one of each kind.
-const PEERS: (u64, u64) = (32, 1_024);
+/// Connections to peers: at least, at most. A request that is passed on has one of each kind, for as long as it waits.
+const PEERS: (u64, u64) = (32, 10_000);
 /// Connections of clients: at least, and how many there are unless they are set. Each takes some 20 KB while it is idle.
 const CLIENTS: (u64, u64) = (64, 10_000);
 
@@ -83,7 +83,7 @@ pub fn share_out(limit: u64, needs: Needs, wanted: Option<u64>) -> Result<Shares
     let log = if needs.has_brokers { KAFKA } else { log_tables + DATABASE };
     let taken = PROCESS + log + needs.tasks * (store_tables + DATABASE) + needs.listeners * SURPLUS;
     let left = limit.saturating_sub(taken);
-    let peers = if needs.has_brokers { between(PEERS, left / 4) } else { 0 };
+    let peers = if needs.has_brokers { between(PEERS, left / 2) } else { 0 };
     let room = left.saturating_sub(peers);
     let clients = match wanted {
         Some(wanted) if wanted > room.max(CLIENTS.0) => {
