@@ -205,9 +205,10 @@ fn give_up(mut writer: Box<dyn Writer>, setback: Setback) -> (Option<Box<dyn Wri
     match writer.abort() {
         Ok(()) => (Some(writer), setback),
         Err(error) => {
-            tracing::warn!(%setback, %error, "a transaction was not committed, and could not be aborted");
-            let is_the_end = matches!(setback, Setback::Fatal(_));
-            (None, if is_the_end { setback } else { Setback::Unknown(format!("abort failed: {error}")) })
+            tracing::warn!(%setback, %error, "a transaction was not committed, and its writer cannot be used again");
+            // What these say is still true. Their tasks are restored, as without a writer they always are.
+            let says_more = matches!(setback, Setback::Fatal(_) | Setback::Refused(_) | Setback::Unnamed { .. });
+            (None, if says_more { setback } else { Setback::Unknown(format!("abort failed: {error}")) })
         }
     }
 }

@@ -31,11 +31,11 @@ impl StreamThread {
             Setback::Refused(refusals) => {
                 // Before the slots are given up.
                 self.condemn(refusals);
-                self.roll_back()
+                self.roll_back_or_restore()
             }
             Setback::Unnamed { among, .. } => {
                 self.narrow(among);
-                self.roll_back()
+                self.roll_back_or_restore()
             }
             Setback::Unknown(_) | Setback::Stale(_) => {
                 self.drop_writer();
@@ -69,6 +69,15 @@ impl StreamThread {
                 Ok(Next::Wait(Duration::from_micros(self.backoff_us.min(WAIT_MAX_US))))
             }
         }
+    }
+
+    /// After a transaction that was not committed, whose writer may be over.
+    fn roll_back_or_restore(&mut self) -> Result<(), Setback> {
+        if self.writer.is_some() {
+            return self.roll_back();
+        }
+        self.drop_writer();
+        Ok(())
     }
 
     /// These go to the dead letters when they come again.

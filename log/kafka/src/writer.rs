@@ -374,6 +374,11 @@ impl Writer for KafkaWriter {
             return self.fail(error);
         }
         self.settle("aborted");
+        // librdkafka leaves a gap in the numbers of the partition then, and the next transactions fail one after the other, or stand still.
+        if !self.ledger.sums.lock().too_large.is_empty() {
+            return self
+                .fail(WriteError::Unknown("a batch was refused: another writer begins with new numbers".to_owned()));
+        }
         Ok(())
     }
 }
