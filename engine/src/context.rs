@@ -263,7 +263,8 @@ impl Context<'_> {
         misplaced::forward(self, record, Some(place), record.key)
     }
 
-    /// For [`crate::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what the record
+    /// For [`crate::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome
+    /// decided there. `value` says what the record
     /// wanted in few bytes. It comes with [`misplaced::GIVEN_UP`], and is only to be given its outcome.
     ///
     /// # Errors

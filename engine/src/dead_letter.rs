@@ -23,7 +23,8 @@ pub mod header {
     pub const TIMESTAMP: &str = "X-Failed-Timestamp";
     /// Attempts made. Of what the log refuses: 3 when its outcome was refused, too, and 1 otherwise.
     pub const ATTEMPTS: &str = "X-Attempts";
-    /// Of a delayed message that the log refused: the topology that had kept it. Topic and partition are those that it was to be sent to, and there is no
+    /// Of a delayed message that the log refused: the topology that had kept it. Topic and partition are those that it
+    /// was to be sent to, and there is no
     /// offset.
     pub const DELAYED_BY: &str = "X-Delayed-By";
     /// Of such a message: when it was due, in ms since the epoch.

@@ -7,10 +7,12 @@ use holdfast_ports::record::Record;
 /// Header of a forwarded record: topic, partition and offset at which it entered the log. Keeps its identity, and marks it as forwarded once.
 pub const ORIGIN: &str = "x-origin";
 
-/// Header of a record that stands for one that was given up in a foreign place, before it could be forwarded: only its outcome is to be decided. Says where.
+/// Header of a record that stands for one that was given up in a foreign place, before it could be forwarded: only its
+/// outcome is to be decided. Says where.
 pub const GIVEN_UP: &str = "x-given-up";
 
-/// Sends `value`, which says what `record` wants in few bytes, to `place`, or to where `key` lives, for the outcome of a record that was given up here. A record
+/// Sends `value`, which says what `record` wants in few bytes, to `place`, or to where `key` lives, for the outcome of
+/// a record that was given up here. A record
 /// that has been forwarded before is not sent on again.
 pub(crate) fn give_up(
     ctx: &mut Context<'_>,

@@ -255,7 +255,8 @@ pub trait Writer: Send {
         generation: &Generation,
     ) -> Result<Vec<(TopicPartition, i64)>, WriteError>;
 
-    /// Gives the open transaction up. Nothing of it is ever seen. With an error the writer is over: another one of its name ends the transaction.
+    /// Gives the open transaction up. Nothing of it is ever seen. With an error the writer is over: another one of its
+    /// name ends the transaction.
     fn abort(&mut self) -> Result<(), WriteError>;
 }
 

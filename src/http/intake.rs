@@ -179,7 +179,8 @@ impl Api {
     /// Appends a command. `Ok` means that it is in the log and will be decided.
     ///
     /// # Errors
-    /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows; [`ApiError::TooLarge`].
+    /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows;
+    /// [`ApiError::TooLarge`].
     pub async fn append(&self, command: &Command<'_>, asked: &Asked) -> Result<Appended, ApiError> {
         if command.value.len() > self.settings.record_bytes_max {
             return Err(ApiError::TooLarge);

@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Appends give up before HTTP stops waiting for them, so that a refusal says what is known.
 const APPEND_TIMEOUT_MS: u32 = 4_500;
 
-/// Room in a record beside its value: for its key, its headers, and those that are added when it is forwarded, goes to the dead letters or is put back.
+/// Room in a record beside its value: for its key, its headers, and those that are added when it is forwarded, goes to
+/// the dead letters or is put back.
 const BESIDE_VALUE_BYTES: usize = 40_000;
 
 /// Directory of the app: `<data>/<app>/<topology>/<place>` is state, [`embedded_dir`] the log. Together, so that they are only ever deleted together.

@@ -131,7 +131,8 @@ fn what_is_under_way_is_no_breach() {
     assert_eq!(counted(&shop.audit(), "I-6", "holds ended at their deadline or later"), 1);
 }
 
-/// `value` with so much white space that the record fills the log's limit: it can be appended, and neither forwarded nor kept by a dead letter.
+/// `value` with so much white space that the record fills the log's limit: it can be appended, and neither forwarded
+/// nor kept by a dead letter.
 fn as_large_as_can_be(value: &serde_json::Value) -> Vec<u8> {
     let mut value = value.to_string().into_bytes();
     let end = value.len() - 1;
@@ -139,7 +140,8 @@ fn as_large_as_can_be(value: &serde_json::Value) -> Vec<u8> {
     value
 }
 
-/// What a producer of others' sends to the wrong partition, and is too large to be forwarded, has its outcome in its own place like anything that is given up.
+/// What a producer of others' sends to the wrong partition, and is too large to be forwarded, has its outcome in its
+/// own place like anything that is given up.
 #[test]
 fn what_is_too_large_to_be_forwarded_has_its_outcome_at_home() {
     let mut shop = Shop::open();
@@ -178,7 +180,8 @@ fn what_is_too_large_to_be_forwarded_has_its_outcome_at_home() {
     assert_eq!(counted(&report, "I-25", "records sent on"), 2 + 5);
 }
 
-/// An operator's limit on a topic of outcomes, with which a request can neither be decided nor given up: the audit finds it, and the worker goes on.
+/// An operator's limit on a topic of outcomes, with which a request can neither be decided nor given up: the audit
+/// finds it, and the worker goes on.
 #[test]
 fn a_request_whose_outcome_the_log_refuses_is_found() {
     let mut shop = Shop::open();

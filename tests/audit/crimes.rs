@@ -425,3 +425,49 @@ fn a_time_has_a_zone_or_steps_back() {
         shop.put(reservation::CONFIRMED, 0, value.as_bytes(), &at(b"2036-03-15T20:00:00.000Z"));
     });
 }
+
+/// What could not be forwarded is buried where it came, and told nowhere.
+#[test]
+fn a_request_is_given_up_in_a_foreign_place_and_told_nowhere() {
+    for (inbox, dead_letters, topology, key, value) in [
+        (
+            coupon::INBOX,
+            coupon::DEAD_LETTERS,
+            "coupon",
+            "coupon-p",
+            json!({"requestId": "gone", "policyId": "p", "userId": "8"}),
+        ),
+        (
+            payment::INBOX,
+            payment::DEAD_LETTERS,
+            "payment",
+            "1001",
+            json!({"type": "charge", "requestId": "gone", "userId": "1001", "amount": 5_000}),
+        ),
+        (
+            reservation::INBOX,
+            reservation::DEAD_LETTERS,
+            "reservation",
+            SCHEDULE,
+            json!({"type": "hold", "requestId": "gone", "userId": "8", "scheduleId": SCHEDULE, "seatNo": 8}),
+        ),
+    ] {
+        found("I-25", "was sent on 0 times", |shop| {
+            let (place, value) = ((home(key) + 1) % PLACES, value.to_string());
+            shop.driver.crash();
+            let at = shop.put(inbox, place, value.as_bytes(), &[]);
+            let (partition, offset) = (place.to_string(), at.to_string());
+            let headers: [(&str, &[u8]); 7] = [
+                ("X-Original-Topic", inbox.as_bytes()),
+                ("X-Original-Partition", partition.as_bytes()),
+                ("X-Original-Offset", offset.as_bytes()),
+                ("X-Exception-Class", b"OutputRefused"),
+                ("X-Exception-Message", b"too large"),
+                ("X-Failed-Timestamp", b"1"),
+                ("X-Attempts", b"1"),
+            ];
+            shop.put(dead_letters, place, value.as_bytes(), &headers);
+            shop.stand(topology, place, inbox, at + 1);
+        });
+    }
+}

@@ -43,7 +43,8 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// One producer and what belongs to it. Replaced as a whole when librdkafka declares the producer dead, and when batches have to be smaller.
+/// One producer and what belongs to it. Replaced as a whole when librdkafka declares the producer dead, and when
+/// batches have to be smaller.
 struct Line {
     /// Most bytes in a batch of several records.
     batch_bytes: usize,
@@ -120,7 +121,8 @@ fn persisted(code: Code, reported: Persisted, was_sent: bool) -> Persisted {
 }
 
 impl Reports {
-    /// Answers those that were refused in the last poll. The report on a batch is the report on each of its records: only one that was alone is too large itself.
+    /// Answers those that were refused in the last poll. The report on a batch is the report on each of its records:
+    /// only one that was alone is too large itself.
     fn answer_too_large(&self, batch_limit: &BatchLimit, batch_bytes: usize) {
         let mut refused = std::mem::take(&mut *self.too_large.lock());
         // Stable: those of one partition stay in their order.

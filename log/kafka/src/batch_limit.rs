@@ -1,7 +1,9 @@
 //! How large librdkafka's batches may become.
 //!
-//! A broker refuses a batch that is larger than its topic's `max.message.bytes`, with all records in it, and librdkafka does not split it. So its producers
-//! make no batch larger than the smallest of these limits: the topics' settings tell it at the start; where they do not, or the limit is lowered later, each
+//! A broker refuses a batch that is larger than its topic's `max.message.bytes`, with all records in it, and librdkafka
+//! does not split it. So its producers
+//! make no batch larger than the smallest of these limits: the topics' settings tell it at the start; where they do
+//! not, or the limit is lowered later, each
 //! batch that is refused halves it, until a record that is refused was alone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// librdkafka's own default of `batch.size`.
 const DEFAULT_BYTES: usize = 1_000_000;
 
-/// Most bytes in a batch of several records, shared by all producers of a log. It only falls: when the topics' limits are raised again, a restart makes use of it.
+/// Most bytes in a batch of several records, shared by all producers of a log. It only falls: when the topics' limits
+/// are raised again, a restart makes use of it.
 #[derive(Debug)]
 pub(crate) struct BatchLimit(AtomicUsize);
 
@@ -48,7 +51,8 @@ impl BatchLimit {
         }
     }
 
-    /// These records of one partition were refused together, by way of a producer whose batches of several have at most so many bytes. Halves the limit,
+    /// These records of one partition were refused together, by way of a producer whose batches of several have at most
+    /// so many bytes. Halves the limit,
     /// unless that has been done since the producer was made.
     pub(crate) fn refused(&self, records: &[TooLarge], batch_bytes: usize) {
         if self.bytes() >= batch_bytes {
@@ -58,7 +62,8 @@ impl BatchLimit {
     }
 }
 
-/// Those of `records`, of one partition and in the order in which they were sent there, that were alone in their batch, of a producer whose batches of several
+/// Those of `records`, of one partition and in the order in which they were sent there, that were alone in their batch,
+/// of a producer whose batches of several
 /// have at most so many bytes.
 pub(crate) fn alone(records: &[TooLarge], batch_bytes: usize) -> impl Iterator<Item = &TooLarge> {
     let together = move |a: Option<&TooLarge>, b: &TooLarge| a.is_some_and(|a| a.bytes + b.bytes <= batch_bytes);

@@ -6,7 +6,8 @@ use crate::outstanding::Outstanding;
 use crate::reaction;
 use parking_lot::Mutex;
 
-/// What the producer reports about the transaction in hand. Reports are served by the writer's own calls, so its lock is never waited for.
+/// What the producer reports about the transaction in hand. Reports are served by the writer's own calls, so its lock
+/// is never waited for.
 #[derive(Default)]
 pub(crate) struct Ledger {
     pub(crate) sums: Mutex<Sums>,

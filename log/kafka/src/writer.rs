@@ -162,7 +162,8 @@ impl KafkaWriter {
         }
     }
 
-    /// Finds out which record it is when one is refused that was sent before. The report on a batch is the report on each of its records: the one that was alone is it.
+    /// Finds out which record it is when one is refused that was sent before. The report on a batch is the report on
+    /// each of its records: the one that was alone is it.
     /// When none was, they may all be small enough for the topic: another writer sends them in smaller batches.
     fn named(&self, error: WriteError) -> WriteError {
         let sums = self.ledger.sums.lock();
@@ -374,7 +375,8 @@ impl Writer for KafkaWriter {
             return self.fail(error);
         }
         self.settle("aborted");
-        // librdkafka leaves a gap in the numbers of the partition then, and the next transactions fail one after the other, or stand still.
+        // librdkafka leaves a gap in the numbers of the partition then, and the next transactions fail one after the
+        // other, or stand still.
         if !self.ledger.sums.lock().too_large.is_empty() {
             return self
                 .fail(WriteError::Unknown("a batch was refused: another writer begins with new numbers".to_owned()));

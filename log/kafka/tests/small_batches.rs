@@ -76,11 +76,11 @@ fn transact(
 ) -> Result<Vec<(TopicPartition, i64)>, WriteError> {
     writer.begin().expect("begun");
     let sent = values.iter().try_for_each(|value| writer.send(&record(topic, value)));
-    let committed = sent.and_then(|()| writer.commit(&[], &Generation(Arc::new(()))));
-    committed
+    sent.and_then(|()| writer.commit(&[], &Generation(Arc::new(()))))
 }
 
-/// What the engine does about a transaction whose fate is not known, and about a writer that cannot abort: another writer of the same name.
+/// What the engine does about a transaction whose fate is not known, and about a writer that cannot abort: another
+/// writer of the same name.
 fn transact_with_new_writers(
     log: &KafkaLog,
     writer: &mut Box<dyn Writer>,
@@ -109,7 +109,7 @@ fn append_all(appender: &dyn Appender, topic: &str, values: &[&[u8]]) -> Vec<Res
     let (sender, answers) = mpsc::channel();
     for (nth, value) in values.iter().enumerate() {
         let sender = sender.clone();
-        appender.append(record(topic, value), Box::new(move |answer| drop(sender.send((nth, answer)))));
+        appender.append(record(topic, value), Box::new(move |answer| sender.send((nth, answer)).expect("waited for")));
     }
     let mut answers: Vec<_> =
         values.iter().map(|_| answers.recv_timeout(Duration::from_micros(DEADLINE_US)).expect("an answer")).collect();

@@ -186,7 +186,8 @@ impl Writer for MemoryWriter {
         let bytes_max = state.bytes_max(record.topic);
         if bytes(record) > bytes_max {
             let why = format!("record is larger than {bytes_max} bytes");
-            // Brokers may say so at once or not before the transaction is to end, and then they may not say which. Here it depends on the record.
+            // Brokers may say so at once or not before the transaction is to end, and then they may not say which. Here
+            // it depends on the record.
             let after = *self.sent.get(&to).unwrap_or(&0);
             let which = match bytes(record) % 4 {
                 1 => Which::Earlier { to: to.clone(), after },

@@ -72,7 +72,8 @@ impl Processor for Tally {
                 Err(ProcessError::fail("Unlucky", rest.to_owned()))
             }
             "panic" => panic!("{rest}"),
-            // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to end, every other of these without
+            // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to
+            // end, every other of these without
             // a name.
             "huge" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
             "vast" => ctx.send(OUT, b"o", &vec![b'x'; 2 << 20]),

@@ -19,7 +19,8 @@ const ATTEMPTS_MAX: u32 = 4;
 #[derive(Debug, Clone)]
 pub(super) struct Letter {
     class: String,
-    /// It was tried as often as anything is, or the log refused what was decided: a request that could not be decided, rather than no request.
+    /// It was tried as often as anything is, or the log refused what was decided: a request that could not be decided,
+    /// rather than no request.
     pub(super) is_given_up: bool,
     /// Hash of its value; none when it could not be kept.
     value: Option<u64>,
