@@ -87,7 +87,7 @@ fn nobody_waits_for_a_placement_topic_that_takes_no_records() {
     let topic = placement::topic(&app);
     operator.create(&topic, 2, "2");
     let mut member = join(&app, 2);
-    let owner = Owner { endpoint: "http://a".to_owned(), writer: brokers().fresh("writer") };
+    let owner = Owner::new("http://a", brokers().fresh("writer"));
     for _ in 0..50 {
         for place in 0..2 {
             assert_eq!(member.claim(place, &owner).expect("no error"), Claimed::Pending);
