@@ -1,6 +1,7 @@
 //! The routes on a real embedded log and a real stream thread, without a socket.
 
 mod admin;
+mod bodies;
 mod keys;
 mod peers;
 mod positions;

@@ -1,0 +1,43 @@
+//! When a body is read: not for a request that is refused by its head.
+
+use super::*;
+use axum::body::{Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A body of so many bytes, of which none comes.
+struct Never(u64);
+
+impl HttpBody for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_by_its_head_does_not_wait_for_its_body() {
+    let worker = idle(Some("secret"));
+    let too_large = BODY_BYTES_MAX as u64 + 1;
+    for (method, uri, bytes, status, code) in [
+        ("POST", "/api/coupons/policies", 5, StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        ("POST", "/api/dlq/redrive", 5, StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        ("POST", "/nowhere", 5, StatusCode::NOT_FOUND, "ROUTE_NOT_FOUND"),
+        ("PUT", "/api/coupons/issue", 5, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"),
+        ("POST", "/api/coupons/issue", too_large, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"),
+    ] {
+        let request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+        let asked = worker.ask(request.body(Body::new(Never(bytes))).unwrap());
+        let answered = tokio::time::timeout(Duration::from_secs(20), asked).await;
+        let (response, json) = answered.unwrap_or_else(|_| panic!("{method} {uri} waits for its body"));
+        is_problem(&response, &json, status, code);
+    }
+}
