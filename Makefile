@@ -1,7 +1,7 @@
 # One profile, --release, for run, test and bench: RocksDB and librdkafka are compiled once. CARGO_TARGET_DIR is respected.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test sim check fmt deny tidy kafka-up kafka-down bench setup clean
+.PHONY: help run test sim check fmt deny tidy kafka-up kafka-down bench soak setup clean
 
 KAFKA_COMPOSE := docker compose -f docker-compose.kafka.yml
 # make run ARGS="--http-addr 127.0.0.1:3001"
@@ -44,6 +44,9 @@ kafka-down: ## stop them and delete their data
 
 bench: ## side by side with Kafka Streams on one broker; writes docs/benchmarks.md (N=2000000 for the long run)
 	@scripts/bench.sh
+
+soak: ## 500 buyers beside 4,500 slow and idle connections: nothing accepted is lost, and the buyers hardly notice (SECONDS_EACH=30)
+	@scripts/soak.sh
 
 setup: ## install what is missing for all of the above
 	@scripts/setup.sh test
