@@ -66,6 +66,22 @@ fn a_thousand_users_get_a_hundred_coupons_in_log_order() {
     shop.check();
 }
 
+/// Records of foreign producers have passed no HTTP: the rule for ids is the topology's.
+#[test]
+fn who_nobody_may_be_gets_an_outcome_and_no_coupon() {
+    let mut shop = Shop::open();
+    for (id, user) in [("a", " u"), ("b", "u "), ("c", "u\n1"), ("d", "u\u{7f}"), ("e", "."), ("f", "..")] {
+        let json = json!({"requestId": id, "policyId": "1", "userId": user});
+        shop.pipe(Some("coupon-1"), &json.to_string());
+    }
+    shop.driver.settle();
+    let refused = shop.read(coupon::FAILURES);
+    assert_eq!(texts(&refused, "status"), ["VALIDATION_FAILED"; 6]);
+    assert_eq!(texts(&refused, "reason"), [Refusal::BadUser.reason(); 6]);
+    assert!(shop.read(coupon::SUCCESS).is_empty() && shop.dead_letters().is_empty());
+    shop.check();
+}
+
 #[test]
 fn an_outcome_reads_as_promised() {
     let mut shop = Shop::open();

@@ -153,6 +153,8 @@ fn each_refusal_of_a_charge_says_why() {
         ("b", "u", 1_000_001, "CHARGE_ABOVE_MAXIMUM"),
         ("c", "u", 0, "CHARGE_NOT_POSITIVE"),
         ("d", " ", 1_000, "USER_ID_REQUIRED"),
+        ("e", "u ", 1_000, "INVALID_USER_ID"),
+        ("f", "..", 1_000, "INVALID_USER_ID"),
     ] {
         bank.charge(id, user_id, amount);
         bank.driver.settle();

@@ -32,6 +32,7 @@ fn the_same_wish_is_the_same_hold_and_there_are_limits() {
     assert_eq!(shop.code(hold("u", 51)), "SEAT_NOT_FOUND");
     assert_eq!(shop.code(hold("u", 0)), "SEAT_NOT_FOUND");
     assert_eq!(shop.code(hold(" ", 9)), "USER_ID_REQUIRED");
+    assert_eq!(shop.code(hold("u\n1", 9)), "INVALID_ID");
     let elsewhere = (0..).map(|n| format!("none-{n}")).find(|id| place_of(id.as_bytes(), PLACES) == Shop::place());
     let none = Hold { user_id: "u".to_owned(), schedule_id: elsewhere.unwrap(), seat_no: "1".to_owned() };
     assert_eq!(shop.code(Command::Hold(none)), "SCHEDULE_NOT_FOUND");
