@@ -5,8 +5,9 @@ use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError, Processor};
 use holdfast_topologies::reservation::row::SettingsRow;
 use holdfast_topologies::reservation::{self, SETTINGS, Settings};
+use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use stream_worker::commands::audit::report::{Line, Verdict};
 use stream_worker::commands::audit::{Question, examine};
 
@@ -16,6 +17,8 @@ const OTHER_MS: i64 = 120_000;
 /// What the worker is started with.
 struct Set {
     hold_ms: AtomicI64,
+    /// Which rules decide.
+    rules: AtomicU32,
     /// Whether its state says so.
     is_kept: AtomicBool,
 }
@@ -32,7 +35,12 @@ impl Open {
     }
 
     fn keeping(is_kept: bool) -> Self {
-        let set = Arc::new(Set { hold_ms: AtomicI64::new(HOLD_MS), is_kept: AtomicBool::new(is_kept) });
+        Self::of(is_kept, Settings::default().rules)
+    }
+
+    fn of(is_kept: bool, rules: u32) -> Self {
+        let (hold_ms, is_kept) = (AtomicI64::new(HOLD_MS), AtomicBool::new(is_kept));
+        let set = Arc::new(Set { hold_ms, rules: AtomicU32::new(rules), is_kept });
         let topologies = holdfast_topologies::all().into_iter().map(|usual| match &**usual.name() {
             reservation::NAME => {
                 let set = Arc::clone(&set);
@@ -96,8 +104,8 @@ struct Changing(Arc<Set>);
 
 impl Changing {
     fn now(&self) -> Box<dyn Processor> {
-        let hold_ms = self.0.hold_ms.load(Ordering::Relaxed);
-        reservation::topology(&Settings { hold_ms, ..Settings::default() }).make_processor()
+        let (hold_ms, rules) = (self.0.hold_ms.load(Ordering::Relaxed), self.0.rules.load(Ordering::Relaxed));
+        reservation::topology(&Settings { hold_ms, rules, ..Settings::default() }).make_processor()
     }
 }
 
@@ -189,6 +197,40 @@ fn settings_that_nobody_had_are_found() {
     let row = SettingsRow { json: Settings { hold_ms: 7_000, ..Settings::default() }.to_json() };
     open.shop.forge(reservation::NAME, home(SCHEDULE), &SETTINGS, &since, Some(&row));
     open.breached(HOLD_MS, &[], "the replay makes another output than the log holds");
+}
+
+/// A worker of an earlier version has decided first: what it has named is read and changed by the next one, and judged by its own rules.
+#[test]
+fn what_the_first_rules_have_named_is_sold_and_given_back_by_the_second() {
+    let mut open = Open::of(true, 1);
+    let mut held = [("1001", 1), ("1002", 2), ("1003", 3)].map(|(user, seat)| {
+        let wish = json!({"type": "hold", "requestId": format!("old-{seat}"), "userId": user, "scheduleId": SCHEDULE, "seatNo": seat, "nonce": "n"});
+        format!("res_{}_{}", home(SCHEDULE), open.shop.ask(&wish))
+    });
+    let pay = |id: &str, reservation: &str| json!({"type": "pay", "requestId": id, "reservationId": reservation, "amount": PRICE});
+    let cancel = |id: &str, reservation: &str, user: &str| json!({"type": "cancel", "requestId": id, "reservationId": reservation, "userId": user});
+    open.shop.ask(&pay("p1", &held[0]));
+    open.shop.driver.stop();
+    open.set.rules.store(2, Ordering::Relaxed);
+    open.shop.driver.start();
+    open.shop.ask(&cancel("x1", &held[0], "1001"));
+    open.shop.ask(&pay("p2", &held[1]));
+    open.shop.ask(&cancel("x3", &held[2], "1003"));
+    // Seats that were given back are there for the next, under names of another kind.
+    held[0] = open.shop.hold("new-1", "user_123", 1);
+    open.shop.pay("p3", &held[0], PRICE);
+    open.shop.hold("new-3", "1001", 3);
+    for sold in &held[..2] {
+        let is_it = |value: &serde_json::Value| value["reservationId"] == sold.as_str();
+        assert_eq!(
+            open.shop.last(reservation::CONFIRMED, is_it)["seatNo"],
+            json!(if *sold == held[0] { 1 } else { 2 })
+        );
+    }
+    let notes = open.proved(HOLD_MS, &[]).notes.join("\n");
+    assert!(notes.contains("rules 2 instead of 1"), "{notes}");
+    let report = open.shop.audit();
+    assert_eq!(report.verdict, Verdict::Proved, "{}", report.text());
 }
 
 /// Books from before settings were kept: decided again with the first that were, or with those that are set.
