@@ -3,10 +3,10 @@
 #   scripts/schemathesis.sh run http://127.0.0.1:3000/openapi.json
 # It is installed once, as scripts/schemathesis.txt says (exact versions, with hashes), into ~/.cache/holdfast/schemathesis.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
+# It writes down what it has found where it is called: no `cd` here.
 cache=$HOME/.cache/holdfast/schemathesis
-requirements=scripts/schemathesis.txt
+requirements=$(dirname "$(readlink -f "$0")")/schemathesis.txt
 mkdir -p "$cache"
 venv=$cache/$(sha256sum "$requirements" | cut -c1-16)
 
