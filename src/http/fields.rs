@@ -1,9 +1,10 @@
 //! Fields of requests, looked at before anything is appended.
 
-use super::error::{ApiError, FieldError};
+use super::error::{ApiError, FieldError, Refused};
 use super::language::Text;
 use super::misfit;
 use holdfast_topologies::id_rule::{self, ID_BYTES_MAX, IdFault};
+use holdfast_topologies::reservation::refusal::Refusal;
 use holdfast_topologies::wire::When;
 use std::borrow::Cow;
 
@@ -64,11 +65,11 @@ pub fn user_id(body: Option<String>, query: Option<String>) -> Result<String, Ap
 /// A time that may be missing.
 ///
 /// # Errors
-/// 422 naming the field: it is no time, or one that was most likely meant otherwise (second 60, epoch seconds).
+/// 422 `INVALID_TIME` naming the field: it is no time, or one that was most likely meant otherwise (second 60, epoch seconds).
 pub fn moment(field: &'static str, given: Option<When>) -> Result<Option<When>, ApiError> {
     match given {
         None | Some(When::Ms(_)) => Ok(given),
-        Some(When::Doubtful(_)) => Err(ApiError::field(
+        Some(When::Doubtful(_)) => Err(no_time(
             field,
             (
                 "초 단위 숫자와 윤초(60초)는 사용할 수 없습니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
@@ -80,9 +81,16 @@ pub fn moment(field: &'static str, given: Option<When>) -> Result<Option<When>, 
                 "시각이 아닙니다: RFC 3339 시각 또는 밀리초 단위 숫자여야 합니다.",
                 "must be an RFC 3339 time or a number of milliseconds",
             );
-            Err(ApiError::field(field, allowed))
+            Err(no_time(field, allowed))
         }
     }
+}
+
+fn no_time(field: &'static str, allowed: (&'static str, &'static str)) -> ApiError {
+    let refusal = Refusal::BadTime;
+    let refused =
+        ApiError::Refused { kind: Refused::Invalid, code: refusal.code(), detail: refusal.reason(), request_id: None };
+    refused.because_of(vec![FieldError::new(field, allowed)])
 }
 
 /// A field that must be there.
@@ -96,13 +104,20 @@ pub fn required<T>(field: &'static str, given: Option<T>) -> Result<T, ApiError>
 /// Collects what is wrong with several fields, so that the client hears all of it at once.
 ///
 /// # Errors
-/// All errors of both, if they are about fields, else the first.
+/// All errors of both, if they are about fields and of one code, else the first.
 pub fn both<A, B>(a: Result<A, ApiError>, b: Result<B, ApiError>) -> Result<(A, B), ApiError> {
     match (a, b) {
         (Ok(a), Ok(b)) => Ok((a, b)),
         (Err(ApiError::Invalid(mut errors)), Err(ApiError::Invalid(more))) => {
             errors.extend::<Vec<FieldError>>(more);
             Err(ApiError::Invalid(errors))
+        }
+        (
+            Err(ApiError::Explained { refused, mut errors }),
+            Err(ApiError::Explained { refused: same, errors: more }),
+        ) if refused == same => {
+            errors.extend(more);
+            Err(ApiError::Explained { refused, errors })
         }
         (Err(error), _) | (_, Err(error)) => Err(error),
     }

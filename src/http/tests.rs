@@ -306,7 +306,7 @@ async fn invented_methods_and_paths_share_one_series() {
         }
     }
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let page = router(worker.api.clone()).oneshot(request).await.unwrap().into_body();
+    let page = router(worker.api.clone()).oneshot(from_here(request)).await.unwrap().into_body();
     let page = to_bytes(page, 10 << 20).await.unwrap();
     let page = String::from_utf8(page.to_vec()).unwrap();
     let series = page.lines().filter(|line| line.starts_with("holdfast_http_requests_total"));

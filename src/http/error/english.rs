@@ -95,6 +95,7 @@ const DETAILS: &[(&str, &str)] = &[
     ("COUPON_NOT_FOUND", "There is no such coupon."),
     ("COUPON_NOT_USABLE", "The coupon cannot be used."),
     ("COUPON_NOT_A_DISCOUNT", "The coupon takes nothing off a price."),
+    ("COUPON_WITHOUT_EFFECT", "The coupon would take nothing off, so it is not used up."),
     ("COUPON_MINIMUM_NOT_MET", "The order is smaller than the coupon asks for."),
     // Of seats.
     ("INVALID_ID", "The id is not valid."),

@@ -150,11 +150,11 @@ async fn times_that_nobody_meant_are_refused_with_their_fields() {
         let schedule = json!({"scheduleId": "s", "concertTitle": "t", "seats": {"count": 5, "price": 1_000},
             "startsAt": time, "saleStart": time, "saleEnd": time});
         let (response, json) = post(&worker, "/api/schedules", schedule).await;
-        is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
+        is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_TIME");
         assert_eq!(fields(&json), ["startsAt", "saleStart", "saleEnd"], "{time}");
         let policy = json!({"policyId": "x", "title": "t", "totalQuantity": 1, "startTime": time, "endTime": time});
         let (response, json) = post(&worker, "/api/coupons/policies", policy).await;
-        is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
+        is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "INVALID_TIME");
         assert_eq!(fields(&json), ["startTime", "endTime"], "{time}");
     }
     worker.stop().await;

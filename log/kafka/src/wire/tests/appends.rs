@@ -176,7 +176,6 @@ fn what_a_broker_refuses_before_it_appends_is_not_in_the_log() {
         (ResponseError::MessageTooLarge, true),
         (ResponseError::RecordListTooLarge, true),
         (ResponseError::InvalidRecord, true),
-        (ResponseError::TopicAuthorizationFailed, true),
         (ResponseError::InvalidTimestamp, true),
         (ResponseError::CorruptMessage, false),
         (ResponseError::InvalidRequiredAcks, false),
@@ -190,6 +189,9 @@ fn what_a_broker_refuses_before_it_appends_is_not_in_the_log() {
         };
         assert!(as_expected, "{says:?}: {answer:?}");
     }
+    scene.cluster.next(ApiKey::Produce, &[Fate::refused(ResponseError::TopicAuthorizationFailed)]);
+    let answer = heard(&scene.append("d"));
+    assert!(matches!(answer, Err(AppendError::Denied(_))), "{answer:?}");
     assert_eq!(offset(&scene.append("e")), 2);
     assert_eq!(scene.values(), ["a", "b", "e"]);
 }
