@@ -30,7 +30,7 @@ impl Verdict {
         self.times > 2
     }
 
-    /// What the dead letter says, so that whoever decides the record again knows what was decided.
+    /// What the dead letter says, so that a replay knows what was decided.
     pub(crate) fn attempts(&self) -> u32 {
         if self.without_outcome() { 3 } else { 1 }
     }

@@ -138,7 +138,7 @@ pub trait Membership: Send {
     /// [`PATIENCE_MS`] pass. Never waits for the log: cheap to call again while the place is held or the claim pending.
     fn claim(&mut self, place: u32, owner: &Owner) -> Result<Claimed, LogError>;
 
-    /// Asks whoever holds an assigned place to give it up now: [`Change::Revoked`] for him. Once is enough, and does not wait for the log: what could not be
+    /// Asks the holder of an assigned place to give it up now, which hears [`Change::Revoked`]. Once is enough, and does not wait for the log: what could not be
     /// written is written again in [`Membership::poll`].
     fn ask(&mut self, place: u32, owner: &Owner) -> Result<(), LogError>;
 

@@ -11,7 +11,7 @@
 //!
 //! A claim that yields is one whose owner has given the place back to the group and works on until somebody wishes for it. One that is said `again` is its
 //! owner's answer to a release that came too late to count: the topic is compacted, and of one key only the last record stays. The `secret` is what peers
-//! sign their requests to the owner with: whoever reads this topic is trusted as a replica is.
+//! sign their requests to the owner with: a program that reads this topic is trusted as a replica is.
 
 use crate::log::LogError;
 use crate::membership::{Owner, PeerSecret};

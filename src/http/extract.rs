@@ -50,7 +50,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// A body of at most [`BODY_BYTES_MAX`](super::BODY_BYTES_MAX), as bytes. Optional content: whoever needs JSON calls [`json`].
+/// A body of at most [`BODY_BYTES_MAX`](super::BODY_BYTES_MAX), as bytes. Optional content: a route that needs JSON calls [`json`].
 #[derive(Debug, Default)]
 pub struct Body(pub Bytes);
 

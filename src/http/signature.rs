@@ -1,5 +1,5 @@
 //! Requests between replicas are signed. Each process draws a secret at its start and publishes it in its claims (`ports::placement`); the replica that asks
-//! signs with the secret in the owner's claim, the owner verifies with its own. Nobody needs to be told a secret: whoever reads the placement topic has
+//! signs with the secret in the owner's claim, the owner verifies with its own. Nobody needs to be told a secret: a program that reads the placement topic has
 //! access to the brokers, and could write any record that a replica can.
 //!
 //! ```text

@@ -64,7 +64,7 @@ impl Writing {
         let record =
             NewRecord { topic: &source.topic, partition: place, key: Some(key), value: Some(&value), headers: &[] };
         let (sender, result) = sync_channel(1);
-        // Whoever waited may have given up: then nobody is told.
+        // The caller may have stopped waiting: then the answer is dropped.
         appender.append(record, Box::new(move |appended| drop(sender.try_send(appended))));
         Ok(Self { place, result, begun_us: now_us })
     }

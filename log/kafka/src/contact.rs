@@ -6,7 +6,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `listener` | the requests that a listener answers before anybody has said who he is |
+//! | `listener` | the requests that a listener answers before a client has authenticated |
 //! | `tls` | the handshake, and what is wrong with a certificate |
 
 mod listener;

@@ -34,7 +34,7 @@ const REJOIN_SESSIONS: u64 = 2;
 const SHARE_SESSIONS: u64 = 2;
 /// How long releases are waited for: usually they are durable long before. The rest of them are written while other places are decided.
 const RELEASE_WAIT: Duration = Duration::from_millis(250);
-/// The same before leaving. Whoever takes over a place whose release did not come in time fences us.
+/// The same before leaving. A worker that takes over a place whose release did not come in time fences this one.
 const LEAVE_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct KafkaMembership {

@@ -146,7 +146,7 @@ impl Waiting<'_> {
         match outcome.refused {
             None => {}
             Some(Refusal::PaymentConflict) => {
-                // Whoever has only seen the reservation's id does not hear of its payment.
+                // A client that has only seen the reservation's id does not hear of its payment.
                 let payment_id = outcome.payment_id.clone().filter(|_| self.is_named);
                 return Ok(ApiError::PaymentConflict { payment_id, request_id: id() }.into_response());
             }

@@ -155,7 +155,7 @@ impl Watchdog {
                 if late != Late::Body || reader_was_asked {
                     return Poll::Ready(End::Late(late));
                 }
-                // Whoever reads the body is asked once more, finds out, and answers 408.
+                // The body's reader is polled once more, finds out, and answers 408.
                 reader_was_asked = true;
                 continue;
             }

@@ -80,7 +80,7 @@ impl Processor for PaymentProcessor {
             return Ok(());
         }
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
-        // What could not be forwarded: whoever asks for its outcome asks in its own place.
+        // What could not be forwarded: a client asks for its outcome in its own place.
         if !is_at_home(ctx, &message) {
             return ctx.give_up_at(record, message.user_id().as_bytes(), &message.to_json());
         }

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_made_of_all_that_is_known_of_a_record() {
-        // They stand in ids: whoever decides again must come to the same.
+        // They stand in ids: a replay must come to the same.
         assert_eq!(to_text(made(7, Secret::of_nonce("n"))), "8000000000071b16b1df538ba12dc3f9");
         assert_eq!(to_text(made(7, Secret::of_record(b"{}", 5))), "8000000000078ef8d4be62a09313691f");
         let of = |value: &[u8], now_ms| Secret::of_record(value, now_ms);

@@ -1,4 +1,4 @@
-//! The requests that a listener answers before anybody has said who he is: which versions it speaks, whether it knows a mechanism of SASL, and where it has
+//! The requests that a listener answers before a client has authenticated: which versions it speaks, whether it knows a mechanism of SASL, and where it has
 //! no SASL, at which addresses the cluster is reached.
 
 use std::io::{self, Read, Write};

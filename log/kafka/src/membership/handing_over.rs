@@ -8,7 +8,7 @@ use holdfast_ports::placement::{CLAIM_KEY, Claim, Seen, WISH_KEY, Wish};
 use std::time::Duration;
 
 impl KafkaMembership {
-    /// What the group's changes mean here: what it asks back is given back where somebody is told that he has to wish for it.
+    /// What the group's changes mean here: what it asks back is given back where a worker is told to ask for it.
     pub(super) fn follow(&mut self, told: Vec<Change>) -> Vec<Change> {
         let mut changes = Vec::with_capacity(told.len());
         for change in told {
@@ -36,7 +36,7 @@ impl KafkaMembership {
         changes
     }
 
-    /// A place is not ours any more. A claim that may be on its way is released behind itself: whoever has claimed since does not mind.
+    /// A place is not ours any more. A claim that may be on its way is released behind itself: a worker that has claimed since ignores it.
     fn lose(&mut self, place: u32) {
         self.ours.remove(&place);
         self.yielding.remove(&place);
@@ -58,7 +58,7 @@ impl KafkaMembership {
             return false;
         }
         let Some(owner) = self.ours.get(&place) else { return false };
-        // The claim first: whoever gets the place next must not take us for dead.
+        // The claim first: the worker that gets the place next must not take this one for dead.
         match self.begin_claim(place, Claim::of(owner).yielding()) {
             Ok(claim) => {
                 self.yielding.insert(place, claim);
@@ -111,7 +111,7 @@ impl KafkaMembership {
         self.follow_releases(Duration::ZERO)
     }
 
-    /// Begins to ask whoever works in a place to give it up.
+    /// Begins to ask the worker in a place to give it up.
     pub(super) fn begin_wish(&mut self, place: u32, wish: Wish) -> Result<(), LogError> {
         let writing = self.begin(place, WISH_KEY, &wish)?;
         self.asking.insert(place, (wish, writing));
@@ -222,7 +222,11 @@ impl KafkaMembership {
             let Some(us) = self.ours.get(&place).filter(|_| !self.is_being_written(place)) else { continue };
             let Some(last) = self.claims.buried(place).filter(|last| last.claim.writer == us.writer) else { continue };
             let claim = last.claim.clone().again();
-            tracing::info!(place, writer = us.writer, "claimed again: somebody has released what is not his any more");
+            tracing::info!(
+                place,
+                writer = us.writer,
+                "claimed again: a worker has released a place that it does not own any more"
+            );
             let again = self.begin_claim(place, claim)?;
             self.repeating.insert(place, again);
         }

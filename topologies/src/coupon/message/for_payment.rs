@@ -24,7 +24,7 @@ pub struct UseForPayment {
     pub order_amount: i64,
     /// The place that waits for the answer.
     pub reply_place: u32,
-    /// What it has to take off at least, in KRW, to be used. Whoever sold before there was such a thing used a coupon for nothing as well.
+    /// What it has to take off at least, in KRW, to be used. Missing in records of earlier versions, which used a coupon up for nothing.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub minimum_discount: i64,
 }

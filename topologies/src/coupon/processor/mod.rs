@@ -68,7 +68,7 @@ impl Processor for CouponProcessor {
         let Ok(message) = Message::parse(record.value) else { return Ok(()) };
         self.know_place(ctx);
         let origin = Origin::of(record);
-        // What could not be forwarded: whoever asks for its outcome asks in its own place.
+        // What could not be forwarded: a client asks for its outcome in its own place.
         if self.is_elsewhere(ctx, &message) {
             return match briefly(message) {
                 Some(brief) => ctx.give_up_at(record, self.inbox_key.as_bytes(), &brief.to_json()),

@@ -146,7 +146,7 @@ impl Processor for ReservationProcessor {
         if is_answer(&message.command) {
             return Ok(());
         }
-        // What could not be forwarded: whoever asks for its outcome asks in its own place.
+        // What could not be forwarded: a client asks for its outcome in its own place.
         let brief = || Message { requested_at: None, ..message.clone() }.to_json();
         match home(&message.command) {
             Home::Key(key) if ctx.place_of(key.as_bytes()) != ctx.place() => {

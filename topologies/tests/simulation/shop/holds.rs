@@ -20,7 +20,7 @@ const AT_ONCE_MAX: u64 = 40;
 
 /// The holds under simulation.
 pub(crate) fn simulation() -> Simulation {
-    // By the first rules, whose ids can be counted up: so somebody can try to end a hold that he knows nothing of.
+    // By the first rules, whose ids can be counted up: so a client can try to end a hold that it knows nothing of.
     let first_rules = reservation::Settings { rules: 1, ..settings() };
     Simulation::of(&[reservation::topology(&first_rules), expiration::topology()])
         .workload(Queue::default)
