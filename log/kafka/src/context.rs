@@ -24,13 +24,16 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     log_line(level as i32, facility, line);
 }
 
-/// What librdkafka says of a password that is refused. Every client says it; the appender tells once which setting it is (`appender.rs`).
-const PASSWORD_REFUSED: &str = "SASL authentication error";
+/// What every client of librdkafka says of a refused password and of an outage. The appender tells once which setting it is, and `/health/ready` that
+/// no broker answers.
+const TOLD_ELSEWHERE: [&str; 2] = ["SASL authentication error", "brokers are down"];
 
 /// One log line of librdkafka. Its "errors" are lost connections, which are ridden out: a warning.
 pub(crate) fn log_line(level: i32, facility: &str, line: &str) {
     match level {
-        0..=4 if !line.contains(PASSWORD_REFUSED) => tracing::warn!(target: "librdkafka", facility, "{line}"),
+        0..=4 if !TOLD_ELSEWHERE.iter().any(|told| line.contains(told)) => {
+            tracing::warn!(target: "librdkafka", facility, "{line}")
+        }
         5 => tracing::info!(target: "librdkafka", facility, "{line}"),
         _ => tracing::debug!(target: "librdkafka", facility, "{line}"),
     }
