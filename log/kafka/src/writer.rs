@@ -14,6 +14,7 @@ use holdfast_ports::membership::Generation;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Records between two looks at the delivery reports, so that they do not pile up until the commit.
@@ -156,7 +157,7 @@ impl KafkaWriter {
                 // The reports that are ready may say more.
                 self.client.poll(0);
                 let failure = self.ledger.sums.lock().failure;
-                let error = self.named(reaction::of_transaction(step, &fault, failure));
+                let error = self.named(reaction::of_transaction(step, &fault, failure), fault.code);
                 self.fail(error)
             }
         }
@@ -165,15 +166,26 @@ impl KafkaWriter {
     /// Finds out which record it is when one is refused that was sent before. The report on a batch is the report on
     /// each of its records: the one that was alone is it.
     /// When none was, they may all be small enough for the topic: another writer sends them in smaller batches.
-    fn named(&self, error: WriteError) -> WriteError {
+    fn named(&self, error: WriteError, code: Code) -> WriteError {
         let sums = self.ledger.sums.lock();
         let why = match error {
             WriteError::Refused { which: Which::Unknown, why } => why,
             WriteError::Fatal(why) => {
+                let topic_of = |record: &Sent| self.tags.get(record.tag).map(|to| Arc::clone(&to.topic));
                 let record = sums.denied.and_then(|nth| sums.sent.get(nth));
-                let to = record.and_then(|record| self.tags.get(record.tag));
-                let named = to.map(|to| reaction::denied(&format!("WRITE on topic {}", to.topic)));
-                return WriteError::Fatal(named.unwrap_or(why));
+                let denied = match record.and_then(topic_of) {
+                    Some(topic) => format!("WRITE on topic {topic}"),
+                    // The coordinator, which hears of the partitions first, does not say which of them it is.
+                    None if code == Code::TopicAuthorizationFailed => {
+                        let topics: BTreeSet<_> = sums.sent.iter().filter_map(topic_of).collect();
+                        format!(
+                            "WRITE on one of the topics {}",
+                            topics.iter().map(|t| &**t).collect::<Vec<_>>().join(", ")
+                        )
+                    }
+                    None => return WriteError::Fatal(why),
+                };
+                return WriteError::Fatal(reaction::denied(&denied));
             }
             error => return error,
         };
@@ -202,7 +214,7 @@ impl KafkaWriter {
         if failure.is_none() && reaction::refuses(code) {
             return WriteError::refused(fault.to_string());
         }
-        self.named(reaction::of_transaction(Step::Send, &fault, failure))
+        self.named(reaction::of_transaction(Step::Send, &fault, failure), fault.code)
     }
 
     /// Waits until every record is in the log, open. Before the positions and not beside them: while the markers of the last transaction are being
@@ -214,7 +226,7 @@ impl KafkaWriter {
             let undelivered =
                 Fault { code, text: "records were not delivered".to_owned(), abortable: true, fatal: false };
             let fault = self.client.fatal().unwrap_or(undelivered);
-            let error = self.named(reaction::of_transaction(Step::Send, &fault, failure));
+            let error = self.named(reaction::of_transaction(Step::Send, &fault, failure), fault.code);
             return self.fail(error);
         }
         if delivered {
