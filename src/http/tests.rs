@@ -8,6 +8,7 @@ mod positions;
 mod repetitions;
 mod seat_map;
 mod seats;
+mod series;
 mod strangers;
 mod strict;
 
@@ -272,17 +273,6 @@ async fn what_cannot_be_read_is_a_problem() {
     is_problem(&response, &json, StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
 }
 
-/// The body is read, and the record that it would become is larger than `RECORD_BYTES_MAX`.
-#[tokio::test]
-async fn a_request_that_is_too_large_for_a_record_is_refused() {
-    let worker = running().await;
-    let policy = |title: usize| json!({"policyId": "new", "title": "x".repeat(title), "totalQuantity": 1}).to_string();
-    let (response, json) = worker.post("/api/coupons/policies", &[], &policy(10_000)).await;
-    is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
-    let (response, json) = worker.post("/api/coupons/policies", &[], &policy(100)).await;
-    assert!(response.status().is_success(), "{json}");
-}
-
 #[tokio::test]
 async fn unknown_routes_and_methods_are_problems() {
     let worker = idle(None);
@@ -293,26 +283,6 @@ async fn unknown_routes_and_methods_are_problems() {
     assert_eq!(response.headers()["allow"], "POST");
     let given = Request::get("/nowhere").header("x-request-id", "mine").body(Body::empty()).unwrap();
     assert_eq!(worker.ask(given).await.1["requestId"], "mine");
-}
-
-/// A series is never freed: strangers must not be able to make new ones.
-#[tokio::test]
-async fn invented_methods_and_paths_share_one_series() {
-    let worker = idle(None);
-    for n in 0..100 {
-        let strange = |uri: String| Request::builder().method(format!("X{n}").as_str()).uri(uri).body(Body::empty());
-        for uri in [format!("/nowhere/{n}"), "/metrics".to_owned(), format!("/api/coupons/policies/{n}")] {
-            worker.ask(strange(uri).unwrap()).await;
-        }
-    }
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
-    let page = router(worker.api.clone()).oneshot(from_here(request)).await.unwrap().into_body();
-    let page = to_bytes(page, 10 << 20).await.unwrap();
-    let page = String::from_utf8(page.to_vec()).unwrap();
-    let series = page.lines().filter(|line| line.starts_with("holdfast_http_requests_total"));
-    let series: Vec<_> = series.filter(|line| !line.contains("method=\"GET\"")).collect();
-    assert_eq!(series.len(), 3, "{series:#?}");
-    assert!(series.iter().all(|line| line.contains("method=\"OTHER\"")), "{series:#?}");
 }
 
 #[tokio::test]

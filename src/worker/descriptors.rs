@@ -1,7 +1,8 @@
 //! File descriptors: how many this process may have, and who gets how many. The log and the stores end the worker when one of their files cannot be
 //! opened, so what they need is set aside, and HTTP gets the rest.
 
-use crate::config::ConfigError;
+use super::{Options, Role};
+use crate::config::{ConfigError, Settings};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// More than this is not asked for: systems without a limit of their own name absurd numbers.
@@ -98,6 +99,34 @@ pub fn share_out(limit: u64, needs: Needs, wanted: Option<u64>) -> Result<Shares
     };
     let is_short = room < CLIENTS.0;
     Ok(Shares { limit, log_tables, store_tables, peers, clients, surplus: SURPLUS, is_short })
+}
+
+/// How many files and connections may be open, told in the log: an operator who wonders about a 503 looks there.
+pub(super) fn for_worker(settings: &Settings, options: &Options) -> Result<Shares, ConfigError> {
+    let places = if options.role == Role::Api { 0 } else { u64::from(settings.partitions) };
+    let needs = Needs {
+        tasks: options.topologies.len() as u64 * places,
+        has_brokers: settings.kafka.is_some(),
+        listeners: settings.http_addr.len() as u64,
+    };
+    let shares = share_out(raise(), needs, settings.http_connections_max)?;
+    let Shares { limit, clients, peers, store_tables, log_tables, is_short, .. } = shares;
+    tracing::info!(
+        open_files_max = limit,
+        http_connections_max = clients,
+        peers,
+        tables_of_each_store = store_tables,
+        tables_of_the_log = log_tables,
+        "limits"
+    );
+    if is_short {
+        tracing::warn!(
+            open_files_max = limit,
+            tasks = needs.tasks,
+            "the limit of open files is too low for this many tasks: raise it (LimitNOFILE, ulimit -Hn), see docs/operations.md"
+        );
+    }
+    Ok(shares)
 }
 
 #[cfg(test)]

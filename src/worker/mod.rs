@@ -40,7 +40,7 @@ use crate::http::{self, Api, ApiSettings, Claims, signature};
 use crate::telemetry;
 use crate::unique;
 use assistant::Assistant;
-use descriptors::{Needs, Shares};
+use descriptors::Shares;
 use holdfast_engine::Topology;
 use holdfast_engine::config::{CommitConfig, StreamConfig};
 use holdfast_engine::metrics::EngineMetrics;
@@ -151,34 +151,6 @@ fn open_stores(settings: &Settings, topologies: &[Topology], shares: &Shares) ->
     Ok(Arc::new(stores))
 }
 
-/// How many files and connections may be open, told in the log: an operator who wonders about a 503 looks there.
-fn share_out_descriptors(settings: &Settings, options: &Options) -> Result<Shares, ConfigError> {
-    let places = if options.role == Role::Api { 0 } else { u64::from(settings.partitions) };
-    let needs = Needs {
-        tasks: options.topologies.len() as u64 * places,
-        has_brokers: settings.kafka.is_some(),
-        listeners: settings.http_addr.len() as u64,
-    };
-    let shares = descriptors::share_out(descriptors::raise(), needs, settings.http_connections_max)?;
-    let Shares { limit, clients, peers, store_tables, log_tables, is_short, .. } = shares;
-    tracing::info!(
-        open_files_max = limit,
-        http_connections_max = clients,
-        peers,
-        tables_of_each_store = store_tables,
-        tables_of_the_log = log_tables,
-        "limits"
-    );
-    if is_short {
-        tracing::warn!(
-            open_files_max = limit,
-            tasks = needs.tasks,
-            "the limit of open files is too low for this many tasks: raise it (LimitNOFILE, ulimit -Hn), see docs/operations.md"
-        );
-    }
-    Ok(shares)
-}
-
 fn count(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
@@ -192,7 +164,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         .into());
     }
     options.topologies = shown(settings, options.topologies);
-    let shares = share_out_descriptors(settings, &options)?;
+    let shares = descriptors::for_worker(settings, &options)?;
     // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
     let mut listeners = Vec::new();
     for address in &settings.http_addr {

@@ -1,4 +1,4 @@
-//! When a body is read: not for a request that is refused by its head.
+//! Bodies: when one is read (not for a request that is refused by its head), and how large it may be.
 
 use super::*;
 use axum::body::{Bytes, HttpBody};
@@ -40,4 +40,15 @@ async fn a_request_that_is_refused_by_its_head_does_not_wait_for_its_body() {
         let (response, json) = answered.unwrap_or_else(|_| panic!("{method} {uri} waits for its body"));
         is_problem(&response, &json, status, code);
     }
+}
+
+/// The body is read, and the record that it would become is larger than `RECORD_BYTES_MAX`.
+#[tokio::test]
+async fn a_request_that_is_too_large_for_a_record_is_refused() {
+    let worker = running().await;
+    let policy = |title: usize| json!({"policyId": "new", "title": "x".repeat(title), "totalQuantity": 1}).to_string();
+    let (response, json) = worker.post("/api/coupons/policies", &[], &policy(10_000)).await;
+    is_problem(&response, &json, StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
+    let (response, json) = worker.post("/api/coupons/policies", &[], &policy(100)).await;
+    assert!(response.status().is_success(), "{json}");
 }

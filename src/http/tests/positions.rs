@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use holdfast_engine::ports::log::{Cleanup, TopicSpec};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
+use holdfast_topologies::coupon;
 use serde_json::json;
 
 /// Every route that documents `after`, with the topology and the place that answer.
@@ -114,7 +115,7 @@ async fn the_token_of_an_answer_is_good_where_its_place_answers() {
 async fn what_lies_in_the_inbox_undecided_is_pending_and_counted() {
     let worker = running().await;
     let next = worker.api.queries.task("coupon", 1).unwrap().next_offset();
-    worker.api.ends.note("coupon-issue-requests", 1, next + 9);
+    worker.api.ends.note(coupon::INBOX, 1, next + 9);
     let (response, json) = worker.get(&format!("/api/coupons/requests/req_1_x?after=coupon-1-{}", next + 9)).await;
     assert_eq!((response.status(), json["status"].as_str()), (answer::OK, Some("PENDING")), "{json}");
     assert_eq!(json["queuePosition"], 10);
@@ -125,7 +126,7 @@ async fn what_lies_in_the_inbox_undecided_is_pending_and_counted() {
 #[tokio::test]
 async fn the_log_says_where_an_inbox_ends() {
     let worker = idle(None);
-    let (api, topic) = (&worker.api, "coupon-issue-requests");
+    let (api, topic) = (&worker.api, coupon::INBOX);
     assert!(!api.lies_ahead("coupon", 1, 0).await, "there is no such topic: nothing is known");
     let cleanup = Cleanup::Delete { retention_ms: 86_400_000 };
     let spec = TopicSpec { name: topic.to_owned(), partitions: PLACES, replication: None, cleanup };

@@ -178,19 +178,21 @@ impl Log {
 }
 
 /// A batch as `kafka-protocol` reads it; the checksum is verified there.
-pub(super) fn decoded(mut batch: Bytes) -> anyhow::Result<RecordSet> {
-    let decompress = |compressed: &mut Bytes, codec: Compression| {
-        let mut plain = Vec::new();
-        match codec {
-            Compression::None => plain.extend_from_slice(compressed),
-            Compression::Lz4 => {
-                std::io::copy(&mut lz4_flex::frame::FrameDecoder::new(&compressed[..]), &mut plain)?;
+pub(super) fn decoded(mut batch: Bytes) -> Result<RecordSet, String> {
+    let set = RecordBatchDecoder::decode_with_custom_compression(
+        &mut batch,
+        Some(|compressed: &mut Bytes, codec: Compression| {
+            let mut plain = Vec::new();
+            match codec {
+                Compression::None => plain.extend_from_slice(compressed),
+                Compression::Lz4 => {
+                    std::io::copy(&mut lz4_flex::frame::FrameDecoder::new(&compressed[..]), &mut plain)?;
+                }
+                other => return Err(std::io::Error::other(format!("{other:?} is not what we write")).into()),
             }
-            other => anyhow::bail!("{other:?} is not what we write"),
-        }
-        Ok(Bytes::from(plain))
-    };
-    let set = RecordBatchDecoder::decode_with_custom_compression(&mut batch, Some(decompress))?;
-    anyhow::ensure!(batch.is_empty(), "bytes after the batch");
-    Ok(set)
+            Ok(Bytes::from(plain))
+        }),
+    )
+    .map_err(|error| error.to_string())?;
+    if batch.is_empty() { Ok(set) } else { Err("bytes after the batch".to_owned()) }
 }
