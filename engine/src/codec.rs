@@ -17,9 +17,12 @@ pub enum CodecError {
     Corrupt(String),
 }
 
+/// Longest row that is read. A length in bytes that are no row may be any number: without a bound so much memory is asked for, and the process ends.
+const ROW_BYTES_MAX: usize = 64 << 20;
+
 fn bincode_config() -> impl bincode::config::Config {
     // Variable-length integers: most numbers in rows are small, and a fixed layout would double the changelog.
-    bincode::config::standard()
+    bincode::config::standard().with_limit::<ROW_BYTES_MAX>()
 }
 
 /// Appends the encoding of `row` to `out`.
@@ -88,6 +91,15 @@ mod tests {
         fn foreign_bytes_are_an_error_and_never_a_panic(bytes: Vec<u8>) {
             let _ = decode::<(String, i64)>(&bytes);
         }
+    }
+
+    /// A text of so many bytes as its length says cannot be: nothing is allocated for it.
+    #[test]
+    fn a_length_that_cannot_be_is_corrupt() {
+        let text = [&[VERSION, 253][..], &u64::MAX.to_le_bytes(), b"abc"].concat();
+        assert!(matches!(decode::<String>(&text), Err(CodecError::Corrupt(_))));
+        assert!(matches!(decode::<Vec<u64>>(&text), Err(CodecError::Corrupt(_))));
+        assert!(matches!(decode_borrowed::<Vec<u64>>(&text), Err(CodecError::Corrupt(_))));
     }
 
     #[test]
