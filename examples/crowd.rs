@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, interval_at, timeout};
 
 const BUYERS: u64 = 500;
 const SLOW: u64 = 2_000;
@@ -152,7 +152,8 @@ impl Scene {
         // Half of them are slow with the head, half with the body.
         let at_once = if nth.is_multiple_of(2) { 0 } else { head.len() };
         let bytes = format!("{head}{}", " ".repeat(900));
-        let mut drip = interval(DRIP);
+        let mut drip = spread(nth, SLOW);
+        drip.tick().await;
         while !self.is_done() {
             let Ok(stream) = TcpStream::connect(&*self.address).await else {
                 drip.tick().await;
@@ -178,8 +179,9 @@ impl Scene {
     }
 
     /// Keeps a connection that it uses once.
-    async fn idle(self) {
-        let mut look = interval(DRIP);
+    async fn idle(self, nth: u64) {
+        let mut look = spread(nth, IDLE);
+        look.tick().await;
         let mut client = self.client();
         while !self.is_done() {
             if client.connection.as_ref().is_none_or(SendRequest::is_closed) {
@@ -228,6 +230,12 @@ impl Scene {
     }
 }
 
+/// A tick every [`DRIP`], client `nth` of `many` at a moment of its own: in step they would keep this one thread busy once a second, and it measures.
+fn spread(nth: u64, many: u64) -> Interval {
+    let own = DRIP.mul_f64(nth as f64 / many as f64);
+    interval_at(tokio::time::Instant::now() + own, DRIP)
+}
+
 fn rss_mb(pid: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
@@ -242,8 +250,8 @@ async fn half(scene: &Scene, pid: &str, crowded: bool, seconds: u64) -> (Seen, u
         for nth in 0..SLOW {
             crowd.spawn(scene.clone().slow(nth));
         }
-        for _ in 0..IDLE {
-            crowd.spawn(scene.clone().idle());
+        for nth in 0..IDLE {
+            crowd.spawn(scene.clone().idle(nth));
         }
     }
     let mut buyers = JoinSet::new();
