@@ -7,7 +7,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use holdfast_engine::config::OnLostInput;
-use holdfast_topologies::reservation::settings::Fee;
+use holdfast_model::reservation::settings::Fee;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;

@@ -12,7 +12,7 @@ use holdfast_engine::misplaced;
 use holdfast_engine::origin::Origin;
 use holdfast_engine::ports::log::{Appender, End, Fetcher, Log, Start};
 use holdfast_engine::ports::record::{NewRecord, Record, TopicPartition};
-use holdfast_topologies::{envelope, rfc3339};
+use holdfast_model::{envelope, rfc3339};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc;

@@ -5,7 +5,8 @@ use crate::cli::Format;
 use crate::config::{ConfigError, Settings};
 use crate::worker::RunError;
 use holdfast_engine::{Topology, describe};
-use holdfast_topologies::{all, all_with, by_name, reservation};
+use holdfast_model::reservation;
+use holdfast_topologies::{all, all_with, by_name};
 
 /// Each topology in a line.
 #[must_use]
@@ -28,7 +29,7 @@ pub fn list(settings: &Settings) -> String {
 }
 
 fn shown_group(settings: &Settings, topology: &Topology) -> String {
-    if **topology.name() == *holdfast_topologies::coupon::NAME {
+    if **topology.name() == *holdfast_model::coupon::NAME {
         settings.kafka_group_id.clone()
     } else {
         topology.group().to_owned()

@@ -13,7 +13,7 @@ use super::handover::Resumed;
 use super::language::Text;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_model::reservation::refusal::Refusal;
 use std::borrow::Cow;
 
 /// One field that cannot be taken.

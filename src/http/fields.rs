@@ -3,9 +3,9 @@
 use super::error::{ApiError, FieldError, Refused};
 use super::language::Text;
 use super::misfit;
-use holdfast_topologies::id_rule::{self, ID_BYTES_MAX, IdFault};
-use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::wire::When;
+use holdfast_model::id_rule::{self, ID_BYTES_MAX, IdFault};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::wire::When;
 use std::borrow::Cow;
 
 /// An id as a request brings it: what every topology takes.
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn no_topology_takes_less() {
-        assert_eq!(holdfast_topologies::coupon::message::ID_BYTES_MAX, ID_BYTES_MAX);
-        assert_eq!(holdfast_topologies::reservation::message::ID_BYTES_MAX, ID_BYTES_MAX);
-        assert_eq!(holdfast_topologies::payment::message::ID_BYTES_MAX, ID_BYTES_MAX);
+        assert_eq!(holdfast_model::coupon::message::ID_BYTES_MAX, ID_BYTES_MAX);
+        assert_eq!(holdfast_model::reservation::message::ID_BYTES_MAX, ID_BYTES_MAX);
+        assert_eq!(holdfast_model::payment::message::ID_BYTES_MAX, ID_BYTES_MAX);
     }
 }

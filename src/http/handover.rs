@@ -26,7 +26,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use holdfast_topologies::place_id::number;
+use holdfast_model::place_id::number;
 use std::cell::Cell;
 use std::time::Duration;
 

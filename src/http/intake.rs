@@ -13,7 +13,7 @@ use holdfast_engine::key::Key;
 use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::record::{Appended, NewRecord};
 use holdfast_engine::queries::{QueryError, TaskView, Wake};
-use holdfast_topologies::envelope::Envelope;
+use holdfast_model::envelope::Envelope;
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::oneshot;

@@ -5,7 +5,7 @@ use super::error::answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::status::Snapshot;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use parking_lot::RwLock;
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};
 use serde::Serialize;

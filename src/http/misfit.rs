@@ -117,8 +117,8 @@ fn below(path: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_topologies::coupon::message::CreatePolicy;
-    use holdfast_topologies::reservation::message::CreateSchedule;
+    use holdfast_model::coupon::message::CreatePolicy;
+    use holdfast_model::reservation::message::CreateSchedule;
     use serde::de::DeserializeOwned;
 
     fn misfit<T: DeserializeOwned>(json: &str) -> FieldError {

@@ -12,7 +12,7 @@ use holdfast_engine::Topology;
 use holdfast_engine::ports::log::{End, Fetcher, Log, LogError};
 use holdfast_engine::ports::record::{Topic, TopicPartition};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::place_id::number;
+use holdfast_model::place_id::number;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;

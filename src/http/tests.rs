@@ -389,7 +389,7 @@ async fn unknown_requests_are_not_found_and_a_stop_ends_a_long_poll() {
         is_problem(&response, &json, StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND");
     }
     // The client says that it was accepted there: it is pending for as long as that is not decided.
-    worker.api.ends.note(holdfast_topologies::coupon::INBOX, 0, 1_000_000);
+    worker.api.ends.note(holdfast_model::coupon::INBOX, 0, 1_000_000);
     let far = "/api/coupons/requests/req_0_never?after=coupon-0-1000000&waitMs=30000";
     let polled = worker.get(far);
     let stopped = async {

@@ -10,10 +10,10 @@ use holdfast_engine::ports::record::{Record, TopicPartition};
 use holdfast_engine::queries::Queries;
 use holdfast_engine::status::Status;
 use holdfast_engine::task::State as TaskState;
-use holdfast_topologies::reservation::message::{Command, Message};
-use holdfast_topologies::reservation::state::State;
-use holdfast_topologies::reservation::{EXPIRATIONS, INBOX, NAME, RESERVATIONS, SEATS_EXPIRED, ids};
-use holdfast_topologies::wire::{self, When};
+use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{EXPIRATIONS, INBOX, NAME, RESERVATIONS, SEATS_EXPIRED, ids};
+use holdfast_model::wire::{self, When};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -287,7 +287,7 @@ fn tell(source: Source, record: &Record<'_>) -> Option<Due> {
 mod tests {
     use super::*;
     use holdfast_engine::ports::record::NoHeaders;
-    use holdfast_topologies::reservation::message::{Expire, Hold};
+    use holdfast_model::reservation::message::{Expire, Hold};
 
     fn due(command: Command) -> Option<String> {
         let value = Message::new("id", command).to_json();

@@ -6,7 +6,7 @@ use holdfast_engine::ports::log::AppendError;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::{coupon, payment, reservation};
+use holdfast_model::{coupon, payment, reservation};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;

@@ -1,7 +1,7 @@
 //! What clients were told: right answers are proved, and each kind of lie is found, at its line.
 
 use crate::shop::{PRICE, SCHEDULE, Shop, home};
-use holdfast_topologies::{coupon, reservation};
+use holdfast_model::{coupon, reservation};
 use serde_json::{Value, json};
 use std::path::Path;
 use stream_worker::commands::audit::report::{Report, Verdict};

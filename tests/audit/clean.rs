@@ -3,8 +3,8 @@
 use crate::shop::{HOLD_MS, PLACES, PRICE, SCHEDULE, Shop, home};
 use holdfast_engine::ports::log::Log;
 use holdfast_engine::ports::record::TopicPartition;
+use holdfast_model::{coupon, payment, reservation};
 use holdfast_sim::memory_log::RECORD_BYTES_MAX;
-use holdfast_topologies::{coupon, payment, reservation};
 use serde_json::json;
 use stream_worker::commands::audit::invariant::Invariant;
 use stream_worker::commands::audit::report::{Report, Verdict};

@@ -2,10 +2,10 @@
 
 use crate::crimes::expect;
 use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home, named};
-use holdfast_topologies::coupon::keys::CouponKey;
-use holdfast_topologies::coupon::row::CouponRow;
-use holdfast_topologies::reservation::row::{PaymentRow, PaymentState};
-use holdfast_topologies::{coupon, payment, reservation};
+use holdfast_model::coupon::keys::CouponKey;
+use holdfast_model::coupon::row::CouponRow;
+use holdfast_model::reservation::row::{PaymentRow, PaymentState};
+use holdfast_model::{coupon, payment, reservation};
 use serde_json::{Value, json};
 use stream_worker::commands::audit::report::Verdict;
 use stream_worker::commands::audit::{Question, examine};

@@ -3,8 +3,9 @@
 use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError, Processor};
-use holdfast_topologies::reservation::row::SettingsRow;
-use holdfast_topologies::reservation::{self, SETTINGS, Settings};
+use holdfast_model::reservation;
+use holdfast_model::reservation::row::SettingsRow;
+use holdfast_model::reservation::{SETTINGS, Settings};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -105,7 +106,7 @@ struct Changing(Arc<Set>);
 impl Changing {
     fn now(&self) -> Box<dyn Processor> {
         let (hold_ms, rules) = (self.0.hold_ms.load(Ordering::Relaxed), self.0.rules.load(Ordering::Relaxed));
-        reservation::topology(&Settings { hold_ms, rules, ..Settings::default() }).make_processor()
+        holdfast_topologies::reservation::topology(&Settings { hold_ms, rules, ..Settings::default() }).make_processor()
     }
 }
 

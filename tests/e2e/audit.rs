@@ -6,12 +6,12 @@ use crate::support::command::{Said, said};
 use crate::support::topics::{self, PARTITIONS, append, read_all};
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::serial::{self, Secret};
 use holdfast_ports::log::{Appender, Log};
 use holdfast_ports::place::place_of;
 use holdfast_ports::store::{StoreId, Stores, TaskId};
 use holdfast_state::{RocksStores, StateConfig};
-use holdfast_topologies::reservation::ids;
-use holdfast_topologies::reservation::serial::{self, Secret};
 use serde_json::{Value, json};
 use std::path::Path;
 

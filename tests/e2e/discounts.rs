@@ -6,7 +6,7 @@ use crate::support::broker::Cluster;
 use crate::support::command::said;
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use serde_json::{Value, json};
 
 const PRICE: i64 = 50_000;

@@ -7,11 +7,11 @@ use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use holdfast_engine::changelog;
 use holdfast_engine::codec;
+use holdfast_model::coupon::POLICIES;
+use holdfast_model::coupon::row::PolicyRow;
 use holdfast_ports::log::Log;
 use holdfast_ports::place::place_of;
 use holdfast_ports::store::Write;
-use holdfast_topologies::coupon::POLICIES;
-use holdfast_topologies::coupon::row::PolicyRow;
 use serde_json::{Value, json};
 use std::path::Path;
 

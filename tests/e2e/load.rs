@@ -6,8 +6,8 @@ use crate::support::command::{Said, said};
 use crate::support::topics::{self, read_all};
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
-use holdfast_topologies::payment::COMPLETED;
-use holdfast_topologies::reservation::{EXPIRATIONS, SEATS_EXPIRED};
+use holdfast_model::payment::COMPLETED;
+use holdfast_model::reservation::{EXPIRATIONS, SEATS_EXPIRED};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The shop: every business word, number and rule, as topologies on `holdfast-engine`.
+//! The shop's decisions: every rule, as topologies on `holdfast-engine`. Its words (topics, messages, rows, outcomes) are `holdfast-model`.
 //!
 //! It is not a program: it opens no socket and no file, and it reads no clock. `now` is the append time of the record in hand, and what a
 //! customer is told is decided here, in the `decide.rs` of a topology, and nowhere else.
@@ -15,37 +15,18 @@
 //! | [`reservation`] | seats: held, paid, expired, given back |
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
-//! | [`notification`] | the record that asks for a notification |
-//! | [`place_id`] | ids that route themselves |
-//! | [`id_rule`] | what an id may be |
-//! | `numbered_key` | keys of what belongs to something and has a number there |
-//! | [`envelope`] | CloudEvents headers of what goes out |
 //! | [`origin`] | what a record says about where it has been |
-//! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
-//! | [`reading`], `flat` | reading records; those that come by the thousand |
 #![warn(missing_docs)]
 
 mod buffer;
 pub mod coupon;
-pub mod envelope;
 pub mod expiration;
-mod flat;
-pub mod id_rule;
-pub mod json;
-#[cfg(test)]
-mod laws;
-pub mod notification;
-mod numbered_key;
 pub mod origin;
 pub mod payment;
-pub mod place_id;
-pub mod reading;
 pub mod reservation;
 mod reused;
-pub mod rfc3339;
 mod rows;
 mod seen;
-pub mod wire;
 
 use holdfast_engine::Topology;
 
@@ -53,9 +34,9 @@ use holdfast_engine::Topology;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Of seats.
-    pub reservation: reservation::Settings,
+    pub reservation: holdfast_model::reservation::Settings,
     /// Of wallets.
-    pub payment: payment::Settings,
+    pub payment: holdfast_model::payment::Settings,
 }
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.

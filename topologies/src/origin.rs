@@ -1,9 +1,9 @@
 //! What a record's headers say to a topology: where it has been, and which trace it is part of.
 
-use crate::envelope;
 use holdfast_engine::misplaced;
 use holdfast_engine::origin::Origin as Entered;
 use holdfast_engine::ports::record::Record;
+use holdfast_model::envelope;
 use std::fmt::Display;
 
 /// The headers that matter to a decision, found in one pass.

@@ -14,7 +14,7 @@ use super::invariant::Invariant;
 use super::known::{Print, print};
 use super::said::Said;
 use crate::worker::RunError;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -223,7 +223,7 @@ fn decide_again(
     mut answers: Answers,
     findings: &mut Findings,
 ) -> Result<u64, RunError> {
-    use holdfast_topologies::{coupon, payment, reservation};
+    use holdfast_model::{coupon, payment, reservation};
     let mut copies = Copies::default();
     let mut letters = Letters::read(reader, cut, &question.topologies, findings)?;
     let mut notices = Notices::read(reader, cut, findings)?;

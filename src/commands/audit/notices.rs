@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::said::Said;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::notification;
+use holdfast_model::notification;
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
 

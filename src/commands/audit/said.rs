@@ -2,7 +2,7 @@
 //!
 //! Nothing here fails on a field: one that is missing or of an odd kind has nothing to say, and whoever needs it knows what that means.
 
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use std::borrow::Cow;

@@ -5,7 +5,7 @@ use super::invariant::Invariant;
 use super::reader::Entry;
 use super::said::{Field, Said};
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use std::collections::BTreeMap;
 
 /// Watches the times of one partition after the other.

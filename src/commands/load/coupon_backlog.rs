@@ -6,8 +6,8 @@ use crate::config::Settings;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::coupon::message::{Command, CreatePolicy, IssueRequest};
-use holdfast_topologies::coupon::{self, inbox_key, request_id};
+use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest};
+use holdfast_model::coupon::{inbox_key, request_id};
 
 /// Requests that already wait in the log.
 #[derive(Debug, Clone, Args)]
@@ -34,7 +34,7 @@ pub struct CouponBacklog {
 /// # Errors
 /// When the log cannot be reached, or does not take a record.
 pub fn coupon_backlog(backlog: &CouponBacklog, settings: &Settings) -> Result<String, RunError> {
-    let inbox = Inbox::open(settings, &coupon::topology(), backlog.policies + backlog.requests)?;
+    let inbox = Inbox::open(settings, &holdfast_topologies::coupon::topology(), backlog.policies + backlog.requests)?;
     let seed = backlog.seed.unwrap_or_else(|| inbox.clock.now_ms().unsigned_abs());
     let began_us = inbox.clock.monotonic_us();
     let policy = |n: u64| format!("{seed}-{n}");

@@ -14,7 +14,7 @@ use crate::commands::table::table;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -10,9 +10,10 @@ use crate::config::Settings;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::payment::message::{Charge, Debit};
-use holdfast_topologies::payment::{self, request_id};
-use holdfast_topologies::reservation::ids;
+use holdfast_model::payment;
+use holdfast_model::payment::message::{Charge, Debit};
+use holdfast_model::payment::request_id;
+use holdfast_model::reservation::ids;
 
 /// What each wallet is charged with before, in KRW: the most that goes at once.
 const CHARGE_KRW: i64 = 1_000_000;
@@ -41,7 +42,8 @@ pub fn debit_backlog(backlog: &DebitBacklog, settings: &Settings) -> Result<Stri
     let DebitBacklog { debits, users, seed } = *backlog;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let users = users.unwrap_or_else(|| (debits / 10).max(1));
-    let inbox = Inbox::open(settings, &payment::topology(&payment::Settings::default()), users + debits)?;
+    let inbox =
+        Inbox::open(settings, &holdfast_topologies::payment::topology(&payment::Settings::default()), users + debits)?;
     let began_us = inbox.clock.monotonic_us();
     let user = |n: u64| format!("{seed}-{n}");
     for n in 0..users {

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::reservation;
+use holdfast_model::reservation;
 
 /// Holds that nobody pays.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +44,7 @@ pub fn expiry_cliff(cliff: &ExpiryCliff, settings: &Settings) -> Result<String, 
     let ExpiryCliff { holds, schedules, rate, seed } = *cliff;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let house = House::new(name(seed), schedules, None, holds)?;
-    let topology = reservation::topology(&reservation::Settings::default());
+    let topology = holdfast_topologies::reservation::topology(&reservation::Settings::default());
     let inbox = Inbox::open(settings, &topology, schedules + holds)?;
     house.open(&inbox)?;
     // Written down before the first is appended: nothing but appending takes time between them.

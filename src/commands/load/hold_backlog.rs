@@ -7,7 +7,7 @@ use crate::config::Settings;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::reservation;
+use holdfast_model::reservation;
 
 /// Holds that already wait in the log.
 #[derive(Debug, Clone, Args)]
@@ -34,7 +34,7 @@ pub fn hold_backlog(backlog: &HoldBacklog, settings: &Settings) -> Result<String
     let HoldBacklog { holds, schedules, seats, seed } = *backlog;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let house = House::new(format!("backlog-{seed}"), schedules, seats, holds)?;
-    let topology = reservation::topology(&reservation::Settings::default());
+    let topology = holdfast_topologies::reservation::topology(&reservation::Settings::default());
     let inbox = Inbox::open(settings, &topology, schedules + holds)?;
     let began_us = inbox.clock.monotonic_us();
     house.open(&inbox)?;

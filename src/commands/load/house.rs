@@ -5,7 +5,7 @@ use super::random::Random;
 use super::target::Target;
 use crate::config::ConfigError;
 use crate::worker::RunError;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Hold, Message, Seats};
+use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, Message, Seats};
 use serde_json::json;
 
 /// Most seats that a schedule may have: beyond it the shop would refuse the schedule, and with it every hold.

@@ -16,7 +16,7 @@ use crate::config::ConfigError;
 use crate::worker::RunError;
 use clap::Args;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

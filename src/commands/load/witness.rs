@@ -5,7 +5,7 @@
 use crate::clock::SystemClock;
 use crate::worker::RunError;
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::value::RawValue;

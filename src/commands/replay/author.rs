@@ -3,7 +3,7 @@
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::ports::record::{Record, Topic};
 use holdfast_engine::{Topology, misplaced};
-use holdfast_topologies::envelope;
+use holdfast_model::envelope;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -115,7 +115,8 @@ pub(super) fn line(record: &Record<'_>) -> String {
 mod tests {
     use super::*;
     use crate::reading::Given;
-    use holdfast_topologies::coupon::{self, DEAD_LETTERS, INBOX, NOTIFICATIONS};
+    use holdfast_model::coupon::{DEAD_LETTERS, INBOX, NOTIFICATIONS};
+    use holdfast_topologies::coupon;
 
     fn place(topic: &str, headers: &[(&str, &str)]) -> Option<u32> {
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(n, v)| (*n, v.as_bytes())).collect();

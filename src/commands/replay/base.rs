@@ -80,8 +80,8 @@ mod tests {
     use super::*;
     use crate::reading::Given;
     use holdfast_engine::ports::store::{StoreId, Stores, TaskId, Write};
+    use holdfast_model::coupon::INBOX;
     use holdfast_state::{RocksStores, StateConfig};
-    use holdfast_topologies::coupon::{self, INBOX};
 
     /// A position, or a row of the policies.
     enum Line {
@@ -95,7 +95,7 @@ mod tests {
         let disk = tempfile::tempdir().unwrap();
         let stores = RocksStores::open(StateConfig::new(disk.path())).unwrap();
         let task = TaskId { topology: "coupon".into(), place: 0 };
-        let store = stores.open(&task, &coupon::topology().all_stores()).unwrap();
+        let store = stores.open(&task, &holdfast_topologies::coupon::topology().all_stores()).unwrap();
         let mut search = Search::new(INBOX, Wish { from, begins }, store);
         for (offset, line) in (0..).zip(lines) {
             let mut encoded = Vec::new();

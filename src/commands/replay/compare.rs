@@ -199,7 +199,8 @@ mod tests {
     use super::*;
     use crate::commands::replay::found::Writings;
     use holdfast_engine::ports::record::TopicPartition;
-    use holdfast_topologies::coupon::{self, FAILURES, SUCCESS};
+    use holdfast_model::coupon::{FAILURES, SUCCESS};
+    use holdfast_topologies::coupon;
 
     const OURS: &[(&str, &[u8])] = &[("ce_source", b"/coupon/1")];
 

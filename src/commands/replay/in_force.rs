@@ -14,8 +14,9 @@ use holdfast_engine::key::Key;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::ports::store::{Store, StoreError};
 use holdfast_engine::{Context, ProcessError, Processor, Topology, codec};
-use holdfast_topologies::reservation::row::SettingsRow;
-use holdfast_topologies::reservation::{self, SETTINGS, Settings};
+use holdfast_model::reservation;
+use holdfast_model::reservation::row::SettingsRow;
+use holdfast_model::reservation::{SETTINGS, Settings};
 use serde::Serialize;
 use serde_json::Value;
 use std::ops::ControlFlow;
@@ -110,7 +111,7 @@ impl InTurn {
             self.made = None;
         }
         let make = || match self.spans.get(begun.saturating_sub(1)) {
-            Some(span) => reservation::topology(&span.settings).make_processor(),
+            Some(span) => holdfast_topologies::reservation::topology(&span.settings).make_processor(),
             None => self.now.make_processor(),
         };
         &mut *self.made.get_or_insert_with(|| (begun, make())).1

@@ -126,13 +126,13 @@ pub(super) fn compare(
 mod tests {
     use super::*;
     use holdfast_engine::ports::store::{Stores, TaskId, Write};
+    use holdfast_model::coupon;
     use holdfast_state::{RocksStores, StateConfig};
-    use holdfast_topologies::coupon;
 
     fn store(disk: &std::path::Path, rows: &[(u8, &[u8], &[u8])]) -> Box<dyn Store> {
         let stores = RocksStores::open(StateConfig::new(disk)).unwrap();
         let task = TaskId { topology: "coupon".into(), place: 0 };
-        let mut store = stores.open(&task, &coupon::topology().all_stores()).unwrap();
+        let mut store = stores.open(&task, &holdfast_topologies::coupon::topology().all_stores()).unwrap();
         let writes: Vec<Write<'_>> =
             rows.iter().map(|(id, key, row)| Write { store: StoreId(*id), key, value: Some(row) }).collect();
         store.restore(&writes, 1).unwrap();
@@ -150,7 +150,13 @@ mod tests {
     ) -> (u64, Option<RowParting>) {
         let disk = tempfile::tempdir().unwrap();
         let (replayed, live) = (store(&disk.path().join("a"), replayed), store(&disk.path().join("b"), live));
-        compare(&coupon::topology(), &*replayed, &*live, &Excuses { was_sent: &|_| true, written_since }).unwrap()
+        compare(
+            &holdfast_topologies::coupon::topology(),
+            &*replayed,
+            &*live,
+            &Excuses { was_sent: &|_| true, written_since },
+        )
+        .unwrap()
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::http::error::FieldError;
 use crate::http::misfit::when;
-use holdfast_topologies::coupon::command_outcome::CommandRefusal;
-use holdfast_topologies::coupon::message::{AdjustStock, Command, CreatePolicy};
-use holdfast_topologies::wire::When;
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
+use holdfast_model::wire::When;
 
 /// The fields of `command` that have led to `refusal`; none if it is not about fields.
 pub(super) fn of(command: &Command, refusal: CommandRefusal) -> Vec<FieldError> {

@@ -9,12 +9,12 @@ use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_topologies::coupon::command_outcome::CommandRefusal;
-use holdfast_topologies::coupon::coupon_id::CouponId;
-use holdfast_topologies::coupon::message::{Command, UseCoupon};
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::coupon_id::CouponId;
+use holdfast_model::coupon::message::{Command, UseCoupon};
+use holdfast_model::coupon::{NAME, inbox_key};
+use holdfast_model::wire;
 use holdfast_topologies::coupon::view::{self, CouponView};
-use holdfast_topologies::coupon::{NAME, inbox_key};
-use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -14,12 +14,13 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::coupon::message::IssueRequest;
-use holdfast_topologies::coupon::outcome::Refusal;
+use holdfast_model::coupon;
+use holdfast_model::coupon::message::IssueRequest;
+use holdfast_model::coupon::outcome::Refusal;
+use holdfast_model::coupon::{INBOX, NAME, REQUESTS, inbox_key, request_id};
+use holdfast_model::json::Object;
+use holdfast_model::wire;
 use holdfast_topologies::coupon::view::{self, PENDING, RequestView};
-use holdfast_topologies::coupon::{self, INBOX, NAME, REQUESTS, inbox_key, request_id};
-use holdfast_topologies::json::Object;
-use holdfast_topologies::wire;
 use serde::Deserialize;
 use utoipa::IntoParams;
 

@@ -15,11 +15,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::coupon::command_outcome::{CommandRefusal, CommandStatus};
-use holdfast_topologies::coupon::message::Command as CouponCommand;
-use holdfast_topologies::coupon::outcome::{Refusal, Status};
+use holdfast_model::coupon::command_outcome::{CommandRefusal, CommandStatus};
+use holdfast_model::coupon::message::Command as CouponCommand;
+use holdfast_model::coupon::outcome::{Refusal, Status};
+use holdfast_model::coupon::{COMMANDS, INBOX, NAME, inbox_key};
 use holdfast_topologies::coupon::view::PENDING;
-use holdfast_topologies::coupon::{COMMANDS, INBOX, NAME, inbox_key};
 use serde::Serialize;
 
 pub(super) fn router() -> Router<Api> {

@@ -12,11 +12,11 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::coupon::message::{AdjustStock, Command, CreatePolicy};
-use holdfast_topologies::coupon::outcome::Refusal;
+use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
+use holdfast_model::coupon::outcome::Refusal;
+use holdfast_model::coupon::{NAME, inbox_key};
+use holdfast_model::wire;
 use holdfast_topologies::coupon::view;
-use holdfast_topologies::coupon::{NAME, inbox_key};
-use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 

@@ -158,8 +158,8 @@ pub(super) fn detail(code: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_topologies::coupon::command_outcome::CommandRefusal;
-    use holdfast_topologies::{coupon, payment, reservation};
+    use holdfast_model::coupon::command_outcome::CommandRefusal;
+    use holdfast_model::{coupon, payment, reservation};
     use std::collections::BTreeSet;
 
     /// The quoted texts of a source file.

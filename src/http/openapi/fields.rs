@@ -1,6 +1,6 @@
 //! Kinds of fields that take more than one type: what is narrower in the document than in the API keeps out clients that it would serve.
 
-use holdfast_topologies::id_rule::ID_BYTES_MAX;
+use holdfast_model::id_rule::ID_BYTES_MAX;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};

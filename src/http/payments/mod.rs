@@ -12,10 +12,10 @@ use super::error::{ApiError, Refused};
 use super::reservations;
 use axum::Router;
 use axum::routing::{get, post};
-use holdfast_topologies::coupon::command_outcome::CommandRefusal;
-use holdfast_topologies::payment::outcome::Refusal as WalletRefusal;
-use holdfast_topologies::reservation::ids;
-use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::payment::outcome::Refusal as WalletRefusal;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::refusal::Refusal;
 
 pub(super) fn router() -> Router<Api> {
     Router::new()

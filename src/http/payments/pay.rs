@@ -11,12 +11,12 @@ use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::reservation::message::{Command, Pay};
-use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::row::CommandRow;
+use holdfast_model::reservation::message::{Command, Pay};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::CommandRow;
+use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES, RESERVATIONS, ids};
+use holdfast_model::wire;
 use holdfast_topologies::reservation::view::{self, PaymentView};
-use holdfast_topologies::reservation::{COMMANDS, NAME, PAYMENT_STATES, RESERVATIONS, ids};
-use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

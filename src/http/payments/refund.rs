@@ -11,12 +11,12 @@ use crate::http::{Api, idempotency, openapi, reservations};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::payment::outcome::Refusal as WalletRefusal;
-use holdfast_topologies::reservation::message::{Cancel, Command};
-use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_model::payment::outcome::Refusal as WalletRefusal;
+use holdfast_model::reservation::message::{Cancel, Command};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
+use holdfast_model::wire;
 use holdfast_topologies::reservation::view::{self, PaymentView};
-use holdfast_topologies::reservation::{COMMANDS, NAME, PAYMENT_STATES};
-use holdfast_topologies::wire;
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -9,8 +9,8 @@ use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::queries::TaskView;
+use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
 use holdfast_topologies::reservation::view::{self, CommandView, PaymentView};
-use holdfast_topologies::reservation::{COMMANDS, NAME, PAYMENT_STATES};
 use serde::Serialize;
 use std::time::Duration;
 

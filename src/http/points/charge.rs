@@ -11,11 +11,11 @@ use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::payment::message::Charge;
-use holdfast_topologies::payment::outcome::Refusal;
+use holdfast_model::payment::message::Charge;
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::{CHARGES, INBOX, NAME, request_id, request_place};
+use holdfast_model::wire;
 use holdfast_topologies::payment::view::{self, ChargeView, OutcomeView};
-use holdfast_topologies::payment::{CHARGES, INBOX, NAME, request_id, request_place};
-use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 
 /// For the scope of idempotency keys.

@@ -8,7 +8,7 @@ use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
-use holdfast_topologies::payment::NAME;
+use holdfast_model::payment::NAME;
 use holdfast_topologies::payment::view::{self, Cursor, PAGE_LINES_MAX};
 use serde::Deserialize;
 use utoipa::IntoParams;

@@ -12,13 +12,11 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::reservation::NAME;
-use holdfast_topologies::reservation::message::{
-    CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats,
-};
-use holdfast_topologies::reservation::refusal::Refusal;
+use holdfast_model::reservation::NAME;
+use holdfast_model::reservation::message::{CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::wire::{self, When};
 use holdfast_topologies::reservation::view;
-use holdfast_topologies::wire::{self, When};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 

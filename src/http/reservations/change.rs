@@ -10,12 +10,12 @@ use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::reservation::NAME;
-use holdfast_topologies::reservation::message::{Cancel, Command, Extend};
-use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::row::CommandRow;
+use holdfast_model::reservation::NAME;
+use holdfast_model::reservation::message::{Cancel, Command, Extend};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::CommandRow;
+use holdfast_model::wire;
 use holdfast_topologies::reservation::view::{self, ReservationStateView, ReservationView};
-use holdfast_topologies::wire;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 

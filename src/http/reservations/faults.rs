@@ -3,10 +3,10 @@
 use crate::http::error::FieldError;
 use crate::http::language::Text;
 use crate::http::misfit::when;
+use holdfast_model::reservation::message::{Command, CreateSchedule, Seats};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::wire::When;
 use holdfast_topologies::reservation::decide::{PRICE_KRW_MAX, SEATS_MAX, is_id};
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Seats};
-use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::wire::When;
 use std::collections::BTreeSet;
 
 /// Most wrong seats that are told at once.
@@ -121,9 +121,9 @@ fn of_seats(seats: &Seats) -> Vec<FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_topologies::reservation::Settings;
+    use holdfast_model::reservation::Settings;
+    use holdfast_model::reservation::message::{CreateConcert, Limits, PricedSeat};
     use holdfast_topologies::reservation::decide::{create_concert, create_schedule};
-    use holdfast_topologies::reservation::message::{CreateConcert, Limits, PricedSeat};
 
     #[test]
     fn whatever_is_refused_for_its_values_names_them() {

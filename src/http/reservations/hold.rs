@@ -11,10 +11,11 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::reservation::message::{Command, Hold};
-use holdfast_topologies::reservation::row::{CommandRow, ReservationRow};
-use holdfast_topologies::reservation::{ANSWERS, NAME, ids, serial, view};
-use holdfast_topologies::{rfc3339, wire};
+use holdfast_model::reservation::message::{Command, Hold};
+use holdfast_model::reservation::row::{CommandRow, ReservationRow};
+use holdfast_model::reservation::{ANSWERS, NAME, ids, serial};
+use holdfast_model::{rfc3339, wire};
+use holdfast_topologies::reservation::view;
 use serde::{Deserialize, Serialize};
 
 /// Both paths are one route to an idempotency key.

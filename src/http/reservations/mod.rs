@@ -27,11 +27,11 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::place_id::{self, Kind};
-use holdfast_topologies::reservation::message::{Command, Message};
-use holdfast_topologies::reservation::refusal::{Refusal, Status};
-use holdfast_topologies::reservation::row::CommandRow;
-use holdfast_topologies::reservation::{COMMANDS, INBOX, NAME, ids};
+use holdfast_model::place_id::{self, Kind};
+use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::reservation::refusal::{Refusal, Status};
+use holdfast_model::reservation::row::CommandRow;
+use holdfast_model::reservation::{COMMANDS, INBOX, NAME, ids};
 use serde::Serialize;
 
 /// Status of what is in the log and not decided.

@@ -8,9 +8,9 @@ use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::queries::TaskView;
-use holdfast_topologies::place_id::{self, Kind};
+use holdfast_model::place_id::{self, Kind};
+use holdfast_model::reservation::{COMMANDS, NAME};
 use holdfast_topologies::reservation::view::{self, CommandView};
-use holdfast_topologies::reservation::{COMMANDS, NAME};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]

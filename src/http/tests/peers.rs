@@ -17,7 +17,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Redirect;
 use holdfast_engine::ports::membership::{Owner, PeerSecret};
 use holdfast_engine::ports::place::place_of;
-use holdfast_topologies::place_id::{self, Kind};
+use holdfast_model::place_id::{self, Kind};
 use prometheus::Registry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

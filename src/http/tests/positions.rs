@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use holdfast_engine::ports::log::{Cleanup, TopicSpec};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
-use holdfast_topologies::coupon;
+use holdfast_model::coupon;
 use serde_json::json;
 
 /// Every route that documents `after`, with the topology and the place that answer.

@@ -5,7 +5,7 @@ use super::{Worker, is_problem, running};
 use crate::http::error::answer;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
-use holdfast_topologies::rfc3339;
+use holdfast_model::rfc3339;
 use serde_json::{Value, json};
 
 async fn delete(worker: &Worker, key: &str, uri: &str) -> (Response<Body>, Value) {

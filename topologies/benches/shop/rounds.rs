@@ -1,15 +1,16 @@
 //! A shop with one worker, and rounds of records for it.
 
 use holdfast_engine::ports::place::place_of;
+use holdfast_model::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
+use holdfast_model::payment::message::{Charge, Debit};
+use holdfast_model::payment::settled::Settled;
+use holdfast_model::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats};
+use holdfast_model::reservation::serial::{self, Secret};
+use holdfast_model::reservation::{self, ids};
+use holdfast_model::wire::When;
+use holdfast_model::{coupon, payment};
 use holdfast_sim::paper::{PaperLog, PaperWorker};
-use holdfast_topologies::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
-use holdfast_topologies::payment::message::{Charge, Debit};
-use holdfast_topologies::payment::settled::Settled;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats};
-use holdfast_topologies::reservation::serial::{self, Secret};
-use holdfast_topologies::reservation::{self, ids};
-use holdfast_topologies::wire::When;
-use holdfast_topologies::{all, coupon, payment};
+use holdfast_topologies::all;
 
 /// Records of a round, and of a commit.
 pub(crate) const RECORDS: u64 = 2_000;
@@ -149,7 +150,7 @@ impl Shop {
 
     /// The deadlines of the holds, as they come into the inbox of expirations.
     pub(crate) fn append_deadlines(&mut self) {
-        let at = holdfast_topologies::rfc3339::to_string(self.worker.now_ms() + HOLD_MS.cast_signed());
+        let at = holdfast_model::rfc3339::to_string(self.worker.now_ms() + HOLD_MS.cast_signed());
         for Held { place, id, schedule_id, user_id, seat_no } in &self.held {
             let value = format!(
                 concat!(

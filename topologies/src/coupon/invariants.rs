@@ -1,13 +1,13 @@
 //! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
 
-use crate::coupon::coupon_id::CouponId;
-use crate::coupon::keys::{CouponKey, IssuedKey};
-use crate::coupon::row::{
-    CouponRow, IssuedRow, PolicyRow, RedemptionOutcome, RedemptionRow, RequestOutcome, RequestRow,
-};
-use crate::coupon::{COUPONS, ISSUED, POLICIES, REDEMPTIONS, REQUESTS};
 use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::coupon::coupon_id::CouponId;
+use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
+use holdfast_model::coupon::row::{
+    CouponRow, IssuedRow, PolicyRow, RedemptionOutcome, RedemptionRow, RequestOutcome, RequestRow,
+};
+use holdfast_model::coupon::{COUPONS, ISSUED, POLICIES, REDEMPTIONS, REQUESTS};
 use std::collections::BTreeMap;
 
 /// A promise that does not hold.
@@ -215,7 +215,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coupon::row::Used;
+    use holdfast_model::coupon::row::Used;
 
     fn coupon_key(serial: u64) -> CouponKey {
         CouponKey { policy_id: "1".to_owned(), serial }

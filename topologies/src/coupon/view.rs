@@ -1,13 +1,13 @@
 //! What the query API shows, made of committed rows.
 
-use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide;
-use crate::coupon::keys::{CouponKey, IssuedKey};
-use crate::coupon::outcome::Refusal;
-use crate::coupon::row::{CommandRow, CouponRow, PolicyRow, RequestOutcome, RequestRow, TermsRow};
-use crate::coupon::{COMMANDS, COUPONS, ISSUED, POLICIES, REQUESTS, TERMS};
-use crate::rfc3339;
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::coupon::coupon_id::CouponId;
+use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
+use holdfast_model::coupon::outcome::Refusal;
+use holdfast_model::coupon::row::{CommandRow, CouponRow, PolicyRow, RequestOutcome, RequestRow, TermsRow};
+use holdfast_model::coupon::{COMMANDS, COUPONS, ISSUED, POLICIES, REQUESTS, TERMS};
+use holdfast_model::rfc3339;
 use serde::Serialize;
 use std::ops::ControlFlow;
 
@@ -325,8 +325,8 @@ pub fn hint(task: &TaskView, policy_id: &str, user_id: &str, now_ms: i64) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coupon::command_outcome::CommandRefusal;
-    use crate::coupon::row::{Discount, Used};
+    use holdfast_model::coupon::command_outcome::CommandRefusal;
+    use holdfast_model::coupon::row::{Discount, Used};
     use serde_json::json;
 
     #[test]

@@ -14,19 +14,10 @@
 
 mod processor;
 
-use crate::reservation;
-use holdfast_engine::Topology;
+use holdfast_model::expiration::*;
 
-/// Name of the topology.
-pub const NAME: &str = "expiration";
-/// Group under which its positions are shown.
-pub const GROUP: &str = "reservation-expiration-group";
-/// Where deadlines come in.
-pub const INBOX: &str = reservation::EXPIRATIONS;
-/// Where they are decided.
-pub const SINK: &str = reservation::INBOX;
-/// Records that cannot be read.
-pub const DEAD_LETTERS: &str = "reservation.expiration.dlq";
+use holdfast_engine::Topology;
+use holdfast_model::reservation;
 
 /// The topology.
 ///

@@ -1,11 +1,11 @@
 //! A deadline in, a delayed command out.
 
 use super::SINK;
-use crate::json::Object;
-use crate::reservation::ids;
-use crate::wire::{Id, When};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor};
+use holdfast_model::json::Object;
+use holdfast_model::reservation::ids;
+use holdfast_model::wire::{Id, When};
 use serde::Deserialize;
 
 /// What is read of a deadline's record.
@@ -64,7 +64,7 @@ fn write_expire(out: &mut Vec<u8>, id: &str, expires_ms: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reservation::message::{Command, Expire, Message};
+    use holdfast_model::reservation::message::{Command, Expire, Message};
 
     #[test]
     fn it_writes_what_the_reservations_read() {

@@ -1,11 +1,11 @@
 //! What must hold of the rows at every commit. The processor asks before and after it decides, the auditor and the simulator ask after.
 
-use crate::payment::keys::LineKey;
-use crate::payment::ledger::LedgerRow;
-use crate::payment::row::{ChargeRow, Entry, LineRow, Outcome, PaymentRow, RefundRow, WalletRow};
-use crate::payment::{CHARGES, LEDGER, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
 use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::payment::keys::LineKey;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::row::{ChargeRow, Entry, LineRow, Outcome, PaymentRow, RefundRow, WalletRow};
+use holdfast_model::payment::{CHARGES, LEDGER, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
 use std::collections::BTreeMap;
 
 /// A promise that does not hold.
@@ -252,8 +252,8 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payment::outcome::Refusal;
-    use crate::payment::row::RefundMark;
+    use holdfast_model::payment::outcome::Refusal;
+    use holdfast_model::payment::row::RefundMark;
 
     fn key(sequence: u64) -> LineKey {
         LineKey { user_id: "u".to_owned(), sequence }

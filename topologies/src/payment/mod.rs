@@ -27,70 +27,14 @@
 //! A refund that is refused is answered, too, with its reason, which is in its row as well ([`view::refund`]). One that was given up (`SYSTEM_ERROR`) and is put
 //! back by an operator may be paid: then there is a second answer, and no third.
 
-pub mod completed;
 pub mod decide;
 pub mod invariants;
-pub mod keys;
-pub mod ledger;
-pub mod message;
-pub mod outcome;
 mod processor;
-pub mod refunded;
-pub mod row;
-pub mod sample;
-pub mod settled;
 pub mod view;
 
-use crate::place_id::{self, Kind};
-use crate::reservation;
-use holdfast_engine::{Table, Topology};
-use keys::LineKey;
-use ledger::LedgerRow;
-use row::{ChargeRow, LineRow, PaymentRow, RefundRow, WalletRow};
+use holdfast_model::payment::*;
 
-/// Name of the topology.
-pub const NAME: &str = "payment";
-/// Group under which its positions are shown.
-pub const GROUP: &str = "payment-service-group";
-/// Where charges, debits and refunds come in.
-pub const INBOX: &str = "payment.requests";
-/// Where debits and refunds are answered: the inbox of who asks for them.
-pub const REPLIES: &str = reservation::INBOX;
-/// The fact that a payment has been debited.
-pub const COMPLETED: &str = "payment.completed";
-/// Records that cannot be read.
-pub const DEAD_LETTERS: &str = "payment.requests.dlq";
-
-/// Balance and number of lines, by user.
-pub const WALLETS: Table<String, WalletRow> = Table::new(16, "wallets");
-/// The statement: each posting to a wallet, by user and number.
-pub const STATEMENT: Table<LineKey, LineRow> = Table::new(17, "statement");
-/// The counter accounts of the place, one row for each currency: see [`CURRENCY`].
-pub const LEDGER: Table<String, LedgerRow> = Table::new(18, "ledger");
-/// The outcome of each debit, by payment id, and whether it has been refunded.
-pub const PAYMENTS: Table<String, PaymentRow> = Table::new(19, "payments");
-/// The outcome of each charge, by request id.
-pub const CHARGES: Table<String, ChargeRow> = Table::new(20, "charges");
-/// The outcome of each refund, by refund id.
-pub const REFUNDS: Table<String, RefundRow> = Table::new(21, "refunds");
-
-/// Key of the one row in [`LEDGER`]: amounts are whole won.
-pub const CURRENCY: &str = "KRW";
-
-/// What the shop may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// The least that can be charged at once.
-    pub charge_min_krw: i64,
-    /// The most that can be charged at once.
-    pub charge_max_krw: i64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { charge_min_krw: 1_000, charge_max_krw: 1_000_000 }
-    }
-}
+use holdfast_engine::Topology;
 
 /// The topology.
 ///
@@ -116,18 +60,6 @@ pub fn topology(settings: &Settings) -> Topology {
         .expect("the sentence is constant, and a test builds it")
 }
 
-/// The id of a charge that will be decided in `place`; `unique` is the caller's, a UUID say.
-#[must_use]
-pub fn request_id(place: u32, unique: &str) -> String {
-    place_id::format(Kind::Request, place, unique)
-}
-
-/// The place that decides the charge `id`; `None` for an id that [`request_id`] did not make.
-#[must_use]
-pub fn request_place(id: &str) -> Option<u32> {
-    place_id::parse(Kind::Request, id).map(|(place, _)| place)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,11 +69,5 @@ mod tests {
         let topology = topology(&Settings::default());
         assert!(topology.is_deciding());
         assert_eq!((&**topology.name(), topology.group(), &**topology.inbox()), (NAME, GROUP, INBOX));
-    }
-
-    #[test]
-    fn ids_of_charges_route_themselves() {
-        assert_eq!(request_place(&request_id(2, "0198c1f2")), Some(2));
-        assert_eq!(request_place("sample-wallet-1001"), None);
     }
 }

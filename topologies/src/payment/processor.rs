@@ -1,22 +1,24 @@
 //! Load, decide, store, send: what surrounds a decision.
 
 use crate::buffer::set;
-use crate::envelope::{self, Envelope};
 use crate::origin::Origin;
-use crate::payment::completed::{self, Completed};
 use crate::payment::decide::{self, Funds, Posting, Seen};
-use crate::payment::keys::LineKey;
-use crate::payment::message::{Charge, Debit, Message, Refund};
-use crate::payment::outcome::Refusal;
-use crate::payment::refunded::{self, Refunded};
-use crate::payment::row::{ChargeRow, DiscountRow, LineRow, Outcome, PaymentRow, RefundMark, RefundRow};
-use crate::payment::settled::{self, Settled};
-use crate::payment::{
-    self, CHARGES, COMPLETED, CURRENCY, LEDGER, PAYMENTS, REFUNDS, REPLIES, STATEMENT, Settings, WALLETS, invariants,
-};
+use crate::payment::invariants;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
+use holdfast_model::envelope::{self, Envelope};
+use holdfast_model::payment;
+use holdfast_model::payment::completed::{self, Completed};
+use holdfast_model::payment::keys::LineKey;
+use holdfast_model::payment::message::{Charge, Debit, Message, Refund};
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::refunded::{self, Refunded};
+use holdfast_model::payment::row::{ChargeRow, DiscountRow, LineRow, Outcome, PaymentRow, RefundMark, RefundRow};
+use holdfast_model::payment::settled::{self, Settled};
+use holdfast_model::payment::{
+    CHARGES, COMPLETED, CURRENCY, LEDGER, PAYMENTS, REFUNDS, REPLIES, STATEMENT, Settings, WALLETS,
+};
 
 /// [`STATEMENT`], written from borrowed texts.
 const fn statement_written<'a>() -> Table<LineKey, LineRow<&'a str>> {

@@ -1,12 +1,12 @@
 //! What the query API shows, made of committed rows. Everything of a user lies in the place of his id.
 
-use crate::payment::keys::LineKey;
-use crate::payment::outcome::Refusal;
-use crate::payment::row::{ChargeRow, LineRow, Outcome, PaymentRow, RefundRow};
-use crate::payment::{CHARGES, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
-use crate::place_id;
-use crate::rfc3339;
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::payment::keys::LineKey;
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::row::{ChargeRow, LineRow, Outcome, PaymentRow, RefundRow};
+use holdfast_model::payment::{CHARGES, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
+use holdfast_model::place_id;
+use holdfast_model::rfc3339;
 use serde::Serialize;
 
 /// Status of what is in the log and not yet decided.
@@ -337,7 +337,7 @@ pub fn refund(task: &TaskView, refund_id: &str) -> Result<Option<RefundView>, Qu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payment::row::{DiscountRow, Entry, RefundMark};
+    use holdfast_model::payment::row::{DiscountRow, Entry, RefundMark};
     use serde_json::json;
 
     const POSTED: Outcome = Outcome::Posted { sequence: 3, balance_after: 900 };

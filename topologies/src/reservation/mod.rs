@@ -58,82 +58,13 @@
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read, and answers to what nobody asked |
 
 pub mod decide;
-pub mod facts;
-pub mod ids;
 pub mod invariants;
-pub mod keys;
-pub mod message;
 mod processor;
-pub mod refusal;
-pub mod row;
-pub mod sample;
-pub mod serial;
-pub mod settings;
-pub mod state;
 pub mod view;
 
-pub use settings::Settings;
+use holdfast_model::reservation::*;
 
-use crate::{coupon, notification, payment};
-use holdfast_engine::{Table, Topology};
-use keys::{BuyerKey, SeatKey};
-use row::{
-    AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow,
-    SweepRow, TakenRow,
-};
-use serial::Serial;
-
-/// Name of the topology.
-pub const NAME: &str = "reservation";
-/// Group under which its positions are shown.
-pub const GROUP: &str = "reservation-service-group";
-/// Where commands, answers and deadlines come in.
-pub const INBOX: &str = "reservation.requests";
-/// Deadlines of holds.
-pub const EXPIRATIONS: &str = "reservation.expiration";
-/// What the wallets shall do.
-pub const PAYMENTS: &str = payment::INBOX;
-/// What coupons shall do.
-pub const COUPONS: &str = coupon::INBOX;
-/// Reservations that are paid.
-pub const CONFIRMED: &str = "reservation.confirmed";
-/// Holds that were not paid in time.
-pub const SEATS_EXPIRED: &str = "seats.expired";
-/// What rankings count.
-pub const RANKING: &str = "ranking.events";
-/// Records that cannot be read.
-pub const DEAD_LETTERS: &str = "reservation.requests.dlq";
-/// Where notifications are asked for.
-pub const NOTIFICATIONS: &str = notification::REQUESTS;
-
-/// How long deadlines stay in their topic, in ms: a day, as the seeds say. They are in the state as well.
-pub const EXPIRATIONS_RETENTION_MS: i64 = 86_400_000;
-
-/// Concerts, by id.
-pub const CONCERTS: Table<String, ConcertRow> = Table::new(16, "concerts");
-/// Schedules with their counts, by id. Read and written for each move, so it is small.
-pub const SCHEDULES: Table<String, ScheduleRow> = Table::new(17, "schedules");
-/// Price in KRW of each seat, where seats have prices of their own.
-pub const PRICES: Table<SeatKey, u64> = Table::new(18, "prices");
-/// Seats that somebody has.
-pub const TAKEN: Table<SeatKey, TakenRow> = Table::new(19, "taken");
-/// What each user has of a schedule.
-pub const BUYERS: Table<BuyerKey, BuyerRow> = Table::new(20, "buyers");
-/// Reservations, by serial.
-pub const RESERVATIONS: Table<Serial, ReservationRow> = Table::new(21, "reservations");
-/// Payments, by id.
-pub const PAYMENT_STATES: Table<String, PaymentRow> = Table::new(22, "payments");
-/// The outcome of each command, by command id.
-pub const COMMANDS: Table<String, CommandRow> = Table::new(23, "commands");
-/// The coupon of each payment that wants one, by payment id.
-pub const PAYMENT_COUPONS: Table<String, CouponRow> = Table::new(24, "payment-coupons");
-/// The sweep that is due, by schedule id.
-pub const SWEEPS: Table<String, SweepRow> = Table::new(25, "sweeps");
-/// Settings by the offset of the first record that was decided with them. No command reads them.
-pub const SETTINGS: Table<u64, SettingsRow> = Table::new(26, "settings");
-
-/// What commands were told, by command id, where their rows say something else by now: so a repetition is told the same.
-pub const ANSWERS: Table<String, AnswerRow> = Table::new(27, "answers");
+use holdfast_engine::Topology;
 
 /// The topology.
 ///

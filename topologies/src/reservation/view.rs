@@ -4,18 +4,18 @@ mod seat_map;
 
 pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
 
-use crate::reservation::ids;
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{
+use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{
     AnswerRow, CommandRow, ConcertRow, CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
 };
-use crate::reservation::serial::{self, Serial};
-use crate::reservation::state::State;
-use crate::reservation::{
+use holdfast_model::reservation::serial::{self, Serial};
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{
     ANSWERS, COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, SETTINGS, Settings,
 };
-use crate::rfc3339;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::rfc3339;
 use serde::Serialize;
 use std::ops::ControlFlow;
 

@@ -2,12 +2,13 @@
 
 use crate::shop::{PLACES, Shop, texts};
 use holdfast_engine::ports::place::place_of;
+use holdfast_model::coupon;
+use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest};
+use holdfast_model::coupon::outcome::Refusal;
+use holdfast_model::rfc3339;
+use holdfast_model::wire::When;
 use holdfast_sim::driver::Out;
-use holdfast_topologies::coupon::message::{Command, CreatePolicy, IssueRequest};
-use holdfast_topologies::coupon::outcome::Refusal;
-use holdfast_topologies::coupon::{self, view};
-use holdfast_topologies::rfc3339;
-use holdfast_topologies::wire::When;
+use holdfast_topologies::coupon::view;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -2,8 +2,9 @@
 
 use crate::shop::{Shop, texts};
 use holdfast_engine::dead_letter::header;
-use holdfast_topologies::coupon::message::{AdjustStock, Command, CreatePolicy};
-use holdfast_topologies::coupon::{self, sample, view};
+use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
+use holdfast_model::coupon::{self, sample};
+use holdfast_topologies::coupon::view;
 
 #[test]
 fn the_same_policy_may_be_created_again_and_another_may_not() {

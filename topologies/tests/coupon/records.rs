@@ -2,10 +2,11 @@
 
 use crate::shop::{PLACES, Shop, texts};
 use holdfast_engine::dead_letter::header;
+use holdfast_model::coupon;
+use holdfast_model::coupon::message::{AdjustStock, Command};
+use holdfast_model::coupon::row::PolicyRow;
 use holdfast_sim::memory_log::Fault;
-use holdfast_topologies::coupon::message::{AdjustStock, Command};
-use holdfast_topologies::coupon::row::PolicyRow;
-use holdfast_topologies::coupon::{self, view};
+use holdfast_topologies::coupon::view;
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -5,12 +5,14 @@ use holdfast_engine::key::Key;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
+use holdfast_model::coupon;
+use holdfast_model::coupon::message::{Command, IssueRequest};
+use holdfast_model::coupon::row::PolicyRow;
+use holdfast_model::coupon::sample;
 use holdfast_sim::TestDriver;
 use holdfast_sim::driver::Out;
 use holdfast_topologies::coupon::invariants::Books;
-use holdfast_topologies::coupon::message::{Command, IssueRequest};
-use holdfast_topologies::coupon::row::PolicyRow;
-use holdfast_topologies::coupon::{self, sample, view};
+use holdfast_topologies::coupon::view;
 use serde_json::Value;
 
 pub(crate) const PLACES: u32 = 3;
@@ -22,7 +24,7 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn open() -> Self {
-        let mut shop = Self { driver: TestDriver::new(&coupon::topology(), PLACES) };
+        let mut shop = Self { driver: TestDriver::new(&holdfast_topologies::coupon::topology(), PLACES) };
         shop.driver.settle();
         shop.command("1", &Command::CreatePolicy(sample::policy()));
         shop

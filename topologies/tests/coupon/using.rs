@@ -1,7 +1,7 @@
 //! A coupon is used.
 
 use crate::shop::{PLACES, Shop};
-use holdfast_topologies::coupon::message::{Command, UseCoupon};
+use holdfast_model::coupon::message::{Command, UseCoupon};
 use holdfast_topologies::coupon::view;
 
 #[test]

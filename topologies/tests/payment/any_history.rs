@@ -1,10 +1,10 @@
 //! Promises kept through any history.
 
 use crate::bank::{Bank, home};
+use holdfast_model::payment;
+use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_sim::memory_log::Fault;
-use holdfast_topologies::payment;
 use holdfast_topologies::payment::invariants::Books;
-use holdfast_topologies::payment::ledger::LedgerRow;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

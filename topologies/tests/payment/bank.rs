@@ -5,13 +5,15 @@ use holdfast_engine::key::Key;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
+use holdfast_model::payment;
+use holdfast_model::payment::Settings;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::message::{Charge, Debit, Refund};
+use holdfast_model::payment::row::WalletRow;
 use holdfast_sim::TestDriver;
 use holdfast_sim::driver::Out;
 use holdfast_topologies::payment::invariants::Books;
-use holdfast_topologies::payment::ledger::LedgerRow;
-use holdfast_topologies::payment::message::{Charge, Debit, Refund};
-use holdfast_topologies::payment::row::WalletRow;
-use holdfast_topologies::payment::{self, Settings, view};
+use holdfast_topologies::payment::view;
 use serde_json::Value;
 
 pub(crate) const PLACES: u32 = 3;
@@ -55,7 +57,8 @@ pub(crate) fn refund<'a>(payment_id: &'a str, user_id: &'a str, amount: i64, fee
 
 impl Bank {
     pub(crate) fn open() -> Self {
-        let mut bank = Self { driver: TestDriver::new(&payment::topology(&Settings::default()), PLACES) };
+        let mut bank =
+            Self { driver: TestDriver::new(&holdfast_topologies::payment::topology(&Settings::default()), PLACES) };
         bank.driver.settle();
         bank
     }

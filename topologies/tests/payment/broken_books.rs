@@ -2,9 +2,10 @@
 
 use crate::bank::Bank;
 use holdfast_engine::dead_letter::header;
-use holdfast_topologies::payment::ledger::LedgerRow;
-use holdfast_topologies::payment::row::WalletRow;
-use holdfast_topologies::payment::{self, view};
+use holdfast_model::payment;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::row::WalletRow;
+use holdfast_topologies::payment::view;
 use serde_json::json;
 
 #[test]

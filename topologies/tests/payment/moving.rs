@@ -1,11 +1,12 @@
 //! Charges and debits: what moves, what is refused, and who hears of it.
 
 use crate::bank::{Bank, debit, home};
-use holdfast_topologies::payment::ledger::LedgerRow;
-use holdfast_topologies::payment::message::{Debit, Discount};
-use holdfast_topologies::payment::row::WalletRow;
-use holdfast_topologies::payment::{self, sample, view};
-use holdfast_topologies::rfc3339;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::message::{Debit, Discount};
+use holdfast_model::payment::row::WalletRow;
+use holdfast_model::payment::{self, sample};
+use holdfast_model::rfc3339;
+use holdfast_topologies::payment::view;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -2,9 +2,9 @@
 
 use crate::bank::{Bank, PLACES, debit, home, refund};
 use holdfast_engine::dead_letter::header;
+use holdfast_model::payment;
+use holdfast_model::payment::message::Debit;
 use holdfast_sim::memory_log::Fault;
-use holdfast_topologies::payment;
-use holdfast_topologies::payment::message::Debit;
 
 #[test]
 fn the_same_again_changes_nothing_and_an_empty_disk_neither() {

@@ -1,10 +1,11 @@
 //! What is given back.
 
 use crate::bank::{Bank, home, refund};
+use holdfast_model::payment;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::message::Refund;
 use holdfast_sim::driver::Out;
-use holdfast_topologies::payment::ledger::LedgerRow;
-use holdfast_topologies::payment::message::Refund;
-use holdfast_topologies::payment::{self, view};
+use holdfast_topologies::payment::view;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

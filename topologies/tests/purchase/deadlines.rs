@@ -2,7 +2,7 @@
 
 use crate::shop::{Shop, TROUBLES, pay};
 use holdfast_engine::ports::clock::Clock;
-use holdfast_topologies::reservation;
+use holdfast_model::reservation;
 
 #[test]
 fn a_deadline_that_comes_while_the_coupon_or_the_wallet_decides() {

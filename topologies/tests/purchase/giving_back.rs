@@ -1,9 +1,9 @@
 //! Schedules that are cancelled, and refunds that are refused.
 
 use crate::shop::{SCHEDULE, Shop, TROUBLES, pay};
-use holdfast_topologies::payment::message::Refund;
-use holdfast_topologies::reservation::message::{CancelSchedule, Command};
-use holdfast_topologies::{coupon, payment};
+use holdfast_model::payment::message::Refund;
+use holdfast_model::reservation::message::{CancelSchedule, Command};
+use holdfast_model::{coupon, payment};
 
 #[test]
 fn a_schedule_that_is_cancelled_while_the_coupon_decides_takes_nothing() {

@@ -1,7 +1,7 @@
 //! A seat is paid with a coupon, or is not.
 
 use crate::shop::{PLACES, Shop, TROUBLES, pay};
-use holdfast_topologies::{coupon, payment, reservation};
+use holdfast_model::{coupon, payment, reservation};
 use serde_json::Value;
 
 #[test]

@@ -3,12 +3,13 @@
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
+use holdfast_model::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
+use holdfast_model::payment::message::Charge;
+use holdfast_model::reservation::message::{Cancel, Command, CreateSchedule, Hold, Message, Pay, Seats};
+use holdfast_model::{coupon, payment, reservation};
+use holdfast_model::{expiration, rfc3339};
 use holdfast_sim::TestDriver;
 use holdfast_sim::driver::Out;
-use holdfast_topologies::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
-use holdfast_topologies::payment::message::Charge;
-use holdfast_topologies::reservation::message::{Cancel, Command, CreateSchedule, Hold, Message, Pay, Seats};
-use holdfast_topologies::{coupon, expiration, payment, reservation, rfc3339};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -134,14 +135,16 @@ impl Shop {
         id
     }
 
-    pub(crate) fn ask(&mut self, command: Command) -> reservation::view::CommandView {
+    pub(crate) fn ask(&mut self, command: Command) -> holdfast_topologies::reservation::view::CommandView {
         let id = self.send(command);
         self.settle();
         self.outcome(&id)
     }
 
-    pub(crate) fn outcome(&self, id: &str) -> reservation::view::CommandView {
-        reservation::view::command(&self.seats(), id).unwrap().unwrap_or_else(|| panic!("{id} has no outcome"))
+    pub(crate) fn outcome(&self, id: &str) -> holdfast_topologies::reservation::view::CommandView {
+        holdfast_topologies::reservation::view::command(&self.seats(), id)
+            .unwrap()
+            .unwrap_or_else(|| panic!("{id} has no outcome"))
     }
 
     pub(crate) fn hold(&mut self, seat_no: u64) -> String {
@@ -220,21 +223,24 @@ impl Shop {
     }
 
     pub(crate) fn status(&self, id: &str) -> &'static str {
-        reservation::view::reservation(&self.seats(), id).unwrap().unwrap().status
+        holdfast_topologies::reservation::view::reservation(&self.seats(), id).unwrap().unwrap().status
     }
 
     pub(crate) fn expires_ms(&self, id: &str) -> i64 {
-        rfc3339::parse(&reservation::view::reservation(&self.seats(), id).unwrap().unwrap().expires_at).unwrap()
+        rfc3339::parse(
+            &holdfast_topologies::reservation::view::reservation(&self.seats(), id).unwrap().unwrap().expires_at,
+        )
+        .unwrap()
     }
 
-    pub(crate) fn payment(&self, id: &str) -> reservation::view::PaymentView {
-        reservation::view::payment(&self.seats(), id).unwrap().unwrap()
+    pub(crate) fn payment(&self, id: &str) -> holdfast_topologies::reservation::view::PaymentView {
+        holdfast_topologies::reservation::view::payment(&self.seats(), id).unwrap().unwrap()
     }
 
     pub(crate) fn balance(&self) -> i64 {
         let place = place_of(self.user.as_bytes(), PLACES);
         let task = self.driver.queries().task(payment::NAME, place).unwrap();
-        payment::view::balance(&task, &self.user).unwrap().balance
+        holdfast_topologies::payment::view::balance(&task, &self.user).unwrap().balance
     }
 
     pub(crate) fn coupon_id(&self) -> String {
@@ -245,7 +251,7 @@ impl Shop {
     pub(crate) fn coupon(&self) -> (&'static str, Option<String>) {
         let id = self.coupon_id();
         let task = self.driver.queries().task(coupon::NAME, coupon::coupon_place(&id).unwrap()).unwrap();
-        let view = coupon::view::coupon(&task, &id).unwrap().unwrap();
+        let view = holdfast_topologies::coupon::view::coupon(&task, &id).unwrap().unwrap();
         (view.status, view.order_id)
     }
 
@@ -268,10 +274,10 @@ impl Shop {
         let mut wanted = 0;
         for place in 0..PLACES {
             let task = |name: &str| self.driver.queries().task(name, place).unwrap();
-            let seats = reservation::invariants::Books::load(&task(reservation::NAME)).unwrap();
+            let seats = holdfast_topologies::reservation::invariants::Books::load(&task(reservation::NAME)).unwrap();
             seats.check().unwrap();
-            payment::invariants::Books::load(&task(payment::NAME)).unwrap().check().unwrap();
-            coupon::invariants::Books::load(&task(coupon::NAME)).unwrap().check().unwrap();
+            holdfast_topologies::payment::invariants::Books::load(&task(payment::NAME)).unwrap().check().unwrap();
+            holdfast_topologies::coupon::invariants::Books::load(&task(coupon::NAME)).unwrap().check().unwrap();
             wanted += seats
                 .coupons
                 .values()

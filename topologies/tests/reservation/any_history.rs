@@ -1,11 +1,11 @@
 //! Promises kept through any history.
 
 use crate::shop::{Shop, cancel, expire, hold, pay, release};
+use holdfast_model::reservation;
+use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::rfc3339;
 use holdfast_sim::driver::Out;
-use holdfast_topologies::reservation;
 use holdfast_topologies::reservation::invariants::Books;
-use holdfast_topologies::reservation::message::{Command, Message};
-use holdfast_topologies::rfc3339;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 

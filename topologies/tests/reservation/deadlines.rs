@@ -2,9 +2,10 @@
 
 use crate::shop::{HOLD_MS, SCHEDULE, Shop, expire, pay, shop_expires};
 use holdfast_engine::ports::record::NewRecord;
-use holdfast_topologies::reservation::message::{Command, Extend};
-use holdfast_topologies::reservation::{self, Settings};
-use holdfast_topologies::{expiration, rfc3339};
+use holdfast_model::reservation;
+use holdfast_model::reservation::Settings;
+use holdfast_model::reservation::message::{Command, Extend};
+use holdfast_model::{expiration, rfc3339};
 use serde_json::{Value, json};
 
 #[test]
@@ -116,7 +117,7 @@ fn a_ms_before_the_deadline_nothing_is_over() {
 #[test]
 fn a_deadline_that_came_too_early_comes_again() {
     // Without the topology that keeps deadlines: there is nothing but the early command, as a clock that is ahead sends it.
-    let mut shop = Shop::of(&[reservation::topology(&Settings::default())]);
+    let mut shop = Shop::of(&[holdfast_topologies::reservation::topology(&Settings::default())]);
     let id = shop.hold("u", 1);
     let expires_ms = shop.expires_ms(&id);
     shop.clock_to(expires_ms - 2_000);
@@ -134,7 +135,7 @@ fn a_deadline_that_came_too_early_comes_again() {
 
 #[test]
 fn a_deadline_that_came_too_early_while_the_wallet_decided_comes_again() {
-    let mut shop = Shop::of(&[reservation::topology(&Settings::default())]);
+    let mut shop = Shop::of(&[holdfast_topologies::reservation::topology(&Settings::default())]);
     let id = shop.hold("u", 1);
     let expires_ms = shop.expires_ms(&id);
     shop.send(pay(&id, 50_000));

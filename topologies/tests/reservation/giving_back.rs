@@ -1,8 +1,9 @@
 //! Who cancels, or whose schedule is cancelled, gets his money back once.
 
 use crate::shop::{SCHEDULE, Shop, answer, cancel, hold, pay, release};
-use holdfast_topologies::reservation::message::{CancelSchedule, Command};
-use holdfast_topologies::reservation::{self, Settings, view};
+use holdfast_model::reservation::message::{CancelSchedule, Command};
+use holdfast_model::reservation::{self, Settings};
+use holdfast_topologies::reservation::view;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

@@ -2,8 +2,9 @@
 
 use crate::shop::{PLACES, Shop, hold, pay, release};
 use holdfast_engine::ports::place::place_of;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
-use holdfast_topologies::reservation::{self, view};
+use holdfast_model::reservation;
+use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
+use holdfast_topologies::reservation::view;
 
 #[test]
 fn five_hundred_ask_for_one_seat_and_the_first_gets_it() {

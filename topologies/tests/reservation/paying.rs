@@ -2,8 +2,9 @@
 
 use crate::shop::{PLACES, SCHEDULE, Shop, pay, release, shop_expires};
 use holdfast_engine::ports::place::place_of;
-use holdfast_topologies::reservation::message::{Command, Pay};
-use holdfast_topologies::reservation::{self, ids, view};
+use holdfast_model::reservation::message::{Command, Pay};
+use holdfast_model::reservation::{self, ids};
+use holdfast_topologies::reservation::view;
 use serde_json::{Value, json};
 
 #[test]

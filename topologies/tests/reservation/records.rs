@@ -3,10 +3,11 @@
 use crate::shop::{PLACES, Shop, hold, pay, release};
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::ports::record::NewRecord;
+use holdfast_model::expiration;
+use holdfast_model::reservation::message::Message;
+use holdfast_model::reservation::{self, ids};
 use holdfast_sim::memory_log::Fault;
-use holdfast_topologies::expiration;
-use holdfast_topologies::reservation::message::Message;
-use holdfast_topologies::reservation::{self, ids, view};
+use holdfast_topologies::reservation::view;
 
 #[test]
 fn a_retry_gets_its_outcome_and_another_command_under_the_same_id_none() {

@@ -2,7 +2,7 @@
 
 use crate::shop::{PLACES, Shop};
 use holdfast_engine::ports::place::place_of;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
+use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
 use holdfast_topologies::reservation::view::{self, SeatCursor, SeatView};
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -4,12 +4,15 @@ use holdfast_engine::Topology;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
 use holdfast_engine::queries::TaskView;
+use holdfast_model::reservation;
+use holdfast_model::reservation::message::{Cancel, Command, Expire, Hold, Message, Pay, Release};
+use holdfast_model::reservation::{Settings, sample};
+use holdfast_model::rfc3339;
 use holdfast_sim::TestDriver;
 use holdfast_sim::driver::Out;
+use holdfast_topologies::expiration;
 use holdfast_topologies::reservation::invariants::Books;
-use holdfast_topologies::reservation::message::{Cancel, Command, Expire, Hold, Message, Pay, Release};
-use holdfast_topologies::reservation::{self, Settings, sample, view};
-use holdfast_topologies::{expiration, rfc3339};
+use holdfast_topologies::reservation::view;
 use serde_json::{Value, json};
 
 pub(crate) const PLACES: u32 = 3;
@@ -28,7 +31,7 @@ impl Shop {
     }
 
     pub(crate) fn with(settings: &Settings) -> Self {
-        Self::of(&[reservation::topology(settings), expiration::topology()])
+        Self::of(&[holdfast_topologies::reservation::topology(settings), expiration::topology()])
     }
 
     pub(crate) fn of(topologies: &[Topology]) -> Self {

@@ -2,15 +2,17 @@
 
 use crate::shop::{HOLD_MS, PLACES, Shop, pay};
 use holdfast_engine::ports::place::place_of;
+use holdfast_model::reservation;
+use holdfast_model::reservation::Settings;
+use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, Seats};
 use holdfast_topologies::reservation::invariants::Books;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Hold, Seats};
-use holdfast_topologies::reservation::{self, Settings, view};
+use holdfast_topologies::reservation::view;
 
 /// The expiration topology is far behind, or an operator has reset its topic.
 #[test]
 fn a_hold_without_its_deadlines_record_is_swept() {
     let settings = Settings { overdue_grace_ms: 60_000, ..Settings::default() };
-    let mut shop = Shop::of(&[reservation::topology(&settings)]);
+    let mut shop = Shop::of(&[holdfast_topologies::reservation::topology(&settings)]);
     let first = shop.hold("u", 1);
     let first_ends = shop.expires_ms(&first);
     shop.driver.advance_ms(200_000);
@@ -53,7 +55,7 @@ fn a_hold_without_its_deadlines_record_is_swept() {
 #[test]
 fn a_big_house_is_swept_bit_by_bit() {
     let limits = Settings { seats_per_user_max: u32::MAX, open_holds_max: u32::MAX, ..Settings::default() };
-    let mut shop = Shop::of(&[reservation::topology(&limits)]);
+    let mut shop = Shop::of(&[holdfast_topologies::reservation::topology(&limits)]);
     let schedule_id = (0..).map(|n| format!("big-{n}")).find(|id| place_of(id.as_bytes(), PLACES) == Shop::place());
     let schedule_id = schedule_id.unwrap();
     let create = CreateSchedule {

@@ -4,10 +4,11 @@
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::misplaced::ORIGIN;
 use holdfast_engine::ports::place::place_of;
+use holdfast_model::coupon;
+use holdfast_model::coupon::{DEAD_LETTERS, FAILURES, INBOX, NOTIFICATIONS, SUCCESS};
 use holdfast_sim::memory_log::Stored;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores};
 use holdfast_topologies::coupon::invariants::Books;
-use holdfast_topologies::coupon::{self, DEAD_LETTERS, FAILURES, INBOX, NOTIFICATIONS, SUCCESS};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,8 +2,8 @@
 
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
+use holdfast_model::coupon::{self, INBOX};
 use holdfast_sim::simulation::{Workload, World};
-use holdfast_topologies::coupon::{self, INBOX};
 
 const POLICIES: u64 = 5;
 const USERS: u64 = 40;

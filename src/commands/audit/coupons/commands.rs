@@ -10,7 +10,7 @@ use crate::commands::audit::redemptions::Terms;
 use crate::commands::audit::said::{Field, Said};
 use crate::worker::RunError;
 use holdfast_engine::ports::place::place_of;
-use holdfast_topologies::coupon::COMMANDS;
+use holdfast_model::coupon::COMMANDS;
 use std::borrow::Cow;
 
 impl Sale<'_> {

@@ -1,6 +1,6 @@
 //! What was told about requests, in little room: there are as many as there were requests.
 
-use holdfast_topologies::coupon::{FAILURES, SUCCESS};
+use holdfast_model::coupon::{FAILURES, SUCCESS};
 
 /// What was told about a request.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use super::book::{Paid, State};
 use super::facts::{name, parse};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::said::Said;
-use holdfast_topologies::reservation;
-use holdfast_topologies::reservation::serial::Serial;
+use holdfast_model::reservation;
+use holdfast_model::reservation::serial::Serial;
 
 impl Scene<'_, '_, '_> {
     /// Takes an answer; false when the record is a command.

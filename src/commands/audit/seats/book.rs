@@ -1,8 +1,8 @@
 //! Who has which seat, since when and until when: the second book, as it stands after each record of a place.
 
 use super::facts::{Deadline, Id};
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::reservation::settings::Settings;
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::settings::Settings;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::rc::Rc;

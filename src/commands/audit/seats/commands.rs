@@ -5,8 +5,8 @@ use super::facts::{Deadline, name, parse};
 use super::{Scene, Told};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::said::{Said, Seats};
-use holdfast_topologies::reservation;
-use holdfast_topologies::reservation::serial::{self, Secret, Serial};
+use holdfast_model::reservation;
+use holdfast_model::reservation::serial::{self, Secret, Serial};
 
 impl Scene<'_, '_, '_> {
     /// A command that has not been decided before.

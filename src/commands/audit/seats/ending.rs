@@ -10,7 +10,7 @@ use crate::commands::audit::reader::{At, Entry};
 use crate::commands::audit::said::Said;
 use crate::commands::audit::wallets::{Fate, Money};
 use hdrhistogram::Histogram;
-use holdfast_topologies::{coupon, payment, reservation};
+use holdfast_model::{coupon, payment, reservation};
 use rustc_hash::FxHashMap;
 
 /// What wallets answer.

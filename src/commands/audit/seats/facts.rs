@@ -9,9 +9,9 @@ use crate::commands::audit::said::Said;
 use crate::commands::audit::times::Times;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::reservation::ids;
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::{payment, reservation};
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::{payment, reservation};
 use rustc_hash::FxHashMap;
 use std::collections::hash_map::Entry;
 

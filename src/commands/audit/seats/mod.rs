@@ -40,8 +40,8 @@ use crate::worker::RunError;
 use book::Book;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::reservation::{self, COMMANDS, INBOX};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::{self, COMMANDS, INBOX};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 

@@ -6,7 +6,7 @@ use super::{Scene, Told};
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::known::print;
 use crate::commands::audit::said::{Field, Said};
-use holdfast_topologies::reservation::serial;
+use holdfast_model::reservation::serial;
 use std::rc::Rc;
 
 impl Scene<'_, '_, '_> {

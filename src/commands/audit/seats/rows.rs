@@ -6,12 +6,12 @@ use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::rebuilt::Rebuilt;
 use crate::worker::RunError;
-use holdfast_topologies::reservation::keys::SeatKey;
-use holdfast_topologies::reservation::row::{
+use holdfast_model::reservation::keys::SeatKey;
+use holdfast_model::reservation::row::{
     CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow, TakenRow,
 };
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN};
 use rustc_hash::FxHashSet;
 
 /// Compares the book of a place with its state.

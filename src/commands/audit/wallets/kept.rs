@@ -5,8 +5,8 @@ use crate::commands::audit::findings::Findings;
 use crate::commands::audit::invariant::Invariant;
 use crate::commands::audit::rebuilt::Rebuilt;
 use crate::worker::RunError;
-use holdfast_topologies::payment::row::{LineRow, Outcome, WalletRow};
-use holdfast_topologies::payment::{self, LEDGER, STATEMENT, WALLETS};
+use holdfast_model::payment::row::{LineRow, Outcome, WalletRow};
+use holdfast_model::payment::{self, LEDGER, STATEMENT, WALLETS};
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
 

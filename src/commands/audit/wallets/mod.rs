@@ -20,7 +20,7 @@ use crate::worker::RunError;
 use given_up::is_elsewhere;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::TopicPartition;
-use holdfast_topologies::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
+use holdfast_model::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
 use kept::{agree, compare};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;

@@ -5,12 +5,14 @@ mod redemption;
 pub use crate::seen::Seen;
 pub use redemption::{Return, discount, give_back, redeem, used};
 
-use crate::coupon::command_outcome::CommandRefusal;
-use crate::coupon::message::{AdjustStock, CreatePolicy, UseCoupon};
-use crate::coupon::outcome::Refusal;
-use crate::coupon::row::{CommandRow, CouponRow, Discount, PolicyRow, RequestOutcome, RequestRow, TermsRow, Used};
-use crate::id_rule;
-use crate::wire::When;
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::message::{AdjustStock, CreatePolicy, UseCoupon};
+use holdfast_model::coupon::outcome::Refusal;
+use holdfast_model::coupon::row::{
+    CommandRow, CouponRow, Discount, PolicyRow, RequestOutcome, RequestRow, TermsRow, Used,
+};
+use holdfast_model::id_rule;
+use holdfast_model::wire::When;
 
 /// Longest policy id, in bytes: it is part of the key of all its coupons.
 const POLICY_ID_BYTES_MAX: usize = 64;
@@ -188,7 +190,7 @@ pub fn use_coupon(command: &UseCoupon, coupon: Option<CouponRow>, now_ms: i64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coupon::outcome::Status;
+    use holdfast_model::coupon::outcome::Status;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -333,7 +335,8 @@ mod tests {
 
     #[test]
     fn the_sample_policy_makes_sense() {
-        let Creation::New(policy, _) = create_policy(&crate::coupon::sample::policy(), None, 0).unwrap() else {
+        let Creation::New(policy, _) = create_policy(&holdfast_model::coupon::sample::policy(), None, 0).unwrap()
+        else {
             panic!("not new")
         };
         assert!(policy.is_open(0) && policy.remaining() == 100);

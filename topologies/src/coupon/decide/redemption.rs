@@ -1,8 +1,8 @@
 //! A coupon that is used for a payment: whether, for how much, and whether it comes back.
 
-use crate::coupon::command_outcome::CommandRefusal;
-use crate::coupon::message::{ReturnCoupon, UseForPayment};
-use crate::coupon::row::{CouponRow, Discount, RedemptionOutcome, RedemptionRow, TermsRow, Used};
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::message::{ReturnCoupon, UseForPayment};
+use holdfast_model::coupon::row::{CouponRow, Discount, RedemptionOutcome, RedemptionRow, TermsRow, Used};
 
 /// Decides what a payment's coupon takes off, in KRW: the coupon is used from now on. The payment has not asked before.
 ///

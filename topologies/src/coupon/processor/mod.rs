@@ -3,25 +3,25 @@
 mod redemption;
 
 use crate::buffer::set;
-use crate::coupon::command_outcome::CommandRefusal;
-use crate::coupon::coupon_id::CouponId;
 use crate::coupon::decide::{self, Creation, Seen, Use};
-use crate::coupon::keys::{CouponKey, IssuedKey};
-use crate::coupon::message::{
-    AdjustStock, Command, CreatePolicy, IssueRequest, Message, ReturnCoupon, UseCoupon, UseForPayment,
-};
-use crate::coupon::outcome::{Refusal, Status};
-use crate::coupon::outcome_record::OutcomeRecord;
-use crate::coupon::row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
-use crate::coupon::{
-    self, COMMANDS, COUPONS, FAILURES, ISSUED, NOTIFICATIONS, POLICIES, REQUESTS, SUCCESS, TERMS, invariants,
-};
-use crate::envelope::{self, Envelope};
-use crate::notification::{self, NotificationRequest, Priority};
+use crate::coupon::invariants;
 use crate::origin::Origin;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
+use holdfast_model::coupon;
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::coupon_id::CouponId;
+use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
+use holdfast_model::coupon::message::{
+    AdjustStock, Command, CreatePolicy, IssueRequest, Message, ReturnCoupon, UseCoupon, UseForPayment,
+};
+use holdfast_model::coupon::outcome::{Refusal, Status};
+use holdfast_model::coupon::outcome_record::OutcomeRecord;
+use holdfast_model::coupon::row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
+use holdfast_model::coupon::{COMMANDS, COUPONS, FAILURES, ISSUED, NOTIFICATIONS, POLICIES, REQUESTS, SUCCESS, TERMS};
+use holdfast_model::envelope::{self, Envelope};
+use holdfast_model::notification::{self, NotificationRequest, Priority};
 
 /// [`REQUESTS`], written from borrowed texts.
 const fn requests_written<'a>() -> Table<String, RequestRow<&'a str>> {

@@ -2,16 +2,16 @@
 
 use super::CouponProcessor;
 use crate::buffer::set;
-use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::decide::{self, Return};
-use crate::coupon::message::{ReturnCoupon, UseForPayment};
-use crate::coupon::redemption_record::{EVENT_TYPE, RedemptionRecord};
-use crate::coupon::row::{RedemptionOutcome, RedemptionRow, TermsRow, Used};
-use crate::coupon::{COUPONS, REDEMPTIONS, REPLIES, TERMS};
 use crate::origin::Origin;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError};
+use holdfast_model::coupon::command_outcome::CommandRefusal;
+use holdfast_model::coupon::message::{ReturnCoupon, UseForPayment};
+use holdfast_model::coupon::redemption_record::{EVENT_TYPE, RedemptionRecord};
+use holdfast_model::coupon::row::{RedemptionOutcome, RedemptionRow, TermsRow, Used};
+use holdfast_model::coupon::{COUPONS, REDEMPTIONS, REPLIES, TERMS};
 
 impl CouponProcessor {
     /// Uses a coupon for a payment, and answers. A payment that has asked before has its answer, put back by an operator or not: whoever holds the seat has been

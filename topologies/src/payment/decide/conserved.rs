@@ -2,8 +2,8 @@
 
 use super::samples::{SETTINGS, a_debit, a_refund, funds, row_of};
 use super::*;
-use crate::payment::ledger::LedgerRow;
-use crate::payment::row::{Outcome, RefundMark, WalletRow};
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::row::{Outcome, RefundMark, WalletRow};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

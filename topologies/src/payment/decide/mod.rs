@@ -11,11 +11,11 @@ pub use crate::seen::Seen;
 pub use posting::{Funds, Posting};
 pub use seen::{seen_charge, seen_debit, seen_refund};
 
-use crate::id_rule;
-use crate::payment::Settings;
-use crate::payment::message::{Charge, Debit, Refund};
-use crate::payment::outcome::Refusal;
-use crate::payment::row::{Entry, PaymentRow};
+use holdfast_model::id_rule;
+use holdfast_model::payment::Settings;
+use holdfast_model::payment::message::{Charge, Debit, Refund};
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::row::{Entry, PaymentRow};
 use posting::post;
 
 /// Decides a charge.
@@ -85,8 +85,8 @@ fn check_user(user_id: &str) -> Result<(), Refusal> {
 mod tests {
     use super::samples::{SETTINGS, a_debit, a_refund, funds, posted, row_of};
     use super::*;
-    use crate::payment::ledger::LedgerRow;
-    use crate::payment::row::{Outcome, RefundMark, WalletRow};
+    use holdfast_model::payment::ledger::LedgerRow;
+    use holdfast_model::payment::row::{Outcome, RefundMark, WalletRow};
 
     #[test]
     fn a_charge_has_limits() {
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_sample_charges_are_within_the_limits() {
         let mut users = std::collections::BTreeSet::new();
-        for sample in crate::payment::sample::wallets() {
+        for sample in holdfast_model::payment::sample::wallets() {
             let decided = charge(&Funds::default(), &sample, &Settings::default());
             assert_eq!(posted(decided), Ok((1_000_000, 1_000_000, 1)));
             assert_eq!(sample.identity(), Some(&*format!("sample-wallet-{}", sample.user_id)));

@@ -1,8 +1,8 @@
 //! Money that moves: a wallet and the accounts of its place, before and after.
 
-use crate::payment::ledger::{Account, LedgerRow};
-use crate::payment::outcome::Refusal;
-use crate::payment::row::{Entry, Outcome, WalletRow};
+use holdfast_model::payment::ledger::{Account, LedgerRow};
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::row::{Entry, Outcome, WalletRow};
 
 /// Wallet and counter accounts as they are before a decision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Rows and messages to decide about.
 
 use super::{Funds, Posting};
-use crate::payment::Settings;
-use crate::payment::ledger::LedgerRow;
-use crate::payment::message::{Debit, Discount, Refund};
-use crate::payment::outcome::Refusal;
-use crate::payment::row::{DiscountRow, Outcome, PaymentRow, WalletRow};
+use holdfast_model::payment::Settings;
+use holdfast_model::payment::ledger::LedgerRow;
+use holdfast_model::payment::message::{Debit, Discount, Refund};
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::row::{DiscountRow, Outcome, PaymentRow, WalletRow};
 
 pub(super) const SETTINGS: Settings = Settings { charge_min_krw: 1_000, charge_max_krw: 1_000_000 };
 

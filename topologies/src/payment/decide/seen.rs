@@ -1,9 +1,9 @@
 //! Whether a message has been here before.
 
-use crate::payment::message::{Charge, Debit, Refund};
-use crate::payment::outcome::Refusal;
-use crate::payment::row::{ChargeRow, Outcome, PaymentRow, RefundRow};
 use crate::seen::Seen;
+use holdfast_model::payment::message::{Charge, Debit, Refund};
+use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::row::{ChargeRow, Outcome, PaymentRow, RefundRow};
 
 /// Recognises a charge that has an `earlier` row under its id.
 #[must_use]
@@ -54,7 +54,7 @@ fn again(earlier: Outcome, is_redriven: bool) -> Seen {
 mod tests {
     use super::*;
     use crate::payment::decide::samples::{a_debit, a_refund, row_of};
-    use crate::payment::message::Discount;
+    use holdfast_model::payment::message::Discount;
 
     #[test]
     fn the_same_again_has_its_outcome_and_another_has_none() {

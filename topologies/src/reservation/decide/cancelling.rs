@@ -1,11 +1,11 @@
 //! Giving back: what was held, what was paid, and a whole schedule.
 
-use crate::reservation::ids;
-use crate::reservation::message::Refunded;
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
-use crate::reservation::settings::{Fee, Settings};
-use crate::reservation::state::State;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::message::Refunded;
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow};
+use holdfast_model::reservation::settings::{Fee, Settings};
+use holdfast_model::reservation::state::State;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Korean time is 9 hours ahead, all year.
@@ -141,7 +141,7 @@ pub fn refunded(command: &Refunded, payment: Option<&PaymentRow>) -> Result<Opti
 mod tests {
     use super::super::holding::tests::{reservation, schedule};
     use super::*;
-    use crate::rfc3339;
+    use holdfast_model::rfc3339;
 
     #[test]
     fn only_what_is_held_is_released() {

@@ -1,11 +1,11 @@
 //! Which concerts and schedules there are.
 
-use crate::id_rule;
-use crate::reservation::message::{CreateConcert, CreateSchedule, Seats};
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{ConcertRow, House, ScheduleRow};
-use crate::reservation::settings::Settings;
-use crate::wire::When;
+use holdfast_model::id_rule;
+use holdfast_model::reservation::message::{CreateConcert, CreateSchedule, Seats};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{ConcertRow, House, ScheduleRow};
+use holdfast_model::reservation::settings::Settings;
+use holdfast_model::wire::When;
 use std::collections::BTreeMap;
 
 /// Longest id of a concert or schedule, in bytes: it is part of the key of all its seats.
@@ -159,7 +159,7 @@ fn house(seats: &Seats) -> Result<(House, u64, BTreeMap<u64, u64>), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reservation::message::{Limits, PricedSeat};
+    use holdfast_model::reservation::message::{Limits, PricedSeat};
 
     fn create() -> CreateSchedule {
         CreateSchedule {

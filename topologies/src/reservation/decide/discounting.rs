@@ -1,9 +1,9 @@
 //! What the answer of a coupon comes to.
 
-use crate::reservation::message::{CouponRefused, CouponUsed};
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
-use crate::reservation::state::State;
+use holdfast_model::reservation::message::{CouponRefused, CouponUsed};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
+use holdfast_model::reservation::state::State;
 
 /// What the answer of a coupon comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_has_been_here_is_known_and_one_to_nothing_is_none() {
-        use crate::reservation::row::Refund;
+        use holdfast_model::reservation::row::Refund;
         let back = Refund { amount: 45_000, fee: 0 };
         let asked_of = |command: CouponUsed| move |asked: Asked<'_>| coupon_used(&command, asked, 399);
         for state in [

@@ -1,13 +1,13 @@
 //! Who gets a seat, until when, and when it is over.
 
-use crate::id_rule;
-use crate::reservation::message::Hold;
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{BuyerRow, ReservationRow, ScheduleRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::settings::Settings;
-use crate::reservation::state::State;
-use crate::wire::When;
+use holdfast_model::id_rule;
+use holdfast_model::reservation::message::Hold;
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{BuyerRow, ReservationRow, ScheduleRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::settings::Settings;
+use holdfast_model::reservation::state::State;
+use holdfast_model::wire::When;
 
 /// The longest that an early `expire` is armed beyond the deadline, in ms. A clock that is wrong by more than that asks again and again, at this pace.
 const SKEW_MS_MAX: i64 = 60_000;
@@ -161,7 +161,7 @@ pub fn extend(row: &ReservationRow, begun: Option<Refusal>, settings: &Settings,
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::reservation::row::House;
+    use holdfast_model::reservation::row::House;
 
     pub(in crate::reservation) fn schedule() -> ScheduleRow {
         ScheduleRow {

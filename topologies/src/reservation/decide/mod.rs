@@ -14,8 +14,8 @@ pub use holding::{Expiry, Granted, begun, closed, expire, extend, hold, is_overd
 pub use paying::{Answer, Before, Here, Payment, pay, settle};
 pub use tally::{BrokenBooks, tally};
 
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::CommandRow;
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::CommandRow;
 
 /// Whether a command has been here before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

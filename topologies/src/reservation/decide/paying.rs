@@ -1,12 +1,12 @@
 //! Payment against deadline, and what the wallet's answer comes to.
 
-use crate::coupon;
-use crate::reservation::ids;
-use crate::reservation::message::{Pay, Settled};
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
+use holdfast_model::coupon;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::message::{Pay, Settled};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{PaymentRow, PaymentState, Refund, ReservationRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
 
 /// Longest payment id, in bytes. Ids of its debit, its coupon, its refund and of their answers are made of it, and none may be longer than an id may be: an
 /// answer that cannot be read would keep a reservation waiting for ever.
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn all_ids_that_are_made_of_a_payments_id_can_be_read() {
-        use crate::reservation::message::ID_BYTES_MAX;
+        use holdfast_model::reservation::message::ID_BYTES_MAX;
         let named = |bytes: usize| format!("pay_2_{}", "x".repeat(bytes - 6));
         let decided = |id: &str| {
             let command = Pay { payment_id: Some(id.to_owned()), ..offer(50_000) };

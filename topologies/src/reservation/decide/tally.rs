@@ -1,7 +1,7 @@
 //! Counting: what a move of one reservation does to the counts of its schedule and its user.
 
-use crate::reservation::row::{BuyerRow, ScheduleRow};
-use crate::reservation::state::{SeatState, State};
+use holdfast_model::reservation::row::{BuyerRow, ScheduleRow};
+use holdfast_model::reservation::state::{SeatState, State};
 
 /// Counts that would go below zero or above the house: they have been wrong before this move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

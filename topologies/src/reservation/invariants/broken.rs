@@ -1,8 +1,8 @@
 //! Promises that do not hold.
 
-use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
+use holdfast_model::reservation::row::{BuyerRow, CouponRow, PaymentRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
 
 /// A promise that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,13 +6,17 @@ mod seats;
 
 pub use broken::Broken;
 
-use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
-use crate::reservation::{BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN};
 use crate::rows;
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
+use holdfast_model::reservation::row::{
+    BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,
+};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{
+    BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN,
+};
 use std::collections::BTreeMap;
 
 /// Checks one schedule by itself.
@@ -100,7 +104,7 @@ impl Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reservation::row::{CouponState, House, PaymentState, Refund};
+    use holdfast_model::reservation::row::{CouponState, House, PaymentState, Refund};
 
     fn seat(seat_no: u64) -> SeatKey {
         SeatKey { schedule_id: "s".to_owned(), seat_no }

@@ -1,9 +1,9 @@
 //! Payments were granted in time and for the price, and go with their reservations and coupons.
 
 use super::{Books, Broken};
-use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
+use holdfast_model::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
 
 impl Books {
     /// Each payment was granted in time and for the price, and each reservation has the payment that its state says.

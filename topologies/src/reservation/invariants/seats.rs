@@ -1,10 +1,10 @@
 //! Seats have one owner each, and are counted.
 
 use super::{Books, Broken, schedule};
-use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{BuyerRow, House, ReservationRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::SeatState;
+use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
+use holdfast_model::reservation::row::{BuyerRow, House, ReservationRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::SeatState;
 use std::collections::BTreeMap;
 
 impl Books {

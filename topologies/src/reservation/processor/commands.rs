@@ -4,20 +4,20 @@ use super::Outcome;
 use super::desk::Desk;
 use super::outbound::{Cause, Owed};
 use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
-use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::message::{
+use holdfast_engine::ProcessError;
+use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
+use holdfast_model::reservation::message::{
     Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Message, Pay, Release,
 };
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{
     AnswerRow, CouponRow, CouponState, PaymentRow, PaymentState, Refund, ReservationRow, ScheduleRow,
 };
-use crate::reservation::serial::{self, Serial};
-use crate::reservation::state::State;
-use crate::reservation::{
+use holdfast_model::reservation::serial::{self, Serial};
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{
     ANSWERS, BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids,
 };
-use holdfast_engine::ProcessError;
 use std::ops::ControlFlow;
 
 impl Desk<'_, '_> {

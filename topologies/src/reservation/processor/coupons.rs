@@ -2,14 +2,16 @@
 
 use super::desk::Desk;
 use super::outbound::{Owed, To};
-use crate::coupon::{self, coupon_id::CouponId};
 use crate::reservation::decide::{self, Asked, Discounted};
-use crate::reservation::facts::{DiscountFact, ReturnCoupon, UseCoupon};
-use crate::reservation::message::{CouponRefused, CouponUsed};
-use crate::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::{self, PAYMENT_COUPONS, PAYMENT_STATES};
 use holdfast_engine::ProcessError;
+use holdfast_model::coupon;
+use holdfast_model::coupon::coupon_id::CouponId;
+use holdfast_model::reservation;
+use holdfast_model::reservation::facts::{DiscountFact, ReturnCoupon, UseCoupon};
+use holdfast_model::reservation::message::{CouponRefused, CouponUsed};
+use holdfast_model::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::{PAYMENT_COUPONS, PAYMENT_STATES};
 use serde::Serialize;
 
 /// What is known of a payment that a coupon answers for.

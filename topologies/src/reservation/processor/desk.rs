@@ -1,13 +1,13 @@
 use crate::origin::Origin;
 use crate::reservation::decide;
 use crate::reservation::invariants;
-use crate::reservation::keys::{BuyerKey, SeatKey};
-use crate::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
-use crate::reservation::serial::{self, Secret, Serial};
-use crate::reservation::settings::Settings;
-use crate::reservation::state::{SeatState, State};
-use crate::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
 use holdfast_engine::{Context, ProcessError};
+use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
+use holdfast_model::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
+use holdfast_model::reservation::serial::{self, Secret, Serial};
+use holdfast_model::reservation::settings::Settings;
+use holdfast_model::reservation::state::{SeatState, State};
+use holdfast_model::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
 
 /// Where one record is worked on: its context, and what all decisions need.
 pub(super) struct Desk<'a, 'c> {

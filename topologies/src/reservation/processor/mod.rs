@@ -7,18 +7,19 @@ mod outbound;
 mod replies;
 mod sweeps;
 
-use crate::envelope;
 use crate::origin::Origin;
-use crate::reservation::message::{Command, Message};
-use crate::reservation::refusal::Refusal;
-use crate::reservation::row::{AnswerRow, CommandRow, ReservationRow, SettingsRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::settings::Settings;
-use crate::reservation::{self, ANSWERS, COMMANDS, SETTINGS, decide, ids};
+use crate::reservation::decide;
 use decide::Seen;
 use desk::Desk;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, ProcessError, Processor};
+use holdfast_model::envelope;
+use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{AnswerRow, CommandRow, ReservationRow, SettingsRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::settings::Settings;
+use holdfast_model::reservation::{self, ANSWERS, COMMANDS, SETTINGS, ids};
 use std::ops::ControlFlow;
 
 /// Decides the inbox of one place. Nothing that matters is carried from one record to the next, so a record that is rolled back leaves nothing behind.

@@ -1,19 +1,19 @@
 //! What is sent. The id of each event is made of the reservation and of what happened to it, so a replay sends the same.
 
 use super::desk::Desk;
-use crate::envelope::Envelope;
-use crate::notification::{self, NotificationRequest, Priority};
-use crate::reservation::facts::{
+use holdfast_engine::{Output, ProcessError};
+use holdfast_model::envelope::Envelope;
+use holdfast_model::notification::{self, NotificationRequest, Priority};
+use holdfast_model::reservation::facts::{
     At, Confirmed, Deadline, Debit, DiscountFact, EXPIRATION, Ranked, RefundRequest, SeatsExpired,
 };
-use crate::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
-use crate::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
-use crate::reservation::{self, ids};
-use crate::rfc3339;
-use crate::wire::When;
-use holdfast_engine::{Output, ProcessError};
+use holdfast_model::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
+use holdfast_model::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{self, ids};
+use holdfast_model::rfc3339;
+use holdfast_model::wire::When;
 use serde::Serialize;
 use serde_json::Value;
 

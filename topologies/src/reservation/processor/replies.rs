@@ -2,13 +2,13 @@
 
 use super::desk::Desk;
 use super::outbound::Cause;
-use crate::reservation::PAYMENT_STATES;
 use crate::reservation::decide::{self, Answer, Expiry};
-use crate::reservation::message::{Expire, Refunded, Settled};
-use crate::reservation::row::{PaymentRow, PaymentState, ReservationRow};
-use crate::reservation::serial::Serial;
-use crate::reservation::state::State;
 use holdfast_engine::ProcessError;
+use holdfast_model::reservation::PAYMENT_STATES;
+use holdfast_model::reservation::message::{Expire, Refunded, Settled};
+use holdfast_model::reservation::row::{PaymentRow, PaymentState, ReservationRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
 
 impl Desk<'_, '_> {
     pub(super) fn expire(&mut self, command: &Expire) -> Result<(), ProcessError> {

@@ -2,11 +2,11 @@
 
 use super::desk::Desk;
 use crate::reservation::decide;
-use crate::reservation::keys::SeatKey;
-use crate::reservation::message::Sweep;
-use crate::reservation::row::{ReservationRow, ScheduleRow, SweepRow};
-use crate::reservation::{RESERVATIONS, SWEEPS, TAKEN};
 use holdfast_engine::ProcessError;
+use holdfast_model::reservation::keys::SeatKey;
+use holdfast_model::reservation::message::Sweep;
+use holdfast_model::reservation::row::{ReservationRow, ScheduleRow, SweepRow};
+use holdfast_model::reservation::{RESERVATIONS, SWEEPS, TAKEN};
 use std::ops::ControlFlow;
 
 /// How many seats one sweep looks at: others wait meanwhile.

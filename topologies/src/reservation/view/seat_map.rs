@@ -1,11 +1,11 @@
 //! The seats of a schedule: a house is small or has a million of them, so they come in pages.
 
-use crate::place_id;
-use crate::reservation::keys::SeatKey;
-use crate::reservation::row::House;
-use crate::reservation::state::{SeatState, State};
-use crate::reservation::{PRICES, RESERVATIONS, SCHEDULES, TAKEN};
 use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_model::place_id;
+use holdfast_model::reservation::keys::SeatKey;
+use holdfast_model::reservation::row::House;
+use holdfast_model::reservation::state::{SeatState, State};
+use holdfast_model::reservation::{PRICES, RESERVATIONS, SCHEDULES, TAKEN};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -4,11 +4,11 @@ use holdfast_engine::key::Key;
 use holdfast_engine::ports::store::Write;
 use holdfast_engine::position::{self, Position};
 use holdfast_engine::{Table, changelog, codec};
+use holdfast_model::payment::row::{ChargeRow, Outcome, PaymentRow as DebitRow, RefundRow};
+use holdfast_model::reservation::row::{CommandRow, PaymentRow, ReservationRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::{payment, reservation};
 use holdfast_sim::simulation::{Cursor, History};
-use holdfast_topologies::payment::row::{ChargeRow, Outcome, PaymentRow as DebitRow, RefundRow};
-use holdfast_topologies::reservation::row::{CommandRow, PaymentRow, ReservationRow};
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::{payment, reservation};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -35,9 +35,9 @@ pub(crate) struct Changes {
 pub(crate) struct Place {
     seats: Cursor,
     money: Cursor,
-    pub(crate) reservation: reservation::invariants::Books,
+    pub(crate) reservation: holdfast_topologies::reservation::invariants::Books,
     pub(crate) commands: BTreeMap<String, CommandRow>,
-    pub(crate) payment: payment::invariants::Books,
+    pub(crate) payment: holdfast_topologies::payment::invariants::Books,
     /// How far the reservations' inbox is decided.
     pub(crate) next: i64,
     /// The highest time decided at there.

@@ -9,16 +9,17 @@ use super::wrapped::{Around, stumbling, wrapped};
 use super::{HOLD_MS, settings, topologies};
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor, Topology};
+use holdfast_model::expiration;
+use holdfast_model::payment::{self, WALLETS};
+use holdfast_model::reservation;
+use holdfast_model::reservation::keys::SeatKey;
+use holdfast_model::reservation::message::{Command, Expire, Message};
+use holdfast_model::reservation::row::{PaymentState, TakenRow};
+use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::{PAYMENT_STATES, RESERVATIONS, TAKEN, ids};
 use holdfast_sim::Simulation;
 use holdfast_sim::memory_log::Stored;
-use holdfast_topologies::expiration;
-use holdfast_topologies::payment::{self, WALLETS};
-use holdfast_topologies::reservation::keys::SeatKey;
-use holdfast_topologies::reservation::message::{Command, Expire, Message};
-use holdfast_topologies::reservation::row::{PaymentState, TakenRow};
-use holdfast_topologies::reservation::serial::Serial;
-use holdfast_topologies::reservation::state::State;
-use holdfast_topologies::reservation::{self, PAYMENT_STATES, RESERVATIONS, TAKEN, ids};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +98,7 @@ pub(crate) fn simulation(defect: Defect) -> Simulation {
     if defect == Defect::SleepingHandler {
         // Such a shop has nobody who looks after holds that are overdue.
         let settings = reservation::Settings { overdue_grace_ms: 120_000, ..settings() };
-        topologies[0] = reservation::topology(&settings);
+        topologies[0] = holdfast_topologies::reservation::topology(&settings);
     }
     let topologies: Vec<Topology> = topologies
         .iter()

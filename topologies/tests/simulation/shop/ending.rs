@@ -5,13 +5,15 @@ use super::referee::Referee;
 use super::wrapped::STUMBLED;
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::ports::place::place_of;
+use holdfast_model::payment::row::PaymentRow as DebitRow;
+use holdfast_model::reservation;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::{CouponState, PaymentState};
+use holdfast_model::reservation::state::State;
+use holdfast_model::{coupon, payment};
+use holdfast_model::{envelope, expiration};
 use holdfast_sim::simulation::{History, LiveStores};
-use holdfast_topologies::payment::row::PaymentRow as DebitRow;
-use holdfast_topologies::reservation::refusal::Refusal;
-use holdfast_topologies::reservation::row::{CouponState, PaymentState};
-use holdfast_topologies::reservation::state::State;
-use holdfast_topologies::reservation::{self, ids};
-use holdfast_topologies::{coupon, envelope, expiration, payment};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -249,8 +251,11 @@ pub(crate) fn views(referee: &Referee, stores: &LiveStores) -> Result<(), String
     for task in stores.tasks(reservation::NAME) {
         let Some(town) = referee.towns.get(&task.place()) else { continue };
         for id in town.rows.reservation.schedules.keys() {
-            let schedule = reservation::view::schedule(&task, id).map_err(|error| error.to_string())?;
-            let seats = reservation::view::seats(&task, id).map_err(|error| error.to_string())?.unwrap_or_default();
+            let schedule =
+                holdfast_topologies::reservation::view::schedule(&task, id).map_err(|error| error.to_string())?;
+            let seats = holdfast_topologies::reservation::view::seats(&task, id)
+                .map_err(|error| error.to_string())?
+                .unwrap_or_default();
             let count = |status: &str| seats.iter().filter(|seat| seat.status == status).count() as u64;
             let by_seat = (count("AVAILABLE"), count("TEMPORARY_RESERVED"), count("RESERVED"));
             let by_schedule = schedule.map(|s| (s.available, s.temporary_reserved, s.reserved));
@@ -264,14 +269,15 @@ pub(crate) fn views(referee: &Referee, stores: &LiveStores) -> Result<(), String
         let confirmed = referee.facts.of("confirmed");
         for (serial, row) in &town.rows.reservation.reservations {
             let id = ids::reservation(task.place(), *serial);
-            let view = reservation::view::reservation(&task, &id).map_err(|error| error.to_string())?;
+            let view =
+                holdfast_topologies::reservation::view::reservation(&task, &id).map_err(|error| error.to_string())?;
             let shown = view.map(|view| view.status).unwrap_or_default();
             if shown != row.state.as_str() || (shown == "CONFIRMED" && !confirmed.contains(&id)) {
                 return Err(format!("{id} shows {shown}, it is {row:?} (I-10)"));
             }
         }
         for (id, row) in &town.rows.commands {
-            let view = reservation::view::command(&task, id).map_err(|error| error.to_string())?;
+            let view = holdfast_topologies::reservation::view::command(&task, id).map_err(|error| error.to_string())?;
             if view.as_ref().map(|view| view.status) != Some(row.status().as_str()) {
                 return Err(format!("command {id} shows {view:?}, it is {row:?} (I-10)"));
             }
@@ -280,7 +286,7 @@ pub(crate) fn views(referee: &Referee, stores: &LiveStores) -> Result<(), String
     for task in stores.tasks(payment::NAME) {
         let Some(town) = referee.towns.get(&task.place()) else { continue };
         for (id, row) in &town.rows.payment.payments {
-            let view = payment::view::payment(&task, id).map_err(|error| error.to_string())?;
+            let view = holdfast_topologies::payment::view::payment(&task, id).map_err(|error| error.to_string())?;
             if view.as_ref().map(|view| view.outcome.status) != Some(row.outcome.status().as_str()) {
                 return Err(format!("payment {id} shows {view:?}, it is {row:?} (I-10)"));
             }
@@ -296,7 +302,7 @@ pub(crate) fn coupons(referee: &Referee, stores: &LiveStores) -> Result<(), Stri
     let expected: BTreeMap<String, String> = has_it.map(|(id, row)| (id.clone(), row.coupon_id.clone())).collect();
     let mut used = BTreeMap::new();
     for task in stores.tasks(coupon::NAME) {
-        let books = coupon::invariants::Books::load(&task).map_err(|error| error.to_string())?;
+        let books = holdfast_topologies::coupon::invariants::Books::load(&task).map_err(|error| error.to_string())?;
         books.check().map_err(|broken| format!("{broken} (I-11)"))?;
         for (key, row) in books.coupons {
             if let Some(by) = row.used {

@@ -3,11 +3,11 @@
 use super::catalogue::Catalogue;
 use super::paper::{self, head, is_forwarded, is_redriven};
 use super::wrapped::CLUMSY;
+use holdfast_model::envelope::header;
+use holdfast_model::reservation::{self, ids};
+use holdfast_model::{notification, payment};
 use holdfast_sim::memory_log::Stored;
 use holdfast_sim::simulation::{Cursor, History};
-use holdfast_topologies::envelope::header;
-use holdfast_topologies::reservation::{self, ids};
-use holdfast_topologies::{notification, payment};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,11 +6,12 @@
 use super::{HOLD_MS, paper, settings};
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
+use holdfast_model::reservation;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Seats};
 use holdfast_sim::Simulation;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores, Workload, World};
 use holdfast_topologies::expiration;
-use holdfast_topologies::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Seats};
-use holdfast_topologies::reservation::{self, ids};
 use std::collections::BTreeMap;
 
 const SCHEDULES: u64 = 9;
@@ -22,7 +23,7 @@ const AT_ONCE_MAX: u64 = 40;
 pub(crate) fn simulation() -> Simulation {
     // By the first rules, whose ids can be counted up: so a client can try to end a hold that it knows nothing of.
     let first_rules = reservation::Settings { rules: 1, ..settings() };
-    Simulation::of(&[reservation::topology(&first_rules), expiration::topology()])
+    Simulation::of(&[holdfast_topologies::reservation::topology(&first_rules), expiration::topology()])
         .workload(Queue::default)
         .audit(Watch::default)
 }

@@ -26,8 +26,9 @@ pub(crate) mod tally;
 pub(crate) mod wrapped;
 
 use holdfast_engine::Topology;
+use holdfast_model::{payment, reservation};
 use holdfast_sim::Simulation;
-use holdfast_topologies::{coupon, expiration, payment, reservation};
+use holdfast_topologies::{coupon, expiration};
 
 /// How long a seat is held, in ms: many deadlines come in one history, and a clock that is 5 s ahead is ahead of all of them.
 pub(crate) const HOLD_MS: i64 = 2_500;
@@ -53,9 +54,9 @@ pub(crate) fn settings() -> reservation::Settings {
 /// The topologies of the flow, as they are in production.
 pub(crate) fn topologies() -> Vec<Topology> {
     vec![
-        reservation::topology(&settings()),
+        holdfast_topologies::reservation::topology(&settings()),
         expiration::topology(),
-        payment::topology(&payment::Settings::default()),
+        holdfast_topologies::payment::topology(&payment::Settings::default()),
         coupon::topology(),
     ]
 }

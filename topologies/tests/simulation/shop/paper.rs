@@ -2,8 +2,8 @@
 
 use holdfast_engine::dead_letter::header;
 use holdfast_engine::misplaced;
+use holdfast_model::rfc3339;
 use holdfast_sim::memory_log::Stored;
-use holdfast_topologies::rfc3339;
 use serde_json::Value;
 
 /// The object that a record's value is.

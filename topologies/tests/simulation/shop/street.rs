@@ -8,16 +8,16 @@ use holdfast_engine::dead_letter::header;
 use holdfast_engine::misplaced;
 use holdfast_engine::ports::place::place_of;
 use holdfast_engine::ports::record::NewRecord;
-use holdfast_sim::memory_log::Stored;
-use holdfast_sim::simulation::{Workload, World};
-use holdfast_topologies::payment::message::Charge;
-use holdfast_topologies::reservation::message::{
+use holdfast_model::payment::message::Charge;
+use holdfast_model::reservation::message::{
     Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Message, Pay,
     PricedSeat, Release, Seats,
 };
-use holdfast_topologies::reservation::{self, ids};
-use holdfast_topologies::wire::When;
-use holdfast_topologies::{coupon, expiration, payment};
+use holdfast_model::reservation::{self, ids};
+use holdfast_model::wire::When;
+use holdfast_model::{coupon, expiration, payment};
+use holdfast_sim::memory_log::Stored;
+use holdfast_sim::simulation::{Workload, World};
 use std::collections::BTreeMap;
 
 const SCHEDULES: u64 = 6;

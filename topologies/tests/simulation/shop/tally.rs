@@ -1,8 +1,8 @@
 //! What happened in histories, counted by the rows and facts they left: a referee who was never asked the hard questions has proved nothing.
 
 use super::referee::Referee;
-use holdfast_topologies::reservation::ids;
-use holdfast_topologies::reservation::row::PaymentState;
+use holdfast_model::reservation::ids;
+use holdfast_model::reservation::row::PaymentState;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -26,22 +26,24 @@ impl From<Unreadable> for ProcessError {
     }
 }
 
-pub(crate) fn unreadable(class: &'static str, message: impl Into<String>) -> Unreadable {
+/// A record that is no message, for the reason `class`.
+pub fn unreadable(class: &'static str, message: impl Into<String>) -> Unreadable {
     Unreadable { class, message: message.into() }
 }
 
-pub(crate) fn missing(field: &str) -> Unreadable {
+/// A record without a field that it needs.
+pub fn missing(field: &str) -> Unreadable {
     unreadable("MissingField", format!("missing field `{field}`"))
 }
 
 /// The value of a record, which is text.
-pub(crate) fn text(value: Option<&[u8]>) -> Result<&str, Unreadable> {
+pub fn text(value: Option<&[u8]>) -> Result<&str, Unreadable> {
     let value = value.ok_or_else(|| unreadable("NoValue", "the record has no value"))?;
     std::str::from_utf8(value).map_err(|e| unreadable("InvalidUtf8", e.to_string()))
 }
 
 /// The object that `text` is.
-pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
+pub fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     // An array would be taken for a struct, field by field.
     if !text.trim_start().starts_with('{') {
         return Err(match serde_json::from_str::<IgnoredAny>(text) {
@@ -53,7 +55,7 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreada
 }
 
 /// More of the same [`object`].
-pub(crate) fn fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
+pub fn fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let class = match error.classify() {
@@ -67,7 +69,7 @@ pub(crate) fn fields<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreada
 }
 
 /// Refuses ids that are too long to be keys.
-pub(crate) fn check_lengths<'i>(ids: impl IntoIterator<Item = Option<&'i str>>) -> Result<(), Unreadable> {
+pub fn check_lengths<'i>(ids: impl IntoIterator<Item = Option<&'i str>>) -> Result<(), Unreadable> {
     match ids.into_iter().flatten().map(str::len).find(|bytes| *bytes > ID_BYTES_MAX) {
         None => Ok(()),
         Some(bytes) => Err(unreadable("IdTooLong", format!("an id of {bytes} bytes: at most {ID_BYTES_MAX}"))),
@@ -75,6 +77,6 @@ pub(crate) fn check_lengths<'i>(ids: impl IntoIterator<Item = Option<&'i str>>) 
 }
 
 /// An id that says something.
-pub(crate) fn not_blank(id: Option<Id<'_>>) -> Option<Cow<'_, str>> {
+pub fn not_blank(id: Option<Id<'_>>) -> Option<Cow<'_, str>> {
     id.map(|id| id.0).filter(|id| !id.trim().is_empty())
 }

@@ -122,7 +122,7 @@ impl<'a> Object<'a> {
 }
 
 /// Appends `text` with its quotes.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+pub fn put_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     // Hardly any text needs an escape.
@@ -134,7 +134,7 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Whether `text` stands in JSON as it is. Looking at all bytes without stopping is what the compiler makes vectors of.
-pub(crate) fn is_plain(text: &str) -> bool {
+pub fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |plain, byte| plain & !needs_escape(byte))
 }
 

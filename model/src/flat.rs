@@ -17,7 +17,7 @@ const DIGITS_MAX: usize = 18;
 
 /// The fields of an object, one after the other. Whoever reads it asks for every field he knows, and then whether it [is sound](Flat::is_sound).
 #[derive(Debug)]
-pub(crate) struct Flat<'a> {
+pub struct Flat<'a> {
     text: &'a str,
     /// Of the brace or comma before the next field, or of the brace that closes it.
     at: usize,
@@ -34,7 +34,7 @@ enum Value<'a> {
 
 impl<'a> Flat<'a> {
     /// The object that `text` may be.
-    pub(crate) fn read(text: &'a str) -> Option<Self> {
+    pub fn read(text: &'a str) -> Option<Self> {
         // So that a text ends at the next quote. Looking at all bytes without stopping is what the compiler makes vectors of.
         let is_plain = text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'\\'));
         (is_plain && text.starts_with('{')).then_some(Self { text, at: 0, is_odd: false })
@@ -42,7 +42,7 @@ impl<'a> Flat<'a> {
 
     /// An id, if there is one: a text, or an integer that stands for its digits.
     #[inline]
-    pub(crate) fn id(&mut self, name: &str) -> Option<Id<'a>> {
+    pub fn id(&mut self, name: &str) -> Option<Id<'a>> {
         let (value, raw) = self.take(name)?;
         Some(Id(Cow::Borrowed(match value {
             Value::Text(text) => text,
@@ -52,7 +52,7 @@ impl<'a> Flat<'a> {
 
     /// A text, if there is one.
     #[inline]
-    pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
+    pub fn text(&mut self, name: &str) -> Option<&'a str> {
         match self.take(name)?.0 {
             Value::Text(text) => Some(text),
             Value::Integer(_) => self.odd(),
@@ -61,7 +61,7 @@ impl<'a> Flat<'a> {
 
     /// A whole number, if there is one.
     #[inline]
-    pub(crate) fn number<N: TryFrom<i64>>(&mut self, name: &str) -> Option<N> {
+    pub fn number<N: TryFrom<i64>>(&mut self, name: &str) -> Option<N> {
         let number = match self.take(name)?.0 {
             Value::Text(_) => None,
             Value::Integer(number) => N::try_from(number).ok(),
@@ -71,7 +71,7 @@ impl<'a> Flat<'a> {
 
     /// A time, if there is one.
     #[inline]
-    pub(crate) fn when(&mut self, name: &str) -> Option<When> {
+    pub fn when(&mut self, name: &str) -> Option<When> {
         Some(match self.take(name)?.0 {
             Value::Text(text) => When::from_text(text),
             Value::Integer(number) => When::from_number(number),
@@ -80,24 +80,24 @@ impl<'a> Flat<'a> {
 
     /// The JSON of whatever it is, if it is there and not null.
     #[inline]
-    pub(crate) fn raw(&mut self, name: &str) -> Option<Raw<'a>> {
+    pub fn raw(&mut self, name: &str) -> Option<Raw<'a>> {
         self.take(name).map(|(_, raw)| Raw(raw))
     }
 
     /// Something that is not flat: so it is not there, or null.
     #[inline]
-    pub(crate) fn nothing<T>(&mut self, name: &str) -> Option<T> {
+    pub fn nothing<T>(&mut self, name: &str) -> Option<T> {
         self.take(name).and_then(|_| self.odd())
     }
 
     /// Goes over a field that is of no interest.
     #[inline]
-    pub(crate) fn skip(&mut self, name: &str) {
+    pub fn skip(&mut self, name: &str) {
         self.take(name);
     }
 
     /// Whether it has been read to its end, and all of it was of its kind.
-    pub(crate) fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         !self.is_odd && self.at > 0 && self.text.get(self.at..) == Some("}")
     }
 

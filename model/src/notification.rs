@@ -9,7 +9,7 @@
 use crate::json::Object;
 
 /// Topic of the requests.
-pub const REQUESTS: &str = "notification.request";
+pub const REQUESTS: &str = crate::topics::notification::INBOX;
 
 /// `eventType` and `ce_type` of a request.
 pub const EVENT_TYPE: &str = "notification.request";

@@ -1,0 +1,34 @@
+//! The shop's words: what its topics are called, what its records, ids and rows look like, and what its outcomes and refusals are.
+//!
+//! No decision is made here and no machine is known: `topologies` decides with these words, `audit` decides again with the same words and rules of its own,
+//! `load` and the worker write and read them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`topics`] | the name of every topic |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`notification`] | the record that asks for a notification |
+//! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
+//! | `numbered_key` | keys of what belongs to something and has a number there |
+//! | [`envelope`] | CloudEvents headers of outgoing records |
+//! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
+//! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
+#![warn(missing_docs)]
+
+pub mod coupon;
+pub mod envelope;
+pub mod expiration;
+pub mod flat;
+pub mod id_rule;
+pub mod json;
+#[cfg(test)]
+mod laws;
+pub mod notification;
+mod numbered_key;
+pub mod payment;
+pub mod place_id;
+pub mod reading;
+pub mod reservation;
+pub mod rfc3339;
+pub mod topics;
+pub mod wire;

@@ -1,0 +1,16 @@
+//! What the shop may set of wallets.
+
+/// What the shop may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The least that can be charged at once.
+    pub charge_min_krw: i64,
+    /// The most that can be charged at once.
+    pub charge_max_krw: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { charge_min_krw: 1_000, charge_max_krw: 1_000_000 }
+    }
+}

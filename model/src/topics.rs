@@ -1,0 +1,55 @@
+//! The name of every topic of the shop, by the feature that owns it. Changelogs and the placement topic are the engine's and are named after the app.
+
+/// Coupons.
+pub mod coupon {
+    /// Where requests and commands come in. Key: `coupon-{policyId}`.
+    pub const INBOX: &str = "coupon-issue-requests";
+    /// Outcomes of requests that got a coupon.
+    pub const SUCCESS: &str = "coupon-issue-success";
+    /// Outcomes of those that did not.
+    pub const FAILURES: &str = "coupon-issue-failures";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "coupon-issue-dlq";
+}
+
+/// Seats.
+pub mod reservation {
+    /// Where commands, answers and deadlines come in. Key: scheduleId.
+    pub const INBOX: &str = "reservation.requests";
+    /// Reservations that are paid.
+    pub const CONFIRMED: &str = "reservation.confirmed";
+    /// Holds that were not paid in time.
+    pub const SEATS_EXPIRED: &str = "seats.expired";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "reservation.requests.dlq";
+}
+
+/// Deadlines of holds.
+pub mod expiration {
+    /// Where deadlines come in. Key: reservationId, placed with its schedule.
+    pub const INBOX: &str = "reservation.expiration";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "reservation.expiration.dlq";
+}
+
+/// Wallets.
+pub mod payment {
+    /// Where charges, debits and refunds come in. Key: userId.
+    pub const INBOX: &str = "payment.requests";
+    /// The fact that a payment has been debited.
+    pub const COMPLETED: &str = "payment.completed";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "payment.requests.dlq";
+}
+
+/// What rankings count.
+pub mod ranking {
+    /// Each sale and each return. Key: scheduleId.
+    pub const INBOX: &str = "ranking.events";
+}
+
+/// Notifications.
+pub mod notification {
+    /// Where notifications are asked for. Key: userId.
+    pub const INBOX: &str = "notification.request";
+}
