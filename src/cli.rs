@@ -1,10 +1,11 @@
 //! The command line. The only file that prints.
 
-use crate::commands::{audit, dlq, lag, load, replay, reset, state, topics, topologies};
+use crate::commands::{audit, dlq, lag, replay, reset, state, topics, topologies};
 use crate::config::{self, Settings, Sources};
 use crate::telemetry;
 use crate::worker::{self, Options, Role, RunError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdfast_load::{NoLog, Shape};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -209,26 +210,6 @@ enum DlqVerb {
     Redrive(dlq::PutBack),
 }
 
-#[derive(Debug, Subcommand)]
-enum Shape {
-    /// Many users want one coupon at once
-    CouponRush(load::coupon_rush::CouponRush),
-    /// Many want few seats at once; exit code 1 when a seat has not exactly one winner
-    SeatStorm(load::seat_storm::SeatStorm),
-    /// Buyers who pay in time, late, twice or never; exit code 1 when a payment was taken that must not be
-    PayMix(load::pay_mix::PayMix),
-    /// Requests that already wait in the log when the worker starts
-    CouponBacklog(load::coupon_backlog::CouponBacklog),
-    /// Holds that already wait in the log when the worker starts
-    HoldBacklog(load::hold_backlog::HoldBacklog),
-    /// Transfers from wallets that already wait in the log when the worker starts
-    DebitBacklog(load::debit_backlog::DebitBacklog),
-    /// Holds whose deadlines come together, or at a steady pace; HOLD_MS is the worker's
-    ExpiryCliff(load::expiry_cliff::ExpiryCliff),
-    /// How late the seats of an expiry-cliff were freed; exit code 1 when one was freed early or twice
-    ExpiryLateness(load::expiry_lateness::ExpiryLateness),
-}
-
 /// Runs the command line and says how it ended.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -266,9 +247,7 @@ fn execute(cli: Cli) -> Result<String, RunError> {
     // These need no settings: they must work where there are none, or wrong ones.
     let verb = match cli.verb {
         Verb::Lag { url } => return lag::show(&url),
-        Verb::Load { shape: Shape::CouponRush(rush) } => return load::coupon_rush::coupon_rush(&rush, &mut print),
-        Verb::Load { shape: Shape::SeatStorm(storm) } => return load::seat_storm::seat_storm(&storm, &mut print),
-        Verb::Load { shape: Shape::PayMix(mix) } => return load::pay_mix::pay_mix(&mix, &mut print),
+        Verb::Load { shape } if !shape.needs_log() => return Ok(shape.run(&NoLog, &mut print)?),
         verb => verb,
     };
     let settings = config::load(&cli.settings.sources())?;
@@ -287,14 +266,7 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Dlq { verb: DlqVerb::Show { id } } => dlq::show(&settings, &id),
         Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
         Verb::Reset { .. } => reset::reset(&settings),
-        Verb::Load { shape } => match shape {
-            Shape::CouponRush(_) | Shape::SeatStorm(_) | Shape::PayMix(_) => Ok(String::new()),
-            Shape::CouponBacklog(backlog) => load::coupon_backlog::coupon_backlog(&backlog, &settings),
-            Shape::HoldBacklog(backlog) => load::hold_backlog::hold_backlog(&backlog, &settings),
-            Shape::DebitBacklog(backlog) => load::debit_backlog::debit_backlog(&backlog, &settings),
-            Shape::ExpiryCliff(cliff) => load::expiry_cliff::expiry_cliff(&cliff, &settings),
-            Shape::ExpiryLateness(wanted) => load::expiry_lateness::expiry_lateness(&wanted, &settings, &mut print),
-        },
+        Verb::Load { shape } => Ok(shape.run(&settings, &mut print)?),
         Verb::Lag { .. } => Ok(String::new()),
     }
 }

@@ -8,6 +8,7 @@ use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use holdfast_engine::config::OnLostInput;
 use holdfast_model::reservation::settings::Fee;
+use holdfast_tools::Failure;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -191,8 +192,15 @@ impl ConfigError {
     /// A refusal that was found later, for instance by asking the log. `key`: a setting, or a flag with its dashes.
     #[must_use]
     pub fn new(key: &str, why: impl fmt::Display) -> Self {
-        let key = if key.starts_with("--") { key.to_owned() } else { key.to_uppercase() };
-        Self(format!("{key}: {why}").replace('\n', " "))
+        match Failure::usage(key, why) {
+            Failure::Usage(text) | Failure::Failed(text) => Self(text),
+        }
+    }
+
+    /// What is wrong with which key, said already.
+    #[must_use]
+    pub(crate) fn said(text: String) -> Self {
+        Self(text)
     }
 }
 

@@ -4,7 +4,6 @@
 //! from, with its identity; the letter stays. So a second redrive of the same letter is a second copy, which the topology recognises like any
 //! repetition. Which letters have been put back is read in the inbox itself: nothing else is true about it.
 
-use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
 use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
@@ -13,6 +12,7 @@ use holdfast_engine::origin::Origin;
 use holdfast_engine::ports::log::{Appender, End, Fetcher, Log, Start};
 use holdfast_engine::ports::record::{NewRecord, Record, TopicPartition};
 use holdfast_model::{envelope, rfc3339};
+use holdfast_tools::reading;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc;
@@ -277,7 +277,7 @@ fn in_partition(
         return Ok(letters);
     }
     let end = reading::end(fetcher, source, End::Stable)?;
-    reading::read(fetcher, source, Start::Earliest, end, &mut |record| {
+    reading::read::<RunError>(fetcher, source, Start::Earliest, end, &mut |record| {
         if !wanted.ids.is_empty() && !named.contains(&record.offset) {
             return Ok(());
         }
@@ -354,7 +354,7 @@ fn count_redrives(
         if start >= end {
             continue;
         }
-        reading::read(fetcher, &inbox, Start::At(start), end, &mut |record| {
+        reading::read::<RunError>(fetcher, &inbox, Start::At(start), end, &mut |record| {
             let mut last = ("", None);
             record.headers.each(&mut |name, value| last = (name, value));
             // A forwarded copy of the copy carries another last header, and is no redrive of its own.

@@ -8,16 +8,14 @@
 //! | [`config`] | settings: defaults < holdfast.toml < environment < flags |
 //! | [`worker`] | the wiring, the threads, start and stop |
 //! | [`http`] | the API |
-//! | [`reading`], [`dead_letters`] | one partition read up to an end; dead letters listed and put back |
-//! | [`telemetry`], [`clock`], [`unique`] | log lines; the one real clock; new names |
+//! | [`dead_letters`] | dead letters listed and put back |
+//! | [`telemetry`], [`unique`] | log lines; new names |
 
 pub mod cli;
-pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod dead_letters;
 pub mod http;
-pub mod reading;
 pub mod telemetry;
 pub mod unique;
 pub mod worker;

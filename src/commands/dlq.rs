@@ -1,12 +1,12 @@
 //! `dlq list`, `show` and `redrive`.
 
-use super::table::table;
 use super::topologies;
 use crate::config::{ConfigError, Settings};
 use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, NoSuch, Redrive, Wanted};
 use crate::worker::{self, RunError};
 use clap::{Args, ValueEnum};
 use holdfast_engine::ports::log::Log;
+use holdfast_tools::table::table;
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! `lag`: what a running worker says about itself, and about who owns the places.
 
-use super::table::table;
 use crate::worker::RunError;
+use holdfast_tools::table::table;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

@@ -7,6 +7,5 @@ pub mod load;
 pub mod replay;
 pub mod reset;
 pub mod state;
-pub mod table;
 pub mod topics;
 pub mod topologies;

@@ -1,6 +1,5 @@
 //! `state inspect`: what is on this machine's disk.
 
-use super::table::table;
 use super::topologies;
 use crate::config::{ConfigError, Settings};
 use crate::worker::{RunError, logs};
@@ -8,6 +7,8 @@ use clap::Args;
 use holdfast_engine::ports::store::{StoreError, TaskId};
 use holdfast_model::rfc3339;
 use holdfast_state::inspect::{self as disk, TaskState};
+use holdfast_tools::bytes::readable;
+use holdfast_tools::table::table;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -107,36 +108,4 @@ fn rows(tasks: &[TaskState]) -> Vec<Vec<String>> {
         }
     }
     rows
-}
-
-/// Bytes with whatever is text in them as text, the rest as `\xNN`.
-pub(super) fn readable(bytes: &[u8]) -> String {
-    let mut out = String::new();
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() {
-                let mut buffer = [0; 4];
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    let _ = write!(out, "\\x{byte:02x}");
-                }
-            } else {
-                out.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_shown_as_text_and_the_rest_as_bytes() {
-        assert_eq!(readable("쿠폰\u{0}1".as_bytes()), "쿠폰\\x001");
-        assert_eq!(readable(&[0xff, b'a', 1]), "\\xffa\\x01");
-    }
 }

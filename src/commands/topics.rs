@@ -1,11 +1,11 @@
 //! `topics create` and `topics check`.
 
-use super::table::table;
 use crate::config::Settings;
 use crate::worker;
 use crate::worker::RunError;
 use crate::worker::topics::Wanted;
 use holdfast_engine::ports::log::{TopicReport, TopicState, listed};
+use holdfast_tools::table::table;
 
 fn wanted(settings: &Settings) -> Wanted {
     Wanted::by(settings, &holdfast_topologies::all())

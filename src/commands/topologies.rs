@@ -1,11 +1,11 @@
 //! The catalogue.
 
-use super::table::table;
 use crate::cli::Format;
 use crate::config::{ConfigError, Settings};
 use crate::worker::RunError;
 use holdfast_engine::{Topology, describe};
 use holdfast_model::reservation;
+use holdfast_tools::table::table;
 use holdfast_topologies::{all, all_with, by_name};
 
 /// Each topology in a line.

@@ -14,7 +14,6 @@ mod strict;
 
 use super::error::answer;
 use super::*;
-use crate::clock::SystemClock;
 use crate::worker::effects::ToTheLog;
 use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
@@ -28,6 +27,7 @@ use holdfast_engine::ports::record::{Appended, NewRecord};
 use holdfast_engine::stream_thread;
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_state::{RocksStores, StateConfig};
+use holdfast_tools::clock::SystemClock;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use server::Connection;

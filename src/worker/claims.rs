@@ -101,13 +101,13 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
     use holdfast_engine::ports::clock::Clock;
     use holdfast_engine::ports::log::{Cleanup, TopicSpec};
     use holdfast_engine::ports::membership::Owner;
     use holdfast_engine::ports::placement::{CLAIM_KEY, Claim};
     use holdfast_engine::ports::record::NewRecord;
     use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+    use holdfast_tools::clock::SystemClock;
 
     const PLACES: u32 = 2;
 

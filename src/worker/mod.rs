@@ -25,18 +25,20 @@ pub mod effects;
 pub mod logs;
 pub mod narrator;
 pub mod observer;
+mod run_error;
 pub mod sample;
 pub mod stream;
 pub mod topic_watch;
 pub mod topics;
 
-use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings};
 use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
 use crate::http::starting::Starting;
 use crate::http::{self, Api, ApiSettings, Claims, signature};
+pub use run_error::RunError;
+
 use crate::telemetry;
 use crate::unique;
 use assistant::Assistant;
@@ -52,6 +54,7 @@ use holdfast_engine::status::Status;
 use holdfast_engine::stream_thread::Parts;
 use holdfast_model::{coupon, reservation};
 use holdfast_state::{RocksStores, StateConfig};
+use holdfast_tools::clock::SystemClock;
 use logs::OpenError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,23 +85,6 @@ pub struct Options {
     pub topologies: Vec<Topology>,
     /// What to take part in.
     pub role: Role,
-}
-
-/// Why the worker ended otherwise than asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// Settings that cannot be worked with: exit code 2.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Anything else: exit code 1.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl RunError {
-    fn failed(what: &str) -> impl FnOnce(&dyn std::fmt::Display) -> Self {
-        move |why| Self::Failed(format!("{what}: {why}"))
-    }
 }
 
 /// How long the end of the runtime may take.

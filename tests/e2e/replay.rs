@@ -12,13 +12,13 @@ use holdfast_ports::log::{Appender, Log};
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::NewRecord;
 use holdfast_ports::store::TaskId;
+use holdfast_tools::clock::SystemClock;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stream_worker::clock::SystemClock;
 
 const INBOX: &str = "coupon-issue-requests";
 const TOPICS: [&str; 6] = [

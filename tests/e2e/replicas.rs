@@ -8,6 +8,7 @@ use crate::support::worker::{Setup, Worker};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_ports::place::place_of;
+use holdfast_tools::clock::SystemClock;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +16,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use stream_worker::clock::SystemClock;
 
 const STOCK: u64 = 1_000_000;
 

@@ -8,9 +8,9 @@ use holdfast_engine::codec;
 use holdfast_model::reservation::row::{PaymentRow, PaymentState, Refund};
 use holdfast_model::{reservation, rfc3339};
 use holdfast_ports::clock::Clock;
+use holdfast_tools::clock::SystemClock;
 use serde_json::json;
 use std::process::Output;
-use stream_worker::clock::SystemClock;
 
 fn run(setup: &Setup) -> Output {
     setup.command().output().unwrap()

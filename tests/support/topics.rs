@@ -5,12 +5,12 @@ use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_log_kafka::{KafkaConfig, KafkaLog};
 use holdfast_ports::log::{Appender, End, Log, Start};
 use holdfast_ports::record::{Appended, NewRecord, TopicPartition};
+use holdfast_tools::clock::SystemClock;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
-use stream_worker::clock::SystemClock;
 
 pub(crate) const PARTITIONS: u32 = 3;
 /// Where requests for coupons come in.

@@ -114,8 +114,8 @@ pub(super) fn line(record: &Record<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::Given;
     use holdfast_model::coupon::{DEAD_LETTERS, INBOX, NOTIFICATIONS};
+    use holdfast_tools::reading::Given;
     use holdfast_topologies::coupon;
 
     fn place(topic: &str, headers: &[(&str, &str)]) -> Option<u32> {

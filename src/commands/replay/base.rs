@@ -78,10 +78,10 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reading::Given;
     use holdfast_engine::ports::store::{StoreId, Stores, TaskId, Write};
     use holdfast_model::coupon::INBOX;
     use holdfast_state::{RocksStores, StateConfig};
+    use holdfast_tools::reading::Given;
 
     /// A position, or a row of the policies.
     enum Line {

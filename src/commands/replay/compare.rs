@@ -2,9 +2,9 @@
 
 use super::author::{Author, fingerprint, line};
 use super::found::{Found, Target, Trail};
-use crate::reading::Given;
 use crate::worker::RunError;
 use holdfast_engine::ports::record::{NewRecord, Record};
+use holdfast_tools::reading::Given;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 

@@ -2,12 +2,12 @@
 //! partition. So memory is bounded however long the topics are, and a shared sink is read once.
 
 use super::author::{Author, fingerprint};
-use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
 use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
 use holdfast_engine::ports::log::{End, Fetcher, Start};
 use holdfast_engine::ports::record::{Record, TopicPartition};
+use holdfast_tools::reading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};

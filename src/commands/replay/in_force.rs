@@ -10,6 +10,7 @@
 //! the shop's own code decides, with one setting after the other.)
 
 use crate::worker::RunError;
+use holdfast_audit::shadows::InForce;
 use holdfast_engine::key::Key;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::ports::store::{Store, StoreError};
@@ -25,11 +26,11 @@ use std::sync::Arc;
 /// Settings, from a record of the inbox on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::commands) struct Span {
+pub(super) struct Span {
     /// Offset of the first record that was decided with them.
-    pub(in crate::commands) from: i64,
+    pub(super) from: i64,
     /// Which they were.
-    pub(in crate::commands) settings: Settings,
+    pub(super) settings: Settings,
     /// As the version that decided with them wrote them down.
     #[serde(skip)]
     row: SettingsRow,
@@ -74,11 +75,14 @@ pub(super) fn topology(usual: &Topology, spans: &[Span]) -> Topology {
     usual.decided_by(move || Box::new(InTurn { spans: Arc::clone(&spans), now: now.clone(), made: None }))
 }
 
-/// How each of `spans` differs from the one before it, for humans.
-pub(in crate::commands) fn changes(spans: &[Span]) -> impl Iterator<Item = (i64, String)> + '_ {
-    spans.windows(2).filter_map(|pair| match pair {
-        [before, after] => Some((after.from, changed(&before.settings, &after.settings))),
-        _ => None,
+/// What another tool is told of `spans`.
+pub(super) fn told(place: u32, spans: &[Span]) -> impl Iterator<Item = InForce> + '_ {
+    let before = std::iter::once(None).chain(spans.iter().map(Some));
+    spans.iter().zip(before).map(move |(span, before)| InForce {
+        place,
+        from: span.from,
+        hold_ms: span.settings.hold_ms,
+        changed: before.map(|before| changed(&before.settings, &span.settings)),
     })
 }
 
@@ -149,7 +153,7 @@ mod tests {
             let row = SettingsRow { json: settings.to_json() };
             Span { from, settings: settings.clone(), row }
         });
-        let said: Vec<_> = changes(&spans).collect();
+        let said: Vec<_> = told(0, &spans).filter_map(|one| Some((one.from, one.changed?))).collect();
         assert_eq!(
             said,
             [
@@ -157,6 +161,6 @@ mod tests {
                 (9, "freeCancelMs 86400000 instead of 0, holdMs 300000 instead of 5000".to_owned()),
             ]
         );
-        assert_eq!((changes(&spans[..1]).count(), changes(&[]).count()), (0, 0));
+        assert_eq!(told(0, &spans[..1]).map(|one| one.changed).collect::<Vec<_>>(), [None]);
     }
 }

@@ -26,24 +26,26 @@ mod base;
 mod compare;
 mod found;
 mod from;
-pub(super) mod in_force;
+mod in_force;
 mod place;
 mod report;
 mod rows;
 
 use super::{dlq, topologies};
-use crate::clock::SystemClock;
 use crate::config::{ConfigError, Settings};
-use crate::reading;
 use crate::worker::{self, RunError};
 use author::Author;
 use clap::{Args, ValueEnum};
 use found::Writings;
 pub use from::From;
+use holdfast_audit::Replays;
+use holdfast_audit::shadows::{Again, Outcome};
 use holdfast_engine::Topology;
 use holdfast_engine::ports::clock::Clock;
 use holdfast_engine::ports::log::{End, Log};
-use in_force::Span;
+use holdfast_tools::Failure;
+use holdfast_tools::clock::SystemClock;
+use holdfast_tools::reading;
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Replay;
 use report::{PlaceReport, Report, Verdict};
@@ -113,49 +115,16 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
     compare_in(&*log, &topology, &settings.app_id, wanted.from, wanted.place)
 }
 
-/// How it ended, for another verb.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// Everything is the same: so many records, outputs and rows.
-    Same {
-        /// Decided again.
-        records: u64,
-        /// Compared.
-        outputs: u64,
-        /// Of state, compared.
-        rows: u64,
-    },
-    /// Something is not.
-    Different {
-        /// Where first.
-        at: String,
-        /// What was expected, what was found.
-        what: String,
-    },
-    /// Not everything could be decided again.
-    NotProven {
-        /// Why.
-        why: String,
-    },
-}
+/// The shop's own code, for the audit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shadows;
 
-/// What another verb is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Again {
-    /// How it ended.
-    pub(super) outcome: Outcome,
-    /// With which settings each place was decided.
-    pub(super) settings: Vec<(u32, Vec<Span>)>,
-}
-
-/// Decides all places of `topology` again.
-///
-/// # Errors
-/// When the log cannot be read.
-pub(super) fn again(log: &dyn Log, topology: &Topology, app: &str) -> Result<Again, RunError> {
-    let mut report = compare_in(log, topology, app, From::Earliest, None)?;
-    let settings = report.places.iter_mut().map(|place| (place.place, std::mem::take(&mut place.settings))).collect();
-    Ok(Again { outcome: outcome(topology, &report), settings })
+impl Replays for Shadows {
+    fn again(&self, log: &dyn Log, topology: &Topology, app: &str) -> Result<Again, Failure> {
+        let report = compare_in(log, topology, app, From::Earliest, None)?;
+        let settings = report.places.iter().flat_map(|place| in_force::told(place.place, &place.settings)).collect();
+        Ok(Again { outcome: outcome(topology, &report), settings })
+    }
 }
 
 fn outcome(topology: &Topology, report: &Report) -> Outcome {

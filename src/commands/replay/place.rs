@@ -8,8 +8,6 @@ use super::from::From;
 use super::in_force;
 use super::report::{Difference, PlaceReport};
 use super::rows::{self, Excuses};
-use crate::commands::state::readable;
-use crate::reading;
 use crate::worker::RunError;
 use holdfast_engine::Topology;
 use holdfast_engine::ports::log::{Fetcher, Start};
@@ -18,6 +16,8 @@ use holdfast_engine::ports::store::{Store, StoreError, StoreId, Stores, TaskId};
 use holdfast_engine::shadow::{Made, Rebuild, Shadow};
 use holdfast_engine::{changelog, delayed};
 use holdfast_state::{RocksStores, StateConfig};
+use holdfast_tools::bytes::readable;
+use holdfast_tools::reading;
 use indicatif::ProgressBar;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -68,7 +68,7 @@ impl Replay<'_> {
         let mut search = Search::new(self.topology.inbox(), Wish { from, begins }, store);
         let mut live = self.open(&disk.path().join("changelog"), place)?;
         let mut rebuild = Rebuild::default();
-        reading::read(fetcher, &self.changelog(place), Start::Earliest, changelog_end, &mut |record| {
+        reading::read::<RunError>(fetcher, &self.changelog(place), Start::Earliest, changelog_end, &mut |record| {
             if from > 0 {
                 search.take(record).map_err(failed)?;
             }
@@ -105,7 +105,7 @@ impl Replay<'_> {
         report.skipped_to = self.from.skipped_to(begins, start);
         let mut parted: Option<(i64, Parting)> = None;
         let at = if start > 0 { Start::At(start) } else { Start::Earliest };
-        let first = reading::read(fetcher, &inbox, at, decided_to, &mut |record| {
+        let first = reading::read::<RunError>(fetcher, &inbox, at, decided_to, &mut |record| {
             if parted.is_some() {
                 return Ok(());
             }
@@ -208,7 +208,7 @@ impl Replay<'_> {
         let changelog = self.changelog(place);
         let end = reading::settled_end(fetcher, &changelog)?;
         let mut keys = BTreeSet::new();
-        reading::read(fetcher, &changelog, Start::At(since), end, &mut |record| {
+        reading::read::<RunError>(fetcher, &changelog, Start::At(since), end, &mut |record| {
             keys.extend(changelog::decode(record.key, record.value).map(|write| (write.store, write.key.to_vec())));
             Ok(())
         })?;
@@ -242,7 +242,7 @@ impl Replay<'_> {
                     found = Some(line(record));
                     Ok(())
                 };
-                reading::read(fetcher, source, Start::At(offset), offset + 1, &mut show)?;
+                reading::read::<RunError>(fetcher, source, Start::At(offset), offset + 1, &mut show)?;
             }
         }
         Ok(Difference {

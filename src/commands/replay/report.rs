@@ -1,6 +1,7 @@
 //! The verdict, for humans and for programs.
 
 use super::in_force::{self, Span};
+use holdfast_audit::shadows::InForce;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -142,8 +143,10 @@ impl Report {
                     place.place
                 );
             }
-            for (from, changed) in in_force::changes(&place.settings) {
-                let _ = writeln!(out, "place {}: decided with {changed} from offset {from} on", place.place);
+            for InForce { from, changed, .. } in in_force::told(place.place, &place.settings) {
+                if let Some(changed) = changed {
+                    let _ = writeln!(out, "place {}: decided with {changed} from offset {from} on", place.place);
+                }
             }
             if place.outputs_forgotten > 0 {
                 let _ = writeln!(

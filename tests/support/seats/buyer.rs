@@ -7,11 +7,11 @@ use crate::support::dice::Dice;
 use crate::support::wait;
 use holdfast_model::rfc3339;
 use holdfast_ports::clock::Clock;
+use holdfast_tools::clock::SystemClock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use stream_worker::clock::SystemClock;
 
 /// More than a seat costs: who pays twice can.
 pub(crate) const CHARGE: i64 = 3 * PRICE;

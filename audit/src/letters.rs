@@ -1,0 +1,139 @@
+//! Dead letters: what was given up, by where it stood.
+
+use super::cut::Cut;
+use super::findings::Findings;
+use super::invariant::Invariant;
+use super::reader::{Entry, Reader};
+use holdfast_engine::Topology;
+use holdfast_engine::dead_letter::OUTPUT_REFUSED;
+use holdfast_engine::ports::record::TopicPartition;
+use holdfast_tools::Failure;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// First try and three more.
+const ATTEMPTS_MAX: u32 = 4;
+
+/// A record that was given up.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    class: String,
+    /// It was tried as often as anything is, or the log refused what was decided: a request that could not be decided,
+    /// rather than no request.
+    pub(super) is_given_up: bool,
+    /// Hash of its value; none when it could not be kept.
+    value: Option<u64>,
+    at: String,
+    is_firm: bool,
+    is_met: bool,
+}
+
+/// The letters of one inbox partition, by offset.
+pub(super) type Buried = FxHashMap<i64, Letter>;
+
+/// All of them, by inbox partition.
+#[derive(Debug, Default)]
+pub(super) struct Letters(BTreeMap<TopicPartition, Buried>);
+
+fn hash(value: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Letters {
+    /// Reads the dead letters of `topologies`.
+    pub(super) fn read(
+        reader: &mut Reader<'_>,
+        cut: &mut Cut,
+        topologies: &[Topology],
+        findings: &mut Findings,
+    ) -> Result<Self, Failure> {
+        let mut letters = Self::default();
+        for topology in topologies {
+            for place in 0..cut.places {
+                let source = TopicPartition::new(topology.dead_letters().clone(), place);
+                reader.read(&source, cut, findings, &mut |entry, _, findings| {
+                    letters.take(entry, topology, findings);
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(letters)
+    }
+
+    fn take(&mut self, entry: &Entry<'_>, topology: &Topology, findings: &mut Findings) {
+        let texts = entry.heads.letter.map(|text| text.map(String::from_utf8_lossy).unwrap_or_default());
+        let [topic, partition, offset, class, message, time, attempts] = &texts;
+        // No record of an inbox: the log refused it when it was due.
+        if entry.heads.delayed_by.is_some() {
+            findings.count(Invariant::Letters, "delayed messages among the dead letters", 1);
+            return;
+        }
+        let place = partition.parse::<u32>().ok().zip(offset.parse::<i64>().ok());
+        let Some((partition, offset)) = place.filter(|_| topology.sources().iter().any(|inbox| **inbox == **topic))
+        else {
+            findings.breach(Invariant::Letters, entry, format!("it does not say where it comes from: {texts:?}"));
+            return;
+        };
+        let is_well = !class.is_empty()
+            && !message.is_empty()
+            && time.parse::<i64>().is_ok_and(|ms| ms > 0)
+            && attempts.parse::<u32>().is_ok_and(|n| (1..=ATTEMPTS_MAX).contains(&n));
+        if !is_well {
+            findings.breach(
+                Invariant::Letters,
+                entry,
+                format!("it does not say why, when or after how many attempts: {texts:?}"),
+            );
+        }
+        let letter = Letter {
+            class: class.to_string(),
+            is_given_up: attempts.parse() == Ok(ATTEMPTS_MAX) || class == OUTPUT_REFUSED,
+            value: entry.value.map(hash),
+            at: entry.to_string(),
+            is_firm: entry.is_firm,
+            is_met: false,
+        };
+        let inbox = TopicPartition::new(&**topic, partition);
+        if let Some(first) = self.0.entry(inbox.clone()).or_default().insert(offset, letter) {
+            findings.breach(
+                Invariant::Letters,
+                entry,
+                format!("{inbox} offset {offset} is buried once, at {}: this is another", first.at),
+            );
+        }
+        findings.count(Invariant::Letters, "dead letters", 1);
+    }
+
+    /// Takes those of an inbox partition out.
+    pub(super) fn take_of(&mut self, inbox: &TopicPartition) -> Buried {
+        self.0.remove(inbox).unwrap_or_default()
+    }
+}
+
+/// The letter of `entry`, if it is buried; its value is compared.
+pub(super) fn meet<'l>(buried: &'l mut Buried, entry: &Entry<'_>, findings: &mut Findings) -> Option<&'l Letter> {
+    let letter = buried.get_mut(&entry.offset)?;
+    letter.is_met = true;
+    if letter.class == "RequestIdReused" {
+        findings.count(Invariant::Retries, "other requests under a known id, buried", 1);
+    }
+    if letter.value.is_some_and(|kept| Some(kept) != entry.value.map(hash)) {
+        findings.breach(Invariant::Letters, entry, format!("{} keeps another value", letter.at));
+    }
+    Some(letter)
+}
+
+/// What is left of the letters after all records of the partition were met.
+pub(super) fn leftover(buried: &Buried, inbox: &TopicPartition, begins: i64, decided: i64, findings: &mut Findings) {
+    for (offset, letter) in buried {
+        if !letter.is_met && *offset >= begins {
+            findings.breach(Invariant::Letters, &letter.at, format!("there is no {inbox} offset {offset}"));
+        }
+        if letter.is_firm && *offset >= decided {
+            findings.breach(Invariant::Letters, &letter.at, format!("{inbox} offset {offset} has not been passed"));
+        }
+    }
+}

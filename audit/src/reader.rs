@@ -1,0 +1,185 @@
+//! Reading a partition up to the cut, with what the headers of each record say.
+
+use super::cut::Cut;
+use super::findings::Findings;
+use super::times::Times;
+use holdfast_engine::dead_letter::header;
+use holdfast_engine::misplaced;
+use holdfast_engine::origin::Origin;
+use holdfast_engine::ports::log::{Fetcher, Start};
+use holdfast_engine::ports::record::{Record, TopicPartition};
+use holdfast_tools::Failure;
+use holdfast_tools::reading;
+use indicatif::ProgressBar;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Records between two looks at the progress bar.
+const TICK_RECORDS: u64 = 1_024;
+
+/// The headers that matter, found in one pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heads<'a> {
+    /// Where the record first entered the log.
+    pub(super) origin: Origin<'a>,
+    /// Which task wrote it.
+    pub(super) source: Option<&'a [u8]>,
+    /// When that decided it.
+    pub(super) time: Option<&'a [u8]>,
+    /// It was sent on from another place: topic, partition and offset there.
+    pub(super) forwarded: Option<&'a [u8]>,
+    /// It stands for a record that was given up there: it has an outcome, and nothing else is decided.
+    pub(super) is_given_up: bool,
+    /// Of a dead letter that was a delayed message: the topology that had kept it.
+    pub(super) delayed_by: Option<&'a [u8]>,
+    /// Of a dead letter: topic, partition, offset, class, message, time, attempts.
+    pub(super) letter: [Option<&'a [u8]>; 7],
+}
+
+const LETTER: [&str; 7] = [
+    header::TOPIC,
+    header::PARTITION,
+    header::OFFSET,
+    header::CLASS,
+    header::MESSAGE,
+    header::TIMESTAMP,
+    header::ATTEMPTS,
+];
+
+impl<'a> Heads<'a> {
+    fn of(record: &Record<'a>) -> Self {
+        let mut heads = Self::default();
+        record.headers.each(&mut |name, value| {
+            heads.origin.note(name, value);
+            match name {
+                "ce_source" => heads.source = value,
+                "ce_time" => heads.time = value,
+                misplaced::ORIGIN => heads.forwarded = value,
+                misplaced::GIVEN_UP => heads.is_given_up = true,
+                header::DELAYED_BY => heads.delayed_by = value,
+                _ => {
+                    if let Some(at) = LETTER.iter().position(|known| *known == name) {
+                        heads.letter[at] = value;
+                    }
+                }
+            }
+        });
+        heads
+    }
+
+    /// Whether a task of `topology` wrote the record itself.
+    pub(super) fn is_by(&self, topology: &str) -> bool {
+        let of = |source: &'a [u8]| source.strip_prefix(b"/")?.strip_prefix(topology.as_bytes())?.strip_prefix(b"/");
+        self.source.and_then(of).is_some() && self.forwarded.is_none() && !self.origin.is_redriven()
+    }
+}
+
+/// Where a record stands, for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct At {
+    topic: &'static str,
+    partition: u32,
+    offset: i64,
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{} offset {}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// A record in its place.
+pub(super) struct Entry<'a> {
+    pub(super) source: &'a TopicPartition,
+    pub(super) offset: i64,
+    pub(super) append_ms: i64,
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) heads: Heads<'a>,
+    /// Its cause is decided at the cut, if it has one.
+    pub(super) is_firm: bool,
+}
+
+impl Entry<'_> {
+    /// Where it stands in `topic`, which is its own.
+    pub(super) fn at(&self, topic: &'static str) -> At {
+        At { topic, partition: self.source.partition, offset: self.offset }
+    }
+
+    /// Its identity if it brings none.
+    pub(super) fn entered(&self) -> String {
+        self.heads.origin.identity((&self.source.topic, self.source.partition, self.offset))
+    }
+}
+
+impl fmt::Display for Entry<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} offset {}", self.source, self.offset)
+    }
+}
+
+/// Reads, and counts what it reads.
+pub(super) struct Reader<'a> {
+    pub(super) fetcher: &'a mut dyn Fetcher,
+    pub(super) progress: &'a ProgressBar,
+    /// Records read so far.
+    pub(super) records: u64,
+    /// Records of inboxes that are not decided yet.
+    pub(super) undecided: u64,
+    /// The first of them in each partition that has one.
+    pub(super) undecided_from: BTreeMap<TopicPartition, i64>,
+    /// The latest append time seen, in ms since the epoch.
+    pub(super) latest_ms: i64,
+    pub(super) times: Times,
+}
+
+impl Reader<'_> {
+    /// Hands over each record of `source` before the cut.
+    pub(super) fn read(
+        &mut self,
+        source: &TopicPartition,
+        cut: &mut Cut,
+        findings: &mut Findings,
+        each: &mut dyn FnMut(&Entry<'_>, &Cut, &mut Findings) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let span = cut.span(source);
+        if span.end == 0 {
+            return Ok(());
+        }
+        self.progress.set_message(source.to_string());
+        self.times.begin(source);
+        let decided = if cut.is_inbox(source) { cut.decided(source) } else { span.end };
+        let Self { fetcher, progress, records, undecided, undecided_from, latest_ms, times } = self;
+        let (mut first_ms, mut first_undecided) = (None, None);
+        reading::read(&mut **fetcher, source, Start::Earliest, span.end, &mut |record| {
+            *records += 1;
+            if records.is_multiple_of(TICK_RECORDS) {
+                progress.inc(TICK_RECORDS);
+            }
+            if record.offset >= decided {
+                *undecided += 1;
+                first_undecided.get_or_insert(record.offset);
+            }
+            *latest_ms = record.append_ms.max(*latest_ms);
+            first_ms.get_or_insert(record.append_ms);
+            let entry = Entry {
+                source,
+                offset: record.offset,
+                append_ms: record.append_ms,
+                value: record.value,
+                heads: Heads::of(record),
+                is_firm: record.offset < span.firm,
+            };
+            times.look(&entry, findings);
+            each(&entry, cut, findings)
+        })?;
+        if let Some(offset) = first_undecided {
+            undecided_from.insert(source.clone(), offset);
+        }
+        if span.begins > 0
+            && let Some(first_ms) = first_ms
+        {
+            cut.note_beginning(source, first_ms);
+        }
+        Ok(())
+    }
+}

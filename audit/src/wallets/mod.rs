@@ -1,0 +1,411 @@
+//! Money: each charge, debit and refund of `payment.requests` decided a second time, and compared with what is kept and told.
+//!
+//! Charges are 1,000 to 1,000,000 KRW. A debit takes price less discount, if there is as much. A refund gives back at most what was paid, once. Each posting
+//! has its counter account, and the accounts of a place add up to 0.
+
+mod given_up;
+mod kept;
+
+use super::answers::Answers;
+use super::copies::Copies;
+use super::cut::{Cut, States};
+use super::findings::Findings;
+use super::invariant::Invariant;
+use super::known::{self, Known, Print, Seen, print};
+use super::letters::{self, Letters};
+use super::reader::{At, Entry, Reader};
+use super::rebuilt::Rebuilt;
+use super::said::{Said, is_user};
+use given_up::is_elsewhere;
+use holdfast_engine::ports::place::place_of;
+use holdfast_engine::ports::record::TopicPartition;
+use holdfast_model::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
+use holdfast_tools::Failure;
+use kept::{agree, compare};
+use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+
+const CHARGE_KRW_MIN: i64 = 1_000;
+const CHARGE_KRW_MAX: i64 = 1_000_000;
+
+/// What became of something that was asked of a wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It lies behind the cut.
+    Undecided,
+    /// Posted: number of the line, and the balance after it, in KRW.
+    Posted(u64, i64),
+    /// There was not enough.
+    Insufficient,
+    /// Refused for another reason.
+    Refused,
+    /// Not decided after all attempts.
+    GivenUp,
+}
+
+/// A debit.
+#[derive(Debug, Clone)]
+pub(super) struct Debit {
+    pub(super) reservation: Print,
+    user: Print,
+    /// What the seat costs, in KRW.
+    pub(super) price: i64,
+    /// What a coupon takes off, in KRW.
+    pub(super) discount: i64,
+    /// What is taken, in KRW.
+    pub(super) amount: i64,
+    pub(super) fate: Fate,
+    pub(super) at: At,
+    /// The reservation topology asked for it, and that is decided.
+    pub(super) is_firm: bool,
+    /// A pay command explains it.
+    pub(super) is_explained: bool,
+    refunded: bool,
+}
+
+/// A refund.
+#[derive(Debug, Clone)]
+pub(super) struct Refund {
+    pub(super) payment: String,
+    /// In KRW.
+    pub(super) amount: i64,
+    /// What is kept, in KRW.
+    pub(super) fee: i64,
+    pub(super) fate: Fate,
+    pub(super) at: At,
+    pub(super) is_firm: bool,
+    pub(super) is_explained: bool,
+}
+
+/// What all wallets come to.
+#[derive(Debug, Default)]
+pub(super) struct Money {
+    /// By payment id.
+    pub(super) debits: FxHashMap<String, Debit>,
+    /// By refund id.
+    pub(super) refunds: FxHashMap<String, Refund>,
+    /// By payment id: the refund that was posted or is asked for.
+    pub(super) refund_of: FxHashMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Accounts {
+    cash_in: i64,
+    wallets: i64,
+    revenue: i64,
+}
+
+/// The wallets of one place.
+#[derive(Default)]
+struct Place {
+    wallets: FxHashMap<String, (i64, u64)>,
+    accounts: Accounts,
+    charges: Known,
+    refunds: Known,
+}
+
+impl Place {
+    fn balance(&self, user: &str) -> i64 {
+        self.wallets.get(user).map_or(0, |(balance, _)| *balance)
+    }
+
+    /// Moves `amount` KRW into the wallet of `user`, out of it when negative.
+    fn post(&mut self, user: &str, amount: i64) -> Fate {
+        let (balance, sequence) = self.wallets.get(user).copied().unwrap_or_default();
+        let (Some(balance), Some(sequence)) = (balance.checked_add(amount), sequence.checked_add(1)) else {
+            return Fate::Refused;
+        };
+        match self.wallets.get_mut(user) {
+            Some(wallet) => *wallet = (balance, sequence),
+            None => drop(self.wallets.insert(user.to_owned(), (balance, sequence))),
+        }
+        self.accounts.wallets = self.accounts.wallets.saturating_add(amount);
+        Fate::Posted(sequence, balance)
+    }
+}
+
+impl Money {
+    /// Decides the wallets of every place.
+    pub(super) fn decide(
+        reader: &mut Reader<'_>,
+        cut: &mut Cut,
+        states: &States,
+        letters: &mut Letters,
+        copies: &mut Copies,
+        answers: &mut Answers,
+        findings: &mut Findings,
+    ) -> Result<Self, Failure> {
+        let mut money = Self::default();
+        for place in 0..cut.places {
+            let inbox = TopicPartition::new(INBOX, place);
+            let state = states.get(&(payment::NAME.to_owned(), place));
+            let mut buried = letters.take_of(&inbox);
+            let mut here = Place::default();
+            let decided = cut.decided(&inbox);
+            reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
+                copies.look(entry);
+                let Some(letter) = letters::meet(&mut buried, entry, findings) else {
+                    if entry.heads.is_given_up {
+                        money.give_up(&mut here, entry);
+                        return Ok(());
+                    }
+                    return money.record(&mut here, entry, decided, cut.places, state, copies, answers, findings);
+                };
+                if entry.offset < decided {
+                    findings.count(Invariant::NoGap, "records buried", 1);
+                }
+                if letter.is_given_up {
+                    if is_elsewhere(entry, cut.places) {
+                        copies.must_have(entry);
+                    } else {
+                        money.give_up(&mut here, entry);
+                    }
+                }
+                Ok(())
+            })?;
+            letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
+            if let Some(state) = state {
+                compare(&here, state, findings)?;
+            }
+        }
+        Ok(money)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
+    fn record(
+        &mut self,
+        here: &mut Place,
+        entry: &Entry<'_>,
+        decided: i64,
+        places: u32,
+        state: Option<&Rebuilt>,
+        copies: &mut Copies,
+        answers: &mut Answers,
+        findings: &mut Findings,
+    ) -> Result<(), Failure> {
+        let said = Said::read(entry.value);
+        let parts = said.as_ref().and_then(|said| Some((said, said.kind.text(), said.user_id.id()?)));
+        let Some((said, kind @ ("charge" | "debit" | "refund"), user)) = parts else {
+            unread(entry, decided, findings);
+            return Ok(());
+        };
+        if place_of(user.as_bytes(), places) != entry.source.partition {
+            if entry.offset < decided {
+                copies.must_have(entry);
+            }
+            return Ok(());
+        }
+        let is_decided = entry.offset < decided;
+        if !answers.is_empty()
+            && let Some(id) = said.identity()
+        {
+            answers.in_log(&id, findings);
+        }
+        let done = match kind {
+            "charge" if is_decided => charge(here, said, &user, entry, state, answers, findings)?,
+            "charge" => Some(()),
+            "debit" => self.debit(here, said, &user, entry, is_decided, state, findings)?,
+            _ => self.refund(here, said, &user, entry, is_decided, state, findings)?,
+        };
+        match done {
+            Some(()) if is_decided => findings.count(Invariant::NoGap, "records decided", 1),
+            Some(()) => {}
+            None => unread(entry, decided, findings),
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
+    fn debit(
+        &mut self,
+        here: &mut Place,
+        said: &Said<'_>,
+        user: &str,
+        entry: &Entry<'_>,
+        is_decided: bool,
+        state: Option<&Rebuilt>,
+        findings: &mut Findings,
+    ) -> Result<Option<()>, Failure> {
+        let Some(mut debit) = asked(said, user, entry) else { return Ok(None) };
+        let Some(id) = said.payment_id.identity() else { return Ok(None) };
+        if let Some(first) = self.debits.get_mut(&*id) {
+            let wish = |d: &Debit| (d.reservation, d.user, d.price, d.discount, d.amount);
+            if wish(first) == wish(&debit) {
+                known::retried(Seen::Before, &id, entry, findings);
+                if debit.is_firm && first.is_firm {
+                    findings.breach(
+                        Invariant::PaidOnce,
+                        entry,
+                        format!("payment {id} was asked for at {} already", first.at),
+                    );
+                }
+                first.is_firm |= debit.is_firm;
+            } else if is_decided {
+                known::retried(Seen::Another, &id, entry, findings);
+            }
+            return Ok(Some(()));
+        }
+        if is_decided {
+            debit.fate = take(here, user, &debit);
+            check_posted(here, user, entry, findings);
+            if let Some(state) = state {
+                let row = state.get(&PAYMENTS, &id.clone().into_owned())?;
+                agree(
+                    row.map(|row| (row.user_id, row.amount, row.outcome)),
+                    (user, debit.amount, debit.fate),
+                    &id,
+                    entry,
+                    findings,
+                );
+            }
+        }
+        self.debits.insert(id.into_owned(), debit);
+        Ok(Some(()))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
+    fn refund(
+        &mut self,
+        here: &mut Place,
+        said: &Said<'_>,
+        user: &str,
+        entry: &Entry<'_>,
+        is_decided: bool,
+        state: Option<&Rebuilt>,
+        findings: &mut Findings,
+    ) -> Result<Option<()>, Failure> {
+        let (Some(payment), Some(amount), Some(reservation)) =
+            (said.payment_id.id(), said.amount.int(), said.reservation_id.id())
+        else {
+            return Ok(None);
+        };
+        let fee = said.fee.int().unwrap_or(0);
+        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let is_firm = entry.is_firm && entry.heads.is_by("reservation");
+        let mut refund = Refund {
+            payment: payment.clone().into_owned(),
+            amount,
+            fee,
+            fate: Fate::Undecided,
+            at: entry.at(INBOX),
+            is_firm,
+            is_explained: false,
+        };
+        if is_decided {
+            let wish = (&*payment, &*reservation, user, amount, fee);
+            let seen = here.refunds.see(&id, wish, entry.heads.origin.is_redriven());
+            known::retried(seen, &id, entry, findings);
+            if !matches!(seen, Seen::New | Seen::Again) {
+                return Ok(Some(()));
+            }
+            refund.fate = self.give_back(here, user, &reservation, &refund);
+            if let Some(state) = state {
+                let row = state.get(&REFUNDS, &id)?;
+                agree(
+                    row.map(|row| (row.user_id, row.amount, row.outcome)),
+                    (user, amount, refund.fate),
+                    &id,
+                    entry,
+                    findings,
+                );
+            }
+        } else if self.refunds.contains_key(&id) {
+            return Ok(Some(()));
+        }
+        self.refund_of.entry(payment.into_owned()).or_insert_with(|| id.clone());
+        self.refunds.insert(id, refund);
+        Ok(Some(()))
+    }
+
+    fn give_back(&mut self, here: &mut Place, user: &str, reservation: &str, refund: &Refund) -> Fate {
+        let Some(debit) = self.debits.get_mut(&refund.payment) else { return Fate::Refused };
+        let is_his = debit.user == print(user) && debit.reservation == print(reservation);
+        let is_debited = matches!(debit.fate, Fate::Posted(..));
+        let fits = refund.amount >= 0
+            && refund.fee >= 0
+            && refund.amount.checked_add(refund.fee).is_some_and(|sum| sum <= debit.amount);
+        if !is_his || !is_debited || debit.refunded || !fits {
+            return Fate::Refused;
+        }
+        debit.refunded = true;
+        here.accounts.revenue -= refund.amount;
+        here.post(user, refund.amount)
+    }
+}
+
+/// A record that nobody can read and nobody has buried.
+fn unread(entry: &Entry<'_>, decided: i64, findings: &mut Findings) {
+    if entry.offset < decided {
+        findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters");
+    }
+}
+
+/// What a debit asks for.
+fn asked(said: &Said<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
+    Some(Debit {
+        reservation: print(&*said.reservation_id.id()?),
+        user: print(user),
+        price: said.price.int()?,
+        discount: said.discount.int()?,
+        amount: said.amount.int()?,
+        fate: Fate::Undecided,
+        at: entry.at(INBOX),
+        is_firm: entry.is_firm && entry.heads.is_by("reservation"),
+        is_explained: false,
+        refunded: false,
+    })
+}
+
+fn take(here: &mut Place, user: &str, debit: &Debit) -> Fate {
+    let is_owed = debit.price >= 0
+        && debit.discount >= 0
+        && debit.amount >= 0
+        && debit.price.checked_sub(debit.discount) == Some(debit.amount);
+    if user.trim().is_empty() || !is_owed {
+        return Fate::Refused;
+    }
+    if here.balance(user) < debit.amount {
+        return Fate::Insufficient;
+    }
+    here.accounts.revenue += debit.amount;
+    here.post(user, -debit.amount)
+}
+
+fn charge(
+    here: &mut Place,
+    said: &Said<'_>,
+    user: &str,
+    entry: &Entry<'_>,
+    state: Option<&Rebuilt>,
+    answers: &mut Answers,
+    findings: &mut Findings,
+) -> Result<Option<()>, Failure> {
+    let Some(amount) = said.amount.int() else { return Ok(None) };
+    let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+    let seen = here.charges.see(&id, (user, Some(amount)), entry.heads.origin.is_redriven());
+    known::retried(seen, &id, entry, findings);
+    if !matches!(seen, Seen::New | Seen::Again) {
+        return Ok(Some(()));
+    }
+    let fate = if !is_user(user) || !(CHARGE_KRW_MIN..=CHARGE_KRW_MAX).contains(&amount) {
+        Fate::Refused
+    } else {
+        here.accounts.cash_in -= amount;
+        here.post(user, amount)
+    };
+    check_posted(here, user, entry, findings);
+    let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
+    answers.charge(&id, (user, amount), balance, findings);
+    if let Some(state) = state {
+        let row = state.get(&CHARGES, &id.clone().into_owned())?;
+        agree(row.map(|row| (row.user_id, row.amount, row.outcome)), (user, amount, fate), &id, entry, findings);
+    }
+    Ok(Some(()))
+}
+
+/// The second book itself has to be right after each posting, or it proves nothing.
+fn check_posted(here: &Place, user: &str, entry: &Entry<'_>, findings: &mut Findings) {
+    if here.balance(user) < 0 {
+        findings.breach(Invariant::Statements, entry, format!("{user} has {} KRW", here.balance(user)));
+    }
+}

@@ -1,0 +1,90 @@
+//! `audit`: asks the auditor about the log that the settings name, and says its verdicts.
+
+use crate::commands::replay::Shadows;
+use crate::commands::topologies;
+use crate::config::Settings;
+use crate::worker::{self, RunError, logs};
+use clap::{Args, ValueEnum};
+pub use holdfast_audit::{Question, findings, invariant, report};
+use holdfast_engine::ports::log::Log;
+use invariant::Invariant;
+use report::{Report, Verdict};
+use std::path::PathBuf;
+
+/// Beyond its deadline by more than this, a hold that stands still is forgotten, in ms.
+const OVERDUE_MS_MAX: i64 = 10_000;
+
+/// What to audit.
+#[derive(Debug, Args)]
+pub struct Wanted {
+    /// These invariants only, comma-separated: I-1,I-3
+    #[arg(long, value_delimiter = ',', value_name = "INVARIANTS")]
+    only: Vec<Invariant>,
+    /// Nothing may be under way: what would be neither right nor wrong is a breach
+    #[arg(long)]
+    settled: bool,
+    /// How long after its deadline a hold may stand, at the time of the last record (I-7)
+    #[arg(long, default_value_t = OVERDUE_MS_MAX, value_name = "MS")]
+    overdue_ms_max: i64,
+    /// What HOLD_MS was, comma-separated: it was nothing else. Without it, what the state says it was (I-19)
+    #[arg(long, value_delimiter = ',', value_name = "MS")]
+    held_ms: Vec<i64>,
+    /// What clients were told, as `load --answers` writes it: held against the log (I-9, I-10, I-14)
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// How to say the verdicts
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// How verdicts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Audits what the settings name. The verdicts go to `print` in any case.
+///
+/// # Errors
+/// When an invariant is breached, or the log cannot be read.
+pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
+    let topologies = topologies::chosen(settings, &[])?;
+    let log = worker::open_log_for_reading(settings)?;
+    let mut only = wanted.only.clone();
+    only.sort_unstable();
+    only.dedup();
+    let question = Question {
+        app: settings.app_id.clone(),
+        topologies: worker::shown(settings, topologies),
+        only: if only.is_empty() { Invariant::ALL.to_vec() } else { only },
+        is_settled: wanted.settled,
+        overdue_ms_max: wanted.overdue_ms_max,
+        // The reader bounds it, far below what an i64 holds.
+        hold_ms: settings.hold_ms.cast_signed(),
+        held_ms: wanted.held_ms.clone(),
+        app_dir: Some(logs::app_dir(settings)),
+        is_all_decided: false,
+        answers: wanted.answers.clone(),
+    };
+    let report = examine(&*log, &question)?;
+    match wanted.format {
+        Format::Text => print(&report.text()),
+        // Texts and numbers always encode.
+        Format::Json => print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default())),
+    }
+    match report.verdict {
+        Verdict::Breached => Err(RunError::Failed("what was promised has not been kept".to_owned())),
+        Verdict::Proved | Verdict::NotApplicable => Ok(String::new()),
+    }
+}
+
+/// Examines a log, and the stores if there are any, with the shop's own code for what is decided again.
+///
+/// # Errors
+/// When the log cannot be read, or what the audit keeps on disk meanwhile cannot be written.
+pub fn examine(log: &dyn Log, question: &Question) -> Result<Report, RunError> {
+    Ok(holdfast_audit::examine(log, question, &Shadows)?)
+}
