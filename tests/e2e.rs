@@ -26,6 +26,8 @@ mod dlq;
 mod kafka;
 #[path = "e2e/load.rs"]
 mod load;
+#[path = "e2e/old_data.rs"]
+mod old_data;
 #[path = "e2e/replay.rs"]
 mod replay;
 #[path = "e2e/replicas.rs"]
