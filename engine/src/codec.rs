@@ -3,6 +3,14 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// A value that encodes to the same bytes as a row of type `V`: `V` itself, or a borrowed form of it that is written without copying its texts first.
+///
+/// An author who has `struct Row<S = String>` in a table writes `impl EncodeLike<Row> for Row<&str> {}` beside it, and a property test that both forms
+/// encode to the same bytes. [`decode`] then reads back as `V` what was written as `Self`.
+pub trait EncodeLike<V>: Serialize {}
+
+impl<V: Serialize> EncodeLike<V> for V {}
+
 /// Version of the row encoding itself. A row type that changes its shape makes a new variant of itself, not a new codec.
 const VERSION: u8 = 1;
 

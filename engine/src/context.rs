@@ -1,6 +1,6 @@
 //! The four verbs of a processor: its stores, [`Context::send`], [`Context::send_at`], [`Context::effect`].
 
-use crate::codec;
+use crate::codec::{self, EncodeLike};
 use crate::delayed::{self, DelayedId};
 use crate::effect::{self, EffectId};
 use crate::key::Key;
@@ -13,7 +13,6 @@ use crate::table::Table;
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::{Record, Topic};
 use holdfast_ports::store::Store;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::ops::ControlFlow;
 
@@ -112,11 +111,16 @@ impl Context<'_> {
         Ok(self.store.get(table.id(), self.scratch, &mut |_| {})?)
     }
 
-    /// Writes a row.
+    /// Writes a row, given as the table has it or in a borrowed form of it.
     ///
     /// # Errors
     /// As [`Context::get`].
-    pub fn put<K: Key, V: Serialize>(&mut self, table: &Table<K, V>, key: &K, row: &V) -> Result<(), ProcessError> {
+    pub fn put<K: Key, V>(
+        &mut self,
+        table: &Table<K, V>,
+        key: &K,
+        row: &impl EncodeLike<V>,
+    ) -> Result<(), ProcessError> {
         self.scratch.clear();
         key.encode(self.scratch);
         let key_end = self.scratch.len();

@@ -1,9 +1,10 @@
 //! What every kind of key and every row has to keep, for the tests beside them.
 
-use holdfast_engine::codec;
+use holdfast_engine::codec::{self, EncodeLike};
 use holdfast_engine::key::Key;
 use proptest::prelude::*;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
 /// A key as it is stored.
@@ -31,5 +32,16 @@ pub(crate) fn keys_come_back_and_sort<F: Ord, K: Key + PartialEq + Debug>(
     prop_assert_eq!(K::decode(&bytes(a)), Some(key(a)));
     prop_assert_eq!(bytes(a).cmp(&bytes(b)), a.cmp(b));
     prop_assert!(bytes(a).starts_with(&prefix(a)));
+    Ok(())
+}
+
+/// A borrowed form encodes to the bytes of its row, and comes back as that row.
+pub(crate) fn borrowed_form_encodes_like<V>(borrowed: &impl EncodeLike<V>, row: &V) -> Result<(), TestCaseError>
+where
+    V: Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let bytes = row_bytes(borrowed);
+    prop_assert_eq!(&bytes, &row_bytes(row));
+    prop_assert_eq!(&codec::decode::<V>(&bytes).unwrap(), row);
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use crate::payment::ledger::Account;
 use crate::payment::outcome::{Refusal, Status};
+use holdfast_engine::codec::EncodeLike;
 use serde::{Deserialize, Serialize};
 
 /// A wallet.
@@ -62,6 +63,8 @@ pub struct LineRow<S = String> {
     pub reference: S,
 }
 
+impl EncodeLike<LineRow> for LineRow<&str> {}
+
 /// What became of a charge, a debit or a refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -115,6 +118,8 @@ pub struct ChargeRow<S = String> {
     pub outcome: Outcome,
 }
 
+impl EncodeLike<ChargeRow> for ChargeRow<&str> {}
+
 /// A payment and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentRow<S = String> {
@@ -139,6 +144,8 @@ pub struct PaymentRow<S = String> {
     /// The refund that was posted for it.
     pub refund: Option<RefundMark<S>>,
 }
+
+impl EncodeLike<PaymentRow> for PaymentRow<&str> {}
 
 /// What a coupon takes off a price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,12 +186,14 @@ pub struct RefundRow<S = String> {
     pub outcome: Outcome,
 }
 
+impl EncodeLike<RefundRow> for RefundRow<&str> {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws::row_bytes as bytes;
+    use crate::laws::{borrowed_form_encodes_like, row_bytes as bytes};
     use crate::payment::ledger::LedgerRow;
-    use holdfast_engine::codec;
+    use proptest::prelude::*;
 
     const POSTED: Outcome = Outcome::Posted { sequence: 3, balance_after: 4 };
 
@@ -233,10 +242,53 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_was_written_borrowed_is_read_owned() {
-        let row = ChargeRow { user_id: "홍길동", amount: i64::MIN, decided_ms: -1, outcome: POSTED };
-        let back: ChargeRow = codec::decode(&bytes(&row)).unwrap();
-        assert_eq!((&*back.user_id, back.amount, back.decided_ms, back.outcome), ("홍길동", i64::MIN, -1, POSTED));
+    /// One of each row with these texts.
+    fn rows<S: Clone>(
+        texts: &[S; 5],
+        (price, amount, decided_ms): (i64, i64, i64),
+        is_marked: bool,
+    ) -> (LineRow<S>, ChargeRow<S>, PaymentRow<S>, RefundRow<S>) {
+        let [a, b, c, d, e] = texts.clone();
+        let (entry, outcome) = (Entry::Refund, POSTED);
+        let discount = is_marked.then(|| DiscountRow { coupon_id: e.clone(), amount });
+        let refund = is_marked.then(|| RefundMark { refund_id: e.clone(), amount });
+        (
+            LineRow { entry, amount, balance_after: price, posted_ms: decided_ms, reference: e.clone() },
+            ChargeRow { user_id: a.clone(), amount, decided_ms, outcome },
+            PaymentRow {
+                user_id: a.clone(),
+                reservation_id: b.clone(),
+                schedule_id: c.clone(),
+                seat_no: d.clone(),
+                price,
+                discount,
+                amount,
+                decided_ms,
+                outcome,
+                refund,
+            },
+            RefundRow {
+                user_id: a,
+                payment_id: b,
+                reservation_id: c,
+                amount,
+                fee: price,
+                reason: d,
+                decided_ms,
+                outcome,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn borrowed_forms_encode_like_their_rows(texts: [String; 5], numbers: (i64, i64, i64), is_marked: bool) {
+            let (line, charge, payment, refund) = rows(&texts, numbers, is_marked);
+            let borrowed = rows(&texts.each_ref().map(String::as_str), numbers, is_marked);
+            borrowed_form_encodes_like(&borrowed.0, &line)?;
+            borrowed_form_encodes_like(&borrowed.1, &charge)?;
+            borrowed_form_encodes_like(&borrowed.2, &payment)?;
+            borrowed_form_encodes_like(&borrowed.3, &refund)?;
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::payment::decide::{self, Funds, Posting, Seen};
 use crate::payment::invariants;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
+use holdfast_engine::{Context, Output, ProcessError, Processor};
 use holdfast_model::envelope::{self, Envelope};
 use holdfast_model::payment;
 use holdfast_model::payment::completed::{self, Completed};
@@ -19,26 +19,6 @@ use holdfast_model::payment::settled::{self, Settled};
 use holdfast_model::payment::{
     CHARGES, COMPLETED, CURRENCY, LEDGER, PAYMENTS, REFUNDS, REPLIES, STATEMENT, Settings, WALLETS,
 };
-
-/// [`STATEMENT`], written from borrowed texts.
-const fn statement_written<'a>() -> Table<LineKey, LineRow<&'a str>> {
-    Table::new(STATEMENT.id().0, STATEMENT.spec().name)
-}
-
-/// [`PAYMENTS`], written from borrowed texts.
-const fn payments_written<'a>() -> Table<String, PaymentRow<&'a str>> {
-    Table::new(PAYMENTS.id().0, PAYMENTS.spec().name)
-}
-
-/// [`CHARGES`], written from borrowed texts.
-const fn charges_written<'a>() -> Table<String, ChargeRow<&'a str>> {
-    Table::new(CHARGES.id().0, CHARGES.spec().name)
-}
-
-/// [`REFUNDS`], written from borrowed texts.
-const fn refunds_written<'a>() -> Table<String, RefundRow<&'a str>> {
-    Table::new(REFUNDS.id().0, REFUNDS.spec().name)
-}
 
 /// Decides the inbox of one place. Its fields are buffers, cleared for each record, and constants: nothing is carried from one record to the next, so
 /// a record that is rolled back leaves nothing behind. The counter accounts are read and written with each decision, too: they lie in the overlay,
@@ -209,12 +189,12 @@ impl PaymentProcessor {
             posted_ms: ctx.now_ms(),
             reference: &*self.id,
         };
-        ctx.put(&statement_written(), &self.line_key, &line)
+        ctx.put(&STATEMENT, &self.line_key, &line)
     }
 
     fn store_charge(&self, ctx: &mut Context<'_>, charge: &Charge<'_>, outcome: Outcome) -> Result<(), ProcessError> {
         let row = ChargeRow { user_id: &*charge.user_id, amount: charge.amount, decided_ms: ctx.now_ms(), outcome };
-        ctx.put(&charges_written(), &self.id, &row)
+        ctx.put(&CHARGES, &self.id, &row)
     }
 
     fn store_payment(&self, ctx: &mut Context<'_>, debit: &Debit<'_>, outcome: Outcome) -> Result<(), ProcessError> {
@@ -231,7 +211,7 @@ impl PaymentProcessor {
             outcome,
             refund: None,
         };
-        ctx.put(&payments_written(), &self.id, &row)
+        ctx.put(&PAYMENTS, &self.id, &row)
     }
 
     fn store_refund(&self, ctx: &mut Context<'_>, refund: &Refund<'_>, outcome: Outcome) -> Result<(), ProcessError> {
@@ -245,7 +225,7 @@ impl PaymentProcessor {
             decided_ms: ctx.now_ms(),
             outcome,
         };
-        ctx.put(&refunds_written(), &self.id, &row)
+        ctx.put(&REFUNDS, &self.id, &row)
     }
 
     fn send_settled(

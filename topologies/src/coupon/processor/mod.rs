@@ -8,7 +8,7 @@ use crate::coupon::invariants;
 use crate::origin::Origin;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Table};
+use holdfast_engine::{Context, Output, ProcessError, Processor};
 use holdfast_model::coupon;
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::coupon_id::CouponId;
@@ -22,16 +22,6 @@ use holdfast_model::coupon::row::{CommandRow, CouponRow, IssuedRow, PolicyRow, R
 use holdfast_model::coupon::{COMMANDS, COUPONS, FAILURES, ISSUED, NOTIFICATIONS, POLICIES, REQUESTS, SUCCESS, TERMS};
 use holdfast_model::envelope::{self, Envelope};
 use holdfast_model::notification::{self, NotificationRequest, Priority};
-
-/// [`REQUESTS`], written from borrowed texts.
-const fn requests_written<'a>() -> Table<String, RequestRow<&'a str>> {
-    Table::new(REQUESTS.id().0, REQUESTS.spec().name)
-}
-
-/// [`COUPONS`], written from borrowed texts.
-const fn coupons_written<'a>() -> Table<CouponKey, CouponRow<&'a str>> {
-    Table::new(COUPONS.id().0, COUPONS.spec().name)
-}
 
 /// Decides the inbox of one place. Its fields are buffers, cleared for each record: nothing is carried from one to the next, so a record that is
 /// rolled back leaves nothing behind.
@@ -176,7 +166,7 @@ impl CouponProcessor {
     ) -> Result<(), ProcessError> {
         let decided_ms = ctx.now_ms();
         let row = RequestRow { policy_id: &*request.policy_id, user_id: &*request.user_id, decided_ms, outcome };
-        ctx.put(&requests_written(), &self.request_id, &row)
+        ctx.put(&REQUESTS, &self.request_id, &row)
     }
 
     fn store_coupon(
@@ -193,7 +183,7 @@ impl CouponProcessor {
         let issued_ms = ctx.now_ms();
         ctx.put(&POLICIES, &self.issued_key.policy_id, policy)?;
         ctx.put(&ISSUED, &self.issued_key, &IssuedRow { serial })?;
-        ctx.put(&coupons_written(), &self.coupon_key, &CouponRow { user_id: &*request.user_id, issued_ms, used: None })
+        ctx.put(&COUPONS, &self.coupon_key, &CouponRow { user_id: &*request.user_id, issued_ms, used: None })
     }
 
     /// Sends the outcome; of a success with the coupon in `coupon_id`. `result` carries how many are left.
