@@ -7,8 +7,10 @@ use crate::key::Key;
 use crate::misplaced;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
+use crate::output::{Output, Payload};
 use crate::position::Position;
 use crate::processor::ProcessError;
+use crate::sink::{Sink, Sinks};
 use crate::table::Table;
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::{Record, Topic};
@@ -16,29 +18,14 @@ use holdfast_ports::store::Store;
 use serde::de::DeserializeOwned;
 use std::ops::ControlFlow;
 
-/// A record on its way out.
-#[derive(Debug, Clone, Copy)]
-pub struct Output<'a> {
-    /// Where to: a sink of the topology, or its inbox.
-    pub topic: &'a str,
-    /// Which place; `None` = where the key lives.
-    pub place: Option<u32>,
-    /// The key. A record without key and place stays in the sender's place.
-    pub key: Option<&'a [u8]>,
-    /// The value.
-    pub value: Option<&'a [u8]>,
-    /// Headers in order.
-    pub headers: &'a [(&'a str, &'a [u8])],
-}
-
 /// What a processor sees while it has a record in hand.
 pub struct Context<'a> {
     pub(crate) store: &'a mut dyn Store,
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) position: &'a mut Position,
     pub(crate) delayed: &'a mut delayed::Pending,
-    /// Topics it may send to: sinks and sources.
-    pub(crate) sinks: &'a [Topic],
+    /// Where it may send to.
+    pub(crate) sinks: &'a Sinks,
     pub(crate) source: &'a Topic,
     pub(crate) offset: i64,
     pub(crate) append_ms: i64,
@@ -48,7 +35,7 @@ pub struct Context<'a> {
     pub(crate) scratch: &'a mut Vec<u8>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// The time of the record in hand, in ms since the epoch: its append time, made monotone in the partition. There is no other clock.
     #[must_use]
     pub fn now_ms(&self) -> i64 {
@@ -183,9 +170,9 @@ impl Context<'_> {
     /// Sends now: the record becomes visible with the commit that makes this decision true. Placed where its key lives.
     ///
     /// # Errors
-    /// [`ProcessError::Fail`] when `topic` is not a sink of the topology.
-    pub fn send(&mut self, topic: &str, key: &[u8], value: &[u8]) -> Result<(), ProcessError> {
-        self.send_output(&Output { topic, place: None, key: Some(key), value: Some(value), headers: &[] })
+    /// [`ProcessError::Fail`] when the topology has not declared the sink `to`.
+    pub fn send(&mut self, to: &Sink, key: &[u8], value: &[u8]) -> Result<(), ProcessError> {
+        self.send_output(&Output { to, place: None, key: Some(key), value: Some(value), headers: &[] })
     }
 
     /// [`Context::send`] with everything a record can have.
@@ -193,9 +180,9 @@ impl Context<'_> {
     /// # Errors
     /// As [`Context::send`].
     pub fn send_output(&mut self, output: &Output<'_>) -> Result<(), ProcessError> {
-        let topic = self.sink(output.topic)?;
-        let partition = self.partition_of(output);
-        self.outbox.push(topic, partition, output);
+        let topic = self.topic_of(output.to)?.clone();
+        let partition = self.partition_of(output.place, output.key);
+        self.outbox.push(topic, partition, &output.payload());
         Ok(())
     }
 
@@ -205,12 +192,12 @@ impl Context<'_> {
     /// # Errors
     /// As [`Context::send`], and [`ProcessError::Store`].
     pub fn send_at(&mut self, due_ms: i64, output: &Output<'_>) -> Result<DelayedId, ProcessError> {
-        let topic = self.sink(output.topic)?;
-        let partition = self.partition_of(output);
+        let topic = self.topic_of(output.to)?;
+        let partition = self.partition_of(output.place, output.key);
         self.position.sequence += 1;
         let id = DelayedId { due_ms, sequence: self.position.sequence };
         self.scratch.clear();
-        delayed::encode(&topic, partition, output, self.scratch);
+        delayed::encode(topic, partition, &output.payload(), self.scratch);
         self.store.put(delayed::STORE.id, &id.to_bytes(), self.scratch)?;
         self.delayed.note(due_ms);
         Ok(id)
@@ -285,19 +272,22 @@ impl Context<'_> {
         misplaced::give_up(self, record, Some(place), record.key, value)
     }
 
-    fn partition_of(&self, output: &Output<'_>) -> u32 {
-        match (output.place, output.key) {
+    /// Sends to `place`, or to where the key lives, of the topic that the record in hand came from.
+    pub(crate) fn send_back(&mut self, place: Option<u32>, payload: &Payload<'_>) {
+        let partition = self.partition_of(place, payload.key);
+        self.outbox.push(self.source.clone(), partition, payload);
+    }
+
+    fn partition_of(&self, place: Option<u32>, key: Option<&[u8]>) -> u32 {
+        match (place, key) {
             (Some(place), _) => place,
             (None, Some(key)) => self.place_of(key),
             (None, None) => self.place,
         }
     }
 
-    fn sink(&self, topic: &str) -> Result<Topic, ProcessError> {
-        self.sinks
-            .iter()
-            .find(|sink| &***sink == topic)
-            .cloned()
-            .ok_or_else(|| ProcessError::fail("UnknownSink", format!("{topic} is not a sink of this topology")))
+    fn topic_of(&self, sink: &Sink) -> Result<&'a Topic, ProcessError> {
+        let unknown = || ProcessError::fail("UnknownSink", format!("{} is not a sink of this topology", sink.topic()));
+        self.sinks.topic_of(sink).ok_or_else(unknown)
     }
 }

@@ -1,8 +1,8 @@
 //! Dead letters: the original value with headers that say where it came from and why it is here.
 
 use crate::condemned::Verdict;
-use crate::context::Output;
 use crate::outbox::Outbox;
+use crate::output::Payload;
 use crate::processor::ProcessError;
 use holdfast_ports::record::{NewRecord, Record, Topic};
 use holdfast_ports::store::TaskId;
@@ -80,11 +80,7 @@ pub(crate) fn bury_delayed(
         (header::DELAYED_DUE, due.as_bytes()),
     ]);
     let place = delayed.by.place;
-    outbox.push(
-        dead_letters.clone(),
-        place,
-        &Output { topic: dead_letters, place: Some(place), key: message.key, value: message.value, headers: &headers },
-    );
+    outbox.push(dead_letters.clone(), place, &Payload { key: message.key, value: message.value, headers: &headers });
 }
 
 /// Puts the dead letter of `record` into the outbox, in the same place of `dead_letters` as it came from.
@@ -119,13 +115,7 @@ pub(crate) fn bury(
     outbox.push(
         dead_letters.clone(),
         failed.place,
-        &Output {
-            topic: dead_letters,
-            place: Some(failed.place),
-            key: record.key,
-            value: record.value,
-            headers: &headers,
-        },
+        &Payload { key: record.key, value: record.value, headers: &headers },
     );
 }
 

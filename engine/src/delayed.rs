@@ -7,10 +7,10 @@
 //! They live in the store alone; memory holds one number, the earliest due time, and a bound below which nothing is left.
 
 use crate::condemned::{Condemned, Verdict};
-use crate::context::Output;
 use crate::dead_letter;
 use crate::key;
 use crate::outbox::Outbox;
+use crate::output::Payload;
 use holdfast_ports::record::{NewRecord, Topic};
 use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec, TaskId};
 use serde::{Deserialize, Serialize};
@@ -57,8 +57,8 @@ struct Row<'a> {
 }
 
 /// Appends the row of a message to `out`.
-pub(crate) fn encode(topic: &str, partition: u32, output: &Output<'_>, out: &mut Vec<u8>) {
-    let row = Row { topic, partition, key: output.key, value: output.value, headers: output.headers.to_vec() };
+pub(crate) fn encode(topic: &str, partition: u32, payload: &Payload<'_>, out: &mut Vec<u8>) {
+    let row = Row { topic, partition, key: payload.key, value: payload.value, headers: payload.headers.to_vec() };
     // Strings and slices always encode: there is no failing Serialize in the row.
     let encoded = crate::codec::encode(&row, out);
     debug_assert!(encoded.is_ok());
@@ -186,12 +186,11 @@ impl Pending {
                         sent.refused += 1;
                         due.bury(outbox, id, &row, verdict);
                     } else {
-                        let headers = &row.headers;
-                        let output = Output { topic: row.topic, place: None, key: row.key, value: row.value, headers };
+                        let payload = Payload { key: row.key, value: row.value, headers: &row.headers };
                         // Nearly all that is due goes to one topic.
                         let topic =
                             last_topic.take().filter(|topic| **topic == *row.topic).unwrap_or_else(|| row.topic.into());
-                        outbox.push(topic.clone(), row.partition, &output);
+                        outbox.push(topic.clone(), row.partition, &payload);
                         last_topic = Some(topic);
                     }
                 }
@@ -229,9 +228,9 @@ mod tests {
 
         #[test]
         fn rows_come_back(topic in "[a-z]{1,9}", partition: u32, key: Option<Vec<u8>>, value: Option<Vec<u8>>, header: Vec<u8>) {
-            let output = Output { topic: &topic, place: None, key: key.as_deref(), value: value.as_deref(), headers: &[("h", &header)] };
+            let payload = Payload { key: key.as_deref(), value: value.as_deref(), headers: &[("h", &header)] };
             let mut bytes = Vec::new();
-            encode(&topic, partition, &output, &mut bytes);
+            encode(&topic, partition, &payload, &mut bytes);
             let row = decode(&bytes).unwrap();
             prop_assert_eq!((row.topic, row.partition, row.key, row.value), (&*topic, partition, key.as_deref(), value.as_deref()));
             prop_assert_eq!(row.headers, vec![("h", &*header)]);

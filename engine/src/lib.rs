@@ -11,6 +11,7 @@
 //! | [`topology`], [`describe`] | what a topology reads, keeps and sends; how it is shown |
 //! | [`processor`], [`context`] | what a topology's author writes, and the verbs he has |
 //! | [`table`], [`key`], [`codec`] | typed stores: order-preserving keys, versioned rows |
+//! | [`sink`], [`output`] | typed handles of topics, and a record on its way out |
 //! | [`stream_thread`], [`task`], [`commit`], [`restore`] | the heartbeat, a task's life, how what it did becomes true, the way back |
 //! | [`delayed`], [`effect`], [`dead_letter`], [`misplaced`], [`origin`] | what a task keeps for later, for outside, what it cannot take, and where that came from |
 //! | [`shadow`] | a task that decides an inbox again, to compare |
@@ -32,12 +33,14 @@ pub mod metrics;
 pub mod misplaced;
 pub mod origin;
 mod outbox;
+pub mod output;
 pub mod position;
 pub mod processor;
 pub mod queries;
 pub mod restore;
 mod setback;
 pub mod shadow;
+pub mod sink;
 pub mod status;
 pub mod stream_thread;
 pub mod table;
@@ -45,8 +48,10 @@ pub mod task;
 pub mod topology;
 mod transaction;
 
-pub use context::{Context, Output};
+pub use context::Context;
 pub use holdfast_ports as ports;
+pub use output::Output;
 pub use processor::{ProcessError, Processor};
+pub use sink::Sink;
 pub use table::Table;
 pub use topology::Topology;

@@ -1,6 +1,7 @@
 //! Records whose key belongs to another place: a producer that set no key, or another partitioner.
 
-use crate::context::{Context, Output};
+use crate::context::Context;
+use crate::output::Payload;
 use crate::processor::ProcessError;
 use holdfast_ports::record::Record;
 
@@ -28,8 +29,8 @@ pub(crate) fn give_up(
     let here = format!("{}-{}-{}", ctx.source, ctx.place, ctx.offset);
     // The last one says which task made the copy.
     let headers: [(&str, &[u8]); 2] = [(GIVEN_UP, here.as_bytes()), (ORIGIN, origin.as_bytes())];
-    let inbox = ctx.source.clone();
-    ctx.send_output(&Output { topic: &inbox, place, key, value: Some(value), headers: &headers })
+    ctx.send_back(place, &Payload { key, value: Some(value), headers: &headers });
+    Ok(())
 }
 
 /// Forwards to `place`, or to where `key` lives.
@@ -47,6 +48,6 @@ pub(crate) fn forward(
     let mut headers = Vec::new();
     record.headers.each(&mut |name, value| headers.push((name, value.unwrap_or_default())));
     headers.push((ORIGIN, origin.as_bytes()));
-    let inbox = ctx.source.clone();
-    ctx.send_output(&Output { topic: &inbox, place, key, value: record.value, headers: &headers })
+    ctx.send_back(place, &Payload { key, value: record.value, headers: &headers });
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the records of a transaction have sent, in order, until the log takes it. Keys, values and headers lie in one buffer.
 
-use crate::context::Output;
+use crate::output::Payload;
 use holdfast_ports::record::{NewRecord, Topic, TopicPartition};
 
 /// Names beyond which they are forgotten when nothing is queued: those of others' records are passed on, too.
@@ -76,11 +76,11 @@ impl Outbox {
         self.headers.truncate(self.mark.headers);
     }
 
-    pub(crate) fn push(&mut self, topic: Topic, partition: u32, output: &Output<'_>) {
-        let key = output.key.map(|k| self.keep(k));
-        let value = output.value.map(|v| self.keep(v));
+    pub(crate) fn push(&mut self, topic: Topic, partition: u32, payload: &Payload<'_>) {
+        let key = payload.key.map(|k| self.keep(k));
+        let value = payload.value.map(|v| self.keep(v));
         let first = self.headers.len();
-        for (nth, (name, content)) in output.headers.iter().enumerate() {
+        for (nth, (name, content)) in payload.headers.iter().enumerate() {
             let pair = (self.name(nth, name), self.keep(content));
             self.headers.push(pair);
         }
@@ -168,8 +168,8 @@ mod tests {
     }
 
     fn push(outbox: &mut Outbox, value: &str, headers: &[(&str, &[u8])]) {
-        let output = Output { topic: "t", place: None, key: None, value: Some(value.as_bytes()), headers };
-        outbox.push("t".into(), 0, &output);
+        let payload = Payload { key: None, value: Some(value.as_bytes()), headers };
+        outbox.push("t".into(), 0, &payload);
     }
 
     #[test]
@@ -192,9 +192,9 @@ mod tests {
     #[test]
     fn a_record_is_known_by_where_it_was_sent_and_after_how_many() {
         let mut outbox = Outbox::default();
-        let output = Output { topic: "t", place: None, key: None, value: None, headers: &[] };
+        let payload = Payload { key: None, value: None, headers: &[] };
         for (topic, partition) in [("t", 0), ("u", 0), ("t", 1), ("t", 0)] {
-            outbox.push(topic.into(), partition, &output);
+            outbox.push(topic.into(), partition, &payload);
         }
         let nth_to = |after| outbox.nth_to(&TopicPartition::new("t", 0), after);
         assert_eq!((nth_to(0), nth_to(1), nth_to(2)), (Some(0), Some(3), None));
@@ -210,8 +210,8 @@ mod tests {
             for sent in &rounds {
                 for headers in sent {
                     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, content)| (&**name, &**content)).collect();
-                    let output = Output { topic: "t", place: None, key: None, value: None, headers: &headers };
-                    outbox.push(Topic::from("t"), 0, &output);
+                    let payload = Payload { key: None, value: None, headers: &headers };
+                    outbox.push(Topic::from("t"), 0, &payload);
                 }
                 let mut seen: Vec<Headers> = Vec::new();
                 let owned = |(name, content): &(&str, &[u8])| ((*name).to_owned(), content.to_vec());

@@ -122,7 +122,6 @@ pub(crate) struct Task {
     /// Why it is halted.
     pub(crate) lost: Option<LostInput>,
     processor: Box<dyn Processor>,
-    sinks: Vec<Topic>,
     scratch: Vec<u8>,
     places: u32,
 }
@@ -140,7 +139,6 @@ impl Task {
             .iter()
             .map(|topic| Source { partition: TopicPartition::new(topic.clone(), id.place), slot: None })
             .collect();
-        let sinks = topology.sinks().iter().chain(topology.sources()).cloned().collect();
         let mut task = Self {
             changelog: TopicPartition::new(changelog::topic(app, topology.name()), id.place),
             id,
@@ -161,7 +159,6 @@ impl Task {
             condemned_delayed: Condemned::default(),
             lost: None,
             processor: topology.make_processor(),
-            sinks,
             scratch: Vec::new(),
             places,
         };
@@ -367,7 +364,7 @@ impl Task {
             outbox,
             position: &mut self.position,
             delayed: &mut self.delayed,
-            sinks: &self.sinks,
+            sinks: self.topology.handles(),
             source: topic,
             offset: record.offset,
             append_ms: record.append_ms,

@@ -181,7 +181,7 @@ impl Transaction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::Output;
+    use crate::output::Payload;
 
     const CONFIG: CommitConfig = CommitConfig {
         records_max: 10,
@@ -201,8 +201,8 @@ mod tests {
     fn open(records: usize, bytes: usize, last: Option<u64>) -> Transaction {
         let mut transaction = Transaction { records, began_us: Some(100_000), ..Transaction::default() };
         let value = vec![0; bytes];
-        let output = Output { topic: "t", place: None, key: None, value: Some(&value), headers: &[] };
-        transaction.sent.outbox.push("t".into(), 0, &output);
+        let payload = Payload { key: None, value: Some(&value), headers: &[] };
+        transaction.sent.outbox.push("t".into(), 0, &payload);
         if let Some(began_us) = last {
             transaction.last_commit = Some(by_itself(began_us, began_us + 2_000));
         }
@@ -267,8 +267,8 @@ mod tests {
     fn an_output_knows_its_record() {
         let mut transaction = Transaction::default();
         let send = |transaction: &mut Transaction, times: usize| {
-            let output = Output { topic: "t", place: None, key: None, value: None, headers: &[] };
-            (0..times).for_each(|_| transaction.sent.outbox.push("t".into(), 0, &output));
+            let payload = Payload { key: None, value: None, headers: &[] };
+            (0..times).for_each(|_| transaction.sent.outbox.push("t".into(), 0, &payload));
         };
         for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
             send(&mut transaction, times);

@@ -4,18 +4,20 @@
 //! log and the clock are simulated, and neither waits for anything.
 //!
 //! ```
-//! use holdfast_engine::{Context, ProcessError, Processor, Topology};
+//! use holdfast_engine::{Context, ProcessError, Processor, Sink, Topology};
 //! use holdfast_engine::ports::record::Record;
 //! use holdfast_sim::TestDriver;
+//!
+//! static OUT: Sink = Sink::to("out");
 //!
 //! struct Echo;
 //! impl Processor for Echo {
 //!     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
-//!         ctx.send("out", record.key.unwrap_or_default(), record.value.unwrap_or_default())
+//!         ctx.send(&OUT, record.key.unwrap_or_default(), record.value.unwrap_or_default())
 //!     }
 //! }
 //!
-//! let topology = Topology::named("echo").inbox("in").sink("out").dead_letters("in-dlq").processor(|| Box::new(Echo)).build().unwrap();
+//! let topology = Topology::named("echo").inbox("in").sink(&OUT).dead_letters("in-dlq").processor(|| Box::new(Echo)).build().unwrap();
 //! let mut driver = TestDriver::new(&topology, 3);
 //! driver.pipe("in", Some("k"), "hello");
 //! driver.settle();

@@ -10,7 +10,7 @@
 use crate::simulation::{Audit, Cursor, History, LiveStores, Simulation, Workload, World};
 use holdfast_engine::effect::Effect;
 use holdfast_engine::topology::Nonsense;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Table, Topology};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_ports::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +21,7 @@ pub const OUTBOX: &str = "reminded";
 /// What it did not understand.
 pub const DEAD_LETTERS: &str = "reminders-dlq";
 
+static REMINDED: Sink = Sink::to(OUTBOX);
 const ARMED: Table<String, i64> = Table::new(16, "armed");
 const CALLS: Table<String, bool> = Table::new(17, "calls");
 /// Longest delay that the workload asks for, in ms.
@@ -35,7 +36,7 @@ pub fn topology() -> Result<Topology, Nonsense> {
         .inbox(INBOX)
         .store(ARMED.spec())
         .store(CALLS.spec())
-        .sink(OUTBOX)
+        .sink(&REMINDED)
         .dead_letters(DEAD_LETTERS)
         .effects()
         .processor(|| Box::new(Reminders))
@@ -55,7 +56,7 @@ struct Reminders;
 impl Reminders {
     fn say(ctx: &mut Context<'_>, what: &str) -> Result<(), ProcessError> {
         let place = Some(ctx.place());
-        ctx.send_output(&Output { topic: OUTBOX, place, key: None, value: Some(what.as_bytes()), headers: &[] })
+        ctx.send_output(&Output { to: &REMINDED, place, key: None, value: Some(what.as_bytes()), headers: &[] })
     }
 
     fn arm(ctx: &mut Context<'_>, name: &str, due_ms: i64) -> Result<(), ProcessError> {
@@ -63,7 +64,13 @@ impl Reminders {
         let place = Some(ctx.place());
         ctx.send_at(
             due_ms,
-            &Output { topic: INBOX, place, key: Some(name.as_bytes()), value: Some(value.as_bytes()), headers: &[] },
+            &Output {
+                to: Sink::inbox(),
+                place,
+                key: Some(name.as_bytes()),
+                value: Some(value.as_bytes()),
+                headers: &[],
+            },
         )?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::{MakeProcessor, Parts, Topology};
 use crate::processor::Processor;
+use crate::sink::{Sink, Sinks, is_topic_name};
 use crate::table;
 use holdfast_ports::record::Topic;
 use holdfast_ports::store::StoreSpec;
@@ -15,7 +16,7 @@ pub struct Builder {
     inboxes: Vec<String>,
     sources: Vec<String>,
     stores: Vec<StoreSpec>,
-    sinks: Vec<String>,
+    sinks: Vec<&'static Sink>,
     dead_letters: Option<String>,
     effects: bool,
     retention_ms: Vec<(String, i64)>,
@@ -67,10 +68,10 @@ impl Builder {
         self
     }
 
-    /// May send to `topic`.
+    /// May send to `sink`.
     #[must_use]
-    pub fn sink(mut self, topic: &str) -> Self {
-        self.sinks.push(topic.to_owned());
+    pub fn sink(mut self, sink: &'static Sink) -> Self {
+        self.sinks.push(sink);
         self
     }
 
@@ -141,16 +142,9 @@ impl Builder {
         let Some(make) = self.make else {
             return wrong("it has no .processor(…)".to_owned());
         };
-        for topic in sources
-            .iter()
-            .map(AsRef::as_ref)
-            .chain(self.sinks.iter().map(String::as_str))
-            .chain([dead_letters.as_str()])
-        {
-            if topic.is_empty()
-                || topic.len() > 249
-                || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-            {
+        let sinks: Vec<Topic> = self.sinks.iter().map(|sink| Topic::from(sink.topic())).collect();
+        for topic in sources.iter().chain(&sinks).map(AsRef::as_ref).chain([dead_letters.as_str()]) {
+            if !is_topic_name(topic) {
                 return wrong(format!(
                     "{topic:?} is no topic name: letters, digits, '.', '_' and '-', at most 249 of them"
                 ));
@@ -162,7 +156,7 @@ impl Builder {
             ));
         }
         let repeated = first_repeated(sources.iter().map(AsRef::as_ref))
-            .or_else(|| first_repeated(self.sinks.iter().map(String::as_str)));
+            .or_else(|| first_repeated(sinks.iter().map(AsRef::as_ref)));
         if let Some(topic) = repeated {
             return wrong(format!("it names {topic} twice"));
         }
@@ -183,7 +177,7 @@ impl Builder {
             }
         }
         for (topic, retention_ms) in &self.retention_ms {
-            let known = sources.iter().any(|s| **s == **topic) || self.sinks.contains(topic) || *topic == dead_letters;
+            let known = sources.iter().chain(&sinks).any(|known| **known == **topic) || *topic == dead_letters;
             if !known {
                 return wrong(format!("it sets a retention for {topic}, which it neither reads nor writes"));
             }
@@ -195,10 +189,11 @@ impl Builder {
         Ok(Topology(Arc::new(Parts {
             name: self.name.into(),
             group,
+            handles: Sinks::new(&sources[0], &self.sinks),
             sources,
             deciding,
             stores: self.stores,
-            sinks: self.sinks.iter().map(|t| Topic::from(t.as_str())).collect(),
+            sinks,
             dead_letters: dead_letters.into(),
             effects: self.effects,
             retention_ms: self.retention_ms,
@@ -230,6 +225,8 @@ mod tests {
     use holdfast_ports::record::Record;
     use holdfast_ports::store::StoreId;
 
+    static OUT: Sink = Sink::to("out");
+
     struct Nothing;
     impl Processor for Nothing {
         fn process(&mut self, _: &mut Context<'_>, _: &Record<'_>) -> Result<(), ProcessError> {
@@ -238,7 +235,7 @@ mod tests {
     }
 
     fn good() -> Builder {
-        Topology::named("good").inbox("in").sink("out").dead_letters("in-dlq").processor(|| Box::new(Nothing))
+        Topology::named("good").inbox("in").sink(&OUT).dead_letters("in-dlq").processor(|| Box::new(Nothing))
     }
 
     fn nonsense(builder: Builder) -> String {
@@ -265,8 +262,9 @@ mod tests {
             (Topology::named("x").inbox("in").dead_letters("d"), "processor"),
             (Topology::named("x").inbox("in").dead_letters("in").processor(|| Box::new(Nothing)), "own dead letters"),
             (Topology::named("No Name").inbox("in"), "lower case"),
-            (good().sink("out"), "twice"),
-            (good().sink("a b"), "no topic name"),
+            (good().sink(&OUT), "twice"),
+            (good().dead_letters("a b"), "no topic name"),
+            (good().sink(Sink::inbox()), "no topic name"),
             (good().store(store(3, "s")), "belong to the engine"),
             (good().store(store(16, "a")).store(store(16, "b")), "share a number"),
             (good().retention("elsewhere", 1), "neither reads nor writes"),

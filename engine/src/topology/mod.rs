@@ -1,10 +1,11 @@
 //! What a topology reads, keeps and sends: a sentence that is checked before anything runs.
 //!
 //! ```
-//! use holdfast_engine::{Context, ProcessError, Processor, Table, Topology};
+//! use holdfast_engine::{Context, ProcessError, Processor, Sink, Table, Topology};
 //! use holdfast_engine::ports::record::Record;
 //!
 //! const COUNTS: Table<String, u64> = Table::new(16, "counts");
+//! static COUNTED: Sink = Sink::to("counts");
 //!
 //! struct Count;
 //! impl Processor for Count {
@@ -12,14 +13,14 @@
 //!         let word = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
 //!         let count = ctx.get(&COUNTS, &word)?.unwrap_or(0) + 1;
 //!         ctx.put(&COUNTS, &word, &count)?;
-//!         ctx.send("counts", word.as_bytes(), count.to_string().as_bytes())
+//!         ctx.send(&COUNTED, word.as_bytes(), count.to_string().as_bytes())
 //!     }
 //! }
 //!
 //! let topology = Topology::named("word-count")
 //!     .inbox("words")
 //!     .store(COUNTS.spec())
-//!     .sink("counts")
+//!     .sink(&COUNTED)
 //!     .dead_letters("words-dlq")
 //!     .processor(|| Box::new(Count))
 //!     .build()
@@ -32,6 +33,7 @@ mod builder;
 pub use builder::{Builder, Nonsense};
 
 use crate::processor::Processor;
+use crate::sink::Sinks;
 use crate::{changelog, delayed, effect, position};
 use holdfast_ports::log::{Cleanup, TopicSpec};
 use holdfast_ports::record::Topic;
@@ -63,6 +65,8 @@ struct Parts {
     deciding: bool,
     stores: Vec<StoreSpec>,
     sinks: Vec<Topic>,
+    /// The same, and the inbox, by their handles.
+    handles: Sinks,
     dead_letters: Topic,
     effects: bool,
     retention_ms: Vec<(String, i64)>,
@@ -142,6 +146,11 @@ impl Topology {
     #[must_use]
     pub fn sinks(&self) -> &[Topic] {
         &self.0.sinks
+    }
+
+    /// Where it may send, by handle.
+    pub(crate) fn handles(&self) -> &Sinks {
+        &self.0.handles
     }
 
     /// Where records go that cannot be processed.

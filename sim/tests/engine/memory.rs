@@ -2,12 +2,13 @@
 
 use holdfast_engine::config::CommitConfig;
 use holdfast_engine::ports::record::{NewRecord, Record};
-use holdfast_engine::{Context, Output, ProcessError, Processor, Table, Topology};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_sim::TestDriver;
 use std::collections::BTreeMap;
 
 const IN: &str = "parcels";
 const OUT: &str = "shipped";
+static SHIPPED: Sink = Sink::to(OUT);
 const DEAD: &str = "parcels-dlq";
 const ROWS: Table<String, Vec<u8>> = Table::new(16, "rows");
 const LIMIT: u64 = CommitConfig::EMBEDDED.bytes_max;
@@ -23,7 +24,7 @@ impl Processor for Keeper {
     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
         let key = String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned();
         let value = record.value.unwrap_or_default();
-        let output = Output { topic: OUT, place: None, key: record.key, value: Some(value), headers: &[] };
+        let output = Output { to: &SHIPPED, place: None, key: record.key, value: Some(value), headers: &[] };
         match key.split_once(':').unwrap_or_default() {
             ("row", name) => ctx.put(&ROWS, &name.to_owned(), &value.to_vec()),
             ("same row", _) => ctx.put(&ROWS, &"one".to_owned(), &value.to_vec()),
@@ -39,7 +40,7 @@ fn driver(places: u32) -> TestDriver {
     let topology = Topology::named("keeper")
         .inbox(IN)
         .store(ROWS.spec())
-        .sink(OUT)
+        .sink(&SHIPPED)
         .dead_letters(DEAD)
         .effects()
         .processor(|| Box::new(Keeper))

@@ -2,13 +2,15 @@
 
 use holdfast_engine::delayed::DelayedId;
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Table, Topology};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_sim::TestDriver;
 
 pub(crate) const IN: &str = "words";
 pub(crate) const OUT: &str = "counts";
 pub(crate) const OUTCOMES: &str = "outcomes";
 pub(crate) const DEAD: &str = "words-dlq";
+static COUNTED: Sink = Sink::to(OUT);
+static DECIDED: Sink = Sink::to(OUTCOMES);
 pub(crate) const COUNTS: Table<String, u64> = Table::new(16, "counts");
 pub(crate) const HOARD: Table<String, String> = Table::new(18, "hoard");
 pub(crate) const ALARMS: Table<String, DelayedId> = Table::new(17, "alarms");
@@ -19,7 +21,7 @@ impl Tally {
     /// A message to OUT a second after the record.
     fn later(ctx: &mut Context<'_>, place: Option<u32>, key: &str, value: &[u8]) -> Result<(), ProcessError> {
         let headers: &[(&str, &[u8])] = &[("h", b"kept")];
-        let output = Output { topic: OUT, place, key: Some(key.as_bytes()), value: Some(value), headers };
+        let output = Output { to: &COUNTED, place, key: Some(key.as_bytes()), value: Some(value), headers };
         ctx.send_at(ctx.now_ms() + 1_000, &output).map(|_| ())
     }
 }
@@ -37,7 +39,7 @@ impl Processor for Tally {
                 }
                 let count = ctx.get(&COUNTS, &rest.to_owned())?.unwrap_or(0) + 1;
                 ctx.put(&COUNTS, &rest.to_owned(), &count)?;
-                ctx.send(OUT, rest.as_bytes(), format!("{rest}={count}").as_bytes())
+                ctx.send(&COUNTED, rest.as_bytes(), format!("{rest}={count}").as_bytes())
             }
             // "remind NAME MS": one reminder that many ms after this record.
             "remind" => {
@@ -45,7 +47,7 @@ impl Processor for Tally {
                 let due_ms = ctx.now_ms() + ms.parse::<i64>().unwrap_or(0);
                 let value = format!("due {due_ms}");
                 let output = Output {
-                    topic: OUT,
+                    to: &COUNTED,
                     place: None,
                     key: Some(name.as_bytes()),
                     value: Some(value.as_bytes()),
@@ -62,26 +64,26 @@ impl Processor for Tally {
                 ctx.effect("phone", rest.as_bytes())?;
                 Ok(())
             }
-            "answered" => ctx.send(OUT, b"answer", rest.as_bytes()),
+            "answered" => ctx.send(&COUNTED, b"answer", rest.as_bytes()),
             "refuse" => Err(ProcessError::refuse("Nonsense", rest.to_owned())),
             "fail" => {
                 // What it wrote before it failed must be gone.
                 ctx.put(&COUNTS, &"half".to_owned(), &1)?;
-                ctx.send(OUT, b"half", b"half")?;
-                ctx.send_at(0, &Output { topic: OUT, place: None, key: None, value: Some(b"half"), headers: &[] })?;
+                ctx.send(&COUNTED, b"half", b"half")?;
+                ctx.send_at(0, &Output { to: &COUNTED, place: None, key: None, value: Some(b"half"), headers: &[] })?;
                 Err(ProcessError::fail("Unlucky", rest.to_owned()))
             }
             "panic" => panic!("{rest}"),
             // The simulated log refuses an even number of bytes when they come, an odd one when the transaction is to
             // end, every other of these without
             // a name.
-            "huge" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
-            "vast" => ctx.send(OUT, b"o", &vec![b'x'; 2 << 20]),
-            "vague" => ctx.send(OUT, b"odd", &vec![b'x'; 2 << 20]),
+            "huge" => ctx.send(&COUNTED, b"even", &vec![b'x'; 2 << 20]),
+            "vast" => ctx.send(&COUNTED, b"o", &vec![b'x'; 2 << 20]),
+            "vague" => ctx.send(&COUNTED, b"odd", &vec![b'x'; 2 << 20]),
             // "hoard BYTES": a row that is too large for the changelog.
             "hoard" => {
                 ctx.put(&HOARD, &rest.to_owned(), &"x".repeat(rest.parse().unwrap_or(0)))?;
-                ctx.send(OUT, b"hoard", b"hoarded")
+                ctx.send(&COUNTED, b"hoard", b"hoarded")
             }
             // "remind-large KEY": a message of 5,000 bytes and a few.
             "remind-large" => Self::later(ctx, None, rest, &[b'x'; 5_000]),
@@ -99,8 +101,8 @@ impl Processor for Tally {
         }
         match value {
             // An outcome that the log refuses, too.
-            b"huge outcome" => ctx.send(OUT, b"even", &vec![b'x'; 2 << 20]),
-            _ => ctx.send(OUTCOMES, b"outcome", &value[..value.len().min(100)]),
+            b"huge outcome" => ctx.send(&COUNTED, b"even", &vec![b'x'; 2 << 20]),
+            _ => ctx.send(&DECIDED, b"outcome", &value[..value.len().min(100)]),
         }
     }
 }
@@ -111,8 +113,8 @@ pub(crate) fn topology() -> Topology {
         .store(COUNTS.spec())
         .store(ALARMS.spec())
         .store(HOARD.spec())
-        .sink(OUT)
-        .sink(OUTCOMES)
+        .sink(&COUNTED)
+        .sink(&DECIDED)
         .dead_letters(DEAD)
         .effects()
         .processor(|| Box::new(Tally))

@@ -30,6 +30,7 @@
 pub mod decide;
 pub mod invariants;
 mod processor;
+mod sinks;
 pub mod view;
 
 use holdfast_model::coupon::*;
@@ -52,10 +53,10 @@ pub fn topology() -> Topology {
         .store(COUPONS.spec())
         .store(COMMANDS.spec())
         .store(REDEMPTIONS.spec())
-        .sink(SUCCESS)
-        .sink(FAILURES)
-        .sink(NOTIFICATIONS)
-        .sink(REPLIES)
+        .sink(&sinks::SUCCESS)
+        .sink(&sinks::FAILURES)
+        .sink(&sinks::NOTIFICATIONS)
+        .sink(&sinks::REPLIES)
         .dead_letters(DEAD_LETTERS)
         .processor(|| Box::<processor::CouponProcessor>::default())
         .build()

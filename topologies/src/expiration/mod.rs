@@ -16,8 +16,11 @@ mod processor;
 
 use holdfast_model::expiration::*;
 
-use holdfast_engine::Topology;
+use holdfast_engine::{Sink, Topology};
 use holdfast_model::reservation;
+
+/// The handle of [`SINK`].
+static COMMANDS: Sink = Sink::to(SINK);
 
 /// The topology.
 ///
@@ -28,7 +31,7 @@ pub fn topology() -> Topology {
     Topology::named(NAME)
         .group(GROUP)
         .inbox(INBOX)
-        .sink(SINK)
+        .sink(&COMMANDS)
         .dead_letters(DEAD_LETTERS)
         .retention(INBOX, reservation::EXPIRATIONS_RETENTION_MS)
         .processor(|| Box::new(processor::ExpirationProcessor::default()))

@@ -1,6 +1,6 @@
 //! A deadline in, a delayed command out.
 
-use super::SINK;
+use super::COMMANDS;
 use holdfast_engine::ports::record::Record;
 use holdfast_engine::{Context, Output, ProcessError, Processor};
 use holdfast_model::json::Object;
@@ -47,7 +47,7 @@ impl Processor for ExpirationProcessor {
         self.value.clear();
         write_expire(&mut self.value, id, expires_ms);
         let (place, key, value) = (Some(ctx.place()), Some(id.as_bytes()), Some(&*self.value));
-        ctx.send_at(expires_ms, &Output { topic: SINK, place, key, value, headers: &[] }).map(|_| ())
+        ctx.send_at(expires_ms, &Output { to: &COMMANDS, place, key, value, headers: &[] }).map(|_| ())
     }
 }
 

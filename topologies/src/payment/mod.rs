@@ -30,6 +30,7 @@
 pub mod decide;
 pub mod invariants;
 mod processor;
+mod sinks;
 pub mod view;
 
 use holdfast_model::payment::*;
@@ -52,8 +53,8 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(PAYMENTS.spec())
         .store(CHARGES.spec())
         .store(REFUNDS.spec())
-        .sink(REPLIES)
-        .sink(COMPLETED)
+        .sink(&sinks::REPLIES)
+        .sink(&sinks::COMPLETED)
         .dead_letters(DEAD_LETTERS)
         .processor(move || Box::new(processor::PaymentProcessor::new(settings)))
         .build()

@@ -3,10 +3,10 @@
 use crate::buffer::set;
 use crate::origin::Origin;
 use crate::payment::decide::{self, Funds, Posting, Seen};
-use crate::payment::invariants;
+use crate::payment::{invariants, sinks};
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink};
 use holdfast_model::envelope::{self, Envelope};
 use holdfast_model::payment;
 use holdfast_model::payment::completed::{self, Completed};
@@ -16,9 +16,7 @@ use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::refunded::{self, Refunded};
 use holdfast_model::payment::row::{ChargeRow, DiscountRow, LineRow, Outcome, PaymentRow, RefundMark, RefundRow};
 use holdfast_model::payment::settled::{self, Settled};
-use holdfast_model::payment::{
-    CHARGES, COMPLETED, CURRENCY, LEDGER, PAYMENTS, REFUNDS, REPLIES, STATEMENT, Settings, WALLETS,
-};
+use holdfast_model::payment::{CHARGES, CURRENCY, LEDGER, PAYMENTS, REFUNDS, STATEMENT, Settings, WALLETS};
 
 /// Decides the inbox of one place. Its fields are buffers, cleared for each record, and constants: nothing is carried from one record to the next, so
 /// a record that is rolled back leaves nothing behind. The counter accounts are read and written with each decision, too: they lie in the overlay,
@@ -249,7 +247,7 @@ impl PaymentProcessor {
             balance_after,
         }
         .write(&mut self.value);
-        self.send(ctx, origin, settled::EVENT_TYPE, REPLIES, debit.reply_place, debit.schedule_id.as_bytes())
+        self.send(ctx, origin, settled::EVENT_TYPE, &sinks::REPLIES, debit.reply_place, debit.schedule_id.as_bytes())
     }
 
     fn send_completed(
@@ -273,7 +271,7 @@ impl PaymentProcessor {
         }
         .write(&mut self.value);
         // The user has brought the record here, so he brings the fact to the same place.
-        self.send(ctx, origin, completed::EVENT_TYPE, COMPLETED, ctx.place(), debit.user_id.as_bytes())
+        self.send(ctx, origin, completed::EVENT_TYPE, &sinks::COMPLETED, ctx.place(), debit.user_id.as_bytes())
     }
 
     fn send_refunded(
@@ -296,7 +294,14 @@ impl PaymentProcessor {
             amount: refund.amount,
         }
         .write(&mut self.value);
-        self.send(ctx, origin, refunded::EVENT_TYPE, REPLIES, refund.reply_place, refund.reservation_id.as_bytes())
+        self.send(
+            ctx,
+            origin,
+            refunded::EVENT_TYPE,
+            &sinks::REPLIES,
+            refund.reply_place,
+            refund.reservation_id.as_bytes(),
+        )
     }
 
     /// Sets `event_id`: what happened to the one in hand.
@@ -311,7 +316,7 @@ impl PaymentProcessor {
         ctx: &mut Context<'_>,
         origin: &Origin<'_>,
         kind: &str,
-        topic: &str,
+        to: &Sink,
         place: u32,
         key: &[u8],
     ) -> Result<(), ProcessError> {
@@ -323,7 +328,7 @@ impl PaymentProcessor {
             traceparent: origin.traceparent,
         };
         envelope.with_headers(|headers| {
-            ctx.send_output(&Output { topic, place: Some(place), key: Some(key), value: Some(&self.value), headers })
+            ctx.send_output(&Output { to, place: Some(place), key: Some(key), value: Some(&self.value), headers })
         })
     }
 

@@ -60,6 +60,7 @@
 pub mod decide;
 pub mod invariants;
 mod processor;
+mod sinks;
 pub mod view;
 
 use holdfast_model::reservation::*;
@@ -88,13 +89,13 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(SWEEPS.spec())
         .store(SETTINGS.spec())
         .store(ANSWERS.spec())
-        .sink(EXPIRATIONS)
-        .sink(PAYMENTS)
-        .sink(COUPONS)
-        .sink(CONFIRMED)
-        .sink(SEATS_EXPIRED)
-        .sink(RANKING)
-        .sink(NOTIFICATIONS)
+        .sink(&sinks::EXPIRATIONS)
+        .sink(&sinks::PAYMENTS)
+        .sink(&sinks::COUPONS)
+        .sink(&sinks::CONFIRMED)
+        .sink(&sinks::SEATS_EXPIRED)
+        .sink(&sinks::RANKING)
+        .sink(&sinks::NOTIFICATIONS)
         .dead_letters(DEAD_LETTERS)
         .retention(EXPIRATIONS, EXPIRATIONS_RETENTION_MS)
         .processor(move || Box::new(processor::ReservationProcessor::new(settings.clone())))

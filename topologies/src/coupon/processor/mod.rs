@@ -4,11 +4,11 @@ mod redemption;
 
 use crate::buffer::set;
 use crate::coupon::decide::{self, Creation, Seen, Use};
-use crate::coupon::invariants;
+use crate::coupon::{invariants, sinks};
 use crate::origin::Origin;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink};
 use holdfast_model::coupon;
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::coupon_id::CouponId;
@@ -19,7 +19,7 @@ use holdfast_model::coupon::message::{
 use holdfast_model::coupon::outcome::{Refusal, Status};
 use holdfast_model::coupon::outcome_record::OutcomeRecord;
 use holdfast_model::coupon::row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RequestOutcome, RequestRow};
-use holdfast_model::coupon::{COMMANDS, COUPONS, FAILURES, ISSUED, NOTIFICATIONS, POLICIES, REQUESTS, SUCCESS, TERMS};
+use holdfast_model::coupon::{COMMANDS, COUPONS, ISSUED, POLICIES, REQUESTS, TERMS};
 use holdfast_model::envelope::{self, Envelope};
 use holdfast_model::notification::{self, NotificationRequest, Priority};
 
@@ -195,9 +195,9 @@ impl CouponProcessor {
         result: Result<u64, (Refusal, Option<u64>)>,
         supersedes: Option<Status>,
     ) -> Result<(), ProcessError> {
-        let (topic, kind, remaining) = match result {
-            Ok(remaining) => (SUCCESS, "coupon.issued", Some(remaining)),
-            Err((_, remaining)) => (FAILURES, "coupon.refused", remaining),
+        let (to, kind, remaining) = match result {
+            Ok(remaining) => (&sinks::SUCCESS, "coupon.issued", Some(remaining)),
+            Err((_, remaining)) => (&sinks::FAILURES, "coupon.refused", remaining),
         };
         self.value.clear();
         OutcomeRecord {
@@ -217,7 +217,7 @@ impl CouponProcessor {
         set(&mut self.event_id, &self.request_id);
         self.event_id.push_str(step);
         // The inbox key has brought the record here, so it brings its outcome to the same place.
-        self.send(ctx, origin, kind, topic, Some(ctx.place()), self.inbox_key.as_bytes())
+        self.send(ctx, origin, kind, to, Some(ctx.place()), self.inbox_key.as_bytes())
     }
 
     fn send_notification(
@@ -244,7 +244,7 @@ impl CouponProcessor {
             data: &[("couponId", &self.coupon_id), ("policyId", &request.policy_id), ("couponTitle", title)],
         }
         .write(&mut self.value);
-        self.send(ctx, origin, notification::EVENT_TYPE, NOTIFICATIONS, None, request.user_id.as_bytes())
+        self.send(ctx, origin, notification::EVENT_TYPE, &sinks::NOTIFICATIONS, None, request.user_id.as_bytes())
     }
 
     /// Sends `value` as the event `event_id`.
@@ -253,7 +253,7 @@ impl CouponProcessor {
         ctx: &mut Context<'_>,
         origin: &Origin<'_>,
         kind: &str,
-        topic: &str,
+        to: &Sink,
         place: Option<u32>,
         key: &[u8],
     ) -> Result<(), ProcessError> {
@@ -265,7 +265,7 @@ impl CouponProcessor {
             traceparent: origin.traceparent,
         };
         envelope.with_headers(|headers| {
-            ctx.send_output(&Output { topic, place, key: Some(key), value: Some(&self.value), headers })
+            ctx.send_output(&Output { to, place, key: Some(key), value: Some(&self.value), headers })
         })
     }
 

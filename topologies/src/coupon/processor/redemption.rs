@@ -3,6 +3,7 @@
 use super::CouponProcessor;
 use crate::buffer::set;
 use crate::coupon::decide::{self, Return};
+use crate::coupon::sinks;
 use crate::origin::Origin;
 use crate::reused::reused;
 use holdfast_engine::ports::record::Record;
@@ -11,7 +12,7 @@ use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::message::{ReturnCoupon, UseForPayment};
 use holdfast_model::coupon::redemption_record::{EVENT_TYPE, RedemptionRecord};
 use holdfast_model::coupon::row::{RedemptionOutcome, RedemptionRow, TermsRow, Used};
-use holdfast_model::coupon::{COUPONS, REDEMPTIONS, REPLIES, TERMS};
+use holdfast_model::coupon::{COUPONS, REDEMPTIONS, TERMS};
 
 impl CouponProcessor {
     /// Uses a coupon for a payment, and answers. A payment that has asked before has its answer, put back by an operator or not: whoever holds the seat has been
@@ -135,7 +136,7 @@ impl CouponProcessor {
         self.event_id.push_str(".coupon");
         self.value.clear();
         RedemptionRecord { request_id: &self.event_id, wish, result }.write(&mut self.value);
-        self.send(ctx, origin, EVENT_TYPE, REPLIES, Some(wish.reply_place), wish.reservation_id.as_bytes())
+        self.send(ctx, origin, EVENT_TYPE, &sinks::REPLIES, Some(wish.reply_place), wish.reservation_id.as_bytes())
     }
 }
 

@@ -3,10 +3,10 @@
 use super::desk::Desk;
 use super::outbound::{Owed, To};
 use crate::reservation::decide::{self, Asked, Discounted};
+use crate::reservation::sinks;
 use holdfast_engine::ProcessError;
 use holdfast_model::coupon;
 use holdfast_model::coupon::coupon_id::CouponId;
-use holdfast_model::reservation;
 use holdfast_model::reservation::facts::{DiscountFact, ReturnCoupon, UseCoupon};
 use holdfast_model::reservation::message::{CouponRefused, CouponUsed};
 use holdfast_model::reservation::row::{CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow};
@@ -159,6 +159,6 @@ impl Desk<'_, '_> {
         fact: &impl Serialize,
     ) -> Result<(), ProcessError> {
         let key = CouponId::parse(coupon_id).map(|id| coupon::inbox_key(id.policy_id)).unwrap_or_default();
-        self.send_fact(&To { topic: reservation::COUPONS, place: Some(place), key: &key, kind, event_id }, fact)
+        self.send_fact(&To { sink: &sinks::COUPONS, place: Some(place), key: &key, kind, event_id }, fact)
     }
 }

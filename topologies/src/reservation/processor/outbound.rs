@@ -1,17 +1,18 @@
 //! What is sent. The id of each event is made of the reservation and of what happened to it, so a replay sends the same.
 
 use super::desk::Desk;
-use holdfast_engine::{Output, ProcessError};
+use crate::reservation::sinks;
+use holdfast_engine::{Output, ProcessError, Sink};
 use holdfast_model::envelope::Envelope;
 use holdfast_model::notification::{self, NotificationRequest, Priority};
 use holdfast_model::reservation::facts::{
     At, Confirmed, Deadline, Debit, DiscountFact, EXPIRATION, Ranked, RefundRequest, SeatsExpired,
 };
+use holdfast_model::reservation::ids;
 use holdfast_model::reservation::message::{CancelNext, Command, Expire, Message, Sweep};
 use holdfast_model::reservation::row::{Refund, ReservationRow, ScheduleRow, SweepRow};
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::state::State;
-use holdfast_model::reservation::{self, ids};
 use holdfast_model::rfc3339;
 use holdfast_model::wire::When;
 use serde::Serialize;
@@ -50,7 +51,7 @@ pub(super) struct Owed<'a> {
 
 /// A record on its way out, but for its value.
 pub(super) struct To<'a> {
-    pub(super) topic: &'a str,
+    pub(super) sink: &'a Sink,
     /// None = where the key lives.
     pub(super) place: Option<u32>,
     pub(super) key: &'a str,
@@ -86,8 +87,8 @@ impl Desk<'_, '_> {
             time_ms: self.ctx.now_ms(),
             traceparent: self.origin.traceparent,
         };
-        let (topic, place, key, value) = (to.topic, to.place, Some(to.key.as_bytes()), Some(self.value.as_slice()));
-        envelope.with_headers(|headers| self.ctx.send_output(&Output { topic, place, key, value, headers }))
+        let (to, place, key, value) = (to.sink, to.place, Some(to.key.as_bytes()), Some(self.value.as_slice()));
+        envelope.with_headers(|headers| self.ctx.send_output(&Output { to, place, key, value, headers }))
     }
 
     pub(super) fn send_deadline(&mut self, serial: Serial, row: &ReservationRow) -> Result<(), ProcessError> {
@@ -110,7 +111,7 @@ impl Desk<'_, '_> {
         deadline.write(self.value);
         // Placed with its schedule, whatever the key: so the deadline is kept where the decision is.
         let place = Some(self.ctx.place());
-        let to = To { topic: reservation::EXPIRATIONS, place, key: &id, kind: EXPIRATION, event_id: &event_id };
+        let to = To { sink: &sinks::EXPIRATIONS, place, key: &id, kind: EXPIRATION, event_id: &event_id };
         self.send(&to)
     }
 
@@ -141,8 +142,8 @@ impl Desk<'_, '_> {
 
     fn send_later(&mut self, due_ms: i64, key: &str, message: Message) -> Result<(), ProcessError> {
         let value = message.to_json();
-        let (topic, place) = (reservation::INBOX, Some(self.ctx.place()));
-        let output = Output { topic, place, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
+        let (to, place) = (Sink::inbox(), Some(self.ctx.place()));
+        let output = Output { to, place, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
         self.ctx.send_at(due_ms, &output).map(|_| ())
     }
 
@@ -161,8 +162,8 @@ impl Desk<'_, '_> {
         };
         self.value.clear();
         fact.write(self.value);
-        let (topic, kind) = (reservation::SEATS_EXPIRED, "seats.expired");
-        self.send(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id })
+        let (sink, kind) = (&sinks::SEATS_EXPIRED, "seats.expired");
+        self.send(&To { sink, place: None, key: &row.schedule_id, kind, event_id: &event_id })
     }
 
     pub(super) fn send_confirmed(
@@ -185,8 +186,8 @@ impl Desk<'_, '_> {
             concert_title: &schedule.concert_title,
             confirmed_at: At(row.changed_ms),
         };
-        let (topic, kind) = (reservation::CONFIRMED, "reservation.confirmed");
-        self.send_fact(&To { topic, place: None, key: &id, kind, event_id: &event_id }, &fact)
+        let (sink, kind) = (&sinks::CONFIRMED, "reservation.confirmed");
+        self.send_fact(&To { sink, place: None, key: &id, kind, event_id: &event_id }, &fact)
     }
 
     pub(super) fn send_ranking(
@@ -213,8 +214,8 @@ impl Desk<'_, '_> {
             sale_start: schedule.sale_starts_ms.map(At),
             occurred_at: At(row.changed_ms),
         };
-        let (topic, kind) = (reservation::RANKING, "ranking.event");
-        self.send_fact(&To { topic, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
+        let (sink, kind) = (&sinks::RANKING, "ranking.event");
+        self.send_fact(&To { sink, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
     }
 
     pub(super) fn send_debit(
@@ -242,8 +243,8 @@ impl Desk<'_, '_> {
             requested_at,
         };
         let event_id = [payment_id, ".debit"].concat();
-        let (topic, kind) = (reservation::PAYMENTS, "payment.debit");
-        self.send_fact(&To { topic, place: None, key: &row.user_id, kind, event_id: &event_id }, &fact)
+        let (sink, kind) = (&sinks::PAYMENTS, "payment.debit");
+        self.send_fact(&To { sink, place: None, key: &row.user_id, kind, event_id: &event_id }, &fact)
     }
 
     pub(super) fn send_refund(
@@ -265,8 +266,8 @@ impl Desk<'_, '_> {
             reason: cause.as_str(),
             reply_place: self.ctx.place(),
         };
-        let (topic, kind) = (reservation::PAYMENTS, "payment.refund");
-        self.send_fact(&To { topic, place: None, key: &row.user_id, kind, event_id: &request_id }, &fact)
+        let (sink, kind) = (&sinks::PAYMENTS, "payment.refund");
+        self.send_fact(&To { sink, place: None, key: &row.user_id, kind, event_id: &request_id }, &fact)
     }
 
     pub(super) fn notify_expired(
@@ -392,8 +393,8 @@ impl Desk<'_, '_> {
             data: notice.data,
         }
         .write(self.value);
-        let (topic, kind) = (reservation::NOTIFICATIONS, notification::EVENT_TYPE);
-        self.send(&To { topic, place: None, key: &row.user_id, kind, event_id: notice.event_id })
+        let (sink, kind) = (&sinks::NOTIFICATIONS, notification::EVENT_TYPE);
+        self.send(&To { sink, place: None, key: &row.user_id, kind, event_id: notice.event_id })
     }
 }
 

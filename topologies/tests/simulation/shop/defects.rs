@@ -8,7 +8,7 @@ use super::street::Street;
 use super::wrapped::{Around, stumbling, wrapped};
 use super::{HOLD_MS, settings, topologies};
 use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Topology};
+use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Topology};
 use holdfast_model::expiration;
 use holdfast_model::payment::{self, WALLETS};
 use holdfast_model::reservation;
@@ -23,6 +23,9 @@ use holdfast_sim::memory_log::Stored;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Where deadlines are decided.
+static EXPIRES: Sink = Sink::to(expiration::SINK);
 
 /// A mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,8 +220,8 @@ fn sleep(
     });
     let expire = Expire { reservation_id: id.clone(), ..Expire::default() };
     let value = Message::new(format!("{id}.expire"), Command::Expire(expire)).to_json();
-    let (topic, key) = (expiration::SINK, Some(id.as_bytes()));
-    ctx.send_at(due_ms, &Output { topic, place: Some(place), key, value: Some(&value), headers: &[] }).map(|_| ())
+    let (to, key) = (&EXPIRES, Some(id.as_bytes()));
+    ctx.send_at(due_ms, &Output { to, place: Some(place), key, value: Some(&value), headers: &[] }).map(|_| ())
 }
 
 /// True when it has confirmed what was over.

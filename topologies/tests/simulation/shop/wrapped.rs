@@ -35,15 +35,8 @@ pub(crate) fn wrapped<A: Around + 'static>(
     topology: &Topology,
     make: impl Fn() -> A + Send + Sync + 'static,
 ) -> Topology {
-    let builder = Topology::named(topology.name())
-        .group(topology.group())
-        .inbox(topology.inbox())
-        .dead_letters(topology.dead_letters());
-    let builder = topology.stores().iter().fold(builder, |builder, store| builder.store(*store));
-    let builder = topology.sinks().iter().fold(builder, |builder, sink| builder.sink(sink));
     let inner = topology.clone();
-    let processor = move || Box::new(Wrapped { inner: inner.make_processor(), around: make() }) as Box<dyn Processor>;
-    builder.processor(processor).build().expect("what could be built can be built again")
+    topology.decided_by(move || Box::new(Wrapped { inner: inner.make_processor(), around: make() }))
 }
 
 /// Class of the dead letters that [`stumbling`] makes.

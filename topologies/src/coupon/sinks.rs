@@ -1,0 +1,9 @@
+//! Where the topology sends, as handles.
+
+use holdfast_engine::Sink;
+use holdfast_model::coupon;
+
+pub(super) static SUCCESS: Sink = Sink::to(coupon::SUCCESS);
+pub(super) static FAILURES: Sink = Sink::to(coupon::FAILURES);
+pub(super) static NOTIFICATIONS: Sink = Sink::to(coupon::NOTIFICATIONS);
+pub(super) static REPLIES: Sink = Sink::to(coupon::REPLIES);
