@@ -4,12 +4,11 @@ use crate::codec::{self, EncodeLike};
 use crate::delayed::{self, DelayedId};
 use crate::effect::{self, EffectId};
 use crate::key::Key;
-use crate::misplaced;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::output::{Output, Payload};
 use crate::position::Position;
-use crate::processor::ProcessError;
+use crate::process_error::ProcessError;
 use crate::sink::{Sink, Sinks};
 use crate::table::Table;
 use holdfast_ports::place::place_of;
@@ -212,7 +211,7 @@ impl<'a> Context<'a> {
     }
 
     /// Asks for something outside: performed after this commit, at least once, never in a replay. The result comes back into the inbox with header
-    /// [`effect::HEADER`], and that record ends the effect.
+    /// [`crate::header::EFFECT_ID`], and that record ends the effect.
     ///
     /// # Errors
     /// [`ProcessError::Store`].
@@ -235,41 +234,6 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn origin(&self, record: &Record<'_>) -> String {
         Origin::of(record).identity((self.source, self.place, self.offset))
-    }
-
-    /// Forwards a record that landed in a foreign place (a producer that set no key) to the place of `key`, inside this transaction, with its value
-    /// and headers as they are.
-    ///
-    /// # Errors
-    /// [`ProcessError::Refuse`] when it has been forwarded before: two programs disagree about places, and it must not go round for ever.
-    pub fn forward(&mut self, record: &Record<'_>, key: &[u8]) -> Result<(), ProcessError> {
-        misplaced::forward(self, record, None, Some(key))
-    }
-
-    /// [`Context::forward`] for a record whose place is known and not the one of its key: an id in it names the place.
-    ///
-    /// # Errors
-    /// As [`Context::forward`].
-    pub fn forward_to(&mut self, record: &Record<'_>, place: u32) -> Result<(), ProcessError> {
-        misplaced::forward(self, record, Some(place), record.key)
-    }
-
-    /// For [`crate::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome
-    /// decided there. `value` says what the record
-    /// wanted in few bytes. It comes with [`misplaced::GIVEN_UP`], and is only to be given its outcome.
-    ///
-    /// # Errors
-    /// As [`Context::send`].
-    pub fn give_up_at(&mut self, record: &Record<'_>, key: &[u8], value: &[u8]) -> Result<(), ProcessError> {
-        misplaced::give_up(self, record, None, Some(key), value)
-    }
-
-    /// [`Context::give_up_at`] for a record whose place is known and not the one of its key.
-    ///
-    /// # Errors
-    /// As [`Context::send`].
-    pub fn give_up_in(&mut self, record: &Record<'_>, place: u32, value: &[u8]) -> Result<(), ProcessError> {
-        misplaced::give_up(self, record, Some(place), record.key, value)
     }
 
     /// Sends to `place`, or to where the key lives, of the topic that the record in hand came from.

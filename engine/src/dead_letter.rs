@@ -1,41 +1,12 @@
 //! Dead letters: the original value with headers that say where it came from and why it is here.
 
 use crate::condemned::Verdict;
+pub use crate::header;
 use crate::outbox::Outbox;
 use crate::output::Payload;
-use crate::processor::ProcessError;
+use crate::process_error::ProcessError;
 use holdfast_ports::record::{NewRecord, Record, Topic};
 use holdfast_ports::store::TaskId;
-
-/// Headers of a dead letter, in order: the seeds' names, attempts, and the original's CloudEvents id.
-pub mod header {
-    /// Topic it came from.
-    pub const TOPIC: &str = "X-Original-Topic";
-    /// Partition it came from.
-    pub const PARTITION: &str = "X-Original-Partition";
-    /// Offset it came from.
-    pub const OFFSET: &str = "X-Original-Offset";
-    /// The machine's word for what was wrong.
-    pub const CLASS: &str = "X-Exception-Class";
-    /// The same for humans.
-    pub const MESSAGE: &str = "X-Exception-Message";
-    /// When it was given up: the task's `now`, in ms since the epoch.
-    pub const TIMESTAMP: &str = "X-Failed-Timestamp";
-    /// Attempts made. Of what the log refuses: 3 when its outcome was refused, too, and 1 otherwise.
-    pub const ATTEMPTS: &str = "X-Attempts";
-    /// Of a delayed message that the log refused: the topology that had kept it. Topic and partition are those that it
-    /// was to be sent to, and there is no
-    /// offset.
-    pub const DELAYED_BY: &str = "X-Delayed-By";
-    /// Of such a message: when it was due, in ms since the epoch.
-    pub const DELAYED_DUE: &str = "X-Delayed-Due";
-    /// Of a redriven record: the dead letter it was, as `<topic>-<partition>-<offset>`.
-    pub const REDRIVEN_FROM: &str = "X-Redriven-From";
-    /// Of a redriven record: how many times that dead letter has been put back, this time included.
-    pub const REDRIVE: &str = "X-Redrive-Attempt";
-    /// Of a redriven record: where it first entered the log. Unlike the others it outlives another burial, and with it the record's identity.
-    pub const ENTERED: &str = "x-entered";
-}
 
 /// Class of what the log refuses an output of, or refuses itself.
 pub const OUTPUT_REFUSED: &str = "OutputRefused";

@@ -7,6 +7,7 @@
 //! An effect may be performed more than once (a crash between the call and its result): its id is the receiver's idempotency key. It is never
 //! performed by a replay, since only committed rows are handed over.
 
+pub use crate::header::EFFECT_ID as HEADER;
 use crate::key;
 use holdfast_ports::store::{StoreError, StoreId, StoreSpec, TaskId, View};
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,6 @@ use std::ops::ControlFlow;
 
 /// The engine's own store for them.
 pub const STORE: StoreSpec = StoreSpec { id: StoreId(2), name: "effects" };
-
-/// Header of the inbox record that brings an effect's result: the id in decimal.
-pub const HEADER: &str = "x-effect-id";
 
 /// Names an effect within its task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +27,7 @@ impl EffectId {
         self.0.to_be_bytes()
     }
 
-    /// Reads [`HEADER`] back.
+    /// Reads [`crate::header::EFFECT_ID`] back.
     #[must_use]
     pub fn from_header(header: &[u8]) -> Option<Self> {
         std::str::from_utf8(header).ok()?.parse().ok().map(Self)

@@ -2,8 +2,7 @@
 //!
 //! That is its identity when it brings none of its own, so it has to survive every copy: a forward, a burial, a redrive, another burial.
 
-use crate::dead_letter::header;
-use crate::misplaced;
+use crate::header;
 use holdfast_ports::record::Record;
 use std::fmt::Display;
 
@@ -29,7 +28,7 @@ impl<'a> Origin<'a> {
     /// Takes one header; those that tell nothing are passed over. For a caller who looks for others in the same pass.
     pub fn note(&mut self, name: &str, value: Option<&'a [u8]>) {
         match name {
-            misplaced::ORIGIN => self.forwarded_from = value,
+            header::ORIGIN => self.forwarded_from = value,
             header::ENTERED => self.entered = value,
             header::TOPIC => self.topic = value,
             header::PARTITION => self.partition = value,

@@ -4,7 +4,7 @@
 //! a transaction that a predecessor left open at that moment may still commit, and the reader's position passes it only once it has ended.
 
 use crate::changelog;
-use crate::status::RestoreProgress;
+use crate::restore_progress::RestoreProgress;
 use holdfast_ports::log::Slot;
 use holdfast_ports::record::Record;
 use holdfast_ports::store::{Store, StoreError, StoreId, Write};

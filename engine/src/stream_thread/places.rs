@@ -2,7 +2,8 @@
 
 use super::{Feeds, StreamThread};
 use crate::setback::Setback;
-use crate::task::{State, Task};
+use crate::task::Task;
+use crate::task_state::State;
 use crate::topology::Topology;
 use holdfast_ports::membership::Change;
 use holdfast_ports::store::{StoreError, TaskId};

@@ -5,7 +5,8 @@ use crate::config::OnLostInput;
 use crate::dead_letter;
 use crate::setback::Setback;
 use crate::status::LostInput;
-use crate::task::{Decided, State};
+use crate::task::Decided;
+use crate::task_state::State;
 use holdfast_ports::log::{LogError, Slot, Start};
 use std::ops::ControlFlow;
 

@@ -8,7 +8,7 @@ use super::StreamThread;
 use crate::effect;
 use crate::restore::Restore;
 use crate::setback::Setback;
-use crate::task::State;
+use crate::task_state::State;
 use holdfast_ports::log::{End, Start};
 use holdfast_ports::store::{Store, TaskId};
 

@@ -2,7 +2,7 @@
 
 use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Feeds, Next, StepError, StreamThread, WAIT_MAX_US};
 use crate::setback::{Refusal, Setback};
-use crate::task::State;
+use crate::task_state::State;
 use crate::transaction::Origin;
 use holdfast_ports::log::Start;
 use holdfast_ports::store::{StoreError, TaskId};

@@ -2,7 +2,8 @@
 
 use super::{STATUS_INTERVAL_US, StreamThread};
 use crate::status::{Snapshot, TaskStatus};
-use crate::task::{Source, State, Task};
+use crate::task::{Source, Task};
+use crate::task_state::State;
 
 impl StreamThread {
     pub(super) fn show_places(&mut self) {

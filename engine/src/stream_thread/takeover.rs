@@ -10,7 +10,8 @@
 use super::StreamThread;
 use super::restores::is_young;
 use crate::setback::Setback;
-use crate::task::{State, Task};
+use crate::task::Task;
+use crate::task_state::State;
 use holdfast_ports::log::End;
 use holdfast_ports::membership::Claimed;
 

@@ -221,7 +221,7 @@ pub struct Nonsense {
 mod tests {
     use super::*;
     use crate::context::Context;
-    use crate::processor::ProcessError;
+    use crate::process_error::ProcessError;
     use holdfast_ports::record::Record;
     use holdfast_ports::store::StoreId;
 
