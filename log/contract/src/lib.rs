@@ -61,6 +61,7 @@
 //! Where logs may differ and still keep the contract stands in [`Ways`].
 #![warn(missing_docs)]
 
+mod deadline;
 mod harness;
 mod promises;
 mod reader;

@@ -1,7 +1,7 @@
 //! A fetcher that remembers what it has seen.
 
+use crate::deadline::Deadline;
 use crate::harness::Harness;
-use crate::world::Deadline;
 use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start};
 use holdfast_ports::record::{Record, TopicPartition};
 use std::ops::ControlFlow;

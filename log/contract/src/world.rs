@@ -1,5 +1,6 @@
 //! One examination: a log, fresh names, and waiting without sleeping.
 
+use crate::deadline::Deadline;
 use crate::harness::Harness;
 use crate::reader::Reader;
 use holdfast_ports::log::{AppendError, Appender, Cleanup, Log, TopicSpec, Writer};
@@ -9,9 +10,6 @@ use holdfast_ports::record::{Appended, NewRecord, Topic, TopicPartition};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
-
-/// How long anything may take before the promise counts as broken.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// An acknowledgement may take longer: a client may look for a missing topic for half a minute before it gives up.
 const ACK_DEADLINE: Duration = Duration::from_secs(90);
@@ -142,24 +140,6 @@ impl<'h> World<'h> {
     /// All partitions of `topic`.
     pub(crate) fn all_of(&self, topic: &Topic) -> Vec<TopicPartition> {
         (0..self.harness.partitions()).map(|p| TopicPartition::new(topic.clone(), p)).collect()
-    }
-}
-
-/// Fails the examination when something takes too long.
-pub(crate) struct Deadline<'h> {
-    harness: &'h dyn Harness,
-    at_us: u64,
-}
-
-impl<'h> Deadline<'h> {
-    pub(crate) fn new(harness: &'h dyn Harness) -> Self {
-        let wait_us = u64::try_from(DEADLINE.as_micros()).unwrap_or(u64::MAX);
-        Self { harness, at_us: harness.clock().monotonic_us().saturating_add(wait_us) }
-    }
-
-    #[track_caller]
-    pub(crate) fn check(&self, what: &str) {
-        assert!(self.harness.clock().monotonic_us() < self.at_us, "not within {DEADLINE:?}: {what}");
     }
 }
 

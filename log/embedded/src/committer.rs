@@ -4,7 +4,8 @@
 //! share a sync, a transaction is whole because a batch is, and the order of offsets is the order of this thread.
 
 use crate::disk::Sync;
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::queue::{Done, Ends, Group};
 use crate::rows::{chunk_key, position};
 use crate::run::{ClosedChunk, Run};

@@ -9,7 +9,8 @@
 
 use crate::chunk::{Entry, HEADER_BYTES, Header, each_entry};
 use crate::disk::{StoredChunk, Sync};
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::rows::floor::Floor;
 use crate::rows::{chunk_key, floor};
 use crate::shared::Shared;

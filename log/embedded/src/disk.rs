@@ -2,7 +2,7 @@
 
 use crate::chunk::Header;
 use crate::config::EmbeddedConfig;
-use crate::partition::PartitionId;
+use crate::partition_id::PartitionId;
 use crate::rows::chunk_key;
 use holdfast_ports::log::LogError;
 use rocksdb::{

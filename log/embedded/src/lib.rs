@@ -40,7 +40,8 @@
 //! | `queue`, `committer` | what waits for the next sync; giving offsets, writing, syncing, answering |
 //! | `appender`, `writer`, `fetcher`, `membership` | the four things that work on a log |
 //! | `tenure` | fencing: who is the writer or member of a name |
-//! | `topics`, `partition`, `waker` | what is known in memory about topics and partitions, the newest chunks among it |
+//! | `claims` | who works in which place of which app |
+//! | `topics`, `partition`, `partition_id`, `waker` | what is known in memory about topics and partitions, the newest chunks among it |
 //! | `run`, `chunk`, `headers`, `varint` | records as bytes |
 //! | `rows` | keys and values in `RocksDB`, one file for each kind |
 //! | `disk`, `directory` | `RocksDB`; the directory, its lock and format marker |
@@ -50,6 +51,7 @@
 
 mod appender;
 mod chunk;
+mod claims;
 mod committer;
 mod compaction;
 mod config;
@@ -61,6 +63,7 @@ mod log;
 mod maintenance;
 mod membership;
 mod partition;
+mod partition_id;
 mod poison;
 mod queue;
 mod retention;

@@ -79,7 +79,7 @@ impl Log for EmbeddedLog {
 
     fn create_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {
         self.shared.check()?;
-        self.shared.topics.create(&self.shared, specs)
+        self.shared.topics.create(&self.shared.disk, specs, |error| self.shared.fail(error))
     }
 
     fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {

@@ -1,39 +1,18 @@
 //! Membership: one process has the directory, so the last member to join an app has all of its places.
 
-use crate::disk::{Disk, Sync};
+use crate::disk::Sync;
 use crate::rows::claim;
 use crate::shared::Shared;
 use crate::tenure::{Office, Tenure};
 use holdfast_ports::log::LogError;
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
-use parking_lot::Mutex;
 use rocksdb::WriteBatch;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The proof of membership: the app, and whether its member is still the one.
 pub(crate) struct EmbeddedGeneration {
     pub(crate) app: Arc<str>,
     pub(crate) tenure: Arc<Tenure>,
-}
-
-/// The claims that were made and not released.
-#[derive(Debug, Default)]
-pub(crate) struct Claims {
-    by_place: Mutex<BTreeMap<(Arc<str>, u32), Owner>>,
-}
-
-impl Claims {
-    /// The claims that `disk` holds.
-    pub(crate) fn load(disk: &Disk) -> Result<Self, LogError> {
-        let mut by_place = BTreeMap::new();
-        disk.each_row(claim::PREFIX, |key, value| {
-            let (app, place) = claim::app_and_place(key)?;
-            by_place.insert((Arc::from(app), place), claim::decode(value)?);
-            Some(())
-        })?;
-        Ok(Self { by_place: Mutex::new(by_place) })
-    }
 }
 
 /// Membership of the app's one member.

@@ -1,6 +1,7 @@
 //! A partition while the log is open: its ends, its newest chunks, and who waits for more.
 
 use crate::disk::Disk;
+use crate::partition_id::PartitionId;
 use crate::rows::floor::{self, Floor};
 use crate::run::ClosedChunk;
 use crate::waker::Waker;
@@ -11,15 +12,6 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-
-/// A partition as keys name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct PartitionId {
-    /// The topic's number.
-    pub(crate) topic: u32,
-    /// The partition's number.
-    pub(crate) number: u16,
-}
 
 /// A partition while the log is open. Only the committer moves `end` and `last_ms`, only maintenance moves `earliest` and `floor`.
 #[derive(Debug)]

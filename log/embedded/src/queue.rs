@@ -1,6 +1,7 @@
 //! What waits for the next sync. Whoever comes while one is under way shares the next one.
 
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::run::{Run, record_bytes};
 use crate::tenure::{Office, Tenure};
 use holdfast_ports::log::{AppendError, WriteError};

@@ -1,7 +1,8 @@
 //! Retention: topics that delete forget records by age.
 
 use crate::disk::Sync;
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::rows::{chunk_key, floor};
 use crate::shared::Shared;
 use holdfast_ports::log::LogError;

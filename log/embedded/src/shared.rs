@@ -1,9 +1,9 @@
 //! What the log's hands share: appenders, readers, writers, memberships and the log's own threads.
 
+use crate::claims::Claims;
 use crate::config::EmbeddedConfig;
 use crate::directory::Directory;
 use crate::disk::{Disk, Sync};
-use crate::membership::Claims;
 use crate::poison::{self, Poison};
 use crate::queue::Queue;
 use crate::topics::Topics;

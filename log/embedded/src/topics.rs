@@ -1,9 +1,9 @@
 //! The topics there are, and creating more.
 
 use crate::disk::{Disk, Sync};
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::rows::topic::{self, TopicRow};
-use crate::shared::Shared;
 use holdfast_ports::log::{Difference, LogError, PARTITIONS, TopicReport, TopicSpec, TopicState};
 use holdfast_ports::record::{Topic, TopicPartition};
 use parking_lot::RwLock;
@@ -50,8 +50,13 @@ impl Topics {
         Ok(Self { by_name: RwLock::new(by_name) })
     }
 
-    /// Creates the topics that are missing, says what differs in those that exist.
-    pub(crate) fn create(&self, shared: &Shared, specs: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {
+    /// Creates the topics that are missing, says what differs in those that exist. A write that fails is given to `fail`, with the topics unlocked again.
+    pub(crate) fn create(
+        &self,
+        disk: &Disk,
+        specs: &[TopicSpec],
+        fail: impl FnOnce(&str) -> LogError,
+    ) -> Result<Vec<TopicReport>, LogError> {
         let mut by_name = self.by_name.write();
         let mut batch = WriteBatch::default();
         let mut created = Vec::new();
@@ -62,7 +67,7 @@ impl Topics {
             if state == TopicState::Missing {
                 let row = TopicRow { id: next_id, partitions: partitions_of(spec)?, cleanup: spec.cleanup };
                 next_id += 1;
-                batch.put_cf(shared.disk.meta(), topic::key(&spec.name), row.encode());
+                batch.put_cf(disk.meta(), topic::key(&spec.name), row.encode());
                 created.push((Topic::from(&*spec.name), row));
                 state = TopicState::Created;
             }
@@ -71,13 +76,13 @@ impl Topics {
         if created.is_empty() {
             return Ok(reports);
         }
-        let written = shared.disk.write(batch, Sync::Yes).map_err(rocksdb::Error::into_string);
+        let written = disk.write(batch, Sync::Yes).map_err(rocksdb::Error::into_string);
         if let Err(error) = written {
             drop(by_name);
-            return Err(shared.fail(&error));
+            return Err(fail(&error));
         }
         for (name, row) in created {
-            let open = OpenTopic::load(&shared.disk, &name, row)?;
+            let open = OpenTopic::load(disk, &name, row)?;
             by_name.insert(name, open);
         }
         Ok(reports)

@@ -2,7 +2,8 @@
 
 use crate::appender::admit;
 use crate::membership::EmbeddedGeneration;
-use crate::partition::{Partition, PartitionId};
+use crate::partition::Partition;
+use crate::partition_id::PartitionId;
 use crate::queue::{Ends, Transaction};
 use crate::rows::position;
 use crate::run::{Run, record_bytes};

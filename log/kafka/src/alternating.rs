@@ -11,6 +11,7 @@
 
 use crate::batch_limit::BatchLimit;
 use crate::config::KafkaConfig;
+use crate::resting::Resting;
 use crate::wire::WireProducer;
 use crate::writer::{self, KafkaWriter};
 use holdfast_ports::log::{LogError, WriteError, Writer};
@@ -23,12 +24,6 @@ use std::thread;
 pub(crate) struct AlternatingWriter<P> {
     producers: [P; 2],
     turn: usize,
-}
-
-/// One of the two.
-pub(crate) trait Resting: Writer {
-    /// No transaction is open, and the next one may begin.
-    fn at_rest(&self) -> Result<(), WriteError>;
 }
 
 /// The transactional ids of the writer named `id`.

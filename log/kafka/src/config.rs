@@ -1,6 +1,6 @@
 //! How to reach the brokers, and librdkafka's settings for each kind of client.
 
-use crate::ffi::Settings;
+use crate::settings::Settings;
 use holdfast_ports::clock::Clock;
 use std::fmt;
 use std::sync::Arc;

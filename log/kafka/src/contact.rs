@@ -12,8 +12,8 @@
 mod listener;
 mod tls;
 
+use crate::address::host_and_port;
 use crate::config::{KafkaConfig, Security, Setting};
-use crate::wire::host_and_port;
 use holdfast_ports::log::LogError;
 use listener::{Listener, Sasl};
 use std::net::{TcpStream, ToSocketAddrs as _};

@@ -40,7 +40,7 @@ pub(crate) fn log_line(level: i32, facility: &str, line: &str) {
 }
 
 /// The same settings for a client of rust-rdkafka.
-pub(crate) fn client_config(settings: &crate::ffi::Settings) -> ClientConfig {
+pub(crate) fn client_config(settings: &crate::settings::Settings) -> ClientConfig {
     let mut config = ClientConfig::new();
     for (key, value) in settings {
         config.set(key, value);

@@ -4,7 +4,7 @@
 //! whenever that is. Whoever stopped waiting drops the writer; the thread ends with the call.
 
 use crate::ffi::{Client, Fault, GroupMetadata};
-use crate::wire::Member;
+use crate::member::Member;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use std::any::Any;
 use std::io;

@@ -6,7 +6,8 @@
 #![expect(unsafe_code, reason = "librdkafka is a C library; this file is the only door to it")]
 
 use crate::context;
-use crate::wire::Member;
+use crate::member::Member;
+use crate::settings::Settings;
 use holdfast_ports::record::Headers;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -24,9 +25,6 @@ mod rights;
 
 pub(crate) use rdkafka::types::RDKafkaErrorCode as Code;
 pub(crate) use rights::Rights;
-
-/// Settings as librdkafka names them.
-pub(crate) type Settings = Vec<(String, String)>;
 
 /// What a failed operation says about itself.
 #[derive(Debug, Clone)]

@@ -14,10 +14,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `kafka_log`, `config` | the log as the worker holds it, and its settings |
+//! | `kafka_log`, `config`, `settings`, `address` | the log as the worker holds it, its settings, theirs for librdkafka, and addresses as they are written |
 //! | `ffi` | the only unsafe code: librdkafka's C interface behind safe types |
 //! | `fetcher` | reading by manual assignment, in batches |
-//! | `alternating`, `writer`, `ledger`, `courier` | two producers in turn, their transactions, what they report, and how positions get into them |
+//! | `alternating`, `resting`, `writer`, `ledger`, `courier`, `member` | two producers in turn, their transactions, what they report, and how positions get into them |
 //! | `wire` | transactions and appends spoken to newer brokers directly, without librdkafka |
 //! | `outstanding` | why a writer must sometimes be replaced although it committed |
 //! | `appender`, `pending` | the shared producer behind HTTP by way of librdkafka, and who waits for it |
@@ -29,6 +29,7 @@
 //! | `context`, `ready` | glue to rust-rdkafka |
 #![warn(missing_docs)]
 
+mod address;
 mod alternating;
 mod appender;
 mod batch_limit;
@@ -45,12 +46,15 @@ mod group;
 mod health;
 mod kafka_log;
 mod ledger;
+mod member;
 mod membership;
 mod mirror;
 mod outstanding;
 mod pending;
 mod reaction;
 mod ready;
+mod resting;
+mod settings;
 mod share;
 mod size;
 mod topics;

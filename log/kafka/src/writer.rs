@@ -1,6 +1,5 @@
 //! A transactional producer: one transaction at a time over outputs, changelogs and positions.
 
-use crate::alternating::Resting;
 use crate::batch_limit::{BatchLimit, alone};
 use crate::cluster::{self, partition_number};
 use crate::config::KafkaConfig;
@@ -8,6 +7,7 @@ use crate::courier::{Courier, Proof};
 use crate::ffi::{Client, Code, Events, Fault, Topic};
 use crate::ledger::{Ledger, Sent};
 use crate::reaction::{self, Step};
+use crate::resting::Resting;
 use crate::size;
 use holdfast_ports::log::{LogError, Which, WriteError, Writer};
 use holdfast_ports::membership::Generation;

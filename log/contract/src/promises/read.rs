@@ -1,8 +1,9 @@
 //! L-9 … L-16: reading.
 
+use crate::deadline::Deadline;
 use crate::harness::Harness;
 use crate::reader::{Seen, assert_in_order};
-use crate::world::{Deadline, World};
+use crate::world::World;
 use holdfast_ports::log::{End, LogError, Start};
 use holdfast_ports::record::{Topic, TopicPartition};
 use std::ops::ControlFlow;

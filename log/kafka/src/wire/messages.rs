@@ -1,6 +1,7 @@
 //! The requests that are spoken, each in the one version that is spoken, and what of their answers is needed.
 
 use super::bytes::{Decoder, Encoder, Malformed};
+use crate::member::Member;
 use std::collections::BTreeMap;
 
 /// A request and its version. All are flexible versions.
@@ -186,15 +187,6 @@ fn read_producer(answer: &[u8]) -> Result<Result<ProducerId, ErrorCode>, Malform
     let error = from.i16()?;
     let producer = ProducerId { id: from.i64()?, epoch: from.i16()? };
     Ok(if error == 0 { Ok(producer) } else { Err(error) })
-}
-
-/// Who commits positions: the proof of membership.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Member {
-    pub(crate) group: String,
-    pub(crate) generation: i32,
-    pub(crate) id: String,
-    pub(crate) instance: Option<String>,
 }
 
 pub(super) fn txn_offset_commit(

@@ -47,6 +47,4 @@ mod producer;
 mod tests;
 
 pub(crate) use appender::WireAppender;
-pub(crate) use brokers::host_and_port;
-pub(crate) use messages::Member;
 pub(crate) use producer::{WireProducer, is_spoken};

@@ -1,9 +1,10 @@
 //! Our encoders against `kafka-protocol`'s decoders, and its encoders against our decoders, for arbitrary contents.
 
 use super::state::decoded;
+use crate::member::Member;
 use crate::wire::batch::Batch;
 use crate::wire::bytes::{Encoder, Malformed};
-use crate::wire::messages::{self, Api, Coordinates, Member, Produced, ProducerId};
+use crate::wire::messages::{self, Api, Coordinates, Produced, ProducerId};
 use bytes::{Bytes, BytesMut};
 use holdfast_ports::record::NewRecord;
 use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
