@@ -6,7 +6,7 @@
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use holdfast_engine::config::OnLostInput;
+use holdfast_engine::runtime::OnLostInput;
 use holdfast_model::reservation::settings::Fee;
 use holdfast_tools::Failure;
 use std::collections::BTreeMap;

@@ -5,13 +5,11 @@
 //! repetition. Which letters have been put back is read in the inbox itself: nothing else is true about it.
 
 use crate::worker::RunError;
-use holdfast_engine::Topology;
-use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
-use holdfast_engine::misplaced;
-use holdfast_engine::origin::Origin;
-use holdfast_engine::ports::log::{Appender, End, Fetcher, Log, Start};
-use holdfast_engine::ports::record::{NewRecord, Record, TopicPartition};
+use holdfast_engine::inspect::{OUTPUT_REFUSED, Origin, header};
+use holdfast_engine::prelude::Topology;
 use holdfast_model::{envelope, rfc3339};
+use holdfast_ports::log::{Appender, End, Fetcher, Log, Start};
+use holdfast_ports::record::{NewRecord, Record, TopicPartition};
 use holdfast_tools::reading;
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -377,7 +375,7 @@ fn put_back(appender: &dyn Appender, lying: &Lying, partition: u32) -> Result<Re
     let mut headers: Vec<(&str, &[u8])> = Vec::new();
     let mut is_entered = false;
     for (name, value) in lying.headers.iter().filter(|(name, _)| !why.contains(&name.as_str())) {
-        is_entered |= name == misplaced::ORIGIN || name == header::ENTERED;
+        is_entered |= name == header::ORIGIN || name == header::ENTERED;
         headers.push((name, value));
     }
     if !is_entered {

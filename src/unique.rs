@@ -1,6 +1,6 @@
 //! Names that nobody else has.
 
-use holdfast_engine::ports::clock::Clock;
+use holdfast_ports::clock::Clock;
 use uuid::{NoContext, Timestamp, Uuid};
 
 /// Something that nobody can guess: 122 random bits as 32 hexadecimal digits.

@@ -304,6 +304,17 @@ fn modules_do_not_import_each_other() {
     assert_none(&wrong_circles(&tracked(), CIRCLES));
 }
 
+/// What the engine shows: a module for authors of topologies, one for what runs them, one for what looks at them.
+const ENGINE_SHOWS: [&str; 3] = ["pub mod inspect;", "pub mod prelude;", "pub mod runtime;"];
+
+#[test]
+fn the_engine_shows_three_modules() {
+    let files = tracked();
+    let root = files.iter().find(|file| file.path == "engine/src/lib.rs").expect("the engine has a root");
+    let shown: Vec<&str> = root.text.lines().filter(|line| line.starts_with("pub ")).collect();
+    assert_eq!(shown, ENGINE_SHOWS);
+}
+
 #[test]
 fn a_circle_of_imports_is_found_and_a_test_makes_none() {
     let lib = || file("a/src/lib.rs", "mod x;\nmod y;\nmod z;\npub use z::Z;\n");

@@ -9,10 +9,10 @@
 //! fact before FIRM has its cause among what is decided in 2, or has none. What lies between is under way: neither right nor wrong.
 
 use super::rebuilt::Rebuilt;
-use holdfast_engine::Topology;
-use holdfast_engine::changelog;
-use holdfast_engine::ports::log::{End, Fetcher, Log};
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_engine::inspect::changelog;
+use holdfast_engine::inspect::ports::log::{End, Fetcher, Log};
+use holdfast_engine::inspect::ports::record::TopicPartition;
+use holdfast_engine::prelude::Topology;
 use holdfast_tools::Failure;
 use holdfast_tools::reading;
 use std::collections::{BTreeMap, BTreeSet};

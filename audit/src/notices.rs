@@ -6,7 +6,7 @@ use super::invariant::Invariant;
 use super::known::{Print, print};
 use super::reader::Reader;
 use super::said::Said;
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::notification;
 use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;

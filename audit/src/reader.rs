@@ -3,11 +3,10 @@
 use super::cut::Cut;
 use super::findings::Findings;
 use super::times::Times;
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::misplaced;
-use holdfast_engine::origin::Origin;
-use holdfast_engine::ports::log::{Fetcher, Start};
-use holdfast_engine::ports::record::{Record, TopicPartition};
+use holdfast_engine::inspect::ports::log::{Fetcher, Start};
+use holdfast_engine::inspect::ports::record::TopicPartition;
+use holdfast_engine::inspect::{Origin, header};
+use holdfast_engine::prelude::Record;
 use holdfast_tools::Failure;
 use holdfast_tools::reading;
 use indicatif::ProgressBar;
@@ -54,8 +53,8 @@ impl<'a> Heads<'a> {
             match name {
                 "ce_source" => heads.source = value,
                 "ce_time" => heads.time = value,
-                misplaced::ORIGIN => heads.forwarded = value,
-                misplaced::GIVEN_UP => heads.is_given_up = true,
+                header::ORIGIN => heads.forwarded = value,
+                header::GIVEN_UP => heads.is_given_up = true,
                 header::DELAYED_BY => heads.delayed_by = value,
                 _ => {
                     if let Some(at) = LETTER.iter().position(|known| *known == name) {

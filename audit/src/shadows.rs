@@ -5,8 +5,8 @@
 use super::Question;
 use super::findings::Findings;
 use super::invariant::Invariant;
-use holdfast_engine::Topology;
-use holdfast_engine::ports::log::Log;
+use holdfast_engine::inspect::ports::log::Log;
+use holdfast_engine::prelude::Topology;
 use holdfast_tools::Failure;
 use indicatif::ProgressBar;
 

@@ -4,7 +4,7 @@ use super::findings::Findings;
 use super::invariant::Invariant;
 use super::reader::Entry;
 use super::said::{Field, Said};
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::rfc3339;
 use std::collections::BTreeMap;
 

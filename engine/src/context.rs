@@ -125,7 +125,7 @@ impl<'a> Context<'a> {
         Ok(self.store.delete(table.id(), self.scratch)?)
     }
 
-    /// Visits the rows whose key begins with `prefix` (made with [`crate::key`]'s writers) in key order; `Break` ends it.
+    /// Visits the rows whose key begins with `prefix` (made with [`crate::prelude::key`]'s writers) in key order; `Break` ends it.
     ///
     /// # Errors
     /// As [`Context::get`].

@@ -1,7 +1,7 @@
 //! Dead letters: the original value with headers that say where it came from and why it is here.
 
 use crate::condemned::Verdict;
-pub use crate::header;
+use crate::header;
 use crate::outbox::Outbox;
 use crate::output::Payload;
 use crate::process_error::ProcessError;

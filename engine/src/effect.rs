@@ -7,7 +7,6 @@
 //! An effect may be performed more than once (a crash between the call and its result): its id is the receiver's idempotency key. It is never
 //! performed by a replay, since only committed rows are handed over.
 
-pub use crate::header::EFFECT_ID as HEADER;
 use crate::key;
 use holdfast_ports::store::{StoreError, StoreId, StoreSpec, TaskId, View};
 use serde::{Deserialize, Serialize};
@@ -79,7 +78,7 @@ pub fn decode(task: &TaskId, mut key: &[u8], value: &[u8]) -> Result<Effect, Sto
 ///
 /// # Errors
 /// As [`decode`], and when the store cannot be read.
-pub fn pending(task: &TaskId, view: &dyn View) -> Result<Vec<Effect>, StoreError> {
+pub(crate) fn pending(task: &TaskId, view: &dyn View) -> Result<Vec<Effect>, StoreError> {
     let mut effects = Vec::new();
     let mut failed = None;
     view.scan(STORE.id, &[], None, &mut |key, value| match decode(task, key, value) {

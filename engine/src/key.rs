@@ -88,7 +88,7 @@ pub fn take_i64(bytes: &mut &[u8]) -> Option<i64> {
 
 /// The end of the range of all keys that begin with `prefix`: its successor among prefixes. `None` when there is none (all bytes FF).
 #[must_use]
-pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
         if last < u8::MAX {

@@ -1,7 +1,7 @@
 //! Records whose key belongs to another place, because of a producer that set no key or of another partitioner: the verbs for them.
 
 use crate::context::Context;
-pub use crate::header::{GIVEN_UP, ORIGIN};
+use crate::header::{GIVEN_UP, ORIGIN};
 use crate::output::Payload;
 use crate::process_error::ProcessError;
 use holdfast_ports::record::Record;
@@ -24,7 +24,7 @@ impl Context<'_> {
         self.send_on(record, Some(place), record.key)
     }
 
-    /// For [`crate::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what
+    /// For [`crate::prelude::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what
     /// the record wanted in few bytes. The copy has the header [`GIVEN_UP`], and only its outcome is to be decided. A record that has been forwarded
     /// before is not sent on again.
     ///

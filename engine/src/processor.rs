@@ -5,7 +5,7 @@ use crate::process_error::ProcessError;
 use holdfast_ports::record::Record;
 
 /// Attempts a failing record gets in all: one try and three retries (S4-28).
-pub const ATTEMPTS_MAX: u32 = 4;
+pub(crate) const ATTEMPTS_MAX: u32 = 4;
 
 /// A fold over one partition: state and record in, state and records out. Must be deterministic: no clock, no randomness, no I/O; `now` and all
 /// else come from the [`Context`]. The engine makes one for each task.
@@ -13,7 +13,7 @@ pub trait Processor: Send {
     /// Processes one record. Whatever it wrote or sent is dropped when it fails.
     ///
     /// # Errors
-    /// [`ProcessError::Refuse`] sends the record to the dead letters at once, [`ProcessError::Fail`] after [`ATTEMPTS_MAX`] attempts. A panic
+    /// [`ProcessError::Refuse`] sends the record to the dead letters at once, [`ProcessError::Fail`] after four attempts. A panic
     /// counts as `Fail`.
     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError>;
 

@@ -4,14 +4,14 @@ use holdfast_ports::record::Topic;
 
 /// Handle of the topic that a topology sends some of its records to. It holds the topic's name and nothing else.
 ///
-/// The builder and the verbs of [`Context`](crate::Context) take handles and no names, so a mistyped one does not compile. A send to a handle that the
+/// The builder and the verbs of [`Context`](crate::prelude::Context) take handles and no names, so a mistyped one does not compile. A send to a handle that the
 /// topology has not declared fails with class `UnknownSink`.
 ///
 /// Make it a `static`, not a `const`: a static has one address, and a send finds the declared topic by that address. Any other handle of the same topic
 /// works as well, but then names are compared.
 ///
 /// ```
-/// use holdfast_engine::Sink;
+/// use holdfast_engine::prelude::Sink;
 ///
 /// static SUCCESS: Sink = Sink::to("coupon-issue-success");
 /// assert_eq!(SUCCESS.topic(), "coupon-issue-success");

@@ -1,6 +1,6 @@
 //! What a stream thread is doing, for health, `lag` and humans. Written by the thread, read by everybody.
 
-pub use crate::restore_progress::RestoreProgress;
+use crate::restore_progress::RestoreProgress;
 use crate::task_state::State;
 use holdfast_ports::membership::Owner;
 use holdfast_ports::record::TopicPartition;

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 /// First store number a topology may use; the ones below are the engine's own.
-pub const FIRST_FREE: u8 = 16;
+pub(crate) const FIRST_FREE: u8 = 16;
 
 /// Handle of the store `name` with keys `K` and rows `V`. A constant of the topology; it holds no data.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ impl<K: Key, V> Table<K, V> {
     /// Names store number `id`. The number is written into every changelog record of the store: once used it is never given to another.
     ///
     /// # Panics
-    /// When `id` is below [`FIRST_FREE`]; in a constant that is a compile error.
+    /// When `id` is below 16: those belong to the engine; in a constant that is a compile error.
     #[must_use]
     pub const fn new(id: u8, name: &'static str) -> Self {
         assert!(id >= FIRST_FREE, "store numbers below 16 belong to the engine");

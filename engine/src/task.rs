@@ -13,7 +13,7 @@ use crate::processor::{ATTEMPTS_MAX, Processor};
 use crate::queries::Shown;
 use crate::restore::Restore;
 use crate::status::LostInput;
-pub use crate::task_state::State;
+use crate::task_state::State;
 use crate::topology::Topology;
 use crate::{changelog, codec};
 use holdfast_ports::log::{Fetcher, Slot};

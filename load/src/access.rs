@@ -1,6 +1,6 @@
 //! The log as the worker's settings name it: opened by the worker, which alone knows how.
 
-use holdfast_engine::ports::log::Log;
+use holdfast_engine::runtime::ports::log::Log;
 use holdfast_tools::Failure;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::inbox::Inbox;
 use super::random::Random;
 use crate::access::Access;
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest};
 use holdfast_model::coupon::{inbox_key, request_id};

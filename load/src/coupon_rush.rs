@@ -10,7 +10,7 @@ use super::open_loop;
 use super::random::Random;
 use super::witness::{self, Witness};
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::rfc3339;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;

@@ -7,7 +7,7 @@ use super::inbox::Inbox;
 use super::random::Random;
 use crate::access::Access;
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::payment;
 use holdfast_model::payment::message::{Charge, Debit};
 use holdfast_model::payment::request_id;

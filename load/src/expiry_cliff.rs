@@ -9,7 +9,7 @@ use super::house::House;
 use super::inbox::Inbox;
 use crate::access::Access;
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;

@@ -7,8 +7,9 @@ use super::expiry_cliff;
 use super::latencies::{COLUMNS, Latencies};
 use crate::access::Access;
 use clap::Args;
-use holdfast_engine::ports::log::{Fetcher, Start};
-use holdfast_engine::ports::record::{Record, TopicPartition};
+use holdfast_engine::prelude::Record;
+use holdfast_engine::runtime::ports::log::{Fetcher, Start};
+use holdfast_engine::runtime::ports::record::TopicPartition;
 use holdfast_model::reservation::SEATS_EXPIRED;
 use holdfast_model::wire::When;
 use holdfast_tools::Failure;
@@ -176,7 +177,7 @@ fn read_on(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::ports::record::NoHeaders;
+    use holdfast_engine::runtime::ports::record::NoHeaders;
 
     fn read(cliff: &mut Cliff, append_ms: i64, value: &str) -> Result<(), Failure> {
         let record = Record { offset: 3, append_ms, key: None, value: Some(value.as_bytes()), headers: &NoHeaders };

@@ -3,10 +3,10 @@
 //! What is measured afterwards is deciding and not HTTP. On the embedded log the worker must be stopped: one process owns the directory.
 
 use crate::access::Access;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{AppendError, Appender, Log};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{Appended, NewRecord, Topic};
+use holdfast_engine::prelude::place_of;
+use holdfast_engine::runtime::ports::clock::Clock;
+use holdfast_engine::runtime::ports::log::{AppendError, Appender, Log};
+use holdfast_engine::runtime::ports::record::{Appended, NewRecord, Topic};
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use indicatif::ProgressBar;

@@ -5,7 +5,7 @@
 
 use super::target::{Said, Target};
 use super::witness::Witness;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use indicatif::ProgressBar;

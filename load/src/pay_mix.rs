@@ -11,7 +11,7 @@ use super::target::Target;
 use super::witness::Witness;
 use super::{a_rate, a_share, house};
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::rfc3339;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;

@@ -10,7 +10,7 @@ use super::target::Target;
 use super::witness::Witness;
 use super::{a_rate, an_exponent, house};
 use clap::Args;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use holdfast_tools::table::table;

@@ -2,7 +2,7 @@
 //!
 //! Who writes it down also gives each request a key of its own, and asks some of them again under it: the same must be answered.
 
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::rfc3339;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;

@@ -1,7 +1,7 @@
 //! What every kind of key and every row has to keep, for the tests beside them.
 
-use holdfast_engine::codec::{self, EncodeLike};
-use holdfast_engine::key::Key;
+use holdfast_engine::inspect::codec;
+use holdfast_engine::prelude::{EncodeLike, Key};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -25,20 +25,20 @@ macro_rules! numbered_key {
             #[must_use]
             pub fn $prefix($owner: &str) -> Vec<u8> {
                 let mut prefix = Vec::new();
-                holdfast_engine::key::put_text(&mut prefix, $owner);
+                holdfast_engine::prelude::key::put_text(&mut prefix, $owner);
                 prefix
             }
         }
 
-        impl holdfast_engine::key::Key for $key {
+        impl holdfast_engine::prelude::Key for $key {
             fn encode(&self, out: &mut Vec<u8>) {
-                holdfast_engine::key::put_text(out, &self.$owner);
-                holdfast_engine::key::put_u64(out, self.$number);
+                holdfast_engine::prelude::key::put_text(out, &self.$owner);
+                holdfast_engine::prelude::key::put_u64(out, self.$number);
             }
 
             fn decode(mut bytes: &[u8]) -> Option<Self> {
-                let $owner = holdfast_engine::key::take_text(&mut bytes)?;
-                let $number = holdfast_engine::key::take_u64(&mut bytes)?;
+                let $owner = holdfast_engine::prelude::key::take_text(&mut bytes)?;
+                let $number = holdfast_engine::prelude::key::take_u64(&mut bytes)?;
                 bytes.is_empty().then_some(Self { $owner, $number })
             }
         }
@@ -47,7 +47,7 @@ macro_rules! numbered_key {
         mod tests {
             use super::*;
             use crate::laws;
-            use holdfast_engine::key::Key;
+            use holdfast_engine::prelude::Key;
             use proptest::prelude::*;
 
             proptest! {

@@ -1,7 +1,7 @@
 //! Reading the value of a record: what all inboxes do alike, and say alike of what they cannot read.
 
 use crate::wire::Id;
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;

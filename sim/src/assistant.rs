@@ -1,6 +1,6 @@
 //! An assistant without a thread: a commit is carried out when it has been looked for often enough, or when somebody waits for it.
 
-use holdfast_engine::commit::{self, Commit, Outcome};
+use holdfast_engine::runtime::{self, Commit, Outcome};
 use std::time::Duration;
 
 /// See the head of this file.
@@ -17,7 +17,7 @@ impl Assistant {
     }
 }
 
-impl commit::Assistant for Assistant {
+impl runtime::Assistant for Assistant {
     fn take(&mut self, commit: Commit) {
         self.looks = (self.patience)();
         self.commit = Some(commit);

@@ -3,19 +3,16 @@
 use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::{MemoryLog, Stored};
-use holdfast_engine::config::{CommitConfig, OnLostInput, StreamConfig};
-use holdfast_engine::effect::{Effect, Performer};
-use holdfast_engine::metrics::EngineMetrics;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::membership::{Member, Owner};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{Appended, NewRecord};
-use holdfast_engine::queries::Queries;
-use holdfast_engine::status::{Status, TaskStatus};
-use holdfast_engine::stream_thread::{Next, Parts, StepError, StreamThread};
-use holdfast_engine::task::State;
-use holdfast_engine::topology::Topology;
+use holdfast_engine::inspect::{EngineMetrics, Queries, Status, TaskState, TaskStatus};
+use holdfast_engine::prelude::Topology;
+use holdfast_engine::runtime::{
+    CommitConfig, Effect, Next, OnLostInput, Parts, Performer, StepError, StreamConfig, StreamThread,
+};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::Log;
+use holdfast_ports::membership::{Member, Owner};
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{Appended, NewRecord};
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -234,8 +231,8 @@ impl TestDriver {
                 // Pauses and commit spacing pass, deadlines of delayed messages do not come nearer by it than a few ms.
                 Next::Wait(at_most) => {
                     let snapshot = self.status.snapshot();
-                    let is_up = |task: &TaskStatus| matches!(task.state, State::Running | State::Halted);
-                    let has_halted = snapshot.tasks.values().any(|task| task.state == State::Halted);
+                    let is_up = |task: &TaskStatus| matches!(task.state, TaskState::Running | TaskState::Halted);
+                    let has_halted = snapshot.tasks.values().any(|task| task.state == TaskState::Halted);
                     let settled = (snapshot.is_ready() || has_halted && snapshot.tasks.values().all(is_up))
                         && !snapshot.regrouping
                         && snapshot.trouble.is_none()

@@ -4,8 +4,8 @@
 //! log and the clock are simulated, and neither waits for anything.
 //!
 //! ```
-//! use holdfast_engine::{Context, ProcessError, Processor, Sink, Topology};
-//! use holdfast_engine::ports::record::Record;
+//! use holdfast_engine::prelude::{Context, ProcessError, Processor, Sink, Topology};
+//! use holdfast_engine::prelude::Record;
 //! use holdfast_sim::TestDriver;
 //!
 //! static OUT: Sink = Sink::to("out");

@@ -8,9 +8,8 @@
 //! | `called NAME` | the same in [`OUTBOX`], once, however often it was performed |
 
 use crate::simulation::{Audit, Cursor, History, LiveStores, Simulation, Workload, World};
-use holdfast_engine::effect::Effect;
-use holdfast_engine::topology::Nonsense;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, Nonsense, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::runtime::Effect;
 use holdfast_ports::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::worker::{self, RunError, logs};
 use clap::{Args, ValueEnum};
 pub use holdfast_audit::{Question, findings, invariant, report};
-use holdfast_engine::ports::log::Log;
+use holdfast_ports::log::Log;
 use invariant::Invariant;
 use report::{Report, Verdict};
 use std::path::PathBuf;

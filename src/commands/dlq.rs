@@ -5,7 +5,7 @@ use crate::config::{ConfigError, Settings};
 use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, NoSuch, Redrive, Wanted};
 use crate::worker::{self, RunError};
 use clap::{Args, ValueEnum};
-use holdfast_engine::ports::log::Log;
+use holdfast_ports::log::Log;
 use holdfast_tools::table::table;
 use std::fmt::Write;
 use std::sync::Arc;

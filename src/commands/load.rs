@@ -3,8 +3,8 @@
 use crate::commands::topologies;
 use crate::config::Settings;
 use crate::worker::{self, RunError};
-use holdfast_engine::ports::log::Log;
 use holdfast_load::access::Access;
+use holdfast_ports::log::Log;
 use holdfast_tools::Failure;
 use std::sync::Arc;
 

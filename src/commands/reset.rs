@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::worker::{self, RunError, logs};
-use holdfast_engine::ports::placement;
+use holdfast_ports::placement;
 use std::fmt::Write;
 use std::fs;
 

@@ -4,7 +4,7 @@ use crate::config::Settings;
 use crate::worker;
 use crate::worker::RunError;
 use crate::worker::topics::Wanted;
-use holdfast_engine::ports::log::{TopicReport, TopicState, listed};
+use holdfast_ports::log::{TopicReport, TopicState, listed};
 use holdfast_tools::table::table;
 
 fn wanted(settings: &Settings) -> Wanted {

@@ -3,7 +3,8 @@
 use crate::cli::Format;
 use crate::config::{ConfigError, Settings};
 use crate::worker::RunError;
-use holdfast_engine::{Topology, describe};
+use holdfast_engine::inspect::describe;
+use holdfast_engine::prelude::Topology;
 use holdfast_model::reservation;
 use holdfast_tools::table::table;
 use holdfast_topologies::{all, all_with, by_name};
@@ -14,7 +15,7 @@ pub fn list(settings: &Settings) -> String {
     let rows: Vec<_> = all()
         .iter()
         .map(|topology| {
-            let join = |topics: &[holdfast_engine::ports::record::Topic]| {
+            let join = |topics: &[holdfast_ports::record::Topic]| {
                 topics.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
             };
             vec![

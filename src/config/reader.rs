@@ -4,7 +4,7 @@ use super::table::SETTINGS;
 use super::{Channels, ConfigError, Kafka, LogFormat, Secret, Settings, fees};
 use figment::Figment;
 use figment::value::Value;
-use holdfast_engine::config::OnLostInput;
+use holdfast_engine::runtime::OnLostInput;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -9,8 +9,8 @@ use super::position::{POSITION, PositionToken};
 use crate::unique;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::ports::record::Appended;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
+use holdfast_ports::record::Appended;
 use serde::Serialize;
 
 /// When it is worth asking for the outcome, in seconds.

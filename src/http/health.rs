@@ -6,8 +6,8 @@ use crate::worker::Role;
 use axum::extract;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::ports::log::Health;
-use holdfast_engine::status::{RestoreProgress, Snapshot};
+use holdfast_engine::inspect::{RestoreProgress, Snapshot};
+use holdfast_ports::log::Health;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

@@ -4,7 +4,7 @@ use super::Api;
 use super::error::answer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::status::Snapshot;
+use holdfast_engine::inspect::Snapshot;
 use holdfast_model::rfc3339;
 use parking_lot::RwLock;
 use prometheus::{GaugeVec, IntGaugeVec, Opts, Registry};

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_ports::clock::Clock;
 use reqwest::redirect::Policy;
 use std::sync::Arc;
 use std::time::Duration;

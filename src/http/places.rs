@@ -8,7 +8,7 @@ use super::peer::Peers;
 use crate::worker::Role;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::status::Snapshot;
+use holdfast_engine::inspect::Snapshot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use super::error::ApiError;
 use super::intake::{Asked, Owner};
 use super::peer::PLACES;
 use bytes::Bytes;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use std::collections::BTreeMap;
 
 impl Asked {

@@ -14,7 +14,7 @@ use super::peer::{FORWARDED, PLACES};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use hmac::{Hmac, Mac};
-use holdfast_engine::ports::membership::PeerSecret;
+use holdfast_ports::membership::PeerSecret;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::get;
-use holdfast_engine::ports::clock::Clock;
+use holdfast_ports::clock::Clock;
 use parking_lot::RwLock;
 use std::sync::Arc;
 

@@ -19,13 +19,12 @@ use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
-use holdfast_engine::config::{CommitConfig, StreamConfig};
-use holdfast_engine::metrics::EngineMetrics;
-use holdfast_engine::ports::log::AppendError;
-use holdfast_engine::ports::membership::{Member, Owner};
-use holdfast_engine::ports::record::{Appended, NewRecord};
-use holdfast_engine::stream_thread;
+use holdfast_engine::inspect::EngineMetrics;
+use holdfast_engine::runtime::{self, CommitConfig, StreamConfig};
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+use holdfast_ports::log::AppendError;
+use holdfast_ports::membership::{Member, Owner};
+use holdfast_ports::record::{Appended, NewRecord};
 use holdfast_state::{RocksStores, StateConfig};
 use holdfast_tools::clock::SystemClock;
 use parking_lot::Mutex;
@@ -111,7 +110,7 @@ async fn running_as(mut worker: Worker) -> Worker {
     let member = Member { app: "test".to_owned(), worker: None, places: PLACES };
     let owner = Owner::new("http://here", "test-0");
     let wanted = Wanted::of(&api.topologies, "test", PLACES, None);
-    let parts = stream_thread::Parts {
+    let parts = runtime::Parts {
         config: StreamConfig::new(member, owner, CommitConfig::EMBEDDED),
         topologies: api.topologies.clone(),
         log: api.log.clone(),

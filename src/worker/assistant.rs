@@ -1,6 +1,6 @@
 //! The thread beside the stream thread: it carries commits out while that decides on.
 
-use holdfast_engine::commit::{self, Commit, Outcome};
+use holdfast_engine::runtime::{self, Commit, Outcome};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 use std::{io, thread};
@@ -31,7 +31,7 @@ impl Assistant {
     }
 }
 
-impl commit::Assistant for Assistant {
+impl runtime::Assistant for Assistant {
     fn take(&mut self, commit: Commit) {
         // Should nobody be there any more, whoever asks for the outcome hears of it.
         let _ = self.commits.send(commit);

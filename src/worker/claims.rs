@@ -2,9 +2,9 @@
 //! by `ports::placement`.
 
 use crate::http::Claims;
-use holdfast_engine::ports::log::{End, Fetcher, Log, LogError, Slot, Start};
-use holdfast_engine::ports::placement::{self, Standing};
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_ports::log::{End, Fetcher, Log, LogError, Slot, Start};
+use holdfast_ports::placement::{self, Standing};
+use holdfast_ports::record::TopicPartition;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -101,12 +101,12 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::ports::clock::Clock;
-    use holdfast_engine::ports::log::{Cleanup, TopicSpec};
-    use holdfast_engine::ports::membership::Owner;
-    use holdfast_engine::ports::placement::{CLAIM_KEY, Claim};
-    use holdfast_engine::ports::record::NewRecord;
     use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+    use holdfast_ports::clock::Clock;
+    use holdfast_ports::log::{Cleanup, TopicSpec};
+    use holdfast_ports::membership::Owner;
+    use holdfast_ports::placement::{CLAIM_KEY, Claim};
+    use holdfast_ports::record::NewRecord;
     use holdfast_tools::clock::SystemClock;
 
     const PLACES: u32 = 2;

@@ -1,6 +1,6 @@
 //! Who performs effects. No topology of today asks for one: whatever comes is written to the log of the worker, where an operator sees it.
 
-use holdfast_engine::effect::{Effect, Performer};
+use holdfast_engine::runtime::{Effect, Performer};
 
 /// Writes effects down instead of performing them. They stay pending: a worker that knows how will find them.
 #[derive(Debug, Clone, Copy)]

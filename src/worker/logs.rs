@@ -2,10 +2,10 @@
 
 use super::RunError;
 use crate::config::{ConfigError, Kafka, Settings};
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{Log, LogError};
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_log_kafka::{ConnectError, KafkaConfig, KafkaLog, Security};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{Log, LogError};
 use std::path::PathBuf;
 use std::sync::Arc;
 

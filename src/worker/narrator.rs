@@ -4,16 +4,14 @@
 //! It reads behind the decisions and is never part of one. Best effort: it begins where a place stands when it comes, and a crowd is let pass and not
 //! told one by one, since nobody could read it. `RUST_LOG=info,stream_worker::worker::narrator=off` silences it.
 
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{End, Fetcher, Log, LogError, Slot, Start};
-use holdfast_engine::ports::record::{Record, TopicPartition};
-use holdfast_engine::queries::Queries;
-use holdfast_engine::status::Status;
-use holdfast_engine::task::State as TaskState;
+use holdfast_engine::inspect::{Queries, Status, TaskState};
 use holdfast_model::reservation::message::{Command, Message};
 use holdfast_model::reservation::state::State;
 use holdfast_model::reservation::{EXPIRATIONS, INBOX, NAME, RESERVATIONS, SEATS_EXPIRED, ids};
 use holdfast_model::wire::{self, When};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{End, Fetcher, Log, LogError, Slot, Start};
+use holdfast_ports::record::{Record, TopicPartition};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -286,8 +284,8 @@ fn tell(source: Source, record: &Record<'_>) -> Option<Due> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::ports::record::NoHeaders;
     use holdfast_model::reservation::message::{Expire, Hold};
+    use holdfast_ports::record::NoHeaders;
 
     fn due(command: Command) -> Option<String> {
         let value = Message::new("id", command).to_json();

@@ -2,12 +2,11 @@
 //! its own, since both ask the log and wait for it.
 
 use crate::http::lag::{Lag, LagBoard};
-use holdfast_engine::Topology;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{End, Fetcher, Log, LogError, Start};
-use holdfast_engine::ports::record::TopicPartition;
-use holdfast_engine::status::{Snapshot, Status, TaskStatus};
-use holdfast_engine::task::State;
+use holdfast_engine::inspect::{Snapshot, Status, TaskState, TaskStatus};
+use holdfast_engine::prelude::Topology;
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{End, Fetcher, Log, LogError, Start};
+use holdfast_ports::record::TopicPartition;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -113,7 +112,7 @@ impl Eyes {
     fn mirror(&self, snapshot: &Snapshot) {
         for topology in &self.topologies {
             // A task that does not run yet has still to read the mirror: an operator may have reset it.
-            let runs = |seen: &TaskStatus| seen.state == State::Running;
+            let runs = |seen: &TaskStatus| seen.state == TaskState::Running;
             let tasks = snapshot.tasks.iter().filter(|(task, seen)| task.topology == *topology.name() && runs(seen));
             let positions: Vec<_> = tasks.flat_map(|(_, seen)| seen.positions.iter().cloned()).collect();
             if !positions.is_empty()

@@ -2,11 +2,11 @@
 
 use super::RunError;
 use crate::http::Api;
-use holdfast_engine::ports::log::AppendError;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::{coupon, payment, reservation};
+use holdfast_ports::log::AppendError;
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::NewRecord;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;

@@ -2,9 +2,9 @@
 
 use super::RunError;
 use super::topics::Wanted;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{Log, LogError};
-use holdfast_engine::stream_thread::{Next, NotJoined, Parts, StreamThread};
+use holdfast_engine::runtime::{Next, NotJoined, Parts, StreamThread};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{Log, LogError};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;

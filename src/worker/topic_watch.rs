@@ -1,7 +1,7 @@
 //! Every ten seconds: whether the topics are still as decisions need them. A topic that is altered beside a running worker makes that worker not ready.
 
 use super::topics::Wanted;
-use holdfast_engine::ports::log::{Log, LogError};
+use holdfast_ports::log::{Log, LogError};
 use parking_lot::RwLock;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -2,8 +2,8 @@
 
 use super::RunError;
 use crate::config::{ConfigError, Settings};
-use holdfast_engine::Topology;
-use holdfast_engine::ports::log::{
+use holdfast_engine::prelude::Topology;
+use holdfast_ports::log::{
     CLEANUP_POLICY, Cleanup, Difference, Log, LogError, PARTITIONS, RIGHTS, TIMESTAMP_TYPE, TopicReport, TopicSpec,
     TopicState, listed,
 };

@@ -1,9 +1,9 @@
 //! Books that are right.
 
 use crate::shop::{HOLD_MS, PLACES, PRICE, SCHEDULE, Shop, home};
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::record::TopicPartition;
 use holdfast_model::{coupon, payment, reservation};
+use holdfast_ports::log::Log;
+use holdfast_ports::record::TopicPartition;
 use holdfast_sim::memory_log::RECORD_BYTES_MAX;
 use serde_json::json;
 use stream_worker::commands::audit::invariant::Invariant;

@@ -1,14 +1,14 @@
 //! Each kind of wrong, done by somebody who can write what he likes into any topic.
 
 use crate::shop::{HOLD_MS, PLACES, PRICE, SCHEDULE, Shop, home};
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::record::TopicPartition;
 use holdfast_model::payment::keys::LineKey;
 use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::{CommandRow, ScheduleRow};
 use holdfast_model::reservation::state::State;
 use holdfast_model::{coupon, notification, payment, reservation, rfc3339};
+use holdfast_ports::log::Log;
+use holdfast_ports::record::TopicPartition;
 use serde_json::{Value, json};
 use stream_worker::commands::audit::report::Verdict;
 use stream_worker::commands::audit::{Question, examine};

@@ -19,7 +19,7 @@ fn coupon(number: u64) -> String {
 }
 
 /// A shop that gives coupons of 5,000 KRW for orders from 10,000 KRW to three users.
-fn open(topologies: Vec<holdfast_engine::Topology>) -> Shop {
+fn open(topologies: Vec<holdfast_engine::prelude::Topology>) -> Shop {
     let mut shop = Shop::of(topologies);
     let create = json!({"type": "create-policy", "requestId": "cd", "policyId": "d", "title": "t", "totalQuantity": 9,
         "discountType": "FIXED_AMOUNT", "discountValue": OFF, "minimumOrderAmount": 10_000});

@@ -1,11 +1,11 @@
 //! A log whose worker was started again with other settings: each decision is judged by those of its time, which the state tells, and a lie is a lie all the same.
 
 use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, ProcessError, Processor};
+use holdfast_engine::prelude::{Context, ProcessError, Processor};
 use holdfast_model::reservation;
 use holdfast_model::reservation::row::SettingsRow;
 use holdfast_model::reservation::{SETTINGS, Settings};
+use holdfast_ports::record::Record;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};

@@ -1,13 +1,13 @@
 //! A shop with some traffic, and what is needed to forge its books.
 
-use holdfast_engine::key::Key;
-use holdfast_engine::ports::log::{End, Log};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{NewRecord, Topic, TopicPartition};
-use holdfast_engine::position::{self, Position};
-use holdfast_engine::{Table, Topology, changelog, codec};
+use holdfast_engine::inspect::position::{self, Position};
+use holdfast_engine::inspect::{changelog, codec};
+use holdfast_engine::prelude::{Key, Table, Topology};
 use holdfast_model::reservation::serial::{self, Secret};
 use holdfast_model::{coupon, payment, reservation};
+use holdfast_ports::log::{End, Log};
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, Topic, TopicPartition};
 use holdfast_sim::TestDriver;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

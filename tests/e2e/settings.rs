@@ -4,7 +4,7 @@ use crate::seats::{balance, hold, told};
 use crate::support::command::said;
 use crate::support::topics::{self, append, read_all};
 use crate::support::worker::{Setup, Worker};
-use holdfast_engine::codec;
+use holdfast_engine::inspect::codec;
 use holdfast_model::reservation::row::{PaymentRow, PaymentState, Refund};
 use holdfast_model::{reservation, rfc3339};
 use holdfast_ports::clock::Clock;

@@ -1,6 +1,6 @@
 //! The one real clock. Everything else takes a [`Clock`].
 
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::inspect::ports::clock::Clock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Wall time of the machine, and monotonic time since this was made.

@@ -1,8 +1,9 @@
 //! Reading one partition up to an end that was asked for before: what operator's verbs do.
 
 use crate::failure::Failure;
-use holdfast_engine::ports::log::{End, Fetcher, LogError, Start};
-use holdfast_engine::ports::record::{Headers, Record, TopicPartition};
+use holdfast_engine::inspect::ports::log::{End, Fetcher, LogError, Start};
+use holdfast_engine::inspect::ports::record::{Headers, TopicPartition};
+use holdfast_engine::prelude::Record;
 use std::ops::ControlFlow;
 use std::time::Duration;
 

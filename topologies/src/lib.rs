@@ -28,7 +28,7 @@ mod reused;
 mod rows;
 mod seen;
 
-use holdfast_engine::Topology;
+use holdfast_engine::prelude::Topology;
 
 /// What a shop may want otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,8 +1,6 @@
 //! What a record's headers say to a topology: where it has been, and which trace it is part of.
 
-use holdfast_engine::misplaced;
-use holdfast_engine::origin::Origin as Entered;
-use holdfast_engine::ports::record::Record;
+use holdfast_engine::prelude::{Origin as Entered, Record, header};
 use holdfast_model::envelope;
 use std::fmt::Display;
 
@@ -22,7 +20,7 @@ impl<'a> Origin<'a> {
         let mut origin = Self::default();
         record.headers.each(&mut |name, value| match name {
             envelope::header::TRACEPARENT => origin.traceparent = value,
-            misplaced::GIVEN_UP => origin.is_given_up = true,
+            header::GIVEN_UP => origin.is_given_up = true,
             _ => origin.entered.note(name, value),
         });
         origin

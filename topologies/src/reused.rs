@@ -1,6 +1,6 @@
 //! An id that was somebody else's request.
 
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 
 /// Refuses a record whose request id another request had: that one's outcome stands.
 #[cold]

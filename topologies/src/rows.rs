@@ -1,8 +1,7 @@
 //! Whole tables, for who checks that rows agree.
 
-use holdfast_engine::Table;
-use holdfast_engine::key::Key;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
+use holdfast_engine::prelude::{Key, Table};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

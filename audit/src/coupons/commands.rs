@@ -8,7 +8,7 @@ use crate::known::{self, Seen};
 use crate::reader::Entry;
 use crate::redemptions::Terms;
 use crate::said::{Field, Said};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon::COMMANDS;
 use holdfast_tools::Failure;
 use std::borrow::Cow;

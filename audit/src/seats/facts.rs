@@ -7,7 +7,7 @@ use crate::known::{Print, print};
 use crate::reader::{self, At, Reader};
 use crate::said::Said;
 use crate::times::Times;
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::{payment, reservation};

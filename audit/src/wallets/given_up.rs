@@ -4,7 +4,7 @@ use super::{Fate, INBOX, Money, Place, Refund, asked};
 use crate::reader::Entry;
 use crate::said::Said;
 use crate::wallets::Debit;
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 
 impl Money {
     /// What is known of a record that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing moved.

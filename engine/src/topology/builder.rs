@@ -89,7 +89,7 @@ impl Builder {
         self
     }
 
-    /// Keeps records of `topic` for `retention_ms` instead of [`RETENTION_DEFAULT_MS`].
+    /// Keeps records of `topic` for `retention_ms` instead of 7 days.
     #[must_use]
     pub fn retention(mut self, topic: &str, retention_ms: i64) -> Self {
         self.retention_ms.push((topic.to_owned(), retention_ms));

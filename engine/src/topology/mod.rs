@@ -1,32 +1,6 @@
 //! What a topology reads, keeps and sends: a sentence that is checked before anything runs.
 //!
-//! ```
-//! use holdfast_engine::{Context, ProcessError, Processor, Sink, Table, Topology};
-//! use holdfast_engine::ports::record::Record;
-//!
-//! const COUNTS: Table<String, u64> = Table::new(16, "counts");
-//! static COUNTED: Sink = Sink::to("counts");
-//!
-//! struct Count;
-//! impl Processor for Count {
-//!     fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
-//!         let word = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
-//!         let count = ctx.get(&COUNTS, &word)?.unwrap_or(0) + 1;
-//!         ctx.put(&COUNTS, &word, &count)?;
-//!         ctx.send(&COUNTED, word.as_bytes(), count.to_string().as_bytes())
-//!     }
-//! }
-//!
-//! let topology = Topology::named("word-count")
-//!     .inbox("words")
-//!     .store(COUNTS.spec())
-//!     .sink(&COUNTED)
-//!     .dead_letters("words-dlq")
-//!     .processor(|| Box::new(Count))
-//!     .build()
-//!     .unwrap();
-//! assert_eq!(&**topology.inbox(), "words");
-//! ```
+//! The prelude has an example.
 
 mod builder;
 
@@ -43,15 +17,15 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How long records stay in a topic unless the topology says otherwise: 7 days.
-pub const RETENTION_DEFAULT_MS: i64 = 7 * DAY_MS;
+pub(crate) const RETENTION_DEFAULT_MS: i64 = 7 * DAY_MS;
 
 /// How long a changelog keeps tombstones. A local store left alone for nearly so long is rebuilt from the start: it may have missed some.
-pub const DELETE_RETENTION_MS: i64 = 7 * DAY_MS;
+pub(crate) const DELETE_RETENTION_MS: i64 = 7 * DAY_MS;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Makes a processor for a task.
-pub type MakeProcessor = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
+pub(crate) type MakeProcessor = Arc<dyn Fn() -> Box<dyn Processor> + Send + Sync>;
 
 /// A topology that has been checked. Cheap to clone.
 #[derive(Clone)]

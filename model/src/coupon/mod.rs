@@ -14,7 +14,7 @@ pub use crate::topics::coupon::{DEAD_LETTERS, FAILURES, INBOX, SUCCESS};
 
 use crate::place_id::{self, Kind};
 use crate::topics;
-use holdfast_engine::Table;
+use holdfast_engine::prelude::Table;
 use keys::{CouponKey, IssuedKey};
 use row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RedemptionRow, RequestRow, TermsRow};
 

@@ -2,7 +2,7 @@
 
 use crate::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use crate::coupon::outcome::{Refusal, Status};
-use holdfast_engine::codec::EncodeLike;
+use holdfast_engine::prelude::EncodeLike;
 use serde::{Deserialize, Serialize};
 
 /// What a request needs to know of a policy.

@@ -16,7 +16,7 @@ pub use settings::Settings;
 
 use crate::place_id::{self, Kind};
 use crate::topics;
-use holdfast_engine::Table;
+use holdfast_engine::prelude::Table;
 use keys::LineKey;
 use ledger::LedgerRow;
 use row::{ChargeRow, LineRow, PaymentRow, RefundRow, WalletRow};

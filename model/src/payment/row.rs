@@ -3,7 +3,7 @@
 
 use crate::payment::ledger::Account;
 use crate::payment::outcome::{Refusal, Status};
-use holdfast_engine::codec::EncodeLike;
+use holdfast_engine::prelude::EncodeLike;
 use serde::{Deserialize, Serialize};
 
 /// A wallet.

@@ -15,7 +15,7 @@ pub use crate::topics::reservation::{CONFIRMED, DEAD_LETTERS, INBOX, SEATS_EXPIR
 pub use settings::Settings;
 
 use crate::topics;
-use holdfast_engine::Table;
+use holdfast_engine::prelude::Table;
 use keys::{BuyerKey, SeatKey};
 use row::{
     AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow,

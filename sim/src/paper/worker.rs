@@ -3,14 +3,11 @@
 use super::log::PaperLog;
 use crate::clock::SimClock;
 use crate::driver::memory_disk;
-use holdfast_engine::config::{CommitConfig, StreamConfig};
-use holdfast_engine::effect::{Effect, Performer};
-use holdfast_engine::metrics::EngineMetrics;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::membership::{Member, Owner};
-use holdfast_engine::status::Status;
-use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
-use holdfast_engine::topology::Topology;
+use holdfast_engine::inspect::{EngineMetrics, Status};
+use holdfast_engine::prelude::Topology;
+use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, Performer, StreamConfig, StreamThread};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::membership::{Member, Owner};
 use holdfast_state::{RocksStores, StateConfig};
 use std::sync::Arc;
 

@@ -2,10 +2,9 @@
 
 use super::APP;
 use crate::memory_log::{MemoryLog, Stored};
-use holdfast_engine::position::{self, Position};
-use holdfast_engine::queries::{Queries, TaskView};
-use holdfast_engine::topology::Topology;
-use holdfast_engine::{changelog, codec};
+use holdfast_engine::inspect::position::{self, Position};
+use holdfast_engine::inspect::{Queries, TaskView, changelog, codec};
+use holdfast_engine::prelude::Topology;
 use holdfast_ports::store::StoreId;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

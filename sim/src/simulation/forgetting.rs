@@ -8,7 +8,7 @@ use super::APP;
 use super::run::Run;
 use super::worker::{STORE_AGE_MAX_MS, Worker};
 use crate::rng::Rng;
-use holdfast_engine::changelog;
+use holdfast_engine::inspect::changelog;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{End, Log};
 use holdfast_ports::record::{Topic, TopicPartition};

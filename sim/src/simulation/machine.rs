@@ -3,7 +3,7 @@
 
 use super::mutant::Mutant;
 use crate::memory_log::MemoryLog;
-use holdfast_engine::effect::{Effect, Performer};
+use holdfast_engine::runtime::{Effect, Performer};
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
 };

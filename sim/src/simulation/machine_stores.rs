@@ -5,7 +5,7 @@ use super::machine::Machine;
 use super::mutant::Mutant;
 use crate::clock::SimClock;
 use crate::memory_log::MemoryLog;
-use holdfast_engine::{changelog, delayed};
+use holdfast_engine::inspect::{changelog, delayed};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{End, Fetcher, Log};
 use holdfast_ports::record::TopicPartition;

@@ -46,7 +46,7 @@ pub use progress::Progress;
 pub use workload::{Workload, World};
 
 use crate::memory_log::Taken;
-use holdfast_engine::topology::Topology;
+use holdfast_engine::prelude::Topology;
 use std::sync::Arc;
 
 /// The app that runs in a simulation.

@@ -3,8 +3,8 @@
 use super::APP;
 use super::audit::{History, LiveStores};
 use super::run::{Run, Wrong};
-use holdfast_engine::delayed;
-use holdfast_engine::stream_thread::Next;
+use holdfast_engine::inspect::delayed;
+use holdfast_engine::runtime::Next;
 use std::ops::ControlFlow;
 
 /// Rounds of all workers after which something goes round in circles.
@@ -88,7 +88,7 @@ impl Run<'_> {
         let stores = self.stores();
         for topology in &self.simulation.topologies {
             let tasks = stores.tasks(topology.name());
-            let places: Vec<u32> = tasks.iter().map(holdfast_engine::queries::TaskView::place).collect();
+            let places: Vec<u32> = tasks.iter().map(holdfast_engine::inspect::TaskView::place).collect();
             if places != (0..self.options.places).collect::<Vec<_>>() {
                 let troubles: Vec<_> = self.workers.iter().map(|w| w.status.snapshot().trouble).collect();
                 return Some(format!("{} runs in places {places:?}, troubles {troubles:?}", topology.name()));

@@ -8,7 +8,7 @@ use super::{APP, Failure, Options, Report, Simulation};
 use crate::clock::SimClock;
 use crate::memory_log::{Fault, MemoryLog, Taken};
 use crate::rng::Rng;
-use holdfast_engine::stream_thread::Next;
+use holdfast_engine::runtime::Next;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Log, TopicSpec};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
 
     /// Topics of all topologies, each once.
     pub(super) fn topics(&self) -> Vec<TopicSpec> {
-        let of = |t: &holdfast_engine::Topology| t.topics(APP, self.options.places, None);
+        let of = |t: &holdfast_engine::prelude::Topology| t.topics(APP, self.options.places, None);
         let specs = self.simulation.topologies.iter().flat_map(of);
         let by_name: BTreeMap<String, TopicSpec> = specs.map(|spec| (spec.name.clone(), spec)).collect();
         by_name.into_values().collect()

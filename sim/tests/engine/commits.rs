@@ -1,10 +1,10 @@
 //! All or nothing, and once: whatever becomes of the answer to a commit.
 
 use crate::tally::{IN, OUT, count_of, driver, out};
-use holdfast_engine::config::CommitConfig;
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{NewRecord, TopicPartition};
+use holdfast_engine::runtime::CommitConfig;
+use holdfast_ports::log::Log;
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, TopicPartition};
 use holdfast_sim::memory_log::Fault;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Crash anywhere, lose the disk, stop and start: the answers stay the same.
 
 use crate::tally::{COUNTS, IN, OUT, count_of, driver, out};
-use holdfast_engine::ports::store::StoreId;
+use holdfast_ports::store::StoreId;
 use holdfast_sim::TestDriver;
 use holdfast_sim::memory_log::Fault;
 use std::collections::BTreeMap;

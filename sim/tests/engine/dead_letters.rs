@@ -1,7 +1,7 @@
 //! Records that cannot be processed go to the dead letters with their reason, and the worker goes on.
 
 use crate::tally::{COUNTS, DEAD, IN, OUT, OUTCOMES, driver, out};
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_ports::record::NewRecord;
 use holdfast_sim::memory_log::RECORD_BYTES_MAX;
 
 #[test]
@@ -166,7 +166,7 @@ fn a_delayed_message_that_the_log_refuses_is_buried() {
 fn a_record_forwarded_twice_is_buried() {
     let mut driver = driver(3);
     driver.settle();
-    let foreign = (holdfast_engine::ports::place::place_of(b"a", 3) + 1) % 3;
+    let foreign = (holdfast_ports::place::place_of(b"a", 3) + 1) % 3;
     let headers: &[(&str, &[u8])] = &[("x-origin", b"words-0-0")];
     driver.append(&NewRecord { topic: IN, partition: foreign, key: None, value: Some(b"count a"), headers });
     driver.settle();

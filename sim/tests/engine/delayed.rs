@@ -1,7 +1,7 @@
 //! Delayed messages: sent when due, never before, once, whatever happens meanwhile.
 
 use crate::tally::{IN, OUT, driver, out};
-use holdfast_engine::ports::clock::Clock;
+use holdfast_ports::clock::Clock;
 use holdfast_sim::TestDriver;
 
 fn due_of(text: &str) -> i64 {

@@ -1,7 +1,7 @@
 //! Effects: handed over after the commit, again after a restart, and no more once their result is in.
 
 use crate::tally::{IN, driver, out};
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_ports::record::NewRecord;
 
 #[test]
 fn an_effect_is_handed_over_until_its_result_comes_back() {

@@ -2,8 +2,8 @@
 
 use crate::crashes::{dump, feed};
 use crate::tally::{COUNTS, IN, OUT, count_of, driver, out};
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_ports::log::Log;
+use holdfast_ports::record::TopicPartition;
 use holdfast_sim::TestDriver;
 use holdfast_sim::memory_log::Taken;
 use std::time::Duration;

@@ -1,20 +1,13 @@
 //! A worker whose group is led by the test: it gives and takes places and moves on to other generations when the test says so.
 
-use holdfast_engine::config::{CommitConfig, StreamConfig};
-use holdfast_engine::effect::{Effect, Performer};
-use holdfast_engine::metrics::EngineMetrics;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{
-    Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer,
-};
-use holdfast_engine::ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{NewRecord, TopicPartition};
-use holdfast_engine::ports::store::{Stores, TaskId};
-use holdfast_engine::queries::Queries;
-use holdfast_engine::status::Status;
-use holdfast_engine::stream_thread::{Next, Parts, StreamThread};
-use holdfast_engine::task::State;
+use holdfast_engine::inspect::{EngineMetrics, Queries, Status, TaskState};
+use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, Performer, StreamConfig, StreamThread};
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer};
+use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, TopicPartition};
+use holdfast_ports::store::{Stores, TaskId};
 use holdfast_sim::clock::SimClock;
 use holdfast_sim::memory_log::MemoryLog;
 use holdfast_state::{RocksStores, StateConfig};
@@ -387,7 +380,7 @@ impl Led {
     }
 
     /// Where the task of `place` is in its life, as the worker says.
-    pub(crate) fn state_of(&self, place: u32) -> Option<State> {
+    pub(crate) fn state_of(&self, place: u32) -> Option<TaskState> {
         self.status.snapshot().tasks.iter().find(|(id, _)| id.place == place).map(|(_, seen)| seen.state)
     }
 

@@ -1,13 +1,12 @@
 //! Records that retention deletes from an inbox before they are decided are missed, counted and told, and nothing goes on without them unless the settings say so.
 
 use crate::tally::{IN, count_of, out, topology};
-use holdfast_engine::config::OnLostInput;
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{NewRecord, TopicPartition};
-use holdfast_engine::ports::store::TaskId;
-use holdfast_engine::status::LostInput;
-use holdfast_engine::task::State;
+use holdfast_engine::inspect::{LostInput, TaskState};
+use holdfast_engine::runtime::OnLostInput;
+use holdfast_ports::log::Log;
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, TopicPartition};
+use holdfast_ports::store::TaskId;
 use holdfast_sim::TestDriver;
 
 fn count(driver: &mut TestDriver, place: u32, word: &str) {
@@ -45,7 +44,7 @@ fn away_for_too_long(reaction: OnLostInput) -> (TestDriver, Vec<String>) {
     (driver, words)
 }
 
-fn lost(driver: &TestDriver, place: u32) -> (State, Option<LostInput>) {
+fn lost(driver: &TestDriver, place: u32) -> (TaskState, Option<LostInput>) {
     let task = driver.status().snapshot().tasks.remove(&TaskId { topology: "tally".into(), place }).unwrap();
     (task.state, task.lost)
 }
@@ -54,7 +53,7 @@ fn lost(driver: &TestDriver, place: u32) -> (State, Option<LostInput>) {
 fn the_place_decides_nothing_more_and_says_what_is_missing() {
     let (mut driver, words) = away_for_too_long(OnLostInput::Stop);
     let missing = LostInput { source: TopicPartition::new(IN, 0), from: 1, to: 2 };
-    assert_eq!(lost(&driver, 0), (State::Halted, Some(missing.clone())));
+    assert_eq!(lost(&driver, 0), (TaskState::Halted, Some(missing.clone())));
     assert_eq!(
         missing.to_string(),
         "retention deleted offsets 1 to 1 of topic words, partition 0, before they were decided"
@@ -66,13 +65,13 @@ fn the_place_decides_nothing_more_and_says_what_is_missing() {
     assert_eq!(out(&driver).iter().filter(|count| count.starts_with(&words[0])).count(), 1, "{:?}", out(&driver));
     // A restart finds the same.
     driver.restart();
-    assert_eq!(lost(&driver, 0), (State::Halted, Some(missing)));
+    assert_eq!(lost(&driver, 0), (TaskState::Halted, Some(missing)));
 }
 
 #[test]
 fn other_places_go_on() {
     let (mut driver, words) = away_for_too_long(OnLostInput::Stop);
-    assert_eq!(lost(&driver, 1), (State::Running, None));
+    assert_eq!(lost(&driver, 1), (TaskState::Running, None));
     assert_eq!(count_of(&driver, &words[1], 2), Some(1));
     count(&mut driver, 1, &words[1]);
     driver.settle();
@@ -82,12 +81,12 @@ fn other_places_go_on() {
 #[test]
 fn the_settings_may_say_to_go_on_without_them() {
     let (mut driver, words) = away_for_too_long(OnLostInput::Continue);
-    assert_eq!((lost(&driver, 0), driver.status().is_ready()), ((State::Running, None), true));
+    assert_eq!((lost(&driver, 0), driver.status().is_ready()), ((TaskState::Running, None), true));
     assert_eq!(count_of(&driver, &words[0], 2), Some(2), "one of three is missing");
     // Decided past them: nothing is missed any more.
     driver.on_lost_input(OnLostInput::Stop);
     driver.restart();
-    assert_eq!(lost(&driver, 0), (State::Running, None));
+    assert_eq!(lost(&driver, 0), (TaskState::Running, None));
 }
 
 /// What was decided and not committed yet when the loss is seen stands.
@@ -107,7 +106,7 @@ fn a_worker_that_falls_too_far_behind_commits_what_it_decided() {
     count(&mut driver, 0, &words[0]);
     driver.log().retire(&TopicPartition::new(IN, 0), 3);
     driver.settle();
-    assert_eq!(lost(&driver, 0).0, State::Halted);
+    assert_eq!(lost(&driver, 0).0, TaskState::Halted);
     assert_eq!(out(&driver).len(), 2, "{:?}", out(&driver));
 }
 
@@ -127,7 +126,7 @@ fn markers_that_retention_took_are_no_loss() {
     driver.log().mirror("tally-service-group", &[(inbox, 2)]).unwrap();
     driver.start();
     driver.settle();
-    assert_eq!((lost(&driver, 0), driver.status().is_ready()), ((State::Running, None), true));
+    assert_eq!((lost(&driver, 0), driver.status().is_ready()), ((TaskState::Running, None), true));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! A transaction holds so many bytes and no more, however large the records are that come.
 
-use holdfast_engine::config::CommitConfig;
-use holdfast_engine::ports::record::{NewRecord, Record};
-use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::runtime::CommitConfig;
+use holdfast_ports::record::{NewRecord, Record};
 use holdfast_sim::TestDriver;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Places that move while other things go wrong.
 
 use crate::tally::{IN, driver, out};
-use holdfast_engine::ports::log::Log;
-use holdfast_engine::ports::membership::{Change, Claimed, Member, Owner};
+use holdfast_ports::log::Log;
+use holdfast_ports::membership::{Change, Claimed, Member, Owner};
 use holdfast_sim::memory_log::Fault;
 
 #[test]

@@ -1,8 +1,8 @@
 //! Places that come and go while there is work: what is asked back is given back, whatever happens meanwhile, and nothing is lost or doubled.
 
 use crate::led_group::Led;
-use holdfast_engine::ports::log::LogError;
-use holdfast_engine::ports::membership::Change;
+use holdfast_ports::log::LogError;
+use holdfast_ports::membership::Change;
 use holdfast_sim::memory_log::Fault;
 
 /// A worker that owns three places and has one record of each in a transaction that is not committed.

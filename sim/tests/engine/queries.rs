@@ -1,7 +1,7 @@
 //! The committed view: it shows nothing uncommitted, and waits for a position or a row.
 
 use crate::tally::{COUNTS, IN, driver};
-use holdfast_engine::queries::{QueryError, Wake};
+use holdfast_engine::inspect::{QueryError, Wake};
 use std::sync::mpsc::channel;
 
 #[test]

@@ -1,11 +1,10 @@
 //! A shadow decides what the worker decided, and touches nothing.
 
 use crate::tally::{DEAD, IN, OUT, driver, topology};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::{NewRecord, Record};
-use holdfast_engine::ports::store::{Store, StoreError, Stores, TaskId};
-use holdfast_engine::shadow::{Made, Rebuild, Shadow};
-use holdfast_engine::{delayed, effect, position};
+use holdfast_engine::inspect::{Made, Rebuild, Shadow, delayed, effect, position};
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::{NewRecord, Record};
+use holdfast_ports::store::{Store, StoreError, Stores, TaskId};
 use holdfast_sim::TestDriver;
 use holdfast_state::{RocksStores, StateConfig};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Places taken over from one who works there: warmed up, asked for, had.
 
 use crate::led_group::Led;
-use holdfast_engine::ports::log::{Log, LogError};
-use holdfast_engine::ports::membership::Change;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::task::State;
+use holdfast_engine::inspect::TaskState;
+use holdfast_ports::log::{Log, LogError};
+use holdfast_ports::membership::Change;
+use holdfast_ports::record::NewRecord;
 
 /// A worker that has made a changelog of some length for place 1, which another one has taken over since.
 fn level_with_a_changelog() -> (Led, String) {
@@ -27,7 +27,7 @@ fn a_place_is_warmed_up_beside_its_owner_before_it_is_asked_for() {
     led.forget_state(1);
     led.hold([1]);
     led.tell([Change::Assigned(vec![1])]);
-    led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
+    led.until("it warms up", |led| led.state_of(1) == Some(TaskState::Warming));
     assert!(led.wished().is_empty(), "a cold one does not ask");
     assert!(!led.status().owns(1), "requests go to the one who works there");
     led.until("it asks", |led| {
@@ -53,7 +53,7 @@ fn who_restores_a_place_of_his_own_is_not_ready_meanwhile() {
     led.forget_state(1);
     assert!(led.status().is_ready());
     led.tell([Change::Assigned(vec![1])]);
-    led.until("it restores", |led| led.state_of(1) == Some(State::Restoring));
+    led.until("it restores", |led| led.state_of(1) == Some(TaskState::Restoring));
     assert!(!led.status().is_ready(), "nobody serves the place");
     led.until("it is ready with it", |led| led.places() == [0, 1] && led.status().is_ready());
 }
@@ -83,7 +83,7 @@ fn a_place_given_and_taken_again_before_it_was_warm_is_forgotten() {
     led.forget_state(1);
     led.hold([1]);
     led.tell([Change::Assigned(vec![1])]);
-    led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
+    led.until("it warms up", |led| led.state_of(1) == Some(TaskState::Warming));
     led.tell([Change::Revoked(vec![1])]);
     led.until("it is forgotten", |led| led.state_of(1).is_none());
     assert_eq!((led.status().is_ready(), led.wished()), (true, vec![]));
@@ -98,7 +98,7 @@ fn a_lap_that_is_under_way_when_the_place_comes_is_no_restore() {
     led.forget_state(1);
     led.hold([1]);
     led.tell([Change::Assigned(vec![1])]);
-    led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
+    led.until("it warms up", |led| led.state_of(1) == Some(TaskState::Warming));
     // Its owner has gone: the rest of the lap would end where he was when it began.
     led.hold([]);
     led.count(&word);
@@ -129,13 +129,13 @@ fn a_lap_is_as_fresh_as_its_beginning() {
     led.forget_state(1);
     led.hold([1]);
     // Its owner is in the middle of a transaction, and takes his time: nobody reads past it.
-    let changelog = holdfast_engine::changelog::topic("led", "tally");
+    let changelog = holdfast_engine::inspect::changelog::topic("led", "tally");
     let mut owner = led.log().writer("led-1").unwrap();
     owner.begin().unwrap();
     let record = NewRecord { topic: &changelog, partition: 1, key: Some(b"?"), value: None, headers: &[] };
     owner.send(&record).unwrap();
     led.tell([Change::Assigned(vec![1])]);
-    led.until("it warms up", |led| led.state_of(1) == Some(State::Warming));
+    led.until("it warms up", |led| led.state_of(1) == Some(TaskState::Warming));
     assert!(led.wished().is_empty());
     // What is deleted meanwhile may be gone for good by the time this one reads on.
     led.pass_ms(HALF_AN_AGE_MS);

@@ -1,8 +1,7 @@
 //! A small topology that uses every verb: it counts words and obeys a few commands.
 
-use holdfast_engine::delayed::DelayedId;
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, DelayedId, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_ports::record::Record;
 use holdfast_sim::TestDriver;
 
 pub(crate) const IN: &str = "words";
@@ -134,6 +133,6 @@ pub(crate) fn out(driver: &TestDriver) -> Vec<String> {
 }
 
 pub(crate) fn count_of(driver: &TestDriver, word: &str, places: u32) -> Option<u64> {
-    let place = holdfast_engine::ports::place::place_of(word.as_bytes(), places);
+    let place = holdfast_ports::place::place_of(word.as_bytes(), places);
     driver.queries().task("tally", place).unwrap().get(&COUNTS, &word.to_owned()).unwrap()
 }

@@ -1,9 +1,9 @@
 //! Which of a topology's tasks wrote a record: several topologies and places share a sink, and each replay compares its own only.
 
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::ports::record::{Record, Topic};
-use holdfast_engine::{Topology, misplaced};
+use holdfast_engine::inspect::header;
+use holdfast_engine::prelude::Topology;
 use holdfast_model::envelope;
+use holdfast_ports::record::{Record, Topic};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -33,7 +33,7 @@ impl Author {
             last = name;
             match name {
                 envelope::header::SOURCE => source = value,
-                misplaced::ORIGIN => forwarded = value,
+                header::ORIGIN => forwarded = value,
                 header::TOPIC => buried_topic = value,
                 header::PARTITION => buried_place = value,
                 header::REDRIVEN_FROM => redriven = true,
@@ -42,7 +42,7 @@ impl Author {
             }
         });
         // A copy keeps the headers of what it is a copy of; the last one says who made the copy.
-        if last == misplaced::ORIGIN {
+        if last == header::ORIGIN {
             return forwarded.and_then(|origin| self.forwarder(origin));
         }
         if topic == &*self.dead_letters {
@@ -86,7 +86,7 @@ pub(super) fn fingerprint(record: &Record<'_>) -> u64 {
 fn is_decided(name: &str) -> bool {
     name.starts_with("ce_")
         || [
-            misplaced::ORIGIN,
+            header::ORIGIN,
             header::TOPIC,
             header::PARTITION,
             header::OFFSET,

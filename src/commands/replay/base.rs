@@ -10,11 +10,10 @@
 //! before it, with nothing missing. (A compaction that is at work at that very moment may have taken more.)
 
 use crate::worker::RunError;
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::ports::store::{Store, StoreError};
-use holdfast_engine::position::{self, Position};
-use holdfast_engine::shadow::Rebuild;
-use holdfast_engine::{changelog, codec};
+use holdfast_engine::inspect::position::{self, Position};
+use holdfast_engine::inspect::{Rebuild, changelog, codec};
+use holdfast_ports::record::Record;
+use holdfast_ports::store::{Store, StoreError};
 
 /// Where a replay of one place shall begin, and where it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +77,8 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::ports::store::{StoreId, Stores, TaskId, Write};
     use holdfast_model::coupon::INBOX;
+    use holdfast_ports::store::{StoreId, Stores, TaskId, Write};
     use holdfast_state::{RocksStores, StateConfig};
     use holdfast_tools::reading::Given;
 

@@ -3,7 +3,7 @@
 use super::author::{Author, fingerprint, line};
 use super::found::{Found, Target, Trail};
 use crate::worker::RunError;
-use holdfast_engine::ports::record::{NewRecord, Record};
+use holdfast_ports::record::{NewRecord, Record};
 use holdfast_tools::reading::Given;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -198,8 +198,8 @@ fn with_record<R>(output: &NewRecord<'_>, look: impl FnOnce(&Record<'_>) -> R) -
 mod tests {
     use super::*;
     use crate::commands::replay::found::Writings;
-    use holdfast_engine::ports::record::TopicPartition;
     use holdfast_model::coupon::{FAILURES, SUCCESS};
+    use holdfast_ports::record::TopicPartition;
     use holdfast_topologies::coupon;
 
     const OURS: &[(&str, &[u8])] = &[("ce_source", b"/coupon/1")];

@@ -3,10 +3,10 @@
 
 use super::author::{Author, fingerprint};
 use crate::worker::RunError;
-use holdfast_engine::Topology;
-use holdfast_engine::dead_letter::{OUTPUT_REFUSED, header};
-use holdfast_engine::ports::log::{End, Fetcher, Start};
-use holdfast_engine::ports::record::{Record, TopicPartition};
+use holdfast_engine::inspect::{OUTPUT_REFUSED, header};
+use holdfast_engine::prelude::Topology;
+use holdfast_ports::log::{End, Fetcher, Start};
+use holdfast_ports::record::{Record, TopicPartition};
 use holdfast_tools::reading;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! Where a replay begins, as it is asked for.
 
 use crate::worker::RunError;
-use holdfast_engine::ports::record::TopicPartition;
+use holdfast_ports::record::TopicPartition;
 use std::fmt;
 use std::str::FromStr;
 

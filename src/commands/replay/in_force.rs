@@ -11,13 +11,13 @@
 
 use crate::worker::RunError;
 use holdfast_audit::shadows::InForce;
-use holdfast_engine::key::Key;
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::ports::store::{Store, StoreError};
-use holdfast_engine::{Context, ProcessError, Processor, Topology, codec};
+use holdfast_engine::inspect::codec;
+use holdfast_engine::prelude::{Context, Key, ProcessError, Processor, Topology};
 use holdfast_model::reservation;
 use holdfast_model::reservation::row::SettingsRow;
 use holdfast_model::reservation::{SETTINGS, Settings};
+use holdfast_ports::record::Record;
+use holdfast_ports::store::{Store, StoreError};
 use serde::Serialize;
 use serde_json::Value;
 use std::ops::ControlFlow;

@@ -40,9 +40,9 @@ use found::Writings;
 pub use from::From;
 use holdfast_audit::Replays;
 use holdfast_audit::shadows::{Again, Outcome};
-use holdfast_engine::Topology;
-use holdfast_engine::ports::clock::Clock;
-use holdfast_engine::ports::log::{End, Log};
+use holdfast_engine::prelude::Topology;
+use holdfast_ports::clock::Clock;
+use holdfast_ports::log::{End, Log};
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use holdfast_tools::reading;
@@ -171,7 +171,7 @@ fn compare_in(
     let mut ends = Vec::new();
     for place in chosen {
         ends.push((place, reading::settled_end(&mut *fetcher, &replay.changelog(place))?));
-        let inbox = holdfast_engine::ports::record::TopicPartition::new(topology.inbox().clone(), place);
+        let inbox = holdfast_ports::record::TopicPartition::new(topology.inbox().clone(), place);
         progress.inc_length(u64::try_from(reading::end(&mut *fetcher, &inbox, End::Stable)?).unwrap_or(0));
     }
     progress.set_message("reading what was written");

@@ -1,9 +1,10 @@
 //! Two states compared key by key.
 
 use crate::worker::RunError;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::ports::store::{Store, StoreError, StoreId, StoreSpec};
-use holdfast_engine::{Topology, delayed, position};
+use holdfast_engine::inspect::{delayed, position};
+use holdfast_engine::prelude::Topology;
+use holdfast_ports::record::NewRecord;
+use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec};
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -125,8 +126,8 @@ pub(super) fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_engine::ports::store::{Stores, TaskId, Write};
     use holdfast_model::coupon;
+    use holdfast_ports::store::{Stores, TaskId, Write};
     use holdfast_state::{RocksStores, StateConfig};
 
     fn store(disk: &std::path::Path, rows: &[(u8, &[u8], &[u8])]) -> Box<dyn Store> {

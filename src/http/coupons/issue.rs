@@ -13,7 +13,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::IssueRequest;
 use holdfast_model::coupon::outcome::Refusal;

@@ -13,12 +13,12 @@ use super::intake::{Asked, Command};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use holdfast_model::coupon::message::Command as CouponCommand;
 use holdfast_model::coupon::outcome::{Refusal, Status};
 use holdfast_model::coupon::{COMMANDS, INBOX, NAME, inbox_key};
+use holdfast_ports::place::place_of;
 use holdfast_topologies::coupon::view::PENDING;
 use serde::Serialize;
 

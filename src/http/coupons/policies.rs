@@ -11,7 +11,7 @@ use crate::http::{Api, idempotency, location, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
 use holdfast_model::coupon::outcome::Refusal;
 use holdfast_model::coupon::{NAME, inbox_key};

@@ -8,7 +8,7 @@ use crate::http::{Api, handover, openapi};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::{NAME, REQUESTS, request_place};
 use holdfast_topologies::coupon::view::{self, RequestView};
 use serde::{Deserialize, Serialize};

@@ -10,7 +10,7 @@ use crate::http::reservations::{self, PENDING};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::message::{Command, Pay};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::CommandRow;

@@ -10,7 +10,7 @@ use crate::http::reservations::change::UserQuery;
 use crate::http::{Api, idempotency, openapi, reservations};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::outcome::Refusal as WalletRefusal;
 use holdfast_model::reservation::message::{Cancel, Command};
 use holdfast_model::reservation::refusal::Refusal;

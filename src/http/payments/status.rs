@@ -8,7 +8,7 @@ use crate::http::reservations::PENDING;
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
 use holdfast_topologies::reservation::view::{self, CommandView, PaymentView};
 use serde::Serialize;

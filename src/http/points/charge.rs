@@ -10,7 +10,7 @@ use crate::http::payments::wallet_kind;
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::message::Charge;
 use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::{CHARGES, INBOX, NAME, request_id, request_place};

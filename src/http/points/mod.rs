@@ -6,7 +6,7 @@ pub mod wallet;
 use super::Api;
 use axum::Router;
 use axum::routing::{get, post};
-use holdfast_engine::ports::place::place_of;
+use holdfast_ports::place::place_of;
 
 pub(super) fn router() -> Router<Api> {
     Router::new()

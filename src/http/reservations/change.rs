@@ -9,7 +9,7 @@ use crate::http::intake::{Asked, Owner};
 use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{Cancel, Command, Extend};
 use holdfast_model::reservation::refusal::Refusal;

@@ -10,7 +10,7 @@ use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::message::{Command, Hold};
 use holdfast_model::reservation::row::{CommandRow, ReservationRow};
 use holdfast_model::reservation::{ANSWERS, NAME, ids, serial};

@@ -25,13 +25,13 @@ use crate::unique;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::place_id::{self, Kind};
 use holdfast_model::reservation::message::{Command, Message};
 use holdfast_model::reservation::refusal::{Refusal, Status};
 use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::reservation::{COMMANDS, INBOX, NAME, ids};
+use holdfast_ports::place::place_of;
 use serde::Serialize;
 
 /// Status of what is in the log and not decided.

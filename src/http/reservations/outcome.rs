@@ -7,7 +7,7 @@ use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::place_id::{self, Kind};
 use holdfast_model::reservation::{COMMANDS, NAME};
 use holdfast_topologies::reservation::view::{self, CommandView};

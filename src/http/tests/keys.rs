@@ -6,7 +6,7 @@ use crate::http::error::answer;
 use crate::http::lag::Lag;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use holdfast_engine::ports::place::place_of;
+use holdfast_ports::place::place_of;
 use serde_json::{Value, json};
 
 /// An id of another place than this one's.

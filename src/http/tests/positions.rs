@@ -4,10 +4,10 @@ use super::seats::{keyed, post, seat};
 use super::{PLACES, Worker, idle, is_problem, running};
 use crate::http::error::answer;
 use axum::http::StatusCode;
-use holdfast_engine::ports::log::{Cleanup, TopicSpec};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
 use holdfast_model::coupon;
+use holdfast_ports::log::{Cleanup, TopicSpec};
+use holdfast_ports::place::place_of;
+use holdfast_ports::record::NewRecord;
 use serde_json::json;
 
 /// Every route that documents `after`, with the topology and the place that answer.

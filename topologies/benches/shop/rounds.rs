@@ -1,6 +1,6 @@
 //! A shop with one worker, and rounds of records for it.
 
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
 use holdfast_model::payment::message::{Charge, Debit};
 use holdfast_model::payment::settled::Settled;

@@ -1,7 +1,7 @@
 //! What must hold of the rows at every commit. The processor asks before it decides, the auditor and the simulator ask after.
 
 use crate::rows;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
 use holdfast_model::coupon::row::{

@@ -1,6 +1,6 @@
 //! Where the topology sends, as handles.
 
-use holdfast_engine::Sink;
+use holdfast_engine::prelude::Sink;
 use holdfast_model::coupon;
 
 pub(super) static SUCCESS: Sink = Sink::to(coupon::SUCCESS);

@@ -1,7 +1,7 @@
 //! What the query API shows, made of committed rows.
 
 use crate::coupon::decide;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
 use holdfast_model::coupon::outcome::Refusal;

@@ -16,7 +16,7 @@ mod processor;
 
 use holdfast_model::expiration::*;
 
-use holdfast_engine::{Sink, Topology};
+use holdfast_engine::prelude::{Sink, Topology};
 use holdfast_model::reservation;
 
 /// The handle of [`SINK`].

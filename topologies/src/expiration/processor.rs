@@ -1,8 +1,7 @@
 //! A deadline in, a delayed command out.
 
 use super::COMMANDS;
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, Output, ProcessError, Processor};
+use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Record};
 use holdfast_model::json::Object;
 use holdfast_model::reservation::ids;
 use holdfast_model::wire::{Id, When};

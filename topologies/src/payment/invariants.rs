@@ -1,7 +1,7 @@
 //! What must hold of the rows at every commit. The processor asks before and after it decides, the auditor and the simulator ask after.
 
 use crate::rows;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::payment::keys::LineKey;
 use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_model::payment::row::{ChargeRow, Entry, LineRow, Outcome, PaymentRow, RefundRow, WalletRow};

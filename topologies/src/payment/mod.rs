@@ -35,7 +35,7 @@ pub mod view;
 
 use holdfast_model::payment::*;
 
-use holdfast_engine::Topology;
+use holdfast_engine::prelude::Topology;
 
 /// The topology.
 ///

@@ -1,6 +1,6 @@
 //! What the query API shows, made of committed rows. Everything of a user lies in the place of his id.
 
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::payment::keys::LineKey;
 use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::row::{ChargeRow, LineRow, Outcome, PaymentRow, RefundRow};

@@ -65,7 +65,7 @@ pub mod view;
 
 use holdfast_model::reservation::*;
 
-use holdfast_engine::Topology;
+use holdfast_engine::prelude::Topology;
 
 /// The topology.
 ///

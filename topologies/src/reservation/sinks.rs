@@ -1,6 +1,6 @@
 //! Where the topology sends, as handles.
 
-use holdfast_engine::Sink;
+use holdfast_engine::prelude::Sink;
 use holdfast_model::reservation;
 
 pub(super) static EXPIRATIONS: Sink = Sink::to(reservation::EXPIRATIONS);

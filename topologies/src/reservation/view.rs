@@ -4,7 +4,7 @@ mod seat_map;
 
 pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
 
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::{

@@ -1,7 +1,7 @@
 //! Who gets a coupon, who does not, and how it is said.
 
 use crate::shop::{PLACES, Shop, texts};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest};
 use holdfast_model::coupon::outcome::Refusal;

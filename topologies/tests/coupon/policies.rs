@@ -1,7 +1,7 @@
 //! Policies and their stock.
 
 use crate::shop::{Shop, texts};
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::inspect::header;
 use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
 use holdfast_model::coupon::{self, sample};
 use holdfast_topologies::coupon::view;

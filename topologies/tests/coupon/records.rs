@@ -1,7 +1,7 @@
 //! Records that come twice, astray or unreadable, are given up and put back, and commits whose answer is lost.
 
 use crate::shop::{PLACES, Shop, texts};
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::inspect::header;
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::{AdjustStock, Command};
 use holdfast_model::coupon::row::PolicyRow;

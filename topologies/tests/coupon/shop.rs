@@ -1,10 +1,8 @@
 //! The shop that the tests talk to.
 
-use holdfast_engine::codec;
-use holdfast_engine::key::Key;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::inspect::{TaskView, codec};
+use holdfast_engine::prelude::{Key, place_of};
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::{Command, IssueRequest};
 use holdfast_model::coupon::row::PolicyRow;

@@ -1,10 +1,8 @@
 //! The bank that the tests talk to.
 
-use holdfast_engine::codec;
-use holdfast_engine::key::Key;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::inspect::{TaskView, codec};
+use holdfast_engine::prelude::{Key, place_of};
 use holdfast_model::payment;
 use holdfast_model::payment::Settings;
 use holdfast_model::payment::ledger::LedgerRow;

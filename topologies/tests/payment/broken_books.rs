@@ -1,7 +1,7 @@
 //! Books that do not add up.
 
 use crate::bank::Bank;
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::inspect::header;
 use holdfast_model::payment;
 use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_model::payment::row::WalletRow;

@@ -1,7 +1,7 @@
 //! Records that come twice, astray or unreadable, and commits whose answer is lost.
 
 use crate::bank::{Bank, PLACES, debit, home, refund};
-use holdfast_engine::dead_letter::header;
+use holdfast_engine::inspect::header;
 use holdfast_model::payment;
 use holdfast_model::payment::message::Debit;
 use holdfast_sim::memory_log::Fault;

@@ -1,7 +1,7 @@
 //! The deadline comes while others decide.
 
 use crate::shop::{Shop, TROUBLES, pay};
-use holdfast_engine::ports::clock::Clock;
+use holdfast_engine::inspect::ports::clock::Clock;
 use holdfast_model::reservation;
 
 #[test]

@@ -1,8 +1,8 @@
 //! The shop that the tests talk to, and what goes wrong in it.
 
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
 use holdfast_model::payment::message::Charge;
 use holdfast_model::reservation::message::{Cancel, Command, CreateSchedule, Hold, Message, Pay, Seats};

@@ -1,7 +1,7 @@
 //! When a hold is over, and that it is not before.
 
 use crate::shop::{HOLD_MS, SCHEDULE, Shop, expire, pay, shop_expires};
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_model::reservation;
 use holdfast_model::reservation::Settings;
 use holdfast_model::reservation::message::{Command, Extend};

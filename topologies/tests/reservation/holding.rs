@@ -1,7 +1,7 @@
 //! Who gets a seat, and how many.
 
 use crate::shop::{PLACES, Shop, hold, pay, release};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
 use holdfast_topologies::reservation::view;

@@ -1,7 +1,7 @@
 //! A held seat is paid, or is not, and the deadline meanwhile.
 
 use crate::shop::{PLACES, SCHEDULE, Shop, pay, release, shop_expires};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation::message::{Command, Pay};
 use holdfast_model::reservation::{self, ids};
 use holdfast_topologies::reservation::view;

@@ -1,8 +1,8 @@
 //! Records that come twice, astray or unreadable, and commits whose answer is lost.
 
 use crate::shop::{PLACES, Shop, hold, pay, release};
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_engine::inspect::header;
+use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_model::expiration;
 use holdfast_model::reservation::message::Message;
 use holdfast_model::reservation::{self, ids};

@@ -1,7 +1,7 @@
 //! The pages of a seat map are the map, however they are cut.
 
 use crate::shop::{PLACES, Shop};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
 use holdfast_topologies::reservation::view::{self, SeatCursor, SeatView};
 use proptest::prelude::*;

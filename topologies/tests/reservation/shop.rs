@@ -1,9 +1,8 @@
 //! The shop that the tests talk to.
 
-use holdfast_engine::Topology;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
-use holdfast_engine::queries::TaskView;
+use holdfast_engine::inspect::TaskView;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::prelude::{Topology, place_of};
 use holdfast_model::reservation;
 use holdfast_model::reservation::message::{Cancel, Command, Expire, Hold, Message, Pay, Release};
 use holdfast_model::reservation::{Settings, sample};
@@ -114,7 +113,7 @@ impl Shop {
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
-        use holdfast_engine::ports::clock::Clock;
+        use holdfast_engine::inspect::ports::clock::Clock;
         self.driver.clock().now_ms()
     }
 

@@ -1,7 +1,7 @@
 //! Holds whose deadline never came are found all the same.
 
 use crate::shop::{HOLD_MS, PLACES, Shop, pay};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation;
 use holdfast_model::reservation::Settings;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, Seats};

@@ -1,9 +1,8 @@
 //! A second pair of eyes on a sale: decides the inbox again from the rules alone (requirements, section 5), knowing nothing of the topology's code,
 //! and compares what was told, record by record.
 
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::misplaced::ORIGIN;
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::inspect::header::{self, ORIGIN};
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon;
 use holdfast_model::coupon::{DEAD_LETTERS, FAILURES, INBOX, NOTIFICATIONS, SUCCESS};
 use holdfast_sim::memory_log::Stored;

@@ -1,7 +1,7 @@
 //! What a sale looks like from outside: policies with little stock and short windows, users who ask again and again, and people who send nonsense.
 
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon::{self, INBOX};
 use holdfast_sim::simulation::{Workload, World};
 

@@ -1,4 +1,5 @@
-use holdfast_engine::key::{Key, put_text, take_text};
+use holdfast_engine::prelude::Key;
+use holdfast_engine::prelude::key::{put_text, take_text};
 
 /// Key of the mark that a user has a coupon of a policy.
 ///

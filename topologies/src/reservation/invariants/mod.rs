@@ -7,7 +7,7 @@ mod seats;
 pub use broken::Broken;
 
 use crate::rows;
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::row::{
     BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,

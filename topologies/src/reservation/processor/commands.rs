@@ -4,7 +4,7 @@ use super::Outcome;
 use super::desk::Desk;
 use super::outbound::{Cause, Owed};
 use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::message::{
     Cancel, CancelNext, CancelSchedule, CreateConcert, CreateSchedule, Extend, Hold, Message, Pay, Release,

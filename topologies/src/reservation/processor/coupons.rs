@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::outbound::{Owed, To};
 use crate::reservation::decide::{self, Asked, Discounted};
 use crate::reservation::sinks;
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 use holdfast_model::coupon;
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::reservation::facts::{DiscountFact, ReturnCoupon, UseCoupon};

@@ -1,7 +1,7 @@
 use crate::origin::Origin;
 use crate::reservation::decide;
 use crate::reservation::invariants;
-use holdfast_engine::{Context, ProcessError};
+use holdfast_engine::prelude::{Context, ProcessError};
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
 use holdfast_model::reservation::serial::{self, Secret, Serial};

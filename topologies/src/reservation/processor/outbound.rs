@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use crate::reservation::sinks;
-use holdfast_engine::{Output, ProcessError, Sink};
+use holdfast_engine::prelude::{Output, ProcessError, Sink};
 use holdfast_model::envelope::Envelope;
 use holdfast_model::notification::{self, NotificationRequest, Priority};
 use holdfast_model::reservation::facts::{

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::outbound::Cause;
 use crate::reservation::decide::{self, Answer, Expiry};
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::PAYMENT_STATES;
 use holdfast_model::reservation::message::{Expire, Refunded, Settled};
 use holdfast_model::reservation::row::{PaymentRow, PaymentState, ReservationRow};

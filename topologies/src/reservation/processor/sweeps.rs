@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use crate::reservation::decide;
-use holdfast_engine::ProcessError;
+use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::SeatKey;
 use holdfast_model::reservation::message::Sweep;
 use holdfast_model::reservation::row::{ReservationRow, ScheduleRow, SweepRow};

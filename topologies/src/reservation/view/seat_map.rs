@@ -1,6 +1,6 @@
 //! The seats of a schedule: a house is small or has a million of them, so they come in pages.
 
-use holdfast_engine::queries::{QueryError, TaskView};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::place_id;
 use holdfast_model::reservation::keys::SeatKey;
 use holdfast_model::reservation::row::House;

@@ -1,9 +1,9 @@
 //! The rows of a place as its changelogs tell them, commit by commit, and what changed since one last looked.
 
-use holdfast_engine::key::Key;
-use holdfast_engine::ports::store::Write;
-use holdfast_engine::position::{self, Position};
-use holdfast_engine::{Table, changelog, codec};
+use holdfast_engine::inspect::ports::store::Write;
+use holdfast_engine::inspect::position::{self, Position};
+use holdfast_engine::inspect::{changelog, codec};
+use holdfast_engine::prelude::{Key, Table};
 use holdfast_model::payment::row::{ChargeRow, Outcome, PaymentRow as DebitRow, RefundRow};
 use holdfast_model::reservation::row::{CommandRow, PaymentRow, ReservationRow};
 use holdfast_model::reservation::serial::Serial;

@@ -3,8 +3,8 @@
 use super::paper::{self, head, identity};
 use super::referee::Referee;
 use super::wrapped::STUMBLED;
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::inspect::header;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::payment::row::PaymentRow as DebitRow;
 use holdfast_model::reservation;
 use holdfast_model::reservation::ids;

@@ -4,8 +4,8 @@
 //! hold: `make sim ONLY=holds SEEDS=2500` is a million of them.
 
 use super::{HOLD_MS, paper, settings};
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation;
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Seats};

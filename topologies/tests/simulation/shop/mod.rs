@@ -25,7 +25,7 @@ pub(crate) mod street;
 pub(crate) mod tally;
 pub(crate) mod wrapped;
 
-use holdfast_engine::Topology;
+use holdfast_engine::prelude::Topology;
 use holdfast_model::{payment, reservation};
 use holdfast_sim::Simulation;
 use holdfast_topologies::{coupon, expiration};

@@ -1,7 +1,6 @@
 //! Records as anybody could read them, knowing the documents and none of the topologies' code.
 
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::misplaced;
+use holdfast_engine::inspect::header;
 use holdfast_model::rfc3339;
 use holdfast_sim::memory_log::Stored;
 use serde_json::Value;
@@ -38,13 +37,13 @@ pub(crate) fn is_redriven(record: &Stored) -> bool {
 
 /// Whether it was forwarded from another place.
 pub(crate) fn is_forwarded(record: &Stored) -> bool {
-    head(record, misplaced::ORIGIN).is_some()
+    head(record, header::ORIGIN).is_some()
 }
 
 /// What a command is known by: its own id, or where it entered the log.
 pub(crate) fn identity(record: &Stored, value: &Value, here: (&str, u32, i64)) -> String {
     let own = |field: &str| text(&value[field]).filter(|id| !id.trim().is_empty());
-    let entered = || head(record, misplaced::ORIGIN).or_else(|| head(record, header::ENTERED));
+    let entered = || head(record, header::ORIGIN).or_else(|| head(record, header::ENTERED));
     own("requestId")
         .or_else(|| own("eventId"))
         .or_else(entered)

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::paper::{self, is_redriven};
 use super::tally::Tally;
 use super::{EXTEND_MS, HOLD_MS, ending};
-use holdfast_engine::ports::place::place_of;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon;
 use holdfast_model::payment;
 use holdfast_model::payment::row::Outcome;

@@ -4,10 +4,9 @@
 use super::HOLD_MS;
 use super::paper::{self, head};
 use super::wrapped::{CLUMSY, STUMBLED};
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::misplaced;
-use holdfast_engine::ports::place::place_of;
-use holdfast_engine::ports::record::NewRecord;
+use holdfast_engine::inspect::header;
+use holdfast_engine::inspect::ports::record::NewRecord;
+use holdfast_engine::prelude::place_of;
 use holdfast_model::payment::message::Charge;
 use holdfast_model::reservation::message::{
     Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Message, Pay,
@@ -379,7 +378,7 @@ impl Street {
             headers.push((name, value.as_deref().unwrap_or_default()));
         }
         let entered = format!("{topic}-{place}-{}", head(letter, header::OFFSET).unwrap_or_default());
-        if !headers.iter().any(|(name, _)| [misplaced::ORIGIN, header::ENTERED].contains(name)) {
+        if !headers.iter().any(|(name, _)| [header::ORIGIN, header::ENTERED].contains(name)) {
             headers.push((header::ENTERED, entered.as_bytes()));
         }
         let from = format!("{dead_letters}-{place}-{offset}");

@@ -1,8 +1,7 @@
 //! A topology with something around its processor: stores, topics and name stay, so nothing else notices.
 
-use holdfast_engine::dead_letter::header;
-use holdfast_engine::ports::record::Record;
-use holdfast_engine::{Context, ProcessError, Processor, Topology};
+use holdfast_engine::inspect::header;
+use holdfast_engine::prelude::{Context, ProcessError, Processor, Record, Topology};
 
 /// What is done with a record besides giving it to the processor.
 pub(crate) trait Around: Send {
