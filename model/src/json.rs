@@ -2,7 +2,7 @@
 //!
 //! ```
 //! let mut out = Vec::new();
-//! holdfast_topologies::json::Object::begin(&mut out).text("title", "첫 구매 \"쿠폰\"").number("remaining", 99).end();
+//! holdfast_model::json::Object::begin(&mut out).text("title", "첫 구매 \"쿠폰\"").number("remaining", 99).end();
 //! assert_eq!(String::from_utf8(out).unwrap(), r#"{"title":"첫 구매 \"쿠폰\"","remaining":99}"#);
 //! ```
 
