@@ -3,6 +3,7 @@
 use crate::codec::{self, EncodeLike};
 use crate::delayed::{self, DelayedId};
 use crate::effect::{self, EffectId};
+use crate::ending::{EndingTable, Endings, Ends, Found};
 use crate::key::Key;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
@@ -23,6 +24,7 @@ pub struct Context<'a> {
     pub(crate) outbox: &'a mut Outbox,
     pub(crate) position: &'a mut Position,
     pub(crate) delayed: &'a mut delayed::Pending,
+    pub(crate) ending: &'a mut Endings,
     /// Where it may send to.
     pub(crate) sinks: &'a Sinks,
     pub(crate) source: &'a Topic,
@@ -87,6 +89,30 @@ impl<'a> Context<'a> {
         Ok(row.transpose()?)
     }
 
+    /// Reads a row that has not ended, own writes included.
+    ///
+    /// # Errors
+    /// As [`Context::get`]; [`ProcessError::Fail`] when the topology does not say how long rows of `table` are kept.
+    pub fn get_kept<K: Key, V: Ends + DeserializeOwned>(
+        &mut self,
+        table: &EndingTable<K, V>,
+        key: &K,
+    ) -> Result<Option<V>, ProcessError> {
+        let until_ms = self.ending.until_ms(table.id()).ok_or_else(|| does_not_end(table.spec().name))?;
+        self.scratch.clear();
+        key.encode(self.scratch);
+        let mut row = None;
+        self.store.get(table.id(), self.scratch, &mut |bytes| row = Some(codec::decode::<V>(bytes)))?;
+        let row = row.transpose()?;
+        let found = match &row {
+            None => Found::Nothing,
+            Some(row) if row.decided_ms() > self.now_ms => Found::Undecided,
+            Some(_) => Found::Something,
+        };
+        self.ending.look(table.id(), self.scratch, found);
+        Ok(row.filter(|row| row.decided_ms() > until_ms))
+    }
+
     /// Whether a row is there, without reading it.
     ///
     /// # Errors
@@ -113,6 +139,31 @@ impl<'a> Context<'a> {
         codec::encode(row, self.scratch)?;
         let (key, row) = self.scratch.split_at(key_end);
         Ok(self.store.put(table.id(), key, row)?)
+    }
+
+    /// Writes a row that ends, given as the table has it or in a borrowed form that says the same of its time: see [`Ends`]. A processor that has looked at the row before, with [`Context::get_kept`] while it has the same record in hand,
+    /// saves a mark beside it.
+    ///
+    /// # Errors
+    /// As [`Context::get_kept`].
+    pub fn put_kept<K: Key, V: Ends>(
+        &mut self,
+        table: &EndingTable<K, V>,
+        key: &K,
+        row: &(impl EncodeLike<V> + Ends),
+    ) -> Result<(), ProcessError> {
+        let decided_ms = row.decided_ms();
+        self.scratch.clear();
+        key.encode(self.scratch);
+        let key_end = self.scratch.len();
+        codec::encode(row, self.scratch)?;
+        let (key, row) = self.scratch.split_at(key_end);
+        self.store.put(table.id(), key, row)?;
+        if self.ending.put(self.store, self.position, table.id(), key, decided_ms)? {
+            Ok(())
+        } else {
+            Err(does_not_end(table.spec().name))
+        }
     }
 
     /// Deletes a row.
@@ -254,4 +305,8 @@ impl<'a> Context<'a> {
         let unknown = || ProcessError::fail("UnknownSink", format!("{} is not a sink of this topology", sink.topic()));
         self.sinks.topic_of(sink).ok_or_else(unknown)
     }
+}
+
+fn does_not_end(name: &str) -> ProcessError {
+    ProcessError::fail("UnknownEnding", format!("{name} was not declared with .ends(…)"))
 }

@@ -20,7 +20,9 @@ pub fn text(topology: &Topology, app: &str) -> String {
     }
     line(format!("  Processor: {}", topology.name()));
     for store in topology.all_stores() {
-        line(format!("    Store: {} (number {})", store.name, store.id.0));
+        let kept = topology.endings().iter().find(|ending| ending.store().id == store.id);
+        let kept = kept.map(|ending| format!(", rows kept for {}", duration(ending.keep_ms()))).unwrap_or_default();
+        line(format!("    Store: {} (number {}){kept}", store.name, store.id.0));
     }
     line(format!("    Changelog: {}", changelog::topic(app, topology.name())));
     for topic in topology.sinks() {
@@ -28,6 +30,14 @@ pub fn text(topology: &Topology, app: &str) -> String {
     }
     line(format!("  Dead letters: {}", topology.dead_letters()));
     out
+}
+
+/// In the largest unit of which it is a whole number.
+fn duration(ms: i64) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds")];
+    let unit = UNITS.iter().find(|(unit_ms, _)| ms % unit_ms == 0);
+    unit.map_or_else(|| format!("{ms} ms"), |(unit_ms, name)| format!("{} {name}", ms / unit_ms))
 }
 
 /// The same as a mermaid flow chart.

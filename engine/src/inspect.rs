@@ -37,6 +37,11 @@ pub mod effect {
     pub use crate::effect::{STORE, decode};
 }
 
+pub mod ending {
+    //! Which rows have ended, as a task's state says.
+    pub use crate::ending::{Ended, Ending, Period, STORE, periods};
+}
+
 pub mod header {
     //! Names of the headers that the engine writes and reads.
     pub use crate::header::*;

@@ -27,6 +27,7 @@
 //! | `stream_thread`, `transaction`, `commit`, `setback` | the heartbeat, what was decided, how it becomes true, and what is done when it does not |
 //! | `task`, `task_state`, `restore`, `restore_progress`, `position`, `changelog` | a task, its life, the way back, and where it stands |
 //! | `delayed`, `effect`, `dead_letter`, `condemned`, `origin`, `header` | what a task keeps for later and for outside, what it cannot take, where that came from, and the headers that say so |
+//! | `ending` | rows that are kept for a while and then deleted |
 //! | `shadow` | a task that decides an inbox again, to compare |
 //! | `queries`, `status`, `metrics`, `config` | the committed view and what is going on, for others; settings |
 #![warn(missing_docs)]
@@ -41,6 +42,7 @@ mod dead_letter;
 mod delayed;
 mod describe;
 mod effect;
+mod ending;
 mod header;
 pub mod inspect;
 mod key;

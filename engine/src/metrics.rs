@@ -26,6 +26,8 @@ pub struct EngineMetrics {
     pub commit_records: Histogram,
     /// Commits that did not go through, by reaction.
     pub setbacks: IntCounterVec,
+    /// Rows deleted because the time was over for which they are kept, by topology and place.
+    pub ended_rows: IntCounterVec,
     /// Delayed messages sent, by topology.
     pub delayed_sent: IntCounterVec,
     /// How late delayed messages were sent, in seconds, by topology.
@@ -98,6 +100,11 @@ impl EngineMetrics {
                 exponential_buckets(1.0, 4.0, 9)?,
             )?,
             setbacks: counters("holdfast_setbacks_total", "Transactions that did not go through", &["reaction"])?,
+            ended_rows: counters(
+                "holdfast_ended_rows_total",
+                "Rows deleted after the time for which they are kept",
+                &["topology", "place"],
+            )?,
             delayed_sent: counters("holdfast_delayed_sent_total", "Delayed messages sent", &["topology"])?,
             delayed_lateness_seconds,
             restored_records: counters(

@@ -31,6 +31,7 @@ pub use crate::codec::EncodeLike;
 pub use crate::context::Context;
 pub use crate::delayed::DelayedId;
 pub use crate::effect::EffectId;
+pub use crate::ending::{EndingTable, Ends};
 pub use crate::key::Key;
 pub use crate::origin::Origin;
 pub use crate::output::Output;

@@ -5,6 +5,7 @@
 
 use crate::changelog;
 use crate::codec;
+use crate::ending::{self, EndingTable, Ends};
 use crate::key::{Key, prefix_end};
 use crate::position::{self, Position};
 use crate::table::Table;
@@ -255,6 +256,31 @@ impl TaskView {
     /// As [`TaskView::get`].
     pub fn scan_bytes(&self, store: StoreId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), QueryError> {
         self.0.view.scan(store, prefix, prefix_end(prefix).as_deref(), visit).map_err(|e| self.failed(&e))
+    }
+
+    /// Rows of `table` that were decided at this time or before have ended, in ms since the epoch; `i64::MIN` when none has.
+    ///
+    /// # Errors
+    /// As [`TaskView::get`].
+    pub fn ended_until_ms<K: Key, V: Ends>(&self, table: &EndingTable<K, V>) -> Result<i64, QueryError> {
+        let view = &self.0.view;
+        ending::until_ms(table.id(), |key, read| view.get(ending::STORE.id, key, read)).map_err(|e| self.failed(&e))
+    }
+
+    /// Reads a row that has not ended.
+    ///
+    /// # Errors
+    /// As [`TaskView::get`].
+    pub fn get_kept<K: Key, V: Ends + DeserializeOwned>(
+        &self,
+        table: &EndingTable<K, V>,
+        key: &K,
+    ) -> Result<Option<V>, QueryError> {
+        // The row first. A commit in between can only end it, which is true by then; with the watermark first, a row could be shown that its own commit says
+        // has ended.
+        let row = self.get(table.stored(), key)?;
+        let until_ms = self.ended_until_ms(table)?;
+        Ok(row.filter(|row| row.decided_ms() > until_ms))
     }
 
     /// The committed position row.

@@ -7,6 +7,8 @@
 
 use crate::codec;
 use crate::delayed;
+use crate::ending::{EndingTable, Ends, Period};
+use crate::key::Key;
 use crate::outbox::Outbox;
 use crate::position::{self, Position};
 use crate::restore::Restore;
@@ -90,12 +92,19 @@ impl Shadow {
         }
     }
 
+    /// Rows end as they did when the inbox was decided: since which record they were kept for how long, as [`crate::inspect::ending::periods`] finds it in the live
+    /// state. Without it they are kept for as long as the topology says now.
+    pub fn keep_as(&mut self, periods: Vec<Period>) {
+        self.task.ending.keep_as(periods);
+    }
+
     /// Decides one record of the inbox, and shows what it made, in order.
     ///
     /// # Errors
     /// When the shadow's own store gives up.
     pub fn decide(&mut self, record: &Record<'_>, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
         let sequence = self.task.position.sequence;
+        self.task.ending.follow(record.offset);
         self.task.decide(0, record, &mut self.outbox)?;
         let shown: Result<(), Infallible> = self.outbox.each(|_, output| {
             each(Made::Now(output));
@@ -119,11 +128,19 @@ impl Shadow {
         &self.task.position
     }
 
+    /// Rows of `table` that were decided at this time or before have ended, in ms since the epoch; `None` when the topology has no such table. A shadow
+    /// deletes none of them.
+    #[must_use]
+    pub fn ended_until_ms<K: Key, V: Ends>(&self, table: &EndingTable<K, V>) -> Option<i64> {
+        self.task.ending.until_ms(table.id())
+    }
+
     /// The state it has come to.
     ///
     /// # Errors
     /// When the store gives up.
     pub fn finish(mut self) -> Result<Box<dyn Store>, StoreError> {
+        self.task.ending.note(&mut *self.task.store)?;
         self.task.write_position()?;
         self.keep(|_| Ok(()))?;
         Ok(self.task.store)
@@ -132,6 +149,7 @@ impl Shadow {
     /// Enters what was decided into the store; `look` sees it before.
     fn keep(&mut self, look: impl FnOnce(&dyn Batch) -> Result<(), StoreError>) -> Result<(), StoreError> {
         self.uncommitted = 0;
+        self.task.ending.forget();
         // There is no changelog behind it; the number only has to grow.
         self.batches += 1;
         let batch = self.task.store.seal()?;

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::dead_letter;
 use crate::delayed::{self, DelayedId, Pending};
 use crate::effect::{self, EffectId};
+use crate::ending::Endings;
 use crate::header;
 use crate::outbox::Outbox;
 use crate::position::{self, Position};
@@ -54,9 +55,14 @@ pub(crate) struct Task {
     /// Where its last commit left it.
     pub(crate) committed: Position,
     pub(crate) delayed: Pending,
+    pub(crate) ending: Endings,
     /// Has done something since the last commit was begun.
     pub(crate) dirty: bool,
-    /// Bytes of its overlay that the open transaction counts.
+    /// Records decided since the last commit was begun.
+    records: usize,
+    /// Rows that have ended, deleted by the commit that is under way.
+    ended_rows: u64,
+    /// Bytes that it will write with the next commit, as far as the open transaction counts them.
     counted_bytes: usize,
     /// Has a part in the commit that is under way.
     pub(crate) committing: bool,
@@ -96,7 +102,10 @@ impl Task {
             position: Position::default(),
             committed: Position::default(),
             delayed: Pending::none(),
+            ending: Endings::default(),
             dirty: false,
+            records: 0,
+            ended_rows: 0,
             counted_bytes: 0,
             committing: false,
             last_append_ms: None,
@@ -134,6 +143,7 @@ impl Task {
         self.committed = row.map_err(|e| StoreError::Corrupt(format!("position of {}: {e}", self.id)))?;
         self.position = self.committed.clone();
         self.delayed = Pending::load(&*self.store)?;
+        self.ending = Endings::load(self.topology.endings(), &*self.store, &self.position)?;
         self.processor = self.topology.make_processor();
         Ok(())
     }
@@ -141,13 +151,18 @@ impl Task {
     /// Nothing of what it has done is to be committed any more.
     pub(crate) fn forget(&mut self) {
         self.store.rollback();
+        self.ending.forget();
         self.dirty = false;
+        self.records = 0;
+        self.ended_rows = 0;
         self.counted_bytes = 0;
         self.committing = false;
     }
 
     /// Closes what it has done since the last commit, to be committed.
     pub(crate) fn seal(&mut self) -> Result<Arc<dyn Batch>, StoreError> {
+        let records = std::mem::take(&mut self.records);
+        self.ended_rows = self.ending.seal(&mut *self.store, &self.position, records)?;
         self.write_position()?;
         let batch = self.store.seal()?;
         self.dirty = false;
@@ -156,8 +171,8 @@ impl Task {
         Ok(batch)
     }
 
-    /// What was sealed is committed: up to `position`, and in the store up to `changelog_next`.
-    pub(crate) fn settle(&mut self, changelog_next: i64, position: Position) {
+    /// What was sealed is committed: up to `position`, and in the store up to `changelog_next`. Returns how many rows it has ended.
+    pub(crate) fn settle(&mut self, changelog_next: i64, position: Position) -> u64 {
         self.store.settle(changelog_next);
         let sources = &self.sources;
         self.condemned.forget(|(source, offset)| {
@@ -171,6 +186,7 @@ impl Task {
         }
         self.committed = position;
         self.committing = false;
+        std::mem::take(&mut self.ended_rows)
     }
 
     /// Decides one record of source number `source`; its outputs come behind what is in `outbox`.
@@ -186,8 +202,10 @@ impl Task {
             return Ok(Decided::KnownDuplicate);
         }
         self.dirty = true;
+        self.records += 1;
         self.last_append_ms = Some(record.append_ms);
         self.position.now_ms = self.position.now_ms.max(record.append_ms);
+        self.ending.advance(self.position.now_ms);
         let sequence = self.position.sequence;
         let condemned = self.condemned.of(&(source, record.offset)).cloned();
         let refused = |verdict: &Verdict| ProcessError::fail(dead_letter::OUTPUT_REFUSED, verdict.why.clone());
@@ -195,7 +213,7 @@ impl Task {
         let mut attempts = 0;
         while failure.is_none() {
             attempts += 1;
-            self.store.mark();
+            self.mark();
             match self.attempt(&topic, record, outbox) {
                 Ok(()) => break,
                 Err(ProcessError::Store(error)) => return Err(error),
@@ -215,7 +233,7 @@ impl Task {
 
     /// Bytes written to its stores since this was asked last, to be counted once.
     pub(crate) fn take_stored_bytes(&mut self) -> u64 {
-        let bytes = self.store.overlay_bytes();
+        let bytes = self.store.overlay_bytes() + self.ending.bytes();
         let before = std::mem::replace(&mut self.counted_bytes, bytes);
         bytes.saturating_sub(before) as u64
     }
@@ -245,7 +263,7 @@ impl Task {
         why: &ProcessError,
     ) -> Result<(), StoreError> {
         let sequence = self.position.sequence;
-        self.store.mark();
+        self.mark();
         if !condemned.is_some_and(Verdict::without_outcome) {
             match self.call(topic, record, outbox, |processor, ctx| processor.gave_up(ctx, record, why)) {
                 Ok(()) => {}
@@ -289,8 +307,14 @@ impl Task {
         self.delayed.send_due(&mut *self.store, outbox, &due)
     }
 
+    fn mark(&mut self) {
+        self.store.mark();
+        self.ending.mark();
+    }
+
     fn undo(&mut self, outbox: &mut Outbox, sequence: u64) {
         self.store.undo();
+        self.ending.undo();
         outbox.undo();
         self.position.sequence = sequence;
     }
@@ -309,6 +333,7 @@ impl Task {
             outbox,
             position: &mut self.position,
             delayed: &mut self.delayed,
+            ending: &mut self.ending,
             sinks: self.topology.handles(),
             source: topic,
             offset: record.offset,

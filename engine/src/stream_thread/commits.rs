@@ -145,7 +145,13 @@ impl StreamThread {
         for done in committed {
             let Some(task) = self.tasks.iter_mut().find(|task| task.id == done.id) else { continue };
             match done.entered {
-                Ok(changelog_next) => task.settle(changelog_next, done.position),
+                Ok(changelog_next) => {
+                    let ended_rows = task.settle(changelog_next, done.position);
+                    if ended_rows > 0 {
+                        let labels = [&*task.id.topology, &*task.id.place.to_string()];
+                        self.metrics.ended_rows.with_label_values(&labels).inc_by(ended_rows);
+                    }
+                }
                 Err(error) => {
                     failure.get_or_insert(Setback::Store(done.id, error));
                 }

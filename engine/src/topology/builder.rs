@@ -1,11 +1,14 @@
 //! A topology being written down, and checked.
 
 use super::{MakeProcessor, Parts, Topology};
+use crate::ending::{Ending, EndingTable, Ends};
+use crate::key::Key;
 use crate::processor::Processor;
 use crate::sink::{Sink, Sinks, is_topic_name};
 use crate::table;
 use holdfast_ports::record::Topic;
 use holdfast_ports::store::StoreSpec;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,6 +19,7 @@ pub struct Builder {
     inboxes: Vec<String>,
     sources: Vec<String>,
     stores: Vec<StoreSpec>,
+    endings: Vec<Ending>,
     sinks: Vec<&'static Sink>,
     dead_letters: Option<String>,
     effects: bool,
@@ -32,6 +36,7 @@ impl Builder {
             inboxes: Vec::new(),
             sources: Vec::new(),
             stores: Vec::new(),
+            endings: Vec::new(),
             sinks: Vec::new(),
             dead_letters: None,
             effects: false,
@@ -65,6 +70,15 @@ impl Builder {
     #[must_use]
     pub fn store(mut self, store: StoreSpec) -> Self {
         self.stores.push(store);
+        self
+    }
+
+    /// Keeps a store whose rows are deleted some time after they were decided, and are gone for the processor `keep_ms` after that, by the time of the
+    /// log: see [`Ends`].
+    #[must_use]
+    pub fn ends<K: Key, V: Ends + DeserializeOwned>(mut self, table: &EndingTable<K, V>, keep_ms: i64) -> Self {
+        self.stores.push(table.spec());
+        self.endings.push(Ending::of(table, keep_ms));
         self
     }
 
@@ -176,6 +190,9 @@ impl Builder {
                 ));
             }
         }
+        if let Some(Ending { store, keep_ms, .. }) = self.endings.iter().find(|ending| ending.keep_ms <= 0) {
+            return wrong(format!("it keeps rows of {} for {keep_ms} ms: it must be positive", store.name));
+        }
         for (topic, retention_ms) in &self.retention_ms {
             let known = sources.iter().chain(&sinks).any(|known| **known == **topic) || *topic == dead_letters;
             if !known {
@@ -193,6 +210,7 @@ impl Builder {
             sources,
             deciding,
             stores: self.stores,
+            endings: self.endings,
             sinks,
             dead_letters: dead_letters.into(),
             effects: self.effects,
@@ -234,6 +252,14 @@ mod tests {
         }
     }
 
+    #[derive(serde::Deserialize)]
+    struct Row;
+    impl Ends for Row {
+        fn decided_ms(&self) -> i64 {
+            0
+        }
+    }
+
     fn good() -> Builder {
         Topology::named("good").inbox("in").sink(&OUT).dead_letters("in-dlq").processor(|| Box::new(Nothing))
     }
@@ -254,6 +280,7 @@ mod tests {
     #[test]
     fn each_kind_of_nonsense_is_named() {
         let store = |id, name| StoreSpec { id: StoreId(id), name };
+        const ENDING: EndingTable<String, Row> = EndingTable::new(17, "ending");
         for (builder, word) in [
             (good().inbox("in2"), "2 inboxes"),
             (good().source("other"), "comes through one topic"),
@@ -267,6 +294,8 @@ mod tests {
             (good().sink(Sink::inbox()), "no topic name"),
             (good().store(store(3, "s")), "belong to the engine"),
             (good().store(store(16, "a")).store(store(16, "b")), "share a number"),
+            (good().ends(&ENDING, 0), "must be positive"),
+            (good().ends(&ENDING, 1).store(ENDING.spec()), "share a number"),
             (good().retention("elsewhere", 1), "neither reads nor writes"),
             (good().retention("in", 0), "positive"),
         ] {

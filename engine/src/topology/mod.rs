@@ -6,9 +6,10 @@ mod builder;
 
 pub use builder::{Builder, Nonsense};
 
+use crate::ending::Ending;
 use crate::processor::Processor;
 use crate::sink::Sinks;
-use crate::{changelog, delayed, effect, position};
+use crate::{changelog, delayed, effect, ending, position};
 use holdfast_ports::log::{Cleanup, TopicSpec};
 use holdfast_ports::record::Topic;
 use holdfast_ports::store::StoreSpec;
@@ -38,6 +39,7 @@ struct Parts {
     sources: Vec<Topic>,
     deciding: bool,
     stores: Vec<StoreSpec>,
+    endings: Vec<Ending>,
     sinks: Vec<Topic>,
     /// The same, and the inbox, by their handles.
     handles: Sinks,
@@ -111,9 +113,15 @@ impl Topology {
     /// All stores of a task: the engine's and its own.
     #[must_use]
     pub fn all_stores(&self) -> Vec<StoreSpec> {
-        let mut all = vec![position::STORE, delayed::STORE, effect::STORE];
+        let mut all = vec![position::STORE, delayed::STORE, effect::STORE, ending::STORE];
         all.extend_from_slice(&self.0.stores);
         all
+    }
+
+    /// Which of its own stores have rows that end.
+    #[must_use]
+    pub fn endings(&self) -> &[Ending] {
+        &self.0.endings
     }
 
     /// What it may send to.
