@@ -365,6 +365,13 @@ impl TestDriver {
         self.restart();
     }
 
+    /// From its next start on it runs `topology` instead of the one of the same name: another version, or other settings.
+    pub fn deploy(&mut self, topology: &Topology) {
+        for running in self.topologies.iter_mut().filter(|running| running.name() == topology.name()) {
+            *running = topology.clone();
+        }
+    }
+
     /// From its next start on it does this about records that were deleted before they were decided.
     pub fn on_lost_input(&mut self, reaction: OnLostInput) {
         self.on_lost_input = reaction;

@@ -14,6 +14,16 @@ mod dead_letters;
 mod delayed;
 #[path = "engine/effects.rs"]
 mod effects;
+#[path = "engine/ending.rs"]
+mod ending;
+#[path = "engine/ending_again.rs"]
+mod ending_again;
+#[path = "engine/ending_before.rs"]
+mod ending_before;
+#[path = "engine/ending_random.rs"]
+mod ending_random;
+#[path = "engine/ending_seeds.rs"]
+mod ending_seeds;
 #[path = "engine/forgetting.rs"]
 mod forgetting;
 #[path = "engine/led_group.rs"]
@@ -28,6 +38,8 @@ mod moves;
 mod places;
 #[path = "engine/queries.rs"]
 mod queries;
+#[path = "engine/receipts.rs"]
+mod receipts;
 #[path = "engine/shadow.rs"]
 mod shadow;
 #[path = "engine/takeover.rs"]
