@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`topics`] | the name of every topic |
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
 //! | `numbered_key` | keys of what belongs to something and has a number there |
@@ -30,5 +31,6 @@ pub mod place_id;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
+pub mod settings;
 pub mod topics;
 pub mod wire;

@@ -3,8 +3,8 @@
 use crate::shop::{HOLD_MS, PRICE, SCHEDULE, Shop, home};
 use holdfast_engine::prelude::{Context, ProcessError, Processor};
 use holdfast_model::reservation;
-use holdfast_model::reservation::row::SettingsRow;
 use holdfast_model::reservation::{SETTINGS, Settings};
+use holdfast_model::settings::SettingsRow;
 use holdfast_ports::record::Record;
 use serde_json::json;
 use std::sync::Arc;

@@ -15,18 +15,15 @@
 //! | [`reservation`] | seats: held, paid, expired, given back |
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
-//! | [`origin`] | what a record says about where it has been |
+//! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
 
-mod buffer;
 pub mod coupon;
 pub mod expiration;
-pub mod origin;
 pub mod payment;
 pub mod reservation;
-mod reused;
 mod rows;
-mod seen;
+mod shell;
 
 use holdfast_engine::prelude::Topology;
 

@@ -14,12 +14,12 @@ pub mod state;
 pub use crate::topics::reservation::{CONFIRMED, DEAD_LETTERS, INBOX, SEATS_EXPIRED};
 pub use settings::Settings;
 
+use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::Table;
 use keys::{BuyerKey, SeatKey};
 use row::{
-    AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SettingsRow,
-    SweepRow, TakenRow,
+    AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,
 };
 use serial::Serial;
 

@@ -206,13 +206,6 @@ pub struct SweepRow {
     pub from_seat: u64,
 }
 
-/// Settings that a place was decided with, from the record on that is the row's key: [`super::Settings::to_json`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettingsRow {
-    /// JSON, since settings come and go and the fields of a row do not.
-    pub json: String,
-}
-
 /// What is given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
@@ -325,7 +318,6 @@ mod tests {
         assert_eq!(bytes(&answer), [1, 0, 1, 6, 4, 0]);
         assert_eq!(bytes(&AnswerRow::Paid), [1, 1]);
         assert_eq!(bytes(&SweepRow { due_ms: 1, from_seat: 7 }), [1, 2, 7]);
-        assert_eq!(bytes(&SettingsRow { json: "{}".to_owned() }), [1, 2, b'{', b'}']);
         for (number, refusal) in (0u8..).zip(Refusal::ALL) {
             assert_eq!(bytes(&refusal), [1, number]);
         }

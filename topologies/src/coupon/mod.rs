@@ -29,13 +29,19 @@
 
 pub mod decide;
 pub mod invariants;
+mod outcomes;
 mod processor;
 mod sinks;
 pub mod view;
 
 use holdfast_model::coupon::*;
 
+use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+
+/// The feature, as the command shell knows it.
+#[derive(Debug)]
+enum Coupon {}
 
 /// The topology.
 ///
@@ -58,7 +64,7 @@ pub fn topology() -> Topology {
         .sink(&sinks::NOTIFICATIONS)
         .sink(&sinks::REPLIES)
         .dead_letters(DEAD_LETTERS)
-        .processor(|| Box::<processor::CouponProcessor>::default())
+        .processor(|| Box::new(Shell::<Coupon>::new(())))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

@@ -1,10 +1,10 @@
 //! Load, decide, store, send: what surrounds a decision.
 
-use crate::buffer::set;
-use crate::origin::Origin;
 use crate::payment::decide::{self, Funds, Posting, Seen};
 use crate::payment::{invariants, sinks};
-use crate::reused::reused;
+use crate::shell::Origin;
+use crate::shell::reused;
+use crate::shell::set;
 use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Record, Sink};
 use holdfast_model::envelope::{self, Envelope};
 use holdfast_model::payment;

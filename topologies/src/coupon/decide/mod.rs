@@ -2,15 +2,12 @@
 
 mod redemption;
 
-pub use crate::seen::Seen;
 pub use redemption::{Return, discount, give_back, redeem, used};
 
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::message::{AdjustStock, CreatePolicy, UseCoupon};
 use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::coupon::row::{
-    CommandRow, CouponRow, Discount, PolicyRow, RequestOutcome, RequestRow, TermsRow, Used,
-};
+use holdfast_model::coupon::row::{CouponRow, Discount, PolicyRow, RequestOutcome, TermsRow, Used};
 use holdfast_model::id_rule;
 use holdfast_model::wire::When;
 
@@ -20,28 +17,6 @@ const POLICY_ID_BYTES_MAX: usize = 64;
 pub const RESERVED_POLICY_IDS: [&str; 3] = ["policies", "requests", "users"];
 /// Longest title, in characters: it stands in every notification.
 const TITLE_CHARS_MAX: usize = 200;
-
-/// Recognises a request that has an `earlier` row under its id.
-#[must_use]
-pub fn seen_request(earlier: Option<&RequestRow>, policy_id: &str, user_id: &str, is_redriven: bool) -> Seen {
-    match earlier {
-        None => Seen::Never,
-        Some(row) if row.policy_id != policy_id || row.user_id != user_id => Seen::Another,
-        Some(row) if is_redriven && row.outcome == RequestOutcome::Refused(Refusal::System) => Seen::GivenUp,
-        Some(_) => Seen::Before,
-    }
-}
-
-/// Recognises a command that has an `earlier` row under its id.
-#[must_use]
-pub fn seen_command(earlier: Option<&CommandRow>, fingerprint: u64, is_redriven: bool) -> Seen {
-    match earlier {
-        None => Seen::Never,
-        Some(row) if row.fingerprint != fingerprint => Seen::Another,
-        Some(row) if is_redriven && row.refused == Some(CommandRefusal::System) => Seen::GivenUp,
-        Some(_) => Seen::Before,
-    }
-}
 
 /// Decides a request that has not been decided. `has_coupon`: whether the user has one of this policy.
 ///
@@ -190,7 +165,10 @@ pub fn use_coupon(command: &UseCoupon, coupon: Option<CouponRow>, now_ms: i64) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::Seen;
+    use holdfast_model::coupon::message::IssueRequest;
     use holdfast_model::coupon::outcome::Status;
+    use holdfast_model::coupon::row::RequestRow;
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -226,40 +204,6 @@ mod tests {
                 "{policy:?} {has_coupon} {user_id:?} {now_ms}"
             );
         }
-    }
-
-    #[test]
-    fn a_retry_is_no_duplicate() {
-        let row = |outcome| RequestRow { policy_id: "1".to_owned(), user_id: "u".to_owned(), decided_ms: 0, outcome };
-        let issued = row(RequestOutcome::Issued(1));
-        let given_up = row(RequestOutcome::Refused(Refusal::System));
-        for (earlier, policy_id, user_id, is_redriven, expected) in [
-            (None, "1", "u", false, Seen::Never),
-            (None, "1", "u", true, Seen::Never),
-            (Some(&issued), "1", "u", false, Seen::Before),
-            (Some(&issued), "1", "u", true, Seen::Before),
-            (Some(&issued), "2", "u", false, Seen::Another),
-            (Some(&issued), "1", "v", true, Seen::Another),
-            (Some(&given_up), "1", "u", false, Seen::Before),
-            (Some(&given_up), "1", "u", true, Seen::GivenUp),
-            (Some(&given_up), "1", "v", true, Seen::Another),
-        ] {
-            assert_eq!(
-                seen_request(earlier, policy_id, user_id, is_redriven),
-                expected,
-                "{earlier:?} {policy_id} {user_id} {is_redriven}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_command_is_recognised_by_its_words() {
-        let row = |refused| CommandRow { fingerprint: 5, decided_ms: 0, refused };
-        assert_eq!(seen_command(None, 5, false), Seen::Never);
-        assert_eq!(seen_command(Some(&row(None)), 5, true), Seen::Before);
-        assert_eq!(seen_command(Some(&row(None)), 6, false), Seen::Another);
-        assert_eq!(seen_command(Some(&row(Some(CommandRefusal::System))), 5, false), Seen::Before);
-        assert_eq!(seen_command(Some(&row(Some(CommandRefusal::System))), 5, true), Seen::GivenUp);
     }
 
     fn create() -> CreatePolicy {
@@ -386,7 +330,8 @@ mod tests {
     impl World {
         /// Decides a request; none = nothing was sent.
         fn ask(&mut self, request_id: u32, user_id: &str, now_ms: i64) -> Option<RequestOutcome> {
-            match seen_request(self.requests.get(&request_id), "1", user_id, false) {
+            let request = IssueRequest::new("r", "1", user_id, now_ms);
+            match Seen::of(&request, self.requests.get(&request_id), false) {
                 Seen::Never => {}
                 _ => return None,
             }

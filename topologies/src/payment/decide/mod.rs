@@ -7,9 +7,9 @@ mod posting;
 mod samples;
 mod seen;
 
-pub use crate::seen::Seen;
+pub(crate) use crate::shell::Seen;
 pub use posting::{Funds, Posting};
-pub use seen::{seen_charge, seen_debit, seen_refund};
+pub(crate) use seen::{seen_charge, seen_debit, seen_refund};
 
 use holdfast_model::id_rule;
 use holdfast_model::payment::Settings;

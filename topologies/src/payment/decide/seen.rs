@@ -1,13 +1,13 @@
 //! Whether a message has been here before.
 
-use crate::seen::Seen;
+use crate::shell::Seen;
 use holdfast_model::payment::message::{Charge, Debit, Refund};
 use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::row::{ChargeRow, Outcome, PaymentRow, RefundRow};
 
 /// Recognises a charge that has an `earlier` row under its id.
 #[must_use]
-pub fn seen_charge(earlier: Option<&ChargeRow>, charge: &Charge<'_>, is_redriven: bool) -> Seen {
+pub(crate) fn seen_charge(earlier: Option<&ChargeRow>, charge: &Charge<'_>, is_redriven: bool) -> Seen {
     match earlier {
         None => Seen::Never,
         Some(row) if row.user_id != charge.user_id || row.amount != charge.amount => Seen::Another,
@@ -20,7 +20,7 @@ pub fn seen_charge(earlier: Option<&ChargeRow>, charge: &Charge<'_>, is_redriven
 /// One that was given up stays so when it is redriven: whoever holds the seat has been told that nothing was taken, and may have sold it since. The
 /// customer pays again, under another id.
 #[must_use]
-pub fn seen_debit(earlier: Option<&PaymentRow>, debit: &Debit<'_>) -> Seen {
+pub(crate) fn seen_debit(earlier: Option<&PaymentRow>, debit: &Debit<'_>) -> Seen {
     let Some(row) = earlier else { return Seen::Never };
     let discount = |coupon_id, amount| (coupon_id, amount);
     let same = row.user_id == debit.user_id
@@ -36,7 +36,7 @@ pub fn seen_debit(earlier: Option<&PaymentRow>, debit: &Debit<'_>) -> Seen {
 
 /// Recognises a refund that has an `earlier` row under its id.
 #[must_use]
-pub fn seen_refund(earlier: Option<&RefundRow>, refund: &Refund<'_>, is_redriven: bool) -> Seen {
+pub(crate) fn seen_refund(earlier: Option<&RefundRow>, refund: &Refund<'_>, is_redriven: bool) -> Seen {
     let Some(row) = earlier else { return Seen::Never };
     let same = row.user_id == refund.user_id
         && row.payment_id == refund.payment_id

@@ -1,6 +1,6 @@
-use crate::origin::Origin;
 use crate::reservation::decide;
 use crate::reservation::invariants;
+use crate::shell::Origin;
 use holdfast_engine::prelude::{Context, ProcessError};
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};

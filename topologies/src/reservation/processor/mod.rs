@@ -7,18 +7,19 @@ mod outbound;
 mod replies;
 mod sweeps;
 
-use crate::origin::Origin;
 use crate::reservation::decide;
+use crate::shell::Origin;
 use decide::Seen;
 use desk::Desk;
 use holdfast_engine::prelude::{Context, ProcessError, Processor, Record};
 use holdfast_model::envelope;
 use holdfast_model::reservation::message::{Command, Message};
 use holdfast_model::reservation::refusal::Refusal;
-use holdfast_model::reservation::row::{AnswerRow, CommandRow, ReservationRow, SettingsRow};
+use holdfast_model::reservation::row::{AnswerRow, CommandRow, ReservationRow};
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::settings::Settings;
 use holdfast_model::reservation::{self, ANSWERS, COMMANDS, SETTINGS, ids};
+use holdfast_model::settings::SettingsRow;
 use std::ops::ControlFlow;
 
 /// Decides the inbox of one place. Nothing that matters is carried from one record to the next, so a record that is rolled back leaves nothing behind.

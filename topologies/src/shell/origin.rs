@@ -6,9 +6,9 @@ use std::fmt::Display;
 
 /// The headers that matter to a decision, found in one pass.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
+pub(crate) struct Origin<'a> {
     /// Trace of the record, to be passed on.
-    pub traceparent: Option<&'a [u8]>,
+    pub(crate) traceparent: Option<&'a [u8]>,
     entered: Entered<'a>,
     is_given_up: bool,
 }
@@ -16,7 +16,7 @@ pub struct Origin<'a> {
 impl<'a> Origin<'a> {
     /// Reads the headers of `record`.
     #[must_use]
-    pub fn of(record: &Record<'a>) -> Self {
+    pub(crate) fn of(record: &Record<'a>) -> Self {
         let mut origin = Self::default();
         record.headers.each(&mut |name, value| match name {
             envelope::header::TRACEPARENT => origin.traceparent = value,
@@ -28,19 +28,19 @@ impl<'a> Origin<'a> {
 
     /// Whether the record has been among the dead letters and was put back by an operator.
     #[must_use]
-    pub fn is_redriven(&self) -> bool {
+    pub(crate) fn is_redriven(&self) -> bool {
         self.entered.is_redriven()
     }
 
     /// Whether the record stands for one that was given up in a foreign place: nothing is decided but its outcome.
     #[must_use]
-    pub fn is_given_up(&self) -> bool {
+    pub(crate) fn is_given_up(&self) -> bool {
         self.is_given_up
     }
 
     /// Where the record first entered the log: its identity when it brings none. `here` is its topic, place and offset now.
     #[must_use]
-    pub fn identity(&self, here: (impl Display, u32, i64)) -> String {
+    pub(crate) fn identity(&self, here: (impl Display, u32, i64)) -> String {
         self.entered.identity(here)
     }
 }
