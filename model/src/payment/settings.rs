@@ -1,7 +1,10 @@
 //! What the shop may set of wallets.
 
+use serde::{Deserialize, Serialize};
+
 /// What the shop may set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// The least that can be charged at once.
     pub charge_min_krw: i64,

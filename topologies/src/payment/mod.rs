@@ -29,13 +29,19 @@
 
 pub mod decide;
 pub mod invariants;
+mod outcomes;
 mod processor;
 mod sinks;
 pub mod view;
 
 use holdfast_model::payment::*;
 
+use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+
+/// The feature, as the command shell knows it.
+#[derive(Debug)]
+enum Payment {}
 
 /// The topology.
 ///
@@ -56,7 +62,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .sink(&sinks::REPLIES)
         .sink(&sinks::COMPLETED)
         .dead_letters(DEAD_LETTERS)
-        .processor(move || Box::new(processor::PaymentProcessor::new(settings)))
+        .processor(move || Box::new(Shell::<Payment>::new(settings)))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

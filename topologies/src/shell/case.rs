@@ -101,7 +101,7 @@ fn give_up<F: Feature, C: Once<F>>(cx: &mut CommandContext<'_, '_, F>, command: 
 
 /// Refuses a record whose id another command had: that one's outcome stands.
 #[cold]
-pub(crate) fn reused(id: &str) -> ProcessError {
+fn reused(id: &str) -> ProcessError {
     ProcessError::refuse(
         "RequestIdReused",
         format!("{id:?} was another request: its outcome stands, this one has none"),

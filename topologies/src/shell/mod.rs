@@ -37,11 +37,13 @@ mod once;
 mod origin;
 mod processor;
 
-pub(crate) use case::{Case, Handled, reused};
+pub(crate) use case::{Case, Handled};
 pub(crate) use command_context::CommandContext;
 pub(crate) use events::Event;
 pub(crate) use feature::{Feature, Home};
-pub(crate) use once::{Once, Seen};
+pub(crate) use once::Once;
+#[cfg(test)]
+pub(crate) use once::Seen;
 pub(crate) use origin::Origin;
 pub(crate) use processor::Shell;
 

@@ -4,12 +4,9 @@
 mod conserved;
 mod posting;
 #[cfg(test)]
-mod samples;
-mod seen;
+pub(super) mod samples;
 
-pub(crate) use crate::shell::Seen;
 pub use posting::{Funds, Posting};
-pub(crate) use seen::{seen_charge, seen_debit, seen_refund};
 
 use holdfast_model::id_rule;
 use holdfast_model::payment::Settings;

@@ -15,7 +15,7 @@ pub(super) fn funds(balance: i64, sequence: u64) -> Funds {
     Funds { wallet: WalletRow { balance, sequence }, ledger }
 }
 
-pub(super) fn a_debit(price: i64, discount: Option<i64>, amount: i64) -> Debit<'static> {
+pub(in crate::payment) fn a_debit(price: i64, discount: Option<i64>, amount: i64) -> Debit<'static> {
     Debit {
         payment_id: "p".into(),
         reservation_id: "r".into(),
@@ -29,7 +29,7 @@ pub(super) fn a_debit(price: i64, discount: Option<i64>, amount: i64) -> Debit<'
     }
 }
 
-pub(super) fn row_of(debit: &Debit<'_>, outcome: Outcome) -> PaymentRow {
+pub(in crate::payment) fn row_of(debit: &Debit<'_>, outcome: Outcome) -> PaymentRow {
     PaymentRow {
         user_id: debit.user_id.clone().into_owned(),
         reservation_id: debit.reservation_id.clone().into_owned(),
@@ -47,7 +47,7 @@ pub(super) fn row_of(debit: &Debit<'_>, outcome: Outcome) -> PaymentRow {
     }
 }
 
-pub(super) fn a_refund(amount: i64, fee: i64) -> Refund<'static> {
+pub(in crate::payment) fn a_refund(amount: i64, fee: i64) -> Refund<'static> {
     Refund {
         request_id: Some("f".into()),
         payment_id: "p".into(),
