@@ -4,7 +4,7 @@ use super::Coupon;
 use crate::shell::{CommandContext, Once};
 use holdfast_engine::prelude::{Context, ProcessError};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
-use holdfast_model::coupon::message::{Command, IssueRequest, UseForPayment};
+use holdfast_model::coupon::message::{Command, IssueRequest, Message, UseForPayment};
 use holdfast_model::coupon::outcome::Refusal;
 use holdfast_model::coupon::row::{CommandRow, RedemptionOutcome, RedemptionRow, RequestOutcome, RequestRow};
 use holdfast_model::coupon::{COMMANDS, REDEMPTIONS, REQUESTS};
@@ -36,6 +36,10 @@ impl Once<Coupon> for IssueRequest<'_> {
         ctx.put(&REQUESTS, id, &row)
     }
 
+    fn brief(&self) -> Vec<u8> {
+        IssueRequest { requested_at: None, ..self.clone() }.to_json()
+    }
+
     fn on_dead_letter(&self, cx: &mut CommandContext<'_, '_, Coupon>) -> Result<(), ProcessError> {
         cx.send_outcome(self, Err((Refusal::System, None)))
     }
@@ -65,6 +69,10 @@ impl Once<Coupon> for Command {
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Self::Outcome) -> Result<(), ProcessError> {
         let row = CommandRow { fingerprint: self.fingerprint(), decided_ms: ctx.now_ms(), refused: outcome.err() };
         ctx.put(&COMMANDS, id, &row)
+    }
+
+    fn brief(&self) -> Vec<u8> {
+        self.to_json()
     }
 }
 
@@ -102,6 +110,10 @@ impl Once<Coupon> for UseForPayment {
             outcome,
         };
         ctx.put(&REDEMPTIONS, id, &row)
+    }
+
+    fn brief(&self) -> Vec<u8> {
+        Message::Use(self.clone()).to_json()
     }
 
     fn on_dead_letter(&self, cx: &mut CommandContext<'_, '_, Coupon>) -> Result<(), ProcessError> {

@@ -16,8 +16,13 @@ mod processor;
 
 use holdfast_model::expiration::*;
 
+use crate::shell::Shell;
 use holdfast_engine::prelude::{Sink, Topology};
 use holdfast_model::reservation;
+
+/// The feature, as the command shell knows it.
+#[derive(Debug)]
+enum Expirations {}
 
 /// The handle of [`SINK`].
 static COMMANDS: Sink = Sink::to(SINK);
@@ -34,7 +39,7 @@ pub fn topology() -> Topology {
         .sink(&COMMANDS)
         .dead_letters(DEAD_LETTERS)
         .retention(INBOX, reservation::EXPIRATIONS_RETENTION_MS)
-        .processor(|| Box::new(processor::ExpirationProcessor::default()))
+        .processor(|| Box::new(Shell::<Expirations>::new(())))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

@@ -1,9 +1,12 @@
 //! A deadline in, a delayed command out.
 
-use super::COMMANDS;
-use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Record};
+use super::{COMMANDS, Expirations};
+use crate::shell::{Case, Feature, Handled, Home};
+use holdfast_engine::prelude::{Output, ProcessError, Table};
+use holdfast_model::expiration::NAME;
 use holdfast_model::json::Object;
 use holdfast_model::reservation::ids;
+use holdfast_model::settings::SettingsRow;
 use holdfast_model::wire::{Id, When};
 use serde::Deserialize;
 
@@ -22,31 +25,49 @@ struct Payload<'a> {
     expires_at: When,
 }
 
-/// Arms the deadlines of one place.
-#[derive(Debug, Default)]
-pub(super) struct ExpirationProcessor {
-    /// A buffer.
-    value: Vec<u8>,
+/// A deadline that is to come.
+#[derive(Debug)]
+pub(super) struct Deadline<'a> {
+    reservation_id: Id<'a>,
+    expires_ms: i64,
 }
 
-impl Processor for ExpirationProcessor {
-    fn process(&mut self, ctx: &mut Context<'_>, record: &Record<'_>) -> Result<(), ProcessError> {
-        let value = record.value.ok_or_else(|| ProcessError::refuse("NoValue", "the record has no value"))?;
+impl Feature for Expirations {
+    const NAME: &'static str = NAME;
+    const SETTINGS: Option<Table<u64, SettingsRow>> = None;
+    type Settings = ();
+    /// The command.
+    type Buffers = Vec<u8>;
+    type Message<'a> = Deadline<'a>;
+
+    fn parse(value: Option<&[u8]>) -> Result<Deadline<'_>, ProcessError> {
+        let value = value.ok_or_else(|| ProcessError::refuse("NoValue", "the record has no value"))?;
         let Expiration { payload } =
             serde_json::from_slice(value).map_err(|e| ProcessError::refuse("InvalidJson", e.to_string()))?;
-        let Some(expires_ms) = payload.expires_at.ms() else {
-            return Err(ProcessError::refuse("InvalidField", "expiresAt is no time"));
-        };
-        let id = &*payload.reservation_id.0;
-        match ids::parse_reservation(id) {
-            Some((place, _)) if place == ctx.place() => {}
-            Some((place, _)) if place < ctx.places() => return ctx.forward_to(record, place),
-            _ => return Err(ProcessError::refuse("UnknownReservation", format!("{id:?} is no reservation of ours"))),
+        match payload.expires_at.ms() {
+            Some(expires_ms) => Ok(Deadline { reservation_id: payload.reservation_id, expires_ms }),
+            None => Err(ProcessError::refuse("InvalidField", "expiresAt is no time")),
         }
-        self.value.clear();
-        write_expire(&mut self.value, id, expires_ms);
-        let (place, key, value) = (Some(ctx.place()), Some(id.as_bytes()), Some(&*self.value));
-        ctx.send_at(expires_ms, &Output { to: &COMMANDS, place, key, value, headers: &[] }).map(|_| ())
+    }
+
+    fn home<'m>(message: &'m Deadline<'_>, _: &'m mut Vec<u8>, places: u32) -> Result<Home<'m>, ProcessError> {
+        let id = &*message.reservation_id.0;
+        match ids::parse_reservation(id) {
+            Some((place, _)) if place < places => Ok(Home::Place(place)),
+            _ => Err(ProcessError::refuse("UnknownReservation", format!("{id:?} is no reservation of ours"))),
+        }
+    }
+
+    #[inline]
+    fn decide(case: Case<'_, '_, Self>, message: &Deadline<'_>) -> Result<Handled, ProcessError> {
+        case.answer(|cx| {
+            let id = &*message.reservation_id.0;
+            cx.buffers.clear();
+            write_expire(cx.buffers, id, message.expires_ms);
+            let (place, key, value) = (Some(cx.ctx.place()), Some(id.as_bytes()), Some(cx.buffers.as_slice()));
+            let expire = Output { to: &COMMANDS, place, key, value, headers: &[] };
+            cx.ctx.send_at(message.expires_ms, &expire).map(|_| ())
+        })
     }
 }
 

@@ -35,6 +35,10 @@ impl Once<Payment> for Charge<'_> {
         let row = ChargeRow { user_id: &*self.user_id, amount: self.amount, decided_ms: ctx.now_ms(), outcome };
         ctx.put(&CHARGES, id, &row)
     }
+
+    fn brief(&self) -> Vec<u8> {
+        self.to_json()
+    }
 }
 
 /// A debit that was given up stays so when it is redriven: the reservation has been told that nothing was taken, and the seat may be sold by now. The customer
@@ -82,6 +86,10 @@ impl Once<Payment> for Debit<'_> {
             refund: None,
         };
         ctx.put(&PAYMENTS, id, &row)
+    }
+
+    fn brief(&self) -> Vec<u8> {
+        self.to_json()
     }
 
     fn check(&self, cx: &CommandContext<'_, '_, Payment>) -> Result<(), ProcessError> {
@@ -133,6 +141,10 @@ impl Once<Payment> for Refund<'_> {
             outcome,
         };
         ctx.put(&REFUNDS, id, &row)
+    }
+
+    fn brief(&self) -> Vec<u8> {
+        self.to_json()
     }
 
     fn check(&self, cx: &CommandContext<'_, '_, Payment>) -> Result<(), ProcessError> {

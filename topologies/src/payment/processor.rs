@@ -54,10 +54,6 @@ impl Feature for Payment {
             Message::Refund(refund) => case.once(refund, |cx| cx.refund(refund)),
         }
     }
-
-    fn brief(message: Message<'_>) -> Vec<u8> {
-        message.to_json()
-    }
 }
 
 impl CommandContext<'_, '_, Payment> {

@@ -59,13 +59,19 @@
 
 pub mod decide;
 pub mod invariants;
+mod outcomes;
 mod processor;
 mod sinks;
 pub mod view;
 
 use holdfast_model::reservation::*;
 
+use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+
+/// The feature, as the command shell knows it.
+#[derive(Debug)]
+enum Reservation {}
 
 /// The topology.
 ///
@@ -98,7 +104,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .sink(&sinks::NOTIFICATIONS)
         .dead_letters(DEAD_LETTERS)
         .retention(EXPIRATIONS, EXPIRATIONS_RETENTION_MS)
-        .processor(move || Box::new(processor::ReservationProcessor::new(settings.clone())))
+        .processor(move || Box::new(Shell::<Reservation>::new(settings.clone())))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

@@ -19,17 +19,17 @@ pub(super) enum Stage {
     Decide,
     /// It was given up: nothing is decided but its outcome, `SYSTEM_ERROR`.
     GiveUp,
-    /// Only see whether it has an outcome.
+    /// It was given up in a foreign place: see whether it has an outcome.
     Look,
 }
 
-/// Which way a message has taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of a [`Case`].
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Handled {
-    /// [`Case::once`].
-    Once,
-    /// [`Case::answer`].
-    Answer,
+    /// What was to be done is done.
+    Done,
+    /// Its outcome is decided in another place, where this value asks for it: [`Once::brief`].
+    Elsewhere(Vec<u8>),
 }
 
 impl<'a, 'c, F: Feature> Case<'a, 'c, F> {
@@ -58,16 +58,16 @@ impl<'a, 'c, F: Feature> Case<'a, 'c, F> {
                 match Seen::of(command, earlier.as_ref(), cx.origin.is_redriven()) {
                     Seen::Never => {}
                     Seen::GivenUp => cx.supersedes = true,
-                    Seen::Before => return Ok(Handled::Once),
-                    Seen::Another => return Err(reused(cx.id)),
+                    Seen::Before => return Ok(Handled::Done),
+                    Seen::Another => return Err(reused(cx.id, C::NOUN)),
                 }
                 let outcome = decide(&mut cx)?;
                 command.keep(cx.ctx, cx.id, outcome)?;
             }
             Stage::GiveUp => give_up(&mut cx, command)?,
-            Stage::Look => {}
+            Stage::Look => return Ok(Handled::Elsewhere(command.brief())),
         }
-        Ok(Handled::Once)
+        Ok(Handled::Done)
     }
 
     /// Decides with `decide` what has no outcome of its own: an answer, a deadline, whatever nobody waits for. The feature's rows tell whether it has been here. Given up it
@@ -84,7 +84,7 @@ impl<'a, 'c, F: Feature> Case<'a, 'c, F> {
         if stage == Stage::Decide {
             decide(&mut cx)?;
         }
-        Ok(Handled::Answer)
+        Ok(Handled::Done)
     }
 }
 
@@ -101,9 +101,6 @@ fn give_up<F: Feature, C: Once<F>>(cx: &mut CommandContext<'_, '_, F>, command: 
 
 /// Refuses a record whose id another command had: that one's outcome stands.
 #[cold]
-fn reused(id: &str) -> ProcessError {
-    ProcessError::refuse(
-        "RequestIdReused",
-        format!("{id:?} was another request: its outcome stands, this one has none"),
-    )
+fn reused(id: &str, noun: &str) -> ProcessError {
+    ProcessError::refuse("RequestIdReused", format!("{id:?} was another {noun}: its outcome stands, this one has none"))
 }

@@ -44,10 +44,6 @@ pub(crate) trait Feature: Sized + 'static {
     /// # Errors
     /// As [`holdfast_engine::prelude::Processor::process`].
     fn decide(case: Case<'_, '_, Self>, message: &Self::Message<'_>) -> Result<Handled, ProcessError>;
-
-    /// The value of a record that stands for `message`, which was given up before it could be forwarded: what its outcome needs of it, in few bytes.
-    /// Asked for messages with an outcome only.
-    fn brief(message: Self::Message<'_>) -> Vec<u8>;
 }
 
 /// Settings that are kept as JSON in the state. A field that is added later is, in what was kept before, what it is by default (`#[serde(default)]`).

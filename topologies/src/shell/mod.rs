@@ -14,7 +14,7 @@
 //! | parses, forwards | [`Feature::parse`], [`Feature::home`] |
 //! | keeps the settings that decisions rest on | [`Feature::Settings`], [`Feature::SETTINGS`] |
 //! | recognises a command that comes again ([`Seen`]) | [`Once`]: its identity, whether it is the same, whether it was given up |
-//! | writes the outcome row, also of what was given up | [`Once::find`], [`Once::keep`], [`Once::SYSTEM_ERROR`] |
+//! | writes the outcome row, also of what was given up | [`Once::find`], [`Once::keep`], [`Once::SYSTEM_ERROR`], [`Once::brief`] |
 //! | sends events with their envelope ([`Events`]) | [`Event`]: id, kind, sink, key, and how its value is written |
 //!
 //! | file | holds |
@@ -44,7 +44,6 @@ pub(crate) use feature::{Feature, Home};
 pub(crate) use once::Once;
 #[cfg(test)]
 pub(crate) use once::Seen;
-pub(crate) use origin::Origin;
 pub(crate) use processor::Shell;
 
 /// `buffer` holds `text` and nothing else: a feature keeps its buffers, so that a record costs no allocation.

@@ -15,6 +15,9 @@ pub(crate) trait Once<F: Feature> {
     /// The outcome of a command that was given up.
     const SYSTEM_ERROR: Self::Outcome;
 
+    /// What a second one under its id is told that it was.
+    const NOUN: &'static str = "request";
+
     /// What it is recognised by. `None` = by where its record entered the log.
     fn identity(&self) -> Option<&str>;
 
@@ -35,6 +38,9 @@ pub(crate) trait Once<F: Feature> {
     /// # Errors
     /// As [`Context::put`].
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Self::Outcome) -> Result<(), ProcessError>;
+
+    /// The value of a record that stands for the command, which was given up in a foreign place: what its outcome needs of it, in few bytes.
+    fn brief(&self) -> Vec<u8>;
 
     /// Looks for what can be refused before anything is read.
     ///

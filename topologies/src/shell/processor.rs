@@ -92,15 +92,12 @@ impl<F: Feature> Processor for Shell<F> {
             return F::decide(self.case(ctx, record, origin, Stage::GiveUp), &message).map(|_| ());
         }
         // What could not be forwarded: a client asks for its outcome in its own place.
-        if F::decide(self.case(ctx, record, origin, Stage::Look), &message)? == Handled::Answer {
+        let Handled::Elsewhere(brief) = F::decide(self.case(ctx, record, origin, Stage::Look), &message)? else {
             return Ok(());
-        }
+        };
         match F::home(&message, &mut self.buffers, ctx.places())? {
-            Home::Place(place) => ctx.give_up_in(record, place, &F::brief(message)),
-            Home::Key(key) => {
-                let key = key.to_owned();
-                ctx.give_up_at(record, key.as_bytes(), &F::brief(message))
-            }
+            Home::Key(key) => ctx.give_up_at(record, key.as_bytes(), &brief),
+            Home::Place(place) => ctx.give_up_in(record, place, &brief),
             Home::Anywhere => Ok(()),
         }
     }

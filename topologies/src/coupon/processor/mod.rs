@@ -76,13 +76,6 @@ impl Feature for Coupon {
             Message::Return(wish) => case.answer(|cx| cx.give_back(wish)),
         }
     }
-
-    fn brief(message: Message<'_>) -> Vec<u8> {
-        match message {
-            Message::Issue(request) => IssueRequest { requested_at: None, ..request }.to_json(),
-            other => other.to_json(),
-        }
-    }
 }
 
 impl Buffers {

@@ -1,9 +1,10 @@
 //! Commands of customers and of the shop.
 
-use super::Outcome;
-use super::desk::Desk;
 use super::outbound::{Cause, Owed};
+use crate::reservation::Reservation;
 use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
+use crate::reservation::outcomes::Outcome;
+use crate::shell::CommandContext;
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::message::{
@@ -20,7 +21,7 @@ use holdfast_model::reservation::{
 };
 use std::ops::ControlFlow;
 
-impl Desk<'_, '_> {
+impl CommandContext<'_, '_, Reservation> {
     pub(super) fn create_concert(&mut self, command: &CreateConcert) -> Result<Outcome, ProcessError> {
         let existing = self.ctx.get(&CONCERTS, &command.concert_id)?;
         match decide::create_concert(command, existing.as_ref(), self.ctx.now_ms()) {

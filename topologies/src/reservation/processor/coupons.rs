@@ -1,9 +1,10 @@
 //! Coupons of payments: asked, answered, given back.
 
-use super::desk::Desk;
-use super::outbound::{Owed, To};
+use super::outbound::Owed;
+use crate::reservation::Reservation;
 use crate::reservation::decide::{self, Asked, Discounted};
 use crate::reservation::sinks;
+use crate::shell::{CommandContext, Event};
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::coupon;
 use holdfast_model::coupon::coupon_id::CouponId;
@@ -30,7 +31,7 @@ impl Found {
     }
 }
 
-impl Desk<'_, '_> {
+impl CommandContext<'_, '_, Reservation> {
     pub(super) fn coupon_used(&mut self, command: &CouponUsed) -> Result<(), ProcessError> {
         let found = self.find(&command.payment_id, &command.reservation_id)?;
         let decided = decide::coupon_used(command, found.asked(&command.payment_id), self.ctx.now_ms());
@@ -159,6 +160,7 @@ impl Desk<'_, '_> {
         fact: &impl Serialize,
     ) -> Result<(), ProcessError> {
         let key = CouponId::parse(coupon_id).map(|id| coupon::inbox_key(id.policy_id)).unwrap_or_default();
-        self.send_fact(&To { sink: &sinks::COUPONS, place: Some(place), key: &key, kind, event_id }, fact)
+        let event = Event { id: &[event_id], kind, to: &sinks::COUPONS, place: Some(place), key: &key };
+        self.events.send_json(self.ctx, &event, fact)
     }
 }

@@ -1,9 +1,9 @@
 //! What is sent. The id of each event is made of the reservation and of what happened to it, so a replay sends the same.
 
-use super::desk::Desk;
+use crate::reservation::Reservation;
 use crate::reservation::sinks;
+use crate::shell::{CommandContext, Event};
 use holdfast_engine::prelude::{Output, ProcessError, Sink};
-use holdfast_model::envelope::Envelope;
 use holdfast_model::notification::{self, NotificationRequest, Priority};
 use holdfast_model::reservation::facts::{
     At, Confirmed, Deadline, Debit, DiscountFact, EXPIRATION, Ranked, RefundRequest, SeatsExpired,
@@ -15,7 +15,6 @@ use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::state::State;
 use holdfast_model::rfc3339;
 use holdfast_model::wire::When;
-use serde::Serialize;
 use serde_json::Value;
 
 /// Why money goes back.
@@ -49,19 +48,10 @@ pub(super) struct Owed<'a> {
     pub(super) discount: Option<DiscountFact<'a>>,
 }
 
-/// A record on its way out, but for its value.
-pub(super) struct To<'a> {
-    pub(super) sink: &'a Sink,
-    /// None = where the key lives.
-    pub(super) place: Option<u32>,
-    pub(super) key: &'a str,
-    pub(super) kind: &'a str,
-    pub(super) event_id: &'a str,
-}
-
 /// A notice on its way out.
 struct Notice<'a> {
-    event_id: &'a str,
+    /// Id of its event, in parts.
+    id: &'a [&'a str],
     kind: &'a str,
     priority: Priority,
     title: &'a str,
@@ -69,50 +59,33 @@ struct Notice<'a> {
     data: &'a [(&'a str, &'a str)],
 }
 
-impl Desk<'_, '_> {
-    pub(super) fn send_fact(&mut self, to: &To<'_>, fact: &impl Serialize) -> Result<(), ProcessError> {
-        self.value.clear();
-        // Texts and numbers always encode: there is no failing Serialize in a fact.
-        serde_json::to_writer(&mut *self.value, fact)
-            .map_err(|error| ProcessError::fail("Unwritable", error.to_string()))?;
-        self.send(to)
-    }
-
-    /// Sends what is in `value`.
-    fn send(&mut self, to: &To<'_>) -> Result<(), ProcessError> {
-        let envelope = Envelope {
-            id: to.event_id,
-            source: self.source,
-            kind: to.kind,
-            time_ms: self.ctx.now_ms(),
-            traceparent: self.origin.traceparent,
-        };
-        let (to, place, key, value) = (to.sink, to.place, Some(to.key.as_bytes()), Some(self.value.as_slice()));
-        envelope.with_headers(|headers| self.ctx.send_output(&Output { to, place, key, value, headers }))
-    }
-
+impl CommandContext<'_, '_, Reservation> {
     pub(super) fn send_deadline(&mut self, serial: Serial, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let mut event_id = ["evt_", &id, ".expiration"].concat();
-        if row.extensions > 0 {
-            event_id = format!("{event_id}.{}", row.extensions);
-        }
-        let deadline = Deadline {
-            event_id: &event_id,
-            reservation_id: &id,
-            user_id: &row.user_id,
-            seat_id: &ids::seat(&row.schedule_id, row.seat_no),
-            expires_at: At(row.expires_ms),
-            schedule_id: &row.schedule_id,
-            seat_no: row.seat_no,
-            occurred_at: At(self.ctx.now_ms()),
+        // Each extension has a deadline of its own.
+        let nth = if row.extensions > 0 { format!(".{}", row.extensions) } else { String::new() };
+        let event = Event {
+            id: &["evt_", &id, ".expiration", &nth],
+            kind: EXPIRATION,
+            to: &sinks::EXPIRATIONS,
+            // Placed with its schedule, whatever the key: so the deadline is kept where the decision is.
+            place: Some(self.ctx.place()),
+            key: &id,
         };
-        self.value.clear();
-        deadline.write(self.value);
-        // Placed with its schedule, whatever the key: so the deadline is kept where the decision is.
-        let place = Some(self.ctx.place());
-        let to = To { sink: &sinks::EXPIRATIONS, place, key: &id, kind: EXPIRATION, event_id: &event_id };
-        self.send(&to)
+        let now_ms = self.ctx.now_ms();
+        self.events.send(self.ctx, &event, |event_id, value| {
+            Deadline {
+                event_id,
+                reservation_id: &id,
+                user_id: &row.user_id,
+                seat_id: &ids::seat(&row.schedule_id, row.seat_no),
+                expires_at: At(row.expires_ms),
+                schedule_id: &row.schedule_id,
+                seat_no: row.seat_no,
+                occurred_at: At(now_ms),
+            }
+            .write(value);
+        })
     }
 
     /// Asks for the deadline again when a clock that is ahead shows `due_ms`.
@@ -149,21 +122,26 @@ impl Desk<'_, '_> {
 
     pub(super) fn send_expired(&mut self, serial: Serial, row: &ReservationRow) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let event_id = ["evt_", &id, ".expired"].concat();
-        let fact = SeatsExpired {
-            event_id: &event_id,
-            seat_id: &ids::seat(&row.schedule_id, row.seat_no),
-            schedule_id: &row.schedule_id,
-            expired_at: At(row.changed_ms),
-            expires_at: At(row.expires_ms),
-            reservation_id: &id,
-            user_id: &row.user_id,
-            seat_no: row.seat_no,
+        let event = Event {
+            id: &["evt_", &id, ".expired"],
+            kind: "seats.expired",
+            to: &sinks::SEATS_EXPIRED,
+            place: None,
+            key: &row.schedule_id,
         };
-        self.value.clear();
-        fact.write(self.value);
-        let (sink, kind) = (&sinks::SEATS_EXPIRED, "seats.expired");
-        self.send(&To { sink, place: None, key: &row.schedule_id, kind, event_id: &event_id })
+        self.events.send(self.ctx, &event, |event_id, value| {
+            SeatsExpired {
+                event_id,
+                seat_id: &ids::seat(&row.schedule_id, row.seat_no),
+                schedule_id: &row.schedule_id,
+                expired_at: At(row.changed_ms),
+                expires_at: At(row.expires_ms),
+                reservation_id: &id,
+                user_id: &row.user_id,
+                seat_no: row.seat_no,
+            }
+            .write(value);
+        })
     }
 
     pub(super) fn send_confirmed(
@@ -175,7 +153,13 @@ impl Desk<'_, '_> {
         schedule: &ScheduleRow,
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
-        let event_id = ["evt_", &id, ".confirmed"].concat();
+        let event = Event {
+            id: &["evt_", &id, ".confirmed"],
+            kind: "reservation.confirmed",
+            to: &sinks::CONFIRMED,
+            place: None,
+            key: &id,
+        };
         let fact = Confirmed {
             reservation_id: &id,
             user_id: &row.user_id,
@@ -186,8 +170,7 @@ impl Desk<'_, '_> {
             concert_title: &schedule.concert_title,
             confirmed_at: At(row.changed_ms),
         };
-        let (sink, kind) = (&sinks::CONFIRMED, "reservation.confirmed");
-        self.send_fact(&To { sink, place: None, key: &id, kind, event_id: &event_id }, &fact)
+        self.events.send_json(self.ctx, &event, &fact)
     }
 
     pub(super) fn send_ranking(
@@ -201,6 +184,8 @@ impl Desk<'_, '_> {
         let id = self.reservation_id(serial);
         let (kind, what) = if is_sale { ("SEAT_SOLD", "sold") } else { ("SEAT_RETURNED", "returned") };
         let event_id = ["evt_", &id, ".", what].concat();
+        let event =
+            Event { id: &[&event_id], kind: "ranking.event", to: &sinks::RANKING, place: None, key: &row.schedule_id };
         let fact = Ranked {
             event_id: &event_id,
             kind,
@@ -214,8 +199,7 @@ impl Desk<'_, '_> {
             sale_start: schedule.sale_starts_ms.map(At),
             occurred_at: At(row.changed_ms),
         };
-        let (sink, kind) = (&sinks::RANKING, "ranking.event");
-        self.send_fact(&To { sink, place: None, key: &row.schedule_id, kind, event_id: &event_id }, &fact)
+        self.events.send_json(self.ctx, &event, &fact)
     }
 
     pub(super) fn send_debit(
@@ -242,9 +226,14 @@ impl Desk<'_, '_> {
             concert_title: &schedule.concert_title,
             requested_at,
         };
-        let event_id = [payment_id, ".debit"].concat();
-        let (sink, kind) = (&sinks::PAYMENTS, "payment.debit");
-        self.send_fact(&To { sink, place: None, key: &row.user_id, kind, event_id: &event_id }, &fact)
+        let event = Event {
+            id: &[payment_id, ".debit"],
+            kind: "payment.debit",
+            to: &sinks::PAYMENTS,
+            place: None,
+            key: &row.user_id,
+        };
+        self.events.send_json(self.ctx, &event, &fact)
     }
 
     pub(super) fn send_refund(
@@ -266,8 +255,9 @@ impl Desk<'_, '_> {
             reason: cause.as_str(),
             reply_place: self.ctx.place(),
         };
-        let (sink, kind) = (&sinks::PAYMENTS, "payment.refund");
-        self.send_fact(&To { sink, place: None, key: &row.user_id, kind, event_id: &request_id }, &fact)
+        let event =
+            Event { id: &[&request_id], kind: "payment.refund", to: &sinks::PAYMENTS, place: None, key: &row.user_id };
+        self.events.send_json(self.ctx, &event, &fact)
     }
 
     pub(super) fn notify_expired(
@@ -282,7 +272,7 @@ impl Desk<'_, '_> {
         self.notify(
             row,
             &Notice {
-                event_id: &format!("evt_{id}.expired.notice"),
+                id: &["evt_", &id, ".expired.notice"],
                 kind: "RESERVATION_EXPIRED",
                 priority: Priority::Medium,
                 title: "예약 만료",
@@ -305,7 +295,7 @@ impl Desk<'_, '_> {
         self.notify(
             row,
             &Notice {
-                event_id: &format!("evt_{id}.confirmed.notice"),
+                id: &["evt_", &id, ".confirmed.notice"],
                 kind: "PAYMENT_CONFIRMED",
                 priority: Priority::High,
                 title: "결제 완료",
@@ -325,7 +315,7 @@ impl Desk<'_, '_> {
         self.notify(
             row,
             &Notice {
-                event_id: &format!("evt_{id}.cancelled.notice"),
+                id: &["evt_", &id, ".cancelled.notice"],
                 kind: "RESERVATION_CANCELLED",
                 priority: Priority::High,
                 title: "공연 취소",
@@ -349,7 +339,7 @@ impl Desk<'_, '_> {
         self.notify(
             row,
             &Notice {
-                event_id: &format!("evt_{id}.refunded.notice"),
+                id: &["evt_", &id, ".refunded.notice"],
                 kind: "REFUNDED",
                 priority: Priority::High,
                 title: "환불 완료",
@@ -370,7 +360,7 @@ impl Desk<'_, '_> {
         self.notify(
             row,
             &Notice {
-                event_id: &format!("evt_{id}.refund-failed.notice"),
+                id: &["evt_", &id, ".refund-failed.notice"],
                 kind: "REFUND_FAILED",
                 priority: Priority::High,
                 title: "환불 지연",
@@ -381,20 +371,27 @@ impl Desk<'_, '_> {
     }
 
     fn notify(&mut self, row: &ReservationRow, notice: &Notice<'_>) -> Result<(), ProcessError> {
-        self.value.clear();
-        NotificationRequest {
-            event_id: notice.event_id,
-            time_ms: self.ctx.now_ms(),
-            user_id: &row.user_id,
-            kind: notice.kind,
-            priority: notice.priority,
-            title: notice.title,
-            message: notice.message,
-            data: notice.data,
-        }
-        .write(self.value);
-        let (sink, kind) = (&sinks::NOTIFICATIONS, notification::EVENT_TYPE);
-        self.send(&To { sink, place: None, key: &row.user_id, kind, event_id: notice.event_id })
+        let event = Event {
+            id: notice.id,
+            kind: notification::EVENT_TYPE,
+            to: &sinks::NOTIFICATIONS,
+            place: None,
+            key: &row.user_id,
+        };
+        let time_ms = self.ctx.now_ms();
+        self.events.send(self.ctx, &event, |event_id, value| {
+            NotificationRequest {
+                event_id,
+                time_ms,
+                user_id: &row.user_id,
+                kind: notice.kind,
+                priority: notice.priority,
+                title: notice.title,
+                message: notice.message,
+                data: notice.data,
+            }
+            .write(value);
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Answers of wallets and deadlines that come.
 
-use super::desk::Desk;
 use super::outbound::Cause;
+use crate::reservation::Reservation;
 use crate::reservation::decide::{self, Answer, Expiry};
+use crate::shell::CommandContext;
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::PAYMENT_STATES;
 use holdfast_model::reservation::message::{Expire, Refunded, Settled};
@@ -10,7 +11,7 @@ use holdfast_model::reservation::row::{PaymentRow, PaymentState, ReservationRow}
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::state::State;
 
-impl Desk<'_, '_> {
+impl CommandContext<'_, '_, Reservation> {
     pub(super) fn expire(&mut self, command: &Expire) -> Result<(), ProcessError> {
         let Some((serial, row)) = self.reservation(&command.reservation_id)? else {
             return Err(ProcessError::refuse("UnknownReservation", format!("{:?}", command.reservation_id)));

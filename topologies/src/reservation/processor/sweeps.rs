@@ -1,7 +1,8 @@
 //! Holds that nothing has ended.
 
-use super::desk::Desk;
+use crate::reservation::Reservation;
 use crate::reservation::decide;
+use crate::shell::CommandContext;
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::SeatKey;
 use holdfast_model::reservation::message::Sweep;
@@ -12,7 +13,7 @@ use std::ops::ControlFlow;
 /// How many seats one sweep looks at: others wait meanwhile.
 const SEATS_MAX: usize = 1_000;
 
-impl Desk<'_, '_> {
+impl CommandContext<'_, '_, Reservation> {
     /// Sees to it that somebody looks after a hold that was just made. A schedule that had open holds before it is looked after.
     pub(super) fn look_after(&mut self, row: &ReservationRow, schedule: &ScheduleRow) -> Result<(), ProcessError> {
         if schedule.held > 1 || self.ctx.contains(&SWEEPS, &row.schedule_id)? {

@@ -1,26 +1,17 @@
+//! Rows that decisions share, and moves that keep them in step.
+
+use crate::reservation::Reservation;
 use crate::reservation::decide;
 use crate::reservation::invariants;
-use crate::shell::Origin;
-use holdfast_engine::prelude::{Context, ProcessError};
+use crate::shell::CommandContext;
+use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
 use holdfast_model::reservation::row::{BuyerRow, House, ReservationRow, ScheduleRow, TakenRow};
 use holdfast_model::reservation::serial::{self, Secret, Serial};
-use holdfast_model::reservation::settings::Settings;
 use holdfast_model::reservation::state::{SeatState, State};
 use holdfast_model::reservation::{BUYERS, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids};
 
-/// Where one record is worked on: its context, and what all decisions need.
-pub(super) struct Desk<'a, 'c> {
-    pub(super) ctx: &'a mut Context<'c>,
-    pub(super) settings: &'a Settings,
-    pub(super) origin: &'a Origin<'a>,
-    /// The record's value.
-    pub(super) words: &'a [u8],
-    pub(super) source: &'a str,
-    pub(super) value: &'a mut Vec<u8>,
-}
-
-impl Desk<'_, '_> {
+impl CommandContext<'_, '_, Reservation> {
     /// A schedule, its counts checked.
     pub(super) fn schedule(&mut self, schedule_id: &str) -> Result<Option<ScheduleRow>, ProcessError> {
         let row = self.ctx.get(&SCHEDULES, &schedule_id.to_owned())?;
