@@ -5,24 +5,28 @@
 //! {"time":"2026-03-01T00:00:00.000Z","method":"POST","path":"/reservations","status":201,"key":"k-1",
 //!  "asked":{"userId":"1001","scheduleId":"s","seatNo":1},"said":{"reservationId":"res_0_7","expiresAt":"2026-03-01T00:05:00.000Z"}}
 //! ```
-//! Who was told yes has it by the log, who was told no has not, and what was accepted is in the log. Status 0 (nobody answered) and everything from 500 on
-//! tells nothing. The file is read before the cut is taken, so whatever it tells of was committed, or at least appended, by then.
+//! What was granted to a client is granted by the log, what was refused is not, and what was accepted is in the log. Status 0 (no answer) and everything from
+//! 500 on tells nothing. The file is read before the cut is taken, so whatever it tells of was committed, or at least appended, by then.
+//!
+//! Each line goes to the feature whose routes it matches; that feature keeps what the line claims in its own [`Claims`] and compares them while it decides.
 
-use super::door::{self, Refusal, Sold, Why};
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::known::{Print, print};
-use super::said::Said;
+use crate::feature::Feature;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::known::{Print, print};
+use crate::record::{self, Field, Named};
 use holdfast_model::rfc3339;
 use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt::Display;
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug, Display};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::rc::Rc;
 
 /// One answer as it was written down.
 #[derive(Deserialize)]
@@ -46,67 +50,190 @@ struct Line<'a> {
     said: Option<&'a RawValue>,
 }
 
-/// The code of who asks for a reservation that is not there: an id that makes no sense is told so at the door.
-const NO_RESERVATION: &str = "RESERVATION_NOT_FOUND";
-
-/// Which inbox has to be whole before anything can be said against an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Realm {
-    /// Seats and money.
-    Seats,
-    Coupons,
+/// Where an answer stands.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Spot {
+    file: Rc<str>,
+    line: u64,
 }
 
-/// What an answer says about the id that it names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Claim {
-    /// A reservation is his until then.
-    Held { user: String, schedule: String, seat: String, expires_ms: i64 },
-    /// A payment was taken, and was or is good for a seat.
-    Paid { reservation: String, amount: Option<i64>, is_back: bool },
-    /// A charge left so much in the wallet.
-    Charged { user: String, amount: Option<i64>, balance: Option<i64> },
-    /// A coupon request came to this.
-    Issued { status: String, coupon: Option<String> },
+impl Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.file, self.line)
+    }
+}
+
+/// An answer, for the feature that its route belongs to.
+pub(crate) struct Answer<'a> {
+    pub(crate) at: Spot,
+    pub(crate) method: &'a str,
+    /// Without its query.
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) status: u16,
+    /// When it was written down, in ms since the epoch.
+    pub(crate) time_ms: Option<i64>,
+    /// How long it took, in ms.
+    pub(crate) took_ms: Option<i64>,
+    /// The body of the request; empty if it had none.
+    pub(crate) asked: Named<'a>,
+    /// The body of the answer.
+    pub(crate) said: Named<'a>,
+}
+
+impl Answer<'_> {
+    /// Whether the request goes to `pattern`: a path whose `{…}` stand for a segment each and whose last `*` stands for any number of segments, with
+    /// the method before it if that matters.
+    pub(crate) fn is_of(&self, pattern: &str) -> bool {
+        let pattern = match pattern.split_once(' ') {
+            Some((method, path)) if method == self.method => path,
+            Some(_) => return false,
+            None => pattern,
+        };
+        let mut segments = self.path.split('/');
+        for expected in pattern.split('/') {
+            match (expected, segments.next()) {
+                ("*", Some(_)) => return true,
+                (_, Some(segment)) if segment == expected || expected.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+
+    /// The code of a refusal.
+    pub(crate) fn code(&self) -> &str {
+        self.said.get("code").text()
+    }
+
+    /// The status that the body tells.
+    pub(crate) fn word(&self) -> &str {
+        self.said.get("status").text()
+    }
+
+    /// Whether the request was refused, for good.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, 400..=428)
+    }
+
+    /// Whether the request was accepted, and nothing more is said.
+    pub(crate) fn is_acceptance(&self) -> bool {
+        self.status == 202 || (matches!(self.status, 200..=299) && self.word() == "PENDING")
+    }
+
+    /// A refusal under its request id; `decides`: what is not about the request itself is decided by the log.
+    pub(crate) fn refused<C>(&self, decides: bool) -> Option<(String, Claim<C>)> {
+        let is_decision = decides && !is_about_the_request(self.code());
+        Some((self.said.id("requestId")?, Claim::Refused { code: self.code().to_owned(), is_decision }))
+    }
+}
+
+/// What an answer says about the id that it names; `C` is what only its feature knows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Claim<C> {
     /// It is in the log.
     Accepted,
-    /// It was refused; `is_decision`: only whoever decides says so.
+    /// It was refused; `is_decision`: only the log says so.
     Refused { code: String, is_decision: bool },
+    /// It came to this.
+    Told(C),
+}
+
+impl<C: Debug> Debug for Claim<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("Accepted"),
+            Self::Refused { code, is_decision } => {
+                f.debug_struct("Refused").field("code", code).field("is_decision", is_decision).finish()
+            }
+            Self::Told(claim) => claim.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug)]
-struct Told {
-    line: u64,
-    realm: Realm,
-    claim: Claim,
+struct Told<C> {
+    at: Spot,
+    claim: Claim<C>,
     is_met: bool,
 }
 
-/// What a payment came to, as far as its buyer may hear of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Payment<'a> {
-    pub(super) reservation: &'a str,
-    /// KRW.
-    pub(super) amount: i64,
-    /// It has the seat now.
-    pub(super) has_seat: bool,
-    /// It has had it.
-    pub(super) had_seat: bool,
+/// Everything that the answers of one feature claim, by the id that each is about.
+#[derive(Debug)]
+pub(crate) struct Claims<C>(FxHashMap<Box<str>, Vec<Told<C>>>);
+
+impl<C> Default for Claims<C> {
+    fn default() -> Self {
+        Self(FxHashMap::default())
+    }
 }
 
-/// A reservation as it was granted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hold<'a> {
-    pub(super) user: &'a str,
-    pub(super) schedule: &'a str,
-    pub(super) seat: u64,
-    /// The deadline that it was granted with, and the one that it has.
-    pub(super) expires_ms: [i64; 2],
+impl<C: Debug + PartialEq> Claims<C> {
+    /// Notes what `answer` claims; false when it claims nothing.
+    pub(crate) fn note(&mut self, answer: &Answer<'_>, found: Option<(String, Claim<C>)>) -> bool {
+        let Some((id, claim)) = found else { return false };
+        let told = Told { at: answer.at.clone(), claim, is_met: false };
+        self.0.entry(id.into()).or_default().push(told);
+        true
+    }
+
+    /// Whether there is nothing to compare.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Compares every claim about `id` that `judge` knows something about.
+    pub(crate) fn compare(
+        &mut self,
+        id: &str,
+        findings: &mut Findings,
+        judge: impl Fn(&Claim<C>) -> Option<Result<(), String>>,
+    ) {
+        for told in self.0.get_mut(id).into_iter().flatten() {
+            match judge(&told.claim) {
+                None => continue,
+                Some(Ok(())) => findings.count(Invariant::Agreement, "answers over HTTP", 1),
+                Some(Err(what)) => findings.breach(Invariant::Agreement, &told.at, format!("{id} {what}")),
+            }
+            told.is_met = true;
+        }
+    }
+
+    /// A request of this id is in the log.
+    pub(crate) fn in_log(&mut self, id: Option<&str>, findings: &mut Findings) {
+        if let Some(id) = id.filter(|_| !self.is_empty()) {
+            self.compare(id, findings, |claim| (*claim == Claim::Accepted).then_some(Ok(())));
+        }
+    }
+
+    /// Whether something that was told about `id` has been compared.
+    pub(crate) fn is_met(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|told| told.iter().any(|told| told.is_met))
+    }
+
+    /// What was told of things that are not in the log.
+    pub(crate) fn leftover(&self, findings: &mut Findings) {
+        let all = self.0.iter().flat_map(|(id, told)| told.iter().map(move |told| (id, told)));
+        for (id, Told { at, claim, .. }) in all.filter(|(_, told)| !told.is_met) {
+            match claim {
+                Claim::Accepted => {
+                    findings.breach(Invariant::OneOutcome, at, format!("{id} was accepted, and is not in the log"));
+                }
+                Claim::Refused { is_decision: false, .. } => {
+                    findings.count(Invariant::Agreement, "refusals before the log", 1);
+                }
+                claim => {
+                    let what = format!("{id} was told as {claim:?}, and is not in the log");
+                    findings.breach(Invariant::Agreement, at, what);
+                }
+            }
+        }
+    }
 }
 
 /// What a body says; nothing if it is none.
-fn body(raw: Option<&RawValue>) -> Said<'_> {
-    raw.and_then(|raw| Said::read(Some(raw.get().as_bytes()))).unwrap_or_default()
+fn body(raw: Option<&RawValue>) -> Named<'_> {
+    raw.and_then(|raw| record::read(Some(raw.get().as_bytes()))).unwrap_or_default()
 }
 
 /// The first answer under a key.
@@ -117,148 +244,93 @@ struct First {
     said: Option<(u16, Print)>,
 }
 
-/// Everything that was told.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    name: String,
-    told: FxHashMap<Box<str>, Vec<Told>>,
-    /// Who was sent away at the door, without a request in the log.
-    refusals: Vec<Refusal>,
-    /// Who was told, at which line, under which request, that there is no such reservation, of him if he says who he is.
-    missed: Vec<(u64, String, String, Option<String>)>,
+/// I-14: the answers under each key.
+struct Keys {
+    first: FxHashMap<Print, First>,
+    /// Fields of an answer that name what was made.
+    names: BTreeSet<&'static str>,
 }
 
-impl Answers {
-    /// Reads the file; answers under one key are compared at once.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a line of it makes no sense. A last line that breaks off is left out: whoever wrote it was killed.
-    pub(super) fn read(file: &Path, findings: &mut Findings) -> Result<Self, Failure> {
-        let failed = |why: &dyn Display| Failure::Failed(format!("{}: {why}", file.display()));
-        let mut lines = BufReader::new(File::open(file).map_err(|e| failed(&e))?);
-        let mut answers = Self { name: file.display().to_string(), ..Self::default() };
-        let (mut keys, mut text, mut number, mut silent) = (FxHashMap::default(), String::new(), 0, 0);
-        loop {
-            text.clear();
-            if lines.read_line(&mut text).map_err(|e| failed(&e))? == 0 {
-                break;
-            }
-            number += 1;
-            if text.trim().is_empty() {
-                continue;
-            }
-            let line: Line<'_> = match serde_json::from_str(&text) {
-                Ok(line) => line,
-                Err(_) if !text.ends_with('\n') => break,
-                Err(error) => return Err(failed(&format_args!("line {number}: {error}"))),
-            };
-            answers.repeated(number, &line, &mut keys, findings);
-            silent += u64::from(!answers.take(number, &line));
+/// Reads the file: each line goes to the feature that it concerns, and answers under one key are compared at once.
+///
+/// # Errors
+/// When it cannot be read, or a line of it makes no sense. A last line that breaks off is left out: its writer was killed.
+pub(crate) fn read(file: &Path, features: &mut [Box<dyn Feature>], findings: &mut Findings) -> Result<(), Failure> {
+    let failed = |why: &dyn Display| Failure::Failed(format!("{}: {why}", file.display()));
+    let mut lines = BufReader::new(File::open(file).map_err(|e| failed(&e))?);
+    let name: Rc<str> = file.display().to_string().into();
+    let names = features.iter().flat_map(|feature| feature.names()).copied().collect();
+    let mut keys = Keys { first: FxHashMap::default(), names };
+    let (mut text, mut number, mut silent) = (String::new(), 0, 0);
+    loop {
+        text.clear();
+        if lines.read_line(&mut text).map_err(|e| failed(&e))? == 0 {
+            break;
         }
-        if silent > 0 {
-            findings.note(
-                Invariant::Agreement,
-                format!("{silent} requests were told nothing that can be held against the log"),
-            );
+        number += 1;
+        if text.trim().is_empty() {
+            continue;
         }
-        Ok(answers)
-    }
-
-    /// Whether there is nothing to compare.
-    pub(super) fn is_empty(&self) -> bool {
-        self.told.is_empty()
-    }
-
-    /// Notes what a line claims; false when it claims nothing.
-    fn take(&mut self, line: u64, answer: &Line<'_>) -> bool {
-        let asked = body(answer.asked);
-        let Some(said) = answer.said.and_then(|said| Said::read(Some(said.get().as_bytes()))) else { return false };
-        let (path, query) = answer.path.split_once('?').unwrap_or((&answer.path, ""));
-        let text = |field: &super::said::Field<'_>| field.id().map(Cow::into_owned);
-        let is_coupon = path.starts_with("/api/coupons/");
-        let (status, word) = (answer.status, said.status.text());
-        let code = said.code.text();
-        if let (400..=428, true, Some(why)) = (status, is_coupon, Why::of(code))
-            && let Some((policy, user)) = door::wish(path, query, &asked)
-        {
-            let time_ms = answer.time.as_deref().and_then(rfc3339::parse);
-            let when_ms = door::moments(time_ms, answer.took_ms);
-            self.refusals.push(Refusal { line, policy, user, why, when_ms });
-            return true;
-        }
-        let found = match (status, path) {
-            (400..=428, _) => {
-                // What these doors refuse by themselves are values, names and keys; the rest is decided.
-                let decides = matches!(path, "/reservations" | "/reserve" | "/payments" | "/api/points/charge");
-                let is_missed = code == NO_RESERVATION;
-                let is_decision = decides && !is_missed && !door::is_about_the_request(code);
-                let id = text(&said.request_id);
-                if let (true, Some(id)) = (is_missed, &id) {
-                    let named = path.strip_prefix("/reservations/").and_then(|rest| rest.split('/').next());
-                    let wanted = named.map(str::to_owned).or_else(|| text(&asked.reservation_id));
-                    self.missed.extend(wanted.map(|wanted| (line, id.clone(), wanted, text(&asked.user_id))));
-                }
-                id.map(|id| (id, Claim::Refused { code: code.to_owned(), is_decision }))
-            }
-            (200..=299, _) if status == 202 || word == "PENDING" => {
-                let id = text(&said.payment_id).or_else(|| text(&said.request_id));
-                id.map(|id| (id, Claim::Accepted))
-            }
-            (200 | 201, "/reservations" | "/reserve") => {
-                let parts = (
-                    text(&said.user_id).or_else(|| text(&asked.user_id)),
-                    text(&asked.schedule_id),
-                    text(&asked.seat_no),
-                );
-                match (text(&said.reservation_id), parts, said.expires_at.when()) {
-                    (Some(id), (Some(user), Some(schedule), Some(seat)), Some(expires_ms)) => {
-                        Some((id, Claim::Held { user, schedule, seat, expires_ms }))
-                    }
-                    _ => None,
-                }
-            }
-            (200 | 201, "/payments") => {
-                text(&said.payment_id).zip(text(&said.reservation_id)).map(|(id, reservation)| {
-                    (id, Claim::Paid { reservation, amount: said.amount.int(), is_back: word == "CANCELLED" })
-                })
-            }
-            (200 | 201, "/api/points/charge") => text(&said.request_id).zip(text(&said.user_id)).map(|(id, user)| {
-                (id, Claim::Charged { user, amount: said.amount.int(), balance: said.balance_after.int() })
-            }),
-            // What was given up may come to something else when an operator puts it back.
-            (200, _) if is_coupon && word != "SYSTEM_ERROR" => text(&said.request_id)
-                .map(|id| (id, Claim::Issued { status: word.to_owned(), coupon: text(&said.coupon_id) })),
-            _ => None,
+        let line: Line<'_> = match serde_json::from_str(&text) {
+            Ok(line) => line,
+            Err(_) if !text.ends_with('\n') => break,
+            Err(error) => return Err(failed(&format_args!("line {number}: {error}"))),
         };
-        let Some((id, claim)) = found else { return false };
-        let realm = if is_coupon { Realm::Coupons } else { Realm::Seats };
-        self.told.entry(id.into()).or_default().push(Told { line, realm, claim, is_met: false });
-        true
+        let at = Spot { file: Rc::clone(&name), line: number };
+        keys.repeated(&at, &line, findings);
+        silent += u64::from(!hear(at, &line, features));
     }
+    if silent > 0 {
+        findings.note(
+            Invariant::Agreement,
+            format!("{silent} requests were told nothing that can be held against the log"),
+        );
+    }
+    Ok(())
+}
 
-    /// I-14: whoever asks the same again under its key is told the same, and nobody is told yes for something else under it.
-    fn repeated(&self, line: u64, answer: &Line<'_>, keys: &mut FxHashMap<Print, First>, findings: &mut Findings) {
+/// Gives a line to its feature; false when it claims nothing.
+fn hear(at: Spot, line: &Line<'_>, features: &mut [Box<dyn Feature>]) -> bool {
+    let Some(said) = line.said.and_then(|said| record::read(Some(said.get().as_bytes()))) else { return false };
+    let (path, query) = line.path.split_once('?').unwrap_or((&line.path, ""));
+    let answer = Answer {
+        at,
+        method: &line.method,
+        path,
+        query,
+        status: line.status,
+        time_ms: line.time.as_deref().and_then(rfc3339::parse),
+        took_ms: line.took_ms,
+        asked: body(line.asked),
+        said,
+    };
+    let feature = features.iter_mut().find(|feature| feature.routes().iter().any(|route| answer.is_of(route)));
+    feature.is_some_and(|feature| feature.hear(&answer))
+}
+
+impl Keys {
+    /// I-14: the same request again under its key gets the same answer, and nothing else is granted under it.
+    fn repeated(&mut self, at: &Spot, answer: &Line<'_>, findings: &mut Findings) {
         let Some(key) = answer.key.as_deref() else { return };
         let asked = body(answer.asked);
-        // A key is its user's; who pays without a name is who holds.
-        let whose = asked.user_id.id().or_else(|| asked.reservation_id.id());
+        // A key is its user's; who pays without a name is the holder.
+        let whose = asked.id("userId").or_else(|| asked.id("reservationId"));
         let scope = print((&*answer.method, &*answer.path, whose.as_deref(), key));
         let wish = print(answer.asked.map(RawValue::get));
         // 503, 429 and silence are no answers.
         let said = matches!(answer.status, 200..=202 | 400..=428).then(|| {
             let said = body(answer.said);
-            // What is refused at the door has a number of its own each time.
-            let request_id = if answer.status < 400 { &said.request_id } else { &super::said::Field::Absent };
-            let ids = [&said.reservation_id, &said.payment_id, &said.coupon_id, request_id, &said.code];
-            (answer.status, print(ids.map(|field| field.id().map(Cow::into_owned))))
+            // What is refused before the log has a number of its own each time.
+            let request_id = if answer.status < 400 { said.get("requestId") } else { &Field::Absent };
+            let ids = self.names.iter().map(|name| said.get(name)).chain([request_id, said.get("code")]);
+            (answer.status, print(ids.map(|field| field.id().map(Cow::into_owned)).collect::<Vec<_>>()))
         });
-        let at = || format!("{} line {line}", self.name);
-        match keys.get_mut(&scope) {
-            None => drop(keys.insert(scope, First { line, asked: wish, said })),
+        match self.first.get_mut(&scope) {
+            None => drop(self.first.insert(scope, First { line: at.line, asked: wish, said })),
             Some(first) if first.asked != wish => {
                 if matches!(answer.status, 200..=299) {
                     let what = format!("{key} was another request in line {}, and this was not refused", first.line);
-                    findings.breach(Invariant::Retries, at(), what);
+                    findings.breach(Invariant::Retries, at, what);
                 } else {
                     findings.count(Invariant::Retries, "other requests under a known key, not accepted", 1);
                 }
@@ -269,7 +341,7 @@ impl Answers {
                 (Some((1..=201 | 203.., _)), Some((202, _))) => {}
                 (Some(before), Some(now)) if before != now => {
                     let what = format!("asked again under {key}, line {} was answered otherwise", first.line);
-                    findings.breach(Invariant::Retries, at(), what);
+                    findings.breach(Invariant::Retries, at, what);
                 }
                 (Some(_), Some(_)) => findings.count(Invariant::Retries, "answers under a key that came again", 1),
                 (None, now) => first.said = now,
@@ -277,150 +349,56 @@ impl Answers {
             },
         }
     }
+}
 
-    /// Compares every claim about `id` that `judge` knows something about.
-    fn compare(&mut self, id: &str, findings: &mut Findings, judge: impl Fn(&Claim) -> Option<Result<(), String>>) {
-        for told in self.told.get_mut(id).into_iter().flatten() {
-            match judge(&told.claim) {
-                None => continue,
-                Some(Ok(())) => findings.count(Invariant::Agreement, "answers over HTTP", 1),
-                Some(Err(what)) => {
-                    let at = format!("{} line {}", self.name, told.line);
-                    findings.breach(Invariant::Agreement, at, format!("{id} {what}"));
-                }
-            }
-            told.is_met = true;
-        }
-    }
+/// Whether `code` is said of what a request looks like, before the log is asked; anything else may have been decided there.
+fn is_about_the_request(code: &str) -> bool {
+    [
+        "MALFORMED_REQUEST",
+        "VALIDATION_FAILED",
+        "INVALID_IDEMPOTENCY_KEY",
+        "IDEMPOTENCY_KEY_REUSED",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "UNSUPPORTED_CHARSET",
+        "UNSUPPORTED_CONTENT_ENCODING",
+        "INVALID_HOST",
+        "BODY_TOO_LARGE",
+        "BODY_INCOMPLETE",
+        "ROUTE_NOT_FOUND",
+        "METHOD_NOT_ALLOWED",
+        "UNAUTHORIZED",
+        "ADMIN_FORBIDDEN",
+    ]
+    .contains(&code)
+}
 
-    /// A request of this id is in the log.
-    pub(super) fn in_log(&mut self, id: &str, findings: &mut Findings) {
-        self.compare(id, findings, |claim| (*claim == Claim::Accepted).then_some(Ok(())));
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// A command of seats is decided, with this refusal; what is granted to a payment is not its end.
-    pub(super) fn command(&mut self, id: &str, refused: Option<&str>, is_pay: bool, findings: &mut Findings) {
-        self.compare(id, findings, |claim| match (claim, refused) {
-            (Claim::Refused { code, .. }, Some(is)) if code == is => Some(Ok(())),
-            (Claim::Refused { .. }, None) if is_pay => None,
-            (Claim::Refused { code, .. }, is) => {
-                Some(Err(format!("was told no ({code}), and by the log it is {}", is.unwrap_or("yes"))))
-            }
-            (Claim::Paid { .. }, Some(is)) => Some(Err(format!("was told paid, and by the log it is {is}"))),
-            _ => None,
-        });
-    }
-
-    /// A reservation was granted.
-    pub(super) fn hold(&mut self, id: &str, hold: Hold<'_>, findings: &mut Findings) {
-        self.compare(id, findings, |claim| {
-            let Claim::Held { user, schedule, seat, expires_ms } = claim else { return None };
-            let is_so = (&**user, &**schedule, seat.parse()) == (hold.user, hold.schedule, Ok(hold.seat))
-                && hold.expires_ms.contains(expires_ms);
-            let told = || format!("was told to be seat {seat} of {schedule} for {user} until {expires_ms} ms, by the log it is {hold:?}");
-            Some(if is_so { Ok(()) } else { Err(told()) })
-        });
-    }
-
-    /// What a payment that was granted has come to.
-    pub(super) fn payment(&mut self, id: &str, payment: Payment<'_>, findings: &mut Findings) {
-        self.compare(id, findings, |claim| {
-            let is_so = match claim {
-                Claim::Paid { reservation, amount, is_back } => {
-                    let is_his = reservation == payment.reservation && amount.is_none_or(|krw| krw == payment.amount);
-                    is_his && if *is_back { !payment.has_seat } else { payment.had_seat }
-                }
-                // Who has lost it since may hear that instead.
-                Claim::Refused { code, .. } => {
-                    !payment.has_seat && (!payment.had_seat || code == "RESERVATION_CANCELLED")
-                }
-                _ => return None,
-            };
-            Some(if is_so { Ok(()) } else { Err(format!("was told as {claim:?}, by the log it is {payment:?}")) })
-        });
-    }
-
-    /// A charge of so many KRW is decided; `balance` after it, if it was posted.
-    pub(super) fn charge(&mut self, id: &str, of: (&str, i64), balance: Option<i64>, findings: &mut Findings) {
-        self.compare(id, findings, |claim| {
-            let is_so = match claim {
-                Claim::Charged { user, amount, balance: told } => {
-                    (&**user, *amount) == (of.0, Some(of.1)) && balance.is_some() && *told == balance
-                }
-                Claim::Refused { .. } => balance.is_none(),
-                _ => return None,
-            };
-            Some(if is_so {
-                Ok(())
-            } else {
-                Err(format!("was told as {claim:?}, by the log it is {of:?} leaving {balance:?}"))
-            })
-        });
-    }
-
-    /// A coupon request came to this.
-    pub(super) fn issued(&mut self, id: &str, status: &str, coupon: Option<&str>, findings: &mut Findings) {
-        self.compare(id, findings, |claim| {
-            let Claim::Issued { status: told, coupon: given } = claim else { return None };
-            let is_so = told == status && given.as_deref() == coupon;
-            Some(if is_so {
-                Ok(())
-            } else {
-                Err(format!("was told {told} {given:?}, by the log it is {status} {coupon:?}"))
-            })
-        });
-    }
-
-    /// Who was sent away at the door was sent away for a reason; `sold` says what there is to say of policy and user, or that it cannot tell.
-    pub(super) fn refusals<'s>(
-        &mut self,
-        sold: impl Fn(&str, &str) -> Option<Option<Sold<'s>>>,
-        findings: &mut Findings,
-    ) {
-        let name = &self.name;
-        self.refusals.retain(|refusal| {
-            let Some(sold) = sold(&refusal.policy, &refusal.user) else { return true };
-            match refusal.judge(sold) {
-                Ok(()) => findings.count(Invariant::Agreement, "refusals at the door", 1),
-                Err(what) => findings.breach(Invariant::Agreement, format!("{name} line {}", refusal.line), what),
-            }
-            false
-        });
-    }
-
-    /// Who was told without the log that there is no such reservation has none; `owner` says whose it is, if it is one of the place in hand.
-    pub(super) fn missed<'o>(&self, owner: impl Fn(&str) -> Option<&'o str>, findings: &mut Findings) {
-        for (line, request, wanted, user) in &self.missed {
-            let is_met = self.told.get(&**request).is_some_and(|told| told.iter().any(|told| told.is_met));
-            if let (false, Some(owner)) = (is_met, owner(wanted))
-                && user.as_ref().is_none_or(|user| *user == owner)
-            {
-                let what = format!("{wanted} was told to be no reservation, and {owner} has it");
-                findings.breach(Invariant::Agreement, format!("{} line {line}", self.name), what);
-            }
-        }
-    }
-
-    /// What was told of things of `realm` that are not in the log.
-    pub(super) fn leftover(&self, realm: Realm, findings: &mut Findings) {
-        let all = self.told.iter().flat_map(|(id, told)| told.iter().map(move |told| (id, told)));
-        for (id, told) in all.filter(|(_, told)| told.realm == realm && !told.is_met) {
-            let at = format!("{} line {}", self.name, told.line);
-            match &told.claim {
-                Claim::Accepted => {
-                    findings.breach(Invariant::OneOutcome, at, format!("{id} was accepted, and is not in the log"));
-                }
-                Claim::Refused { is_decision: false, .. } => {
-                    findings.count(Invariant::Agreement, "refusals before the log", 1);
-                }
-                claim => {
-                    findings.breach(
-                        Invariant::Agreement,
-                        at,
-                        format!("{id} was told as {claim:?}, and is not in the log"),
-                    );
-                }
-            }
+    #[test]
+    fn a_route_is_known_by_its_pattern() {
+        let answer = |method: &'static str, path: &'static str| Answer {
+            at: Spot { file: "f".into(), line: 1 },
+            method,
+            path,
+            query: "",
+            status: 200,
+            time_ms: None,
+            took_ms: None,
+            asked: Named::default(),
+            said: Named::default(),
+        };
+        for (pattern, method, path, is_so) in [
+            ("/reserve", "POST", "/reserve", true),
+            ("/reserve", "POST", "/reserve/1", false),
+            ("/api/coupons/*", "GET", "/api/coupons/requests/7", true),
+            ("/api/coupons/*", "GET", "/api/coupons", false),
+            ("POST /api/sales/{id}/orders", "POST", "/api/sales/1/orders", true),
+            ("POST /api/sales/{id}/orders", "GET", "/api/sales/1/orders", false),
+            ("POST /api/sales/{id}/orders", "POST", "/api/sales/1/2/orders", false),
+        ] {
+            assert_eq!(answer(method, path).is_of(pattern), is_so, "{pattern} {method} {path}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Records that came to the wrong place and are sent on, once.
 
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::reader::Entry;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::reader::Entry;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// What was sent on, and what came of it.
 #[derive(Debug, Default)]
-pub(super) struct Copies {
+pub(crate) struct Copies {
     /// Where each stood that had to be sent on, by where it entered the log.
     sent: BTreeMap<String, String>,
     /// Copies by where their original entered: how many, the first of them, and whether its cause must be there.
@@ -17,7 +17,7 @@ pub(super) struct Copies {
 
 impl Copies {
     /// Notes a record if it is a copy.
-    pub(super) fn look(&mut self, entry: &Entry<'_>) {
+    pub(crate) fn look(&mut self, entry: &Entry<'_>) {
         if let Some(origin) = entry.heads.forwarded.filter(|_| !entry.heads.origin.is_redriven()) {
             let origin = String::from_utf8_lossy(origin).into_owned();
             self.came.entry(origin).or_insert_with(|| (0, entry.to_string(), entry.is_firm)).0 += 1;
@@ -25,7 +25,7 @@ impl Copies {
     }
 
     /// A record has been passed whose place is another.
-    pub(super) fn must_have(&mut self, entry: &Entry<'_>) {
+    pub(crate) fn must_have(&mut self, entry: &Entry<'_>) {
         // What an operator put back keeps the headers of its first way, and so does its copy.
         if !entry.heads.origin.is_redriven() {
             self.sent.insert(entry.entered(), entry.to_string());
@@ -33,7 +33,7 @@ impl Copies {
     }
 
     /// Compares both sides.
-    pub(super) fn settle(&mut self, findings: &mut Findings) {
+    pub(crate) fn settle(&mut self, findings: &mut Findings) {
         for (origin, at) in &self.sent {
             match self.came.remove(origin).map_or(0, |(n, ..)| n) {
                 1 => findings.count(Invariant::NoGap, "records sent on", 1),

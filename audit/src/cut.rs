@@ -8,7 +8,7 @@
 //! A commit holds outputs, changelog and position, all or nothing. So of a record that is decided in 2 every answer stands before END, or is missing; a
 //! fact before FIRM has its cause among what is decided in 2, or has none. What lies between is under way: neither right nor wrong.
 
-use super::rebuilt::Rebuilt;
+use crate::rebuilt::Rebuilt;
 use holdfast_engine::inspect::changelog;
 use holdfast_engine::inspect::ports::log::{End, Fetcher, Log};
 use holdfast_engine::inspect::ports::record::TopicPartition;
@@ -19,20 +19,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How far one partition counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// First offset that is still there.
-    pub(super) begins: i64,
+    pub(crate) begins: i64,
     /// What stands before it has its cause among what is decided.
-    pub(super) firm: i64,
+    pub(crate) firm: i64,
     /// Where reading ends.
-    pub(super) end: i64,
+    pub(crate) end: i64,
 }
 
 /// The ends of everything.
 #[derive(Debug, Default)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     /// Number of places.
-    pub(super) places: u32,
+    pub(crate) places: u32,
     spans: BTreeMap<TopicPartition, Span>,
     /// First offset that is not decided, by inbox partition. None for a place without a changelog.
     decided: BTreeMap<TopicPartition, i64>,
@@ -43,22 +43,22 @@ pub(super) struct Cut {
 }
 
 /// By topology and place.
-pub(super) type States = BTreeMap<(String, u32), Rebuilt>;
+pub(crate) type States = BTreeMap<(String, u32), Rebuilt>;
 
 /// A changelog partition.
-pub(super) struct Changelog<'a> {
-    pub(super) topology: &'a Topology,
-    pub(super) source: TopicPartition,
+pub(crate) struct Changelog<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) source: TopicPartition,
     /// Where reading ends.
-    pub(super) end: i64,
+    pub(crate) end: i64,
 }
 
 /// Brings changelogs into stores, in their order.
-pub(super) type Rebuild<'a> = dyn FnMut(&[Changelog<'_>]) -> Result<Vec<Rebuilt>, Failure> + 'a;
+pub(crate) type Rebuild<'a> = dyn FnMut(&[Changelog<'_>]) -> Result<Vec<Rebuilt>, Failure> + 'a;
 
 impl Cut {
     /// Takes the cut.
-    pub(super) fn take(
+    pub(crate) fn take(
         log: &dyn Log,
         fetcher: &mut dyn Fetcher,
         topologies: &[Topology],
@@ -103,34 +103,34 @@ impl Cut {
     }
 
     /// How far `source` counts; nothing for a partition that does not exist.
-    pub(super) fn span(&self, source: &TopicPartition) -> Span {
+    pub(crate) fn span(&self, source: &TopicPartition) -> Span {
         self.spans.get(source).copied().unwrap_or(Span { begins: 0, firm: 0, end: 0 })
     }
 
     /// How many records of `source` there may be.
-    pub(super) fn records(&self, source: &TopicPartition) -> i64 {
+    pub(crate) fn records(&self, source: &TopicPartition) -> i64 {
         let span = self.span(source);
         span.end.saturating_sub(span.begins)
     }
 
     /// Everything that is read.
-    pub(super) fn sources(&self) -> impl Iterator<Item = (&TopicPartition, &Span)> {
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&TopicPartition, &Span)> {
         self.spans.iter()
     }
 
     /// First offset of an inbox partition that is not decided.
-    pub(super) fn decided(&self, inbox: &TopicPartition) -> i64 {
+    pub(crate) fn decided(&self, inbox: &TopicPartition) -> i64 {
         let end = self.span(inbox).end;
         if self.all_decided { end } else { self.decided.get(inbox).copied().unwrap_or(0).min(end) }
     }
 
     /// Whether `source` is an inbox.
-    pub(super) fn is_inbox(&self, source: &TopicPartition) -> bool {
+    pub(crate) fn is_inbox(&self, source: &TopicPartition) -> bool {
         self.all_decided || self.decided.contains_key(source)
     }
 
     /// First partition of `topic` whose beginning is gone.
-    pub(super) fn beheaded(&self, topic: &str) -> Option<(&TopicPartition, i64)> {
+    pub(crate) fn beheaded(&self, topic: &str) -> Option<(&TopicPartition, i64)> {
         self.spans
             .iter()
             .find(|(source, span)| *source.topic == *topic && span.begins > 0)
@@ -138,12 +138,12 @@ impl Cut {
     }
 
     /// The first record still in `source` was appended at `append_ms`, and there were others before it.
-    pub(super) fn note_beginning(&mut self, source: &TopicPartition, append_ms: i64) {
+    pub(crate) fn note_beginning(&mut self, source: &TopicPartition, append_ms: i64) {
         self.forgotten_before_ms.insert(source.clone(), append_ms);
     }
 
     /// Whether an output of a record appended at `cause_ms` may have been deleted from a partition of `topic` by retention.
-    pub(super) fn may_be_forgotten(&self, topic: &str, cause_ms: i64) -> bool {
+    pub(crate) fn may_be_forgotten(&self, topic: &str, cause_ms: i64) -> bool {
         self.spans
             .iter()
             .filter(|(source, span)| *source.topic == *topic && span.begins > 0)

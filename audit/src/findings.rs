@@ -1,6 +1,6 @@
 //! What has been found: for each invariant what was counted, the first thing against it, and why it may not apply.
 
-use super::invariant::Invariant;
+use crate::invariant::Invariant;
 use std::fmt::Display;
 
 /// A counter-example.
@@ -14,15 +14,15 @@ pub struct Breach {
 
 /// What is known of one invariant.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// What was looked at, in the order of first mention.
-    pub(super) counts: Vec<(&'static str, u64)>,
+    pub(crate) counts: Vec<(&'static str, u64)>,
     /// Worth knowing, whatever the verdict.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Why nothing can be said.
-    pub(super) not_applicable: Option<String>,
-    pub(super) first: Option<Breach>,
-    pub(super) breaches: u64,
+    pub(crate) not_applicable: Option<String>,
+    pub(crate) first: Option<Breach>,
+    pub(crate) breaches: u64,
 }
 
 /// The notebook of an audit.
@@ -38,7 +38,7 @@ impl Findings {
     }
 
     /// `n` more of `what` were looked at and are right.
-    pub(super) fn count(&mut self, invariant: Invariant, what: &'static str, n: u64) {
+    pub(crate) fn count(&mut self, invariant: Invariant, what: &'static str, n: u64) {
         let counts = &mut self.of(invariant).counts;
         // The same place in the source counts with the same text.
         match counts.iter_mut().find(|(name, _)| std::ptr::eq(*name, what) || *name == what) {
@@ -48,24 +48,24 @@ impl Findings {
     }
 
     /// `what` at `at` is against `invariant`.
-    pub(super) fn breach(&mut self, invariant: Invariant, at: impl Display, what: impl Display) {
+    pub(crate) fn breach(&mut self, invariant: Invariant, at: impl Display, what: impl Display) {
         let finding = self.of(invariant);
         finding.breaches += 1;
         finding.first.get_or_insert_with(|| Breach { at: at.to_string(), what: what.to_string() });
     }
 
     /// Nothing can be said of `invariant`; the first reason stays.
-    pub(super) fn not_applicable(&mut self, invariant: Invariant, why: impl Display) {
+    pub(crate) fn not_applicable(&mut self, invariant: Invariant, why: impl Display) {
         self.of(invariant).not_applicable.get_or_insert_with(|| why.to_string());
     }
 
     /// Something that a reader of the verdict should know.
-    pub(super) fn note(&mut self, invariant: Invariant, note: impl Display) {
+    pub(crate) fn note(&mut self, invariant: Invariant, note: impl Display) {
         self.of(invariant).notes.push(note.to_string());
     }
 
     /// What somebody else has found is found after what is here.
-    pub(super) fn add(&mut self, others: Self) {
+    pub(crate) fn add(&mut self, others: Self) {
         for (finding, other) in self.found.iter_mut().zip(others.found) {
             for (what, n) in other.counts {
                 match finding.counts.iter_mut().find(|(known, _)| *known == what) {
@@ -81,7 +81,7 @@ impl Findings {
     }
 
     /// What is known of `invariant`.
-    pub(super) fn take(&mut self, invariant: Invariant) -> Finding {
+    pub(crate) fn take(&mut self, invariant: Invariant) -> Finding {
         std::mem::take(self.of(invariant))
     }
 }

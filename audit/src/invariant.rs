@@ -1,102 +1,77 @@
-//! What can be proved, by the numbers of the requirements.
+//! What can be proved, by the numbers of the requirements: one table, from which everything else about an invariant follows.
 
 use std::str::FromStr;
 
-/// One sentence that has to be true whatever happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Invariant {
-    /// I-1
-    OneOwner,
-    /// I-2
-    Capacity,
-    /// I-3
-    PaidOnce,
-    /// I-4
-    Conservation,
-    /// I-5
-    Statements,
-    /// I-6
-    NotEarly,
-    /// I-7
-    NotLate,
-    /// I-8
-    Deadline,
-    /// I-9
-    OneOutcome,
-    /// I-10
-    Agreement,
-    /// I-11
-    Stock,
-    /// I-12
-    FirstCome,
-    /// I-14
-    Retries,
-    /// I-15
-    Notices,
-    /// I-18
-    Rebuilt,
-    /// I-19
-    Replayed,
-    /// I-21
-    Letters,
-    /// I-25
-    NoGap,
-    /// I-26
-    OneWriter,
-    /// I-31
-    Times,
+/// What an invariant stands or falls with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The feature of this topology: nothing can be said of it when the beginning of that feature's inbox is gone.
+    Feature(&'static str),
+    /// The requests of every feature: nothing can be said of it when the beginning of any inbox is gone.
+    Requests,
+    /// All topics, as far as they are still there.
+    Topics,
+    /// The states alone: no topic need be read for it.
+    States,
+}
+
+macro_rules! invariants {
+    ($($name:ident = $number:literal, $owner:expr, $sentence:literal;)*) => {
+        /// One sentence that has to be true whatever happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Invariant {
+            $(#[doc = $sentence] $name,)*
+        }
+
+        /// Number, owner and sentence of each, in the order of [`Invariant::ALL`].
+        const TABLE: &[(u8, Owner, &str)] = &[$(($number, $owner, $sentence),)*];
+
+        impl Invariant {
+            /// All of them, in order.
+            pub const ALL: [Self; TABLE.len()] = [$(Self::$name,)*];
+        }
+    };
+}
+
+// A line for each, in the order of the numbers.
+invariants! {
+    OneOwner = 1, Owner::Feature("reservation"), "no seat has two owners at any position of the log";
+    Capacity = 2, Owner::Feature("reservation"), "confirmed seats fit the house, and free, held and sold seats add up to it";
+    PaidOnce = 3, Owner::Feature("reservation"), "a confirmed seat is paid once, as owed; each payment ends in a seat or a refund";
+    Conservation = 4, Owner::Feature("payment"), "no won is made or lost: all accounts add up to 0";
+    Statements = 5, Owner::Feature("payment"), "no balance is negative, statements have no gap, and balances chain";
+    NotEarly = 6, Owner::Feature("reservation"), "no hold ends before its deadline";
+    NotLate = 7, Owner::Feature("reservation"), "no hold is left standing long after its deadline";
+    Deadline = 8, Owner::Feature("reservation"), "a payment is in time exactly if its record is older than the deadline";
+    OneOutcome = 9, Owner::Requests, "each accepted request has exactly one outcome";
+    Agreement = 10, Owner::Requests, "what queries answer is what the topics say";
+    Stock = 11, Owner::Feature("coupon"), "as many coupons as there are, one for a user, none kept back";
+    FirstCome = 12, Owner::Feature("coupon"), "coupons go to the first valid users in the order of the log";
+    Retries = 14, Owner::Requests, "the same id again gets the first outcome; something else under it has no effect";
+    Notices = 15, Owner::Requests, "a notice was asked for once for each fact that has one";
+    Rebuilt = 18, Owner::States, "a store rebuilt from its changelog is the live store, key by key";
+    Replayed = 19, Owner::States, "an inbox decided again comes to the same";
+    Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record";
+    NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
+    OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
+    Times = 31, Owner::Topics, "times are UTC, and logical time never steps back";
 }
 
 impl Invariant {
-    /// All of them, in order.
-    pub const ALL: [Self; 20] = [
-        Self::OneOwner,
-        Self::Capacity,
-        Self::PaidOnce,
-        Self::Conservation,
-        Self::Statements,
-        Self::NotEarly,
-        Self::NotLate,
-        Self::Deadline,
-        Self::OneOutcome,
-        Self::Agreement,
-        Self::Stock,
-        Self::FirstCome,
-        Self::Retries,
-        Self::Notices,
-        Self::Rebuilt,
-        Self::Replayed,
-        Self::Letters,
-        Self::NoGap,
-        Self::OneWriter,
-        Self::Times,
-    ];
+    fn line(self) -> (u8, Owner, &'static str) {
+        TABLE[self as usize]
+    }
 
     /// Its number in the requirements.
     #[must_use]
     pub fn number(self) -> u8 {
-        match self {
-            Self::OneOwner => 1,
-            Self::Capacity => 2,
-            Self::PaidOnce => 3,
-            Self::Conservation => 4,
-            Self::Statements => 5,
-            Self::NotEarly => 6,
-            Self::NotLate => 7,
-            Self::Deadline => 8,
-            Self::OneOutcome => 9,
-            Self::Agreement => 10,
-            Self::Stock => 11,
-            Self::FirstCome => 12,
-            Self::Retries => 14,
-            Self::Notices => 15,
-            Self::Rebuilt => 18,
-            Self::Replayed => 19,
-            Self::Letters => 21,
-            Self::NoGap => 25,
-            Self::OneWriter => 26,
-            Self::Times => 31,
-        }
+        self.line().0
+    }
+
+    /// What it stands or falls with.
+    #[must_use]
+    pub fn owner(self) -> Owner {
+        self.line().1
     }
 
     /// As people name it.
@@ -108,28 +83,7 @@ impl Invariant {
     /// What it says, in a line.
     #[must_use]
     pub fn sentence(self) -> &'static str {
-        match self {
-            Self::OneOwner => "no seat has two owners at any position of the log",
-            Self::Capacity => "confirmed seats fit the house, and free, held and sold seats add up to it",
-            Self::PaidOnce => "a confirmed seat is paid once, as owed; each payment ends in a seat or a refund",
-            Self::Conservation => "no won is made or lost: all accounts add up to 0",
-            Self::Statements => "no balance is negative, statements have no gap, and balances chain",
-            Self::NotEarly => "no hold ends before its deadline",
-            Self::NotLate => "no hold is left standing long after its deadline",
-            Self::Deadline => "a payment is in time exactly if its record is older than the deadline",
-            Self::OneOutcome => "each accepted request has exactly one outcome",
-            Self::Agreement => "what queries answer is what the topics say",
-            Self::Stock => "as many coupons as there are, one for a user, none kept back",
-            Self::FirstCome => "coupons go to the first valid users in the order of the log",
-            Self::Retries => "the same id again gets the first outcome; something else under it has no effect",
-            Self::Notices => "a notice was asked for once for each fact that has one",
-            Self::Rebuilt => "a store rebuilt from its changelog is the live store, key by key",
-            Self::Replayed => "an inbox decided again comes to the same",
-            Self::Letters => "a dead letter says where it came from and why, once for each record",
-            Self::NoGap => "each record that was passed is decided, known, sent on once or buried",
-            Self::OneWriter => "a place has one writer: its positions never step back",
-            Self::Times => "times are UTC, and logical time never steps back",
-        }
+        self.line().2
     }
 }
 

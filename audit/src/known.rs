@@ -1,19 +1,19 @@
 //! Requests that have been here before. Of an id 16 bytes are kept, so millions of them fit: two different ids are taken for one with a chance of one in
 //! 10^24 among ten million.
 
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::reader;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::reader;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// 16 bytes that stand for something. Two halves, since maps of a whole would be a third larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Print(u64, u64);
+pub(crate) struct Print(u64, u64);
 
 /// 16 bytes that stand for `what`.
-pub(super) fn print(what: impl Hash) -> Print {
+pub(crate) fn print(what: impl Hash) -> Print {
     let half = |seed: u64| {
         let mut hasher = DefaultHasher::new();
         seed.hash(&mut hasher);
@@ -46,7 +46,7 @@ impl First {
 
 /// Whether a request has to be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// Never seen.
     New,
     /// Given up before, and put back.
@@ -59,10 +59,10 @@ pub(super) enum Seen {
 
 /// The ids of one place.
 #[derive(Debug, Default)]
-pub(super) struct Known(FxHashMap<Print, First>);
+pub(crate) struct Known(FxHashMap<Print, First>);
 
 /// Room for what so many records bring: all of it at once, since a map that grows is there twice meanwhile. Offsets may have gaps, so not without end.
-pub(super) fn room(records: i64) -> usize {
+pub(crate) fn room(records: i64) -> usize {
     usize::try_from(records).unwrap_or(0).min(ROOM_MAX)
 }
 
@@ -70,7 +70,7 @@ pub(super) fn room(records: i64) -> usize {
 const ROOM_MAX: usize = 3_600_000;
 
 /// 8 bytes that stand for what is compared with one other only.
-pub(super) fn short(wish: impl Hash) -> u64 {
+pub(crate) fn short(wish: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     wish.hash(&mut hasher);
     hasher.finish()
@@ -78,17 +78,17 @@ pub(super) fn short(wish: impl Hash) -> u64 {
 
 impl Known {
     /// With room for so many.
-    pub(super) fn for_records(records: i64) -> Self {
+    pub(crate) fn for_records(records: i64) -> Self {
         Self(FxHashMap::with_capacity_and_hasher(room(records), FxBuildHasher))
     }
 
     /// Looks `id` up, which wants `wish`; a new one is kept.
-    pub(super) fn see(&mut self, id: &str, wish: impl Hash, is_redriven: bool) -> Seen {
+    pub(crate) fn see(&mut self, id: &str, wish: impl Hash, is_redriven: bool) -> Seen {
         self.see_print(print(id), wish, is_redriven)
     }
 
     /// The same by the print of the id.
-    pub(super) fn see_print(&mut self, id: Print, wish: impl Hash, is_redriven: bool) -> Seen {
+    pub(crate) fn see_print(&mut self, id: Print, wish: impl Hash, is_redriven: bool) -> Seen {
         let wish = short(wish);
         match self.0.entry(id) {
             Entry::Vacant(place) => {
@@ -105,12 +105,12 @@ impl Known {
     }
 
     /// Whether `id` is known.
-    pub(super) fn has(&self, id: &str) -> bool {
+    pub(crate) fn has(&self, id: &str) -> bool {
         self.0.contains_key(&print(id))
     }
 
     /// `id` was given up. Says whether it was new: a decided one stays decided.
-    pub(super) fn give_up(&mut self, id: &str, wish: impl Hash) -> bool {
+    pub(crate) fn give_up(&mut self, id: &str, wish: impl Hash) -> bool {
         let before = self.0.len();
         self.0.entry(print(id)).or_insert_with(|| First::of(short(wish), true));
         self.0.len() > before
@@ -118,7 +118,7 @@ impl Known {
 }
 
 /// I-14: what comes of an id that is known.
-pub(super) fn retried(seen: Seen, id: &str, entry: &reader::Entry<'_>, findings: &mut Findings) {
+pub(crate) fn retried(seen: Seen, id: &str, entry: &reader::Entry<'_>, findings: &mut Findings) {
     match seen {
         Seen::New | Seen::Again => {}
         Seen::Before => findings.count(Invariant::Retries, "ids that came again", 1),

@@ -1,9 +1,9 @@
 //! Dead letters: what was given up, by where it stood.
 
-use super::cut::Cut;
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::reader::{Entry, Reader};
+use crate::cut::Cut;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::reader::{Entry, Reader};
 use holdfast_engine::inspect::OUTPUT_REFUSED;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::Topology;
@@ -17,11 +17,11 @@ const ATTEMPTS_MAX: u32 = 4;
 
 /// A record that was given up.
 #[derive(Debug, Clone)]
-pub(super) struct Letter {
+pub(crate) struct Letter {
     class: String,
     /// It was tried as often as anything is, or the log refused what was decided: a request that could not be decided,
     /// rather than no request.
-    pub(super) is_given_up: bool,
+    pub(crate) is_given_up: bool,
     /// Hash of its value; none when it could not be kept.
     value: Option<u64>,
     at: String,
@@ -30,11 +30,11 @@ pub(super) struct Letter {
 }
 
 /// The letters of one inbox partition, by offset.
-pub(super) type Buried = FxHashMap<i64, Letter>;
+pub(crate) type Buried = FxHashMap<i64, Letter>;
 
 /// All of them, by inbox partition.
 #[derive(Debug, Default)]
-pub(super) struct Letters(BTreeMap<TopicPartition, Buried>);
+pub(crate) struct Letters(BTreeMap<TopicPartition, Buried>);
 
 fn hash(value: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -44,7 +44,7 @@ fn hash(value: &[u8]) -> u64 {
 
 impl Letters {
     /// Reads the dead letters of `topologies`.
-    pub(super) fn read(
+    pub(crate) fn read(
         reader: &mut Reader<'_>,
         cut: &mut Cut,
         topologies: &[Topology],
@@ -108,13 +108,13 @@ impl Letters {
     }
 
     /// Takes those of an inbox partition out.
-    pub(super) fn take_of(&mut self, inbox: &TopicPartition) -> Buried {
+    pub(crate) fn take_of(&mut self, inbox: &TopicPartition) -> Buried {
         self.0.remove(inbox).unwrap_or_default()
     }
 }
 
 /// The letter of `entry`, if it is buried; its value is compared.
-pub(super) fn meet<'l>(buried: &'l mut Buried, entry: &Entry<'_>, findings: &mut Findings) -> Option<&'l Letter> {
+pub(crate) fn meet<'l>(buried: &'l mut Buried, entry: &Entry<'_>, findings: &mut Findings) -> Option<&'l Letter> {
     let letter = buried.get_mut(&entry.offset)?;
     letter.is_met = true;
     if letter.class == "RequestIdReused" {
@@ -127,7 +127,7 @@ pub(super) fn meet<'l>(buried: &'l mut Buried, entry: &Entry<'_>, findings: &mut
 }
 
 /// What is left of the letters after all records of the partition were met.
-pub(super) fn leftover(buried: &Buried, inbox: &TopicPartition, begins: i64, decided: i64, findings: &mut Findings) {
+pub(crate) fn leftover(buried: &Buried, inbox: &TopicPartition, begins: i64, decided: i64, findings: &mut Findings) {
     for (offset, letter) in buried {
         if !letter.is_met && *offset >= begins {
             findings.breach(Invariant::Letters, &letter.at, format!("there is no {inbox} offset {offset}"));

@@ -5,23 +5,25 @@
 //! rules, and nothing of how topologies decide; rows of theirs it reads only to compare.
 //!
 //! ```text
-//!   cut ─► changelogs ─► dead letters, notices, facts ─► wallets ─► seats ─► coupons ─► what must have come out ─► stores, shadows ─► verdicts
+//!   cut ─► changelogs ─► dead letters, notices ─► each feature: facts, inbox, what clients were told ─► what features owe each other ─► stores, shadows
 //! ```
 //! | module | holds |
 //! |---|---|
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
-//! | [`cut`], [`rebuilt`], [`reader`] | how far everything is read; state by its changelog; records with their headers |
-//! | [`said`] | what a value says |
-//! | [`answers`], [`door`] | what clients were told; refusals that never came into the log |
+//! | [`feature`] | what a feature is, and the list of them; the walk through an inbox |
+//! | [`wallets`], [`seats`], [`coupons`] | the rules, a folder for each feature |
+//! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
+//! | [`answers`] | what clients were told |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
-//! | [`wallets`], [`seats`], [`coupons`], [`redemptions`] | the rules |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
+//!
+//! A new feature is a folder with a [`feature::Feature`], a line in [`feature::all`], and a line in the table of [`invariant`] for each invariant of its own.
 
 mod answers;
 mod copies;
 mod coupons;
 mod cut;
-mod door;
+mod feature;
 pub mod findings;
 pub mod invariant;
 mod known;
@@ -29,18 +31,16 @@ mod letters;
 mod notices;
 mod reader;
 mod rebuilt;
-mod redemptions;
+mod record;
 pub mod report;
-mod said;
 mod seats;
 pub mod shadows;
 mod stores;
 mod times;
 mod wallets;
 
-use answers::{Answers, Realm};
-use copies::Copies;
-use cut::{Changelog, Cut, States};
+use cut::{Changelog, Cut};
+use feature::{Audit, Feature, Shared};
 use findings::Findings;
 use holdfast_engine::inspect::ports::clock::Clock;
 use holdfast_engine::inspect::ports::log::Log;
@@ -51,20 +51,18 @@ use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use holdfast_tools::reading;
 use indicatif::{ProgressBar, ProgressStyle};
-use invariant::Invariant;
+use invariant::{Invariant, Owner};
 use letters::Letters;
 use notices::Notices;
 use reader::Reader;
 use report::Report;
-use seats::{Ending, Facts};
 pub use shadows::Replays;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use times::Times;
-use wallets::Money;
 
 /// What is audited, and how strictly.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Question {
     /// Prefix of changelogs: APP_ID.
     pub app: String,
@@ -97,18 +95,22 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
     let began_us = clock.monotonic_us();
     let mut findings = Findings::default();
     // Before the cut: what was told by now is in the log by then.
-    let answers = question.answers.as_deref().map(|file| Answers::read(file, &mut findings)).transpose()?;
+    let mut features = feature::all(question);
+    if let Some(file) = &question.answers {
+        answers::read(file, &mut features, &mut findings)?;
+    }
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
     let shown = mirrored(log, question)?;
     let disk = tempfile::tempdir().map_err(|e| Failure::Failed(format!("temporary directory: {e}")))?;
     let stores = RocksStores::open(StateConfig::new(disk.path())).map_err(|e| Failure::Failed(e.to_string()))?;
     let progress = ProgressBar::new(0).with_style(style());
     progress.set_message("reading changelogs");
-    let mut rebuild = |changelogs: &[Changelog<'_>]| rebuilt::all(log, &stores, changelogs, &mut findings);
+    let watches: Vec<_> = features.iter().flat_map(|feature| feature.watches()).copied().collect();
+    let mut rebuild = |changelogs: &[Changelog<'_>]| rebuilt::all(log, &stores, changelogs, &watches, &mut findings);
     let (mut cut, states) =
         Cut::take(log, &mut *fetcher, &question.topologies, &question.app, question.is_all_decided, &mut rebuild)?;
     progress.set_length(cut.sources().map(|(_, span)| u64::try_from(span.end - span.begins).unwrap_or(0)).sum());
-    let mut reader = Reader {
+    let reader = Reader {
         fetcher: &mut *fetcher,
         progress: &progress,
         records: 0,
@@ -117,15 +119,23 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
         latest_ms: 0,
         times: Times::default(),
     };
-    let asks = |of: &[Invariant]| question.only.iter().any(|invariant| of.contains(invariant));
+    let mut audit = Audit {
+        reader,
+        cut: &mut cut,
+        states: &states,
+        letters: Letters::default(),
+        shared: Shared::default(),
+        findings: &mut findings,
+    };
     let mut in_flight = 0;
-    if question.only.iter().any(|invariant| !ON_STATE.contains(invariant)) {
-        in_flight = decide_again(&mut reader, &mut cut, &states, question, answers.unwrap_or_default(), &mut findings)?;
-        positions(&reader.undecided_from, &shown, &mut findings);
+    if question.only.iter().any(|invariant| invariant.owner() != Owner::States) {
+        in_flight = decide_again(&mut audit, &mut features, question)?;
+        positions(&audit.reader.undecided_from, &shown, audit.findings);
     }
-    let records = reader.records;
+    let records = audit.reader.records;
+    let asks = |of: Invariant| question.only.contains(&of);
     let took_us = clock.monotonic_us().saturating_sub(began_us);
-    if asks(&[Invariant::Rebuilt]) {
+    if asks(Invariant::Rebuilt) {
         progress.set_message("comparing stores");
         match &question.app_dir {
             Some(dir) => stores::compare(dir, &states, &mut *fetcher, &mut findings)?,
@@ -133,117 +143,60 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
         }
     }
     drop((states, stores));
-    if asks(&[Invariant::Replayed]) {
+    if asks(Invariant::Replayed) {
         shadows::compare(log, question, replays, &progress, &mut findings)?;
     }
     progress.finish_and_clear();
     Ok(Report::new(&question.only, &mut findings, records, in_flight, took_us / 1_000))
 }
 
-/// What follows from states alone: no topic need be read for it.
-const ON_STATE: [Invariant; 3] = [Invariant::Rebuilt, Invariant::Replayed, Invariant::OneWriter];
-
 /// Reads all topics and decides everything again. Returns what is under way.
-fn decide_again(
-    reader: &mut Reader<'_>,
-    cut: &mut Cut,
-    states: &States,
-    question: &Question,
-    mut answers: Answers,
-    findings: &mut Findings,
-) -> Result<u64, Failure> {
-    use holdfast_model::{coupon, payment, reservation};
-    let mut copies = Copies::default();
-    let mut letters = Letters::read(reader, cut, &question.topologies, findings)?;
-    let mut notices = Notices::read(reader, cut, findings)?;
-    let mut ending = Ending::new(question.overdue_ms_max);
-    let heads = [(payment::INBOX, MONEY), (reservation::INBOX, MONEY), (coupon::INBOX, COUPONS)];
-    for (inbox, resting) in heads {
-        if let Some((source, begins)) = cut.beheaded(inbox) {
+fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], question: &Question) -> Result<u64, Failure> {
+    audit.letters = Letters::read(&mut audit.reader, audit.cut, &question.topologies, audit.findings)?;
+    audit.shared.notices = Notices::read(&mut audit.reader, audit.cut, features, audit.findings)?;
+    for feature in &*features {
+        if let Some((source, begins)) = audit.cut.beheaded(feature.inbox()) {
             let why = format!("{source} begins at offset {begins}: what was decided rests on records that are gone");
-            for invariant in resting {
-                findings.not_applicable(*invariant, &why);
+            for invariant in feature::resting_on(&**feature, features) {
+                audit.findings.not_applicable(invariant, &why);
             }
         }
     }
-    let is_whole = |cut: &Cut, inbox| cut.beheaded(inbox).is_none();
-    // Of seats and money one cannot be judged without the other.
-    let has_seats = is_whole(cut, payment::INBOX) && is_whole(cut, reservation::INBOX);
-    if has_seats {
-        let mut facts = Facts::read(reader, cut, findings)?;
-        let mut money = Money::decide(reader, cut, states, &mut letters, &mut copies, &mut answers, findings)?;
-        let mut desk = seats::Desk {
-            facts: &mut facts,
-            money: &mut money,
-            notices: &mut notices,
-            ending: &mut ending,
-            copies: &mut copies,
-            answers: &mut answers,
-            hold_ms: question.hold_ms,
-        };
-        seats::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
-        ending.settle(&mut facts, &money, cut, findings);
-        facts.leftover(findings);
-        answers.leftover(Realm::Seats, findings);
+    let gone: Vec<_> = features
+        .iter()
+        .filter(|feature| audit.cut.beheaded(feature.inbox()).is_some())
+        .map(|feature| feature.name())
+        .collect();
+    let is_judged = |feature: &dyn Feature| {
+        !gone.contains(&feature.name()) && feature.needs().iter().all(|needed| !gone.contains(needed))
+    };
+    for feature in features.iter_mut().filter(|feature| is_judged(&***feature)) {
+        feature.read(audit)?;
     }
-    let has_coupons = is_whole(cut, coupon::INBOX);
-    if has_coupons {
-        let mut desk = coupons::Desk {
-            copies: &mut copies,
-            notices: &mut notices,
-            ending: &mut ending,
-            answers: &mut answers,
-            coupons: Default::default(),
-        };
-        coupons::decide(reader, cut, states, &mut letters, &mut desk, findings)?;
-        answers.leftover(Realm::Coupons, findings);
+    for feature in features.iter_mut().filter(|feature| is_judged(&***feature)) {
+        feature.decide(audit)?;
     }
-    if has_seats && has_coupons {
-        ending.wishes(findings);
-        copies.settle(findings);
-        notices.leftover(findings);
+    let findings = &mut *audit.findings;
+    if gone.is_empty() {
+        for feature in features {
+            feature.settle(&mut audit.shared, findings);
+        }
+        audit.shared.copies.settle(findings);
+        audit.shared.notices.leftover(findings);
     }
-    if reader.times.steps_back > 0 {
-        let n = reader.times.steps_back;
+    if audit.reader.times.steps_back > 0 {
+        let n = audit.reader.times.steps_back;
         findings.note(Invariant::Times, format!("append time stepped back {n} times, logical time did not"));
     }
-    let in_flight = ending.in_flight + reader.undecided;
+    let (answers, records) = (audit.shared.in_flight, audit.reader.undecided);
+    let in_flight = answers + records;
     if question.is_settled && in_flight > 0 {
-        let (answers, records) = (ending.in_flight, reader.undecided);
         let what =
             format!("{records} records are not decided, {answers} answers are under way, and all should be settled");
         findings.breach(Invariant::OneOutcome, "the cut", what);
     }
     Ok(in_flight)
 }
-
-/// What cannot be said when the beginning of seats or wallets is gone.
-const MONEY: &[Invariant] = &[
-    Invariant::OneOwner,
-    Invariant::Capacity,
-    Invariant::PaidOnce,
-    Invariant::Conservation,
-    Invariant::Statements,
-    Invariant::NotEarly,
-    Invariant::NotLate,
-    Invariant::Deadline,
-    Invariant::OneOutcome,
-    Invariant::Agreement,
-    Invariant::Retries,
-    Invariant::Notices,
-    Invariant::NoGap,
-];
-
-/// What cannot be said when the beginning of the coupons is gone.
-const COUPONS: &[Invariant] = &[
-    Invariant::OneOutcome,
-    Invariant::Agreement,
-    Invariant::Stock,
-    Invariant::FirstCome,
-    Invariant::Retries,
-    Invariant::Notices,
-    Invariant::NoGap,
-];
 
 type Shown = Vec<(TopicPartition, i64)>;
 

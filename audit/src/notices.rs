@@ -1,11 +1,12 @@
 //! I-15, the half that lies in the log: a notice is asked for once for each fact that has one. Whether it was delivered is another book.
 
-use super::cut::Cut;
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::known::{Print, print};
-use super::reader::Reader;
-use super::said::Said;
+use crate::cut::Cut;
+use crate::feature::Feature;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::known::{Print, print};
+use crate::reader::Reader;
+use crate::record::{self, Field, Named, record};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::notification;
 use holdfast_tools::Failure;
@@ -22,29 +23,44 @@ struct Notice {
 
 /// The requests for notices, by kind and subject.
 #[derive(Debug, Default)]
-pub(super) struct Notices(FxHashMap<Print, Notice>);
+pub(crate) struct Notices(FxHashMap<Print, Notice>);
 
-/// Notices that tell of a fact that the audit sees, and what names the fact.
-fn subject<'s>(kind: &str, said: &'s Said<'_>) -> Option<std::borrow::Cow<'s, str>> {
-    let data = said.data.as_deref()?;
-    match kind {
-        "COUPON_ISSUED" => data.coupon_id.id(),
-        "RESERVATION_EXPIRED" | "PAYMENT_CONFIRMED" => data.reservation_id.id(),
-        _ => None,
+record! {
+    /// A request for a notice: an envelope with the request inside, or the request by itself.
+    struct Envelope<'a> {
+        payload: Option<Request<'a>> = "payload",
+        ..request: Request<'a>,
+    }
+}
+
+record! {
+    /// What is asked for.
+    struct Request<'a> {
+        kind: Field<'a> = "type",
+        /// What the notice carries besides its text.
+        data: Option<Named<'a>> = "data",
     }
 }
 
 impl Notices {
-    /// Reads them all.
-    pub(super) fn read(reader: &mut Reader<'_>, cut: &mut Cut, findings: &mut Findings) -> Result<Self, Failure> {
+    /// Reads those that tell of a fact that one of `features` decides.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        cut: &mut Cut,
+        features: &[Box<dyn Feature>],
+        findings: &mut Findings,
+    ) -> Result<Self, Failure> {
+        let kinds: FxHashMap<&str, &str> =
+            features.iter().flat_map(|feature| feature.notices().iter().copied()).collect();
         let mut notices = Self::default();
         for place in 0..cut.places {
             let source = TopicPartition::new(notification::REQUESTS, place);
             reader.read(&source, cut, findings, &mut |entry, _, _| {
-                let Some(said) = Said::read(entry.value) else { return Ok(()) };
-                let inner = said.inner();
-                let kind = inner.kind.text();
-                if let Some(subject) = subject(kind, inner) {
+                let Some(envelope) = record::read::<Envelope<'_>>(entry.value) else { return Ok(()) };
+                let request = envelope.payload.as_ref().unwrap_or(&envelope.request);
+                let kind = request.kind.text();
+                let named = kinds.get(kind).zip(request.data.as_ref());
+                if let Some(subject) = named.and_then(|(name, data)| data.get(name).id()) {
                     let new = Notice { times: 0, is_firm: entry.is_firm, at: (place, entry.offset) };
                     notices.0.entry(print((kind, &*subject))).or_insert(new).times += 1;
                 }
@@ -55,7 +71,7 @@ impl Notices {
     }
 
     /// There is a fact of `subject` at `at`, decided at `now_ms`, that a notice of `kind` tells.
-    pub(super) fn expect(
+    pub(crate) fn expect(
         &mut self,
         kind: &str,
         subject: &str,
@@ -72,7 +88,7 @@ impl Notices {
     }
 
     /// Notices of nothing.
-    pub(super) fn leftover(&self, findings: &mut Findings) {
+    pub(crate) fn leftover(&self, findings: &mut Findings) {
         for notice in self.0.values().filter(|notice| notice.is_firm) {
             let (partition, offset) = notice.at;
             let at = format!("{}-{partition} offset {offset}", notification::REQUESTS);

@@ -1,12 +1,13 @@
 //! Reading a partition up to the cut, with what the headers of each record say.
 
-use super::cut::Cut;
-use super::findings::Findings;
-use super::times::Times;
+use crate::cut::Cut;
+use crate::findings::Findings;
+use crate::times::Times;
+use holdfast_engine::inspect::header;
+
+use holdfast_engine::inspect::Origin;
 use holdfast_engine::inspect::ports::log::{Fetcher, Start};
-use holdfast_engine::inspect::ports::record::TopicPartition;
-use holdfast_engine::inspect::{Origin, header};
-use holdfast_engine::prelude::Record;
+use holdfast_engine::inspect::ports::record::{Record, TopicPartition};
 use holdfast_tools::Failure;
 use holdfast_tools::reading;
 use indicatif::ProgressBar;
@@ -18,21 +19,21 @@ const TICK_RECORDS: u64 = 1_024;
 
 /// The headers that matter, found in one pass.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Heads<'a> {
+pub(crate) struct Heads<'a> {
     /// Where the record first entered the log.
-    pub(super) origin: Origin<'a>,
+    pub(crate) origin: Origin<'a>,
     /// Which task wrote it.
-    pub(super) source: Option<&'a [u8]>,
+    pub(crate) source: Option<&'a [u8]>,
     /// When that decided it.
-    pub(super) time: Option<&'a [u8]>,
+    pub(crate) time: Option<&'a [u8]>,
     /// It was sent on from another place: topic, partition and offset there.
-    pub(super) forwarded: Option<&'a [u8]>,
+    pub(crate) forwarded: Option<&'a [u8]>,
     /// It stands for a record that was given up there: it has an outcome, and nothing else is decided.
-    pub(super) is_given_up: bool,
+    pub(crate) is_given_up: bool,
     /// Of a dead letter that was a delayed message: the topology that had kept it.
-    pub(super) delayed_by: Option<&'a [u8]>,
+    pub(crate) delayed_by: Option<&'a [u8]>,
     /// Of a dead letter: topic, partition, offset, class, message, time, attempts.
-    pub(super) letter: [Option<&'a [u8]>; 7],
+    pub(crate) letter: [Option<&'a [u8]>; 7],
 }
 
 const LETTER: [&str; 7] = [
@@ -67,7 +68,7 @@ impl<'a> Heads<'a> {
     }
 
     /// Whether a task of `topology` wrote the record itself.
-    pub(super) fn is_by(&self, topology: &str) -> bool {
+    pub(crate) fn is_by(&self, topology: &str) -> bool {
         let of = |source: &'a [u8]| source.strip_prefix(b"/")?.strip_prefix(topology.as_bytes())?.strip_prefix(b"/");
         self.source.and_then(of).is_some() && self.forwarded.is_none() && !self.origin.is_redriven()
     }
@@ -75,7 +76,7 @@ impl<'a> Heads<'a> {
 
 /// Where a record stands, for later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct At {
+pub(crate) struct At {
     topic: &'static str,
     partition: u32,
     offset: i64,
@@ -88,24 +89,24 @@ impl fmt::Display for At {
 }
 
 /// A record in its place.
-pub(super) struct Entry<'a> {
-    pub(super) source: &'a TopicPartition,
-    pub(super) offset: i64,
-    pub(super) append_ms: i64,
-    pub(super) value: Option<&'a [u8]>,
-    pub(super) heads: Heads<'a>,
+pub(crate) struct Entry<'a> {
+    pub(crate) source: &'a TopicPartition,
+    pub(crate) offset: i64,
+    pub(crate) append_ms: i64,
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) heads: Heads<'a>,
     /// Its cause is decided at the cut, if it has one.
-    pub(super) is_firm: bool,
+    pub(crate) is_firm: bool,
 }
 
 impl Entry<'_> {
     /// Where it stands in `topic`, which is its own.
-    pub(super) fn at(&self, topic: &'static str) -> At {
+    pub(crate) fn at(&self, topic: &'static str) -> At {
         At { topic, partition: self.source.partition, offset: self.offset }
     }
 
     /// Its identity if it brings none.
-    pub(super) fn entered(&self) -> String {
+    pub(crate) fn entered(&self) -> String {
         self.heads.origin.identity((&self.source.topic, self.source.partition, self.offset))
     }
 }
@@ -117,23 +118,23 @@ impl fmt::Display for Entry<'_> {
 }
 
 /// Reads, and counts what it reads.
-pub(super) struct Reader<'a> {
-    pub(super) fetcher: &'a mut dyn Fetcher,
-    pub(super) progress: &'a ProgressBar,
+pub(crate) struct Reader<'a> {
+    pub(crate) fetcher: &'a mut dyn Fetcher,
+    pub(crate) progress: &'a ProgressBar,
     /// Records read so far.
-    pub(super) records: u64,
+    pub(crate) records: u64,
     /// Records of inboxes that are not decided yet.
-    pub(super) undecided: u64,
+    pub(crate) undecided: u64,
     /// The first of them in each partition that has one.
-    pub(super) undecided_from: BTreeMap<TopicPartition, i64>,
+    pub(crate) undecided_from: BTreeMap<TopicPartition, i64>,
     /// The latest append time seen, in ms since the epoch.
-    pub(super) latest_ms: i64,
-    pub(super) times: Times,
+    pub(crate) latest_ms: i64,
+    pub(crate) times: Times,
 }
 
 impl Reader<'_> {
     /// Hands over each record of `source` before the cut.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         source: &TopicPartition,
         cut: &mut Cut,

@@ -1,16 +1,17 @@
 //! A task's state as its changelog says it, in a store of the audit's own. On the way it is seen whether one writer wrote it.
 
-use super::cut::Changelog;
-use super::findings::Findings;
-use super::invariant::Invariant;
-use holdfast_engine::inspect::codec::{self, CodecError};
+use crate::cut::Changelog;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use holdfast_engine::inspect::Rebuild;
+use holdfast_engine::inspect::codec::CodecError;
 use holdfast_engine::inspect::ports::log::{Fetcher, Log, Start};
 use holdfast_engine::inspect::ports::record::TopicPartition;
-use holdfast_engine::inspect::ports::store::{Store, StoreError, Stores, TaskId};
+use holdfast_engine::inspect::ports::store::{Store, StoreError, StoreId, Stores, TaskId};
 use holdfast_engine::inspect::position::{self, Position};
-use holdfast_engine::inspect::{Rebuild, changelog};
-use holdfast_engine::prelude::{Key, Table};
-use holdfast_model::payment;
+use holdfast_engine::inspect::{changelog, codec};
+use holdfast_engine::prelude::Key;
+use holdfast_engine::prelude::Table;
 use holdfast_state::RocksStores;
 use holdfast_tools::Failure;
 use holdfast_tools::reading;
@@ -21,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 /// The state of one task at the cut.
-pub(super) struct Rebuilt {
+pub(crate) struct Rebuilt {
     store: Box<dyn Store>,
     position: Position,
     source: TopicPartition,
@@ -36,10 +37,20 @@ impl std::fmt::Debug for Rebuilt {
     }
 }
 
+/// A look at each row of a table as its changelog brings it, wherever that is: what is true of each commit is seen there only.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch {
+    /// The topology's name.
+    pub(crate) topology: &'static str,
+    pub(crate) store: StoreId,
+    /// Takes the row, and where it stands.
+    pub(crate) look: fn(&[u8], &str, &mut Findings),
+}
+
 /// Takes a key and its row as it lies there.
 type Visit<'v, K> = dyn FnMut(K, &[u8]) -> Result<(), CodecError> + 'v;
 
-pub(super) fn failed(error: StoreError) -> Failure {
+pub(crate) fn failed(error: StoreError) -> Failure {
     Failure::Failed(error.to_string())
 }
 
@@ -47,10 +58,11 @@ pub(super) fn failed(error: StoreError) -> Failure {
 const READERS_MAX: usize = 4;
 
 /// Reads all of `changelogs`, several at a time: they have nothing to do with each other, and rebuilding them is half of what an audit does.
-pub(super) fn all(
+pub(crate) fn all(
     log: &dyn Log,
     stores: &RocksStores,
     changelogs: &[Changelog<'_>],
+    watches: &[Watch],
     findings: &mut Findings,
 ) -> Result<Vec<Rebuilt>, Failure> {
     let next = AtomicUsize::new(0);
@@ -61,7 +73,7 @@ pub(super) fn all(
             let nth = next.fetch_add(1, Ordering::Relaxed);
             let Some(changelog) = changelogs.get(nth) else { return Ok(done) };
             let mut found = Findings::default();
-            let rebuilt = Rebuilt::read(&mut *fetcher, stores, changelog, &mut found)?;
+            let rebuilt = Rebuilt::read(&mut *fetcher, stores, changelog, watches, &mut found)?;
             done.push((nth, rebuilt, found));
         }
     };
@@ -89,6 +101,7 @@ impl Rebuilt {
         fetcher: &mut dyn Fetcher,
         stores: &RocksStores,
         changelog: &Changelog<'_>,
+        watches: &[Watch],
         findings: &mut Findings,
     ) -> Result<Self, Failure> {
         let Changelog { topology, source, end } = changelog;
@@ -96,7 +109,7 @@ impl Rebuilt {
         let mut store = stores.open(&task, &topology.all_stores()).map_err(failed)?;
         let mut rebuild = Rebuild::default();
         let mut before = Position::default();
-        let is_payment = **topology.name() == *payment::NAME;
+        let watches: Vec<_> = watches.iter().filter(|watch| *watch.topology == **topology.name()).collect();
         reading::read(fetcher, source, Start::Earliest, *end, &mut |record| {
             if let Some(write) = changelog::decode(record.key, record.value)
                 && let Some(row) = write.value
@@ -112,8 +125,8 @@ impl Rebuilt {
                             findings.breach(Invariant::OneWriter, at(), format!("a position that is none: {error}"))
                         }
                     }
-                } else if is_payment && write.store == payment::LEDGER.id() {
-                    balanced(row, &at(), findings);
+                } else if let Some(watch) = watches.iter().find(|watch| watch.store == write.store) {
+                    (watch.look)(row, &at(), findings);
                 }
             }
             rebuild.take(record, &mut *store).map_err(failed)
@@ -123,22 +136,22 @@ impl Rebuilt {
     }
 
     /// How far its inbox is decided.
-    pub(super) fn position(&self) -> &Position {
+    pub(crate) fn position(&self) -> &Position {
         &self.position
     }
 
     /// The store itself.
-    pub(super) fn store(&self) -> &dyn Store {
+    pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
     }
 
     /// The changelog partition it was read from.
-    pub(super) fn source(&self) -> &TopicPartition {
+    pub(crate) fn source(&self) -> &TopicPartition {
         &self.source
     }
 
     /// One row.
-    pub(super) fn get<K: Key, V: DeserializeOwned>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, Failure> {
+    pub(crate) fn get<K: Key, V: DeserializeOwned>(&self, table: &Table<K, V>, key: &K) -> Result<Option<V>, Failure> {
         let mut bytes = Vec::new();
         key.encode(&mut bytes);
         let mut row = Ok(None);
@@ -147,7 +160,7 @@ impl Rebuilt {
     }
 
     /// Every row of a table, in the order of keys.
-    pub(super) fn each<K: Key, V: DeserializeOwned>(
+    pub(crate) fn each<K: Key, V: DeserializeOwned>(
         &self,
         table: &Table<K, V>,
         visit: &mut dyn FnMut(K, V),
@@ -159,7 +172,7 @@ impl Rebuilt {
     }
 
     /// Every row of a table as it lies there, for whom its borrowed parts are enough.
-    pub(super) fn each_raw<K: Key, V>(&self, table: &Table<K, V>, visit: &mut Visit<'_, K>) -> Result<(), Failure> {
+    pub(crate) fn each_raw<K: Key, V>(&self, table: &Table<K, V>, visit: &mut Visit<'_, K>) -> Result<(), Failure> {
         let mut broken = None;
         self.store
             .scan(table.id(), &[], None, &mut |key, row| match K::decode(key).map(|key| visit(key, row)) {
@@ -196,20 +209,4 @@ fn steps(before: &Position, next: &Position, at: &str, findings: &mut Findings) 
     }
     findings.count(Invariant::OneWriter, "positions in a row", 1);
     findings.count(Invariant::Times, "logical times in a row", 1);
-}
-
-/// I-4, of each commit that is still in the changelog.
-fn balanced(row: &[u8], at: &str, findings: &mut Findings) {
-    match codec::decode::<payment::ledger::LedgerRow>(row) {
-        Ok(ledger) => {
-            let accounts = [ledger.cash_in, ledger.wallets, ledger.revenue, ledger.refund_payable];
-            let sum: i128 = accounts.into_iter().map(i128::from).sum();
-            if sum == 0 {
-                findings.count(Invariant::Conservation, "commits that add up to 0", 1);
-            } else {
-                findings.breach(Invariant::Conservation, at, format!("the accounts add up to {sum} KRW: {ledger:?}"));
-            }
-        }
-        Err(error) => findings.breach(Invariant::Conservation, at, format!("accounts that cannot be read: {error}")),
-    }
 }

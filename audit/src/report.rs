@@ -1,7 +1,7 @@
 //! The verdicts, as people and as programs read them.
 
-use super::findings::{Finding, Findings};
-use super::invariant::Invariant;
+use crate::findings::{Finding, Findings};
+use crate::invariant::Invariant;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -94,7 +94,7 @@ impl Line {
 }
 
 impl Report {
-    pub(super) fn new(
+    pub(crate) fn new(
         wanted: &[Invariant],
         findings: &mut Findings,
         records: u64,

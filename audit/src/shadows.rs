@@ -2,9 +2,9 @@
 //!
 //! That code is what is audited, so this room does not know it: the caller brings it along, as [`Replays`].
 
-use super::Question;
-use super::findings::Findings;
-use super::invariant::Invariant;
+use crate::Question;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
 use holdfast_engine::inspect::ports::log::Log;
 use holdfast_engine::prelude::Topology;
 use holdfast_tools::Failure;
@@ -68,7 +68,7 @@ pub struct InForce {
 }
 
 /// Replays every topology that decides.
-pub(super) fn compare(
+pub(crate) fn compare(
     log: &dyn Log,
     question: &Question,
     replays: &dyn Replays,

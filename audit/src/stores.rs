@@ -3,10 +3,10 @@
 //! They are read without a lock. What lies on the disk is a whole number of commits with the changelog offset it stands for, even beside a running worker;
 //! keys that were written between that offset and the end of the audit may differ, and are left out.
 
-use super::cut::States;
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::rebuilt::Rebuilt;
+use crate::cut::States;
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::rebuilt::Rebuilt;
 use holdfast_engine::inspect::changelog;
 use holdfast_engine::inspect::ports::log::{Fetcher, Start};
 use holdfast_engine::inspect::ports::store::{StoreError, StoreId, TaskId};
@@ -24,7 +24,7 @@ const ROWS_MAX: usize = 20_000;
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Compares every task that has a store below `app_dir`.
-pub(super) fn compare(
+pub(crate) fn compare(
     app_dir: &Path,
     states: &States,
     fetcher: &mut dyn Fetcher,

@@ -1,21 +1,34 @@
 //! I-31: what tasks write says its times in UTC, and each task's time goes forward only.
 
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::reader::Entry;
-use super::said::{Field, Said};
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::reader::Entry;
+use crate::record::{Field, record};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::rfc3339;
 use std::collections::BTreeMap;
 
 /// Watches the times of one partition after the other.
 #[derive(Debug, Default)]
-pub(super) struct Times {
+pub(crate) struct Times {
     /// Latest time of each task that has written into the partition in hand, in ms since the epoch.
     tasks: BTreeMap<Vec<u8>, i64>,
     append_ms: Option<i64>,
     /// How often append time stepped back: a change of leaders may do that, and logical time does not follow.
-    pub(super) steps_back: u64,
+    pub(crate) steps_back: u64,
+}
+
+record! {
+    /// The times that facts say, all of them in UTC.
+    pub(crate) struct Stamps<'a> {
+        event_time: Field<'a> = "eventTime",
+        occurred_at: Field<'a> = "occurredAt",
+        expires_at: Field<'a> = "expiresAt",
+        expired_at: Field<'a> = "expiredAt",
+        confirmed_at: Field<'a> = "confirmedAt",
+        issued_at: Field<'a> = "issuedAt",
+        ordered_at: Field<'a> = "orderedAt",
+    }
 }
 
 /// The moment that a UTC time names, if it is one.
@@ -25,13 +38,13 @@ fn utc(text: &str) -> Option<i64> {
 
 impl Times {
     /// Another partition.
-    pub(super) fn begin(&mut self, _source: &TopicPartition) {
+    pub(crate) fn begin(&mut self, _source: &TopicPartition) {
         self.tasks.clear();
         self.append_ms = None;
     }
 
     /// Looks at the times of a record.
-    pub(super) fn look(&mut self, entry: &Entry<'_>, findings: &mut Findings) {
+    pub(crate) fn look(&mut self, entry: &Entry<'_>, findings: &mut Findings) {
         if self.append_ms.is_some_and(|before| entry.append_ms < before) {
             self.steps_back += 1;
         }
@@ -60,16 +73,16 @@ impl Times {
         findings.count(Invariant::Times, "records of tasks in order", 1);
     }
 
-    /// Looks at the times in the value of a fact.
-    pub(super) fn value(entry: &Entry<'_>, said: &Said<'_>, findings: &mut Findings) {
-        let inner = said.inner();
+    /// Looks at the times in the value of a fact: those in its envelope, if it has one, and those of what it says.
+    pub(crate) fn value(entry: &Entry<'_>, envelope: &Stamps<'_>, fact: &Stamps<'_>, findings: &mut Findings) {
         let named = [
-            ("eventTime", &said.event_time),
-            ("occurredAt", &said.occurred_at),
-            ("expiresAt", &inner.expires_at),
-            ("expiredAt", &inner.expired_at),
-            ("confirmedAt", &inner.confirmed_at),
-            ("issuedAt", &inner.issued_at),
+            ("eventTime", &envelope.event_time),
+            ("occurredAt", &envelope.occurred_at),
+            ("expiresAt", &fact.expires_at),
+            ("expiredAt", &fact.expired_at),
+            ("confirmedAt", &fact.confirmed_at),
+            ("issuedAt", &fact.issued_at),
+            ("orderedAt", &fact.ordered_at),
         ];
         for (name, field) in named {
             match field {

@@ -1,13 +1,15 @@
 //! Commands of the shop and of customers: policies, stock, and coupons that are used.
 
-use super::{Desk, Policy, Sale, policy_of};
+use super::message::Message;
+use super::redemptions::Terms;
+use super::{Policy, Sale};
 use crate::cut::Cut;
+use crate::feature::Shared;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{self, Seen};
 use crate::reader::Entry;
-use crate::redemptions::Terms;
-use crate::said::{Field, Said};
+use crate::record::Field;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon::COMMANDS;
 use holdfast_tools::Failure;
@@ -16,10 +18,10 @@ use std::borrow::Cow;
 impl Sale<'_> {
     pub(super) fn command(
         &mut self,
-        said: &Said<'_>,
+        said: &Message<'_>,
         entry: &Entry<'_>,
         cut: &Cut,
-        desk: &mut Desk<'_>,
+        shared: &mut Shared,
         findings: &mut Findings,
     ) -> Result<Option<()>, Failure> {
         let kind = said.kind.text();
@@ -29,10 +31,10 @@ impl Sale<'_> {
         };
         let Some(policy) = policy else { return Ok(None) };
         if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
-            desk.copies.must_have(entry);
+            shared.copies.must_have(entry);
             return Ok(Some(()));
         }
-        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+        let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let seen = self.commands.see(&id, command_wish(said), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
         if !matches!(seen, Seen::New | Seen::Again) {
@@ -75,12 +77,12 @@ impl Sale<'_> {
     }
 
     /// Whether it is decided in another place, and told there.
-    pub(super) fn is_elsewhere(&self, said: &Said<'_>, cut: &Cut) -> bool {
+    pub(super) fn is_elsewhere(&self, said: &Message<'_>, cut: &Cut) -> bool {
         let policy = match said.kind.text() {
             "return-coupon" => None,
             "use-coupon" => said.coupon_id.id().and_then(|coupon| policy_of_coupon(&coupon, cut.places)),
             "create-policy" | "adjust-stock" => said.policy_id.id().map(Cow::into_owned),
-            _ => policy_of(said).filter(|_| said.user_id.id().is_some()).map(Cow::into_owned),
+            _ => said.policy().filter(|_| said.user_id.id().is_some()).map(Cow::into_owned),
         };
         policy.is_some_and(|policy| place_of(key_of(&policy).as_bytes(), cut.places) != self.place)
     }
@@ -88,17 +90,17 @@ impl Sale<'_> {
     /// A payment wants a coupon, and is told what that takes off.
     pub(super) fn redeem(
         &mut self,
-        said: &Said<'_>,
+        said: &Message<'_>,
         entry: &Entry<'_>,
         cut: &Cut,
-        desk: &mut Desk<'_>,
+        shared: &mut Shared,
         findings: &mut Findings,
     ) -> Option<()> {
         let (coupon, user, payment) = (said.coupon_id.id()?, said.user_id.id()?, said.order_id.id()?);
         let order = (said.order_amount.int()?, said.minimum_discount.int().unwrap_or(0));
         let policy = policy_of_coupon(&coupon, cut.places);
         if policy.as_ref().is_some_and(|policy| place_of(key_of(policy).as_bytes(), cut.places) != self.place) {
-            desk.copies.must_have(entry);
+            shared.copies.must_have(entry);
             return Some(());
         }
         let terms = policy.and_then(|policy| self.policies.get(&policy)).map(|policy| policy.terms).unwrap_or_default();
@@ -106,7 +108,7 @@ impl Sale<'_> {
             None => findings.count(Invariant::NoGap, "records known already", 1),
             Some(off) => {
                 findings.count(Invariant::NoGap, "records decided", 1);
-                desk.ending.wish(&payment, off, entry, findings);
+                shared.books.discounts.wish(&payment, off, entry, findings);
             }
         }
         Some(())
@@ -114,16 +116,16 @@ impl Sale<'_> {
 
     pub(super) fn give_back(
         &mut self,
-        said: &Said<'_>,
+        said: &Message<'_>,
         entry: &Entry<'_>,
         cut: &Cut,
-        desk: &mut Desk<'_>,
+        shared: &mut Shared,
         findings: &mut Findings,
     ) -> Option<()> {
         let (coupon, payment) = (said.coupon_id.id()?, said.order_id.id()?);
         let policy = policy_of_coupon(&coupon, cut.places)?;
         if place_of(key_of(&policy).as_bytes(), cut.places) != self.place {
-            desk.copies.must_have(entry);
+            shared.copies.must_have(entry);
             return Some(());
         }
         findings.count(Invariant::NoGap, "records decided", 1);
@@ -138,7 +140,7 @@ pub(super) fn key_of(policy: &str) -> String {
 }
 
 /// What a command wants, as far as two commands of one id must not differ in it.
-pub(super) fn command_wish(said: &Said<'_>) -> impl std::hash::Hash {
+pub(super) fn command_wish(said: &Message<'_>) -> impl std::hash::Hash {
     (
         said.kind.text(),
         [&said.policy_id, &said.coupon_id, &said.user_id, &said.order_id].map(Field::id),

@@ -1,68 +1,46 @@
 //! Coupons: each request of `coupon-issue-requests` decided a second time, first come first served, and compared with its outcome.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`message`], [`told`] | what records say; outcomes in little room |
+//! | [`policy`], [`commands`], [`redemptions`] | policies and stock; coupons that are used |
+//! | [`rows`] | what is kept |
+//! | [`hear`], [`door`] | what clients were told; refusals that never came into the log |
 
 mod commands;
+mod door;
+mod hear;
+mod message;
+mod policy;
+mod redemptions;
+mod rows;
 mod told;
 
-use super::answers::Answers;
-use super::copies::Copies;
-use super::cut::{Cut, States};
-use super::door::Sold;
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::known::{self, Known, Print, Seen, print, room, short};
-use super::letters::{self, Letters};
-use super::notices::Notices;
-use super::reader::{Entry, Reader};
-use super::rebuilt::Rebuilt;
-use super::redemptions::{Redemptions, Terms};
-use super::said::{Field, Said, is_user};
-use super::seats::Ending;
-use super::times::Times;
+use crate::answers::{Answer, Claims};
+use crate::cut::Cut;
+use crate::feature::{Arrival, Audit, Feature, Shared, Way};
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::known::{self, Known, Print, Seen, print, room, short};
+use crate::reader::Entry;
+use crate::rebuilt::Rebuilt;
+use crate::record::{self, Field, is_user};
+use crate::times::Times;
 use commands::{command_wish, key_of};
-use holdfast_engine::inspect::codec;
+use door::{Refusal, Sold};
+use hear::{Issued, issued};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::keys::CouponKey;
-use holdfast_model::coupon::row::{CouponRow, PolicyRow, RequestRow};
-use holdfast_model::coupon::{self, COUPONS, FAILURES, INBOX, POLICIES, REQUESTS, SUCCESS};
+use holdfast_model::coupon::{self, FAILURES, INBOX, SUCCESS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
+use message::Message;
+use policy::Policy;
+use redemptions::Redemptions;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use told::{Outcome, Statuses};
-
-#[derive(Debug, Default)]
-struct Policy {
-    created_ms: i64,
-    total: i64,
-    issued: i64,
-    starts_ms: Option<i64>,
-    ends_ms: Option<i64>,
-    /// Users who asked for one while it was open.
-    wanted: i64,
-    /// More or fewer than there were at first: who came when there was none is not asked again.
-    is_adjusted: bool,
-    terms: Terms,
-    /// Since when there was none left, and until when, if there were some again.
-    empty: Vec<(i64, Option<i64>)>,
-}
-
-impl Policy {
-    /// Notes whether there are any left from now on.
-    fn count_left(&mut self, now_ms: i64) {
-        let is_empty = self.issued >= self.total;
-        match self.empty.last_mut().filter(|(_, until)| until.is_none()) {
-            Some((_, until)) if !is_empty => *until = Some(now_ms),
-            None if is_empty => self.empty.push((now_ms, None)),
-            _ => {}
-        }
-    }
-
-    fn is_open(&self, now_ms: i64) -> bool {
-        self.starts_ms.is_none_or(|start| now_ms >= start) && self.ends_ms.is_none_or(|end| now_ms < end)
-    }
-}
 
 /// The sale of one place.
 struct Sale<'a> {
@@ -82,129 +60,108 @@ struct Sale<'a> {
     state: Option<&'a Rebuilt>,
 }
 
-/// What all sales share.
-pub(super) struct Desk<'a> {
-    pub(super) copies: &'a mut Copies,
-    pub(super) notices: &'a mut Notices,
-    /// What payments were told about their coupons.
-    pub(super) ending: &'a mut Ending,
-    /// What clients were told.
-    pub(super) answers: &'a mut Answers,
+/// The feature.
+#[derive(Debug, Default)]
+pub(crate) struct Coupons {
     /// All coupons that were given out.
-    pub(super) coupons: FxHashSet<Print>,
+    given: FxHashSet<Print>,
+    claims: Claims<Issued>,
+    /// Users who were refused before there was a request in the log.
+    refusals: Vec<Refusal>,
 }
 
-/// Decides the sale of every place.
-pub(super) fn decide(
-    reader: &mut Reader<'_>,
-    cut: &mut Cut,
-    states: &States,
-    letters: &mut Letters,
-    desk: &mut Desk<'_>,
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    for place in 0..cut.places {
-        let state = states.get(&(coupon::NAME.to_owned(), place));
+impl Feature for Coupons {
+    fn name(&self) -> &'static str {
+        coupon::NAME
+    }
+
+    fn inbox(&self) -> &'static str {
+        INBOX
+    }
+
+    fn notices(&self) -> &'static [(&'static str, &'static str)] {
+        &[("COUPON_ISSUED", "couponId")]
+    }
+
+    fn routes(&self) -> &'static [&'static str] {
+        &["/api/coupons/*"]
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["couponId"]
+    }
+
+    fn hear(&mut self, answer: &Answer<'_>) -> bool {
+        self.note(answer)
+    }
+
+    fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        for place in 0..audit.cut.places {
+            let mut sale = Sale::open(place, audit)?;
+            for topic in [SUCCESS, FAILURES] {
+                let source = TopicPartition::new(topic, place);
+                audit.reader.read(&source, audit.cut, audit.findings, &mut |entry, _, findings| {
+                    sale.told(topic, entry, findings);
+                    Ok(())
+                })?;
+            }
+            audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
+                sale.arrived(arrival, cut, self, shared, findings)
+            })?;
+            self.refused(&sale, audit.cut.places, audit.findings);
+            sale.close(audit.findings)?;
+        }
+        self.claims.leftover(audit.findings);
+        Ok(())
+    }
+}
+
+impl Coupons {
+    /// Users who were refused before the log were refused for a reason, as far as their policy is one of this place.
+    fn refused(&mut self, sale: &Sale<'_>, places: u32, findings: &mut Findings) {
+        self.refusals.retain(|refusal| {
+            let Some(sold) = sale.sold(&refusal.policy, &refusal.user, places) else { return true };
+            match refusal.judge(sold) {
+                Ok(()) => findings.count(Invariant::Agreement, "refusals at the door", 1),
+                Err(what) => findings.breach(Invariant::Agreement, &refusal.at, what),
+            }
+            false
+        });
+    }
+}
+
+impl<'a> Sale<'a> {
+    /// The sale of `place`, before anything has happened.
+    fn open(place: u32, audit: &Audit<'a>) -> Result<Self, Failure> {
+        let state = audit.state(coupon::NAME, place);
         let mut statuses = Statuses::default();
-        let shown = shown(state, &mut statuses)?;
-        let told: i64 = [SUCCESS, FAILURES].map(|topic| cut.records(&TopicPartition::new(topic, place))).iter().sum();
-        let requests = cut.records(&TopicPartition::new(INBOX, place));
-        let outcomes = FxHashMap::with_capacity_and_hasher(room(told), FxBuildHasher);
-        let mut sale = Sale {
+        let shown = rows::shown(state, &mut statuses)?;
+        let records = |topic| audit.cut.records(&TopicPartition::new(topic, place));
+        let outcomes = FxHashMap::with_capacity_and_hasher(room(records(SUCCESS) + records(FAILURES)), FxBuildHasher);
+        Ok(Self {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
             wanted: FxHashMap::default(),
-            known: Known::for_records(requests),
+            known: Known::for_records(records(INBOX)),
             commands: Known::default(),
             redemptions: Redemptions::default(),
             statuses,
             outcomes: [outcomes, FxHashMap::default()],
             shown,
             state,
-        };
-        for topic in [SUCCESS, FAILURES] {
-            reader.read(&TopicPartition::new(topic, place), cut, findings, &mut |entry, _, findings| {
-                sale.told(topic, entry, findings);
-                Ok(())
-            })?;
-        }
-        let inbox = TopicPartition::new(INBOX, place);
-        let mut buried = letters.take_of(&inbox);
-        let decided = cut.decided(&inbox);
-        reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
-            desk.copies.look(entry);
-            let said = Said::read(entry.value);
-            // A copy is no second return.
-            if let Some(said) = said.as_ref().filter(|said| said.kind.text() == "return-coupon")
-                && entry.heads.is_by(reservation::NAME)
-            {
-                desk.ending.coupon_back(&said.order_id.id().unwrap_or_default(), entry, findings);
-            }
-            if let Some(id) = said.as_ref().filter(|_| !desk.answers.is_empty()).and_then(Said::identity) {
-                desk.answers.in_log(&id, findings);
-            }
-            if entry.offset >= decided {
-                return Ok(());
-            }
-            sale.now_ms = sale.now_ms.max(entry.append_ms);
-            if let Some(letter) = letters::meet(&mut buried, entry, findings) {
-                findings.count(Invariant::NoGap, "records buried", 1);
-                if let Some(said) = said {
-                    if letter.is_given_up && sale.is_elsewhere(&said, cut) {
-                        desk.copies.must_have(entry);
-                    } else {
-                        sale.buried(&said, entry, letter.is_given_up, findings);
-                    }
-                }
-                return Ok(());
-            }
-            if let Some(said) = said.as_ref().filter(|_| entry.heads.is_given_up) {
-                sale.buried(said, entry, true, findings);
-                return Ok(());
-            }
-            match said.map(|said| sale.record(&said, entry, cut, desk, findings)).transpose()?.flatten() {
-                Some(()) => {}
-                None => findings.breach(
-                    Invariant::NoGap,
-                    entry,
-                    "it cannot be read, and is not among the dead letters: each such record is buried once",
-                ),
-            }
-            Ok(())
-        })?;
-        letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
-        desk.answers.refusals(|policy, user| sale.sold(policy, user, cut.places), findings);
-        sale.close(findings)?;
+        })
     }
-    Ok(())
-}
-
-/// What queries show of each request.
-fn shown(state: Option<&Rebuilt>, statuses: &mut Statuses) -> Result<FxHashMap<Print, u8>, Failure> {
-    let mut shown = FxHashMap::default();
-    let Some(state) = state else { return Ok(shown) };
-    state.each_raw(&REQUESTS, &mut |id: String, row| {
-        let row: RequestRow<&str> = codec::decode_borrowed(row)?;
-        shown.insert(print(&*id), statuses.number(row.outcome.status().as_str()));
-        Ok(())
-    })?;
-    Ok(shown)
-}
-
-/// Under which policy a request is: the older shape calls it a coupon.
-fn policy_of<'s>(said: &'s Said<'_>) -> Option<Cow<'s, str>> {
-    said.policy_id.id().or_else(|| said.coupon_id.id())
 }
 
 impl Sale<'_> {
     fn told(&mut self, topic: &'static str, entry: &Entry<'_>, findings: &mut Findings) {
-        let said = Said::read(entry.value);
+        let said = record::read::<message::Outcome<'_>>(entry.value);
         let Some((said, id)) = said.as_ref().and_then(|said| Some((said, said.request_id.id()?))) else {
             findings.breach(Invariant::OneOutcome, entry, "an outcome of nothing");
             return;
         };
-        Times::value(entry, said, findings);
+        Times::value(entry, &said.stamps, &said.stamps, findings);
         let status = said.status.text();
         if (status == "SUCCESS") != (topic == SUCCESS) {
             findings.breach(Invariant::Agreement, entry, format!("{id} is {status:?}, which has another topic"));
@@ -229,10 +186,55 @@ impl Sale<'_> {
         }
     }
 
+    /// A record of the inbox.
+    fn arrived(
+        &mut self,
+        arrival: &Arrival<'_, '_>,
+        cut: &Cut,
+        coupons: &mut Coupons,
+        shared: &mut Shared,
+        findings: &mut Findings,
+    ) -> Result<(), Failure> {
+        let entry = arrival.entry;
+        let said = record::read::<Message<'_>>(entry.value);
+        // A copy is no second return.
+        if let Some(said) = said.as_ref().filter(|said| said.kind.text() == "return-coupon")
+            && entry.heads.is_by(reservation::NAME)
+        {
+            shared.books.discounts.came_back(&said.order_id.id().unwrap_or_default(), entry, findings);
+        }
+        if let Some(said) = said.as_ref().filter(|_| !coupons.claims.is_empty()) {
+            coupons.claims.in_log(said.ids.get().as_deref(), findings);
+        }
+        if !arrival.is_decided {
+            return Ok(());
+        }
+        self.now_ms = self.now_ms.max(entry.append_ms);
+        match (said, arrival.way) {
+            (Some(said), Way::Buried { is_given_up: true }) if self.is_elsewhere(&said, cut) => {
+                shared.copies.must_have(entry);
+            }
+            (Some(said), Way::Buried { is_given_up }) => self.buried(&said, entry, is_given_up, findings),
+            (None, Way::Buried { .. }) => {}
+            (Some(said), Way::GivenUpElsewhere) => self.buried(&said, entry, true, findings),
+            (said, _) => {
+                let read = said.map(|said| self.record(&said, entry, cut, coupons, shared, findings)).transpose()?;
+                if read.flatten().is_none() {
+                    findings.breach(
+                        Invariant::NoGap,
+                        entry,
+                        "it cannot be read, and is not among the dead letters: each such record is buried once",
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A record that was buried.
-    fn buried(&mut self, said: &Said<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
-        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
-        let (Some(policy), Some(user), Field::Absent) = (policy_of(said), said.user_id.id(), &said.kind) else {
+    fn buried(&mut self, said: &Message<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
+        let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
+        let (Some(policy), Some(user), Field::Absent) = (said.policy(), said.user_id.id(), &said.kind) else {
             if is_given_up {
                 self.commands.give_up(&id, command_wish(said));
             }
@@ -273,27 +275,28 @@ impl Sale<'_> {
     /// A record that is not buried; `None` when it should be.
     fn record(
         &mut self,
-        said: &Said<'_>,
+        said: &Message<'_>,
         entry: &Entry<'_>,
         cut: &Cut,
-        desk: &mut Desk<'_>,
+        coupons: &mut Coupons,
+        shared: &mut Shared,
         findings: &mut Findings,
     ) -> Result<Option<()>, Failure> {
         match said.kind.text() {
             "" if said.kind == Field::Absent => {}
             "use-coupon" if said.reply_place != Field::Absent => {
-                return Ok(self.redeem(said, entry, cut, desk, findings));
+                return Ok(self.redeem(said, entry, cut, shared, findings));
             }
-            "return-coupon" => return Ok(self.give_back(said, entry, cut, desk, findings)),
-            "create-policy" | "adjust-stock" | "use-coupon" => return self.command(said, entry, cut, desk, findings),
+            "return-coupon" => return Ok(self.give_back(said, entry, cut, shared, findings)),
+            "create-policy" | "adjust-stock" | "use-coupon" => return self.command(said, entry, cut, shared, findings),
             _ => return Ok(None),
         }
-        let (Some(policy), Some(user)) = (policy_of(said), said.user_id.id()) else { return Ok(None) };
+        let (Some(policy), Some(user)) = (said.policy(), said.user_id.id()) else { return Ok(None) };
         if place_of(key_of(&policy).as_bytes(), cut.places) != self.place {
-            desk.copies.must_have(entry);
+            shared.copies.must_have(entry);
             return Ok(Some(()));
         }
-        let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+        let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let known = print(&*id);
         let seen = self.known.see_print(known, (&*policy, &*user), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
@@ -319,7 +322,7 @@ impl Sale<'_> {
             return Ok(Some(()));
         };
         findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
-        desk.answers.issued(&id, status, told.coupon.as_deref(), findings);
+        issued(&mut coupons.claims, &id, (status, told.coupon.as_deref()), findings);
         let (place, told_status) = (self.place, self.statuses.text(told.status));
         let at = || format!("{}-{place} offset {}", told.topic(), told.offset);
         if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
@@ -337,10 +340,10 @@ impl Sale<'_> {
                 findings.breach(Invariant::Stock, at(), what);
             }
             match &told.coupon {
-                Some(coupon) if desk.coupons.insert(print(&**coupon)) => {
+                Some(coupon) if coupons.given.insert(print(&**coupon)) => {
                     findings.count(Invariant::Stock, "coupons", 1);
                     self.redemptions.give(coupon, &user);
-                    desk.notices.expect("COUPON_ISSUED", coupon, entry, self.now_ms, cut, findings);
+                    shared.notices.expect("COUPON_ISSUED", coupon, entry, self.now_ms, cut, findings);
                 }
                 Some(coupon) => findings.breach(Invariant::Stock, at(), format!("{coupon} was given out before")),
                 None => findings.breach(Invariant::Stock, at(), format!("{id} got no coupon")),
@@ -421,30 +424,6 @@ impl Sale<'_> {
                 findings.count(Invariant::Stock, "policies", 1);
             }
         }
-        let Some(state) = self.state else { return Ok(()) };
-        let mut kept = 0;
-        state.each(&COUPONS, &mut |key: CouponKey, row: CouponRow| {
-            kept += 1;
-            let id = format!("cpn_{}_{}_{}", self.place, key.policy_id, key.serial);
-            let order = row.used.as_ref().map(|used| &*used.order_id);
-            if self.redemptions.is_as(&id, &row.user_id, order) {
-                findings.count(Invariant::Agreement, "coupons shown as the log has them", 1);
-            } else {
-                let what = format!("{id} of {} is shown as used for {order:?}, and is not by the log", row.user_id);
-                findings.breach(Invariant::Agreement, state.source(), what);
-            }
-        })?;
-        if kept != self.redemptions.given() {
-            let what = format!("{kept} coupons are kept, by the log there are {}", self.redemptions.given());
-            findings.breach(Invariant::Agreement, state.source(), what);
-        }
-        state.each(&POLICIES, &mut |id: String, row: PolicyRow| {
-            let own = self.policies.get(&id).map(|policy| (policy.total, policy.issued));
-            let kept = (row.total.cast_signed(), row.issued.cast_signed());
-            if own != Some(kept) {
-                let at = format!("{}, policy {id}", state.source());
-                findings.breach(Invariant::Stock, at, format!("total and issued are {kept:?}, by the log {own:?}"));
-            }
-        })
+        self.state.map_or(Ok(()), |state| rows::compare(&self, state, findings))
     }
 }

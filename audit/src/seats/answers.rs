@@ -3,14 +3,14 @@
 use super::Scene;
 use super::book::{Paid, State};
 use super::facts::{name, parse};
+use super::message::Message;
 use crate::invariant::Invariant;
-use crate::said::Said;
 use holdfast_model::reservation;
 use holdfast_model::reservation::serial::Serial;
 
 impl Scene<'_, '_, '_> {
     /// Takes an answer; false when the record is a command.
-    pub(super) fn answer(&mut self, kind: &str, said: &Said<'_>) -> bool {
+    pub(super) fn answer(&mut self, kind: &str, said: &Message<'_>) -> bool {
         match kind {
             "expire" => self.expire(said),
             "settled" => self.settled(said),
@@ -26,7 +26,7 @@ impl Scene<'_, '_, '_> {
         true
     }
 
-    fn expire(&mut self, said: &Said<'_>) {
+    fn expire(&mut self, said: &Message<'_>) {
         let found = self.book.find(said.reservation_id.id().and_then(|id| parse(&id)));
         match found.map(|(serial, booking)| (serial, booking.state, booking.expires_ms)) {
             None => self.breach(Invariant::NoGap, "a deadline of nothing, and not among the dead letters"),
@@ -69,7 +69,7 @@ impl Scene<'_, '_, '_> {
         self.desk.notices.expect("RESERVATION_EXPIRED", &it, self.entry, now_ms, self.cut, self.findings);
     }
 
-    fn settled(&mut self, said: &Said<'_>) {
+    fn settled(&mut self, said: &Message<'_>) {
         let payment_id = said.payment_id.id().unwrap_or_default();
         let Some(payment) = self.book.payments.get_mut(&*payment_id) else {
             self.breach(
@@ -108,7 +108,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// A coupon was asked what it takes off, and says so.
-    fn coupon(&mut self, is_used: bool, said: &Said<'_>) {
+    fn coupon(&mut self, is_used: bool, said: &Message<'_>) {
         let payment_id = said.payment_id.id().unwrap_or_default();
         let Some(payment) = self.book.payments.get_mut(&*payment_id) else {
             self.breach(
@@ -206,7 +206,7 @@ impl Scene<'_, '_, '_> {
         self.desk.notices.expect("PAYMENT_CONFIRMED", &it, self.entry, self.book.now_ms, self.cut, self.findings);
     }
 
-    fn refunded(&mut self, said: &Said<'_>) {
+    fn refunded(&mut self, said: &Message<'_>) {
         let payment_id = said.payment_id.id().unwrap_or_default();
         let Some(payment) = self.book.payments.get_mut(&*payment_id) else {
             self.breach(

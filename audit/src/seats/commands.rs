@@ -2,15 +2,16 @@
 
 use super::book::{Booking, Paid, Schedule, State};
 use super::facts::{Deadline, name, parse};
+use super::message::{Message, Seats};
 use super::{Scene, Told};
 use crate::invariant::Invariant;
-use crate::said::{Said, Seats};
+
 use holdfast_model::reservation;
 use holdfast_model::reservation::serial::{self, Secret, Serial};
 
 impl Scene<'_, '_, '_> {
     /// A command that has not been decided before.
-    pub(super) fn command(&mut self, kind: &str, said: &Said<'_>, id: &str, told: &Told) {
+    pub(super) fn command(&mut self, kind: &str, said: &Message<'_>, id: &str, told: &Told) {
         match kind {
             "create-schedule" => self.create_schedule(said, told),
             "hold" => self.hold(said, id, told),
@@ -22,7 +23,7 @@ impl Scene<'_, '_, '_> {
         }
     }
 
-    fn create_schedule(&mut self, said: &Said<'_>, told: &Told) {
+    fn create_schedule(&mut self, said: &Message<'_>, told: &Told) {
         let Some(schedule) = said.schedule_id.id().filter(|_| !told.is_refused()) else { return };
         if self.book.schedules.contains_key(&*schedule) {
             return;
@@ -37,7 +38,7 @@ impl Scene<'_, '_, '_> {
         self.book.schedules.insert((*schedule).into(), new);
     }
 
-    fn hold(&mut self, said: &Said<'_>, id: &str, told: &Told) {
+    fn hold(&mut self, said: &Message<'_>, id: &str, told: &Told) {
         let serial = self.named(said, told);
         let this = (self.book.place, serial);
         let first = self.desk.facts.deadlines.remove(&this);
@@ -107,7 +108,7 @@ impl Scene<'_, '_, '_> {
 
     /// What a reservation that this record makes is called: after what cannot be guessed of it, or, by the first rules, after its offset. Which rules
     /// were in force the facts say, or what was told.
-    fn named(&self, said: &Said<'_>, told: &Told) -> Serial {
+    fn named(&self, said: &Message<'_>, told: &Told) -> Serial {
         // Offsets are never negative.
         let offset = self.entry.offset.unsigned_abs();
         let is_by_first_rules = |serial: Serial| {
@@ -120,7 +121,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// What this record's reservation is called by the second rules.
-    pub(super) fn secret_serial(&self, said: &Said<'_>) -> Serial {
+    pub(super) fn secret_serial(&self, said: &Message<'_>) -> Serial {
         let offset = self.entry.offset.unsigned_abs();
         let secret = match said.nonce.id().filter(|nonce| !nonce.trim().is_empty()) {
             Some(nonce) => Secret::of_nonce(&nonce),
@@ -197,7 +198,7 @@ impl Scene<'_, '_, '_> {
         }
     }
 
-    fn give_back(&mut self, is_cancel: bool, said: &Said<'_>, id: &str, told: &Told) {
+    fn give_back(&mut self, is_cancel: bool, said: &Message<'_>, id: &str, told: &Told) {
         let user = said.user_id.id().unwrap_or_default();
         let now_ms = self.book.now_ms;
         let found = self.book.find(said.reservation_id.id().and_then(|id| parse(&id)));
@@ -234,7 +235,7 @@ impl Scene<'_, '_, '_> {
     pub(super) fn expect_coupon_back(&mut self, payment: &str) {
         if let Some(known) = self.book.payments.get_mut(payment).filter(|known| known.has_coupon) {
             known.has_coupon = false;
-            self.desk.ending.expect_coupon_back(payment, self.entry);
+            self.desk.discounts.expect_back(payment, self.entry);
         }
     }
 
@@ -265,7 +266,7 @@ impl Scene<'_, '_, '_> {
         }
     }
 
-    fn extend(&mut self, said: &Said<'_>, id: &str, told: &Told) {
+    fn extend(&mut self, said: &Message<'_>, id: &str, told: &Told) {
         let now_ms = self.book.now_ms;
         let found = self.book.find(said.reservation_id.id().and_then(|id| parse(&id))).map(|(serial, _)| serial);
         let Some(booking) = found.and_then(|serial| self.book.bookings.get_mut(&serial)) else {
@@ -285,7 +286,7 @@ impl Scene<'_, '_, '_> {
         self.agree(id, told, next.is_some());
     }
 
-    fn cancel_schedule(&mut self, said: &Said<'_>, id: &str, told: &Told) {
+    fn cancel_schedule(&mut self, said: &Message<'_>, id: &str, told: &Told) {
         let Some(schedule) = said.schedule_id.id().and_then(|id| self.book.schedule(&id)) else {
             self.agree(id, told, false);
             return;

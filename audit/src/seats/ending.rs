@@ -1,13 +1,14 @@
 //! What has to come out in the end: wallets have told what they decided, payments have ended in a seat or a refund, no hold is forgotten.
 
 use super::book::{Book, Paid, State};
+use super::discounts::Discounts;
 use super::facts::{Facts, name};
+use super::message::Message;
 use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{Print, print};
 use crate::reader::{At, Entry};
-use crate::said::Said;
 use crate::wallets::{Fate, Money};
 use hdrhistogram::Histogram;
 use holdfast_model::{coupon, payment, reservation};
@@ -18,28 +19,24 @@ const RESULTS: [&str; 5] = ["", "DEBITED", "INSUFFICIENT_POINTS", "REFUNDED", "R
 
 /// An answer of a wallet.
 #[derive(Debug, Clone)]
-struct Answer {
+pub(super) struct Answer {
     result: &'static str,
-    amount: Option<i64>,
+    pub(super) amount: Option<i64>,
     balance_after: Option<i64>,
-    at: At,
-    is_firm: bool,
+    pub(super) at: At,
+    pub(super) is_firm: bool,
     /// The reservation topology has passed it.
     is_decided: bool,
-    is_met: bool,
+    pub(super) is_met: bool,
 }
 
 /// What is looked at when all places are done.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(super) struct Ending {
     /// By payment id.
     settled: FxHashMap<String, Answer>,
     /// By refund id.
     refunded: FxHashMap<String, Answer>,
-    /// By payment id: what coupons take off.
-    coupons: FxHashMap<String, Answer>,
-    /// By payment id: where its coupon became of no use to it, and has not been seen to come back.
-    returns: FxHashMap<String, At>,
     paid: FxHashMap<Print, Paid>,
     /// How long after its deadline each hold ended, in ms.
     lateness_ms: Histogram<u64>,
@@ -47,33 +44,34 @@ pub(crate) struct Ending {
     hold_ms: Option<(i64, i64)>,
     /// Beyond its deadline by more than this many ms a hold is forgotten.
     overdue_ms_max: i64,
-    /// Debits, refunds and answers that are under way.
-    pub(crate) in_flight: u64,
 }
 
 impl Ending {
-    pub(crate) fn new(overdue_ms_max: i64) -> Self {
+    pub(super) fn new(overdue_ms_max: i64) -> Self {
         Self {
             settled: FxHashMap::default(),
             refunded: FxHashMap::default(),
-            coupons: FxHashMap::default(),
-            returns: FxHashMap::default(),
             paid: FxHashMap::default(),
             lateness_ms: Histogram::new_with_bounds(1, 1_000_000_000, 3).expect("the bounds are constant and in order"),
             hold_ms: None,
             overdue_ms_max,
-            in_flight: 0,
         }
     }
 
     /// Notes an answer of a wallet, decided or not.
-    pub(super) fn answer(&mut self, said: &Said<'_>, entry: &Entry<'_>, is_decided: bool, findings: &mut Findings) {
+    pub(super) fn answer(
+        &mut self,
+        said: &Message<'_>,
+        (entry, is_decided): (&Entry<'_>, bool),
+        discounts: &mut Discounts,
+        findings: &mut Findings,
+    ) {
         let kind = said.kind.text();
         let (answers, id, author, amount) = match kind {
             "settled" => (&mut self.settled, said.payment_id.id(), payment::NAME, said.amount.int()),
             "refunded" => (&mut self.refunded, said.refund_id.id(), payment::NAME, said.amount.int()),
-            "coupon-used" => (&mut self.coupons, said.payment_id.id(), coupon::NAME, said.discount.int()),
-            "coupon-refused" => (&mut self.coupons, said.payment_id.id(), coupon::NAME, None),
+            "coupon-used" => (&mut discounts.answers, said.payment_id.id(), coupon::NAME, said.discount.int()),
+            "coupon-refused" => (&mut discounts.answers, said.payment_id.id(), coupon::NAME, None),
             _ => return,
         };
         // A copy is no second answer.
@@ -108,8 +106,8 @@ impl Ending {
         self.lateness_ms.saturating_record(u64::try_from(late_ms).unwrap_or(0));
     }
 
-    /// A place is done; the log's last record is of `latest_ms`.
-    pub(super) fn close(&mut self, book: Book, latest_ms: i64, findings: &mut Findings) {
+    /// A place is done; the log's last record is of `latest_ms`. Returns how many payments are under way.
+    pub(super) fn close(&mut self, book: Book, latest_ms: i64, findings: &mut Findings) -> u64 {
         for (serial, booking) in &book.bookings {
             if booking.state != State::Held {
                 continue;
@@ -122,14 +120,14 @@ impl Ending {
                 findings.count(Invariant::NotLate, "open holds that are not overdue", 1);
             }
         }
-        self.in_flight += book.payments.values().filter(|payment| payment.paid == Paid::Discounting).count() as u64;
+        let under_way = book.payments.values().filter(|payment| payment.paid == Paid::Discounting).count() as u64;
         self.paid.extend(book.payments.into_iter().map(|(id, payment)| (print(&*id), payment.paid)));
+        under_way
     }
 
-    /// All places are done.
-    pub(crate) fn settle(&mut self, facts: &mut Facts, money: &Money, cut: &Cut, findings: &mut Findings) {
-        self.debits(facts, money, cut, findings);
-        self.refunds(money, findings);
+    /// All places are done. Returns how many debits, refunds and answers are under way.
+    pub(super) fn settle(&mut self, facts: &mut Facts, money: &Money, cut: &Cut, findings: &mut Findings) -> u64 {
+        let under_way = self.debits(facts, money, cut, findings) + self.refunds(money, findings);
         for (id, answer) in self.settled.iter().chain(&self.refunded) {
             if answer.is_firm && !answer.is_met {
                 findings.breach(
@@ -155,58 +153,11 @@ impl Ending {
         if let Some((least, most)) = self.hold_ms {
             findings.note(Invariant::NotEarly, format!("seats were held for {least} to {most} ms"));
         }
+        under_way
     }
 
-    /// A payment has asked for a coupon at `at`; by the log that takes off so many KRW, or nothing as it cannot be used.
-    pub(crate) fn wish(&mut self, payment_id: &str, off: Option<i64>, at: &Entry<'_>, findings: &mut Findings) {
-        match self.coupons.get_mut(payment_id) {
-            None => {
-                findings.breach(Invariant::NoGap, at, format!("{payment_id} asked for a coupon, and was not answered"))
-            }
-            Some(answer) => {
-                answer.is_met = true;
-                if answer.amount == off {
-                    findings.count(Invariant::Agreement, "discounts of payments", 1);
-                } else {
-                    let what = format!(
-                        "{payment_id} is told that its coupon takes off {:?} KRW, by the log {off:?}",
-                        answer.amount
-                    );
-                    findings.breach(Invariant::Agreement, answer.at, what);
-                }
-            }
-        }
-    }
-
-    /// The coupon of a payment has to go back, since `at`.
-    pub(super) fn expect_coupon_back(&mut self, payment_id: &str, at: &Entry<'_>) {
-        self.returns.insert(payment_id.to_owned(), at.at(reservation::INBOX));
-    }
-
-    /// The shop gives the coupon of a payment back at `at`.
-    pub(crate) fn coupon_back(&mut self, payment_id: &str, at: &Entry<'_>, findings: &mut Findings) {
-        if self.returns.remove(payment_id).is_some() {
-            findings.count(Invariant::PaidOnce, "coupons given back", 1);
-        } else if at.is_firm {
-            findings.breach(Invariant::PaidOnce, at, format!("a coupon of {payment_id} goes back, and none is due"));
-        }
-    }
-
-    /// All coupons are decided.
-    pub(crate) fn wishes(&self, findings: &mut Findings) {
-        for (id, at) in &self.returns {
-            findings.breach(Invariant::NoGap, at, format!("{id} has no use for its coupon, and nobody gave it back"));
-        }
-        for (id, answer) in self.coupons.iter().filter(|(_, answer)| answer.is_firm && !answer.is_met) {
-            findings.breach(
-                Invariant::OneOutcome,
-                answer.at,
-                format!("an answer of a coupon that {id} did not ask for"),
-            );
-        }
-    }
-
-    fn debits(&mut self, facts: &mut Facts, money: &Money, cut: &Cut, findings: &mut Findings) {
+    fn debits(&mut self, facts: &mut Facts, money: &Money, cut: &Cut, findings: &mut Findings) -> u64 {
+        let mut under_way = 0;
         for (id, debit) in &money.debits {
             if debit.is_firm && !debit.is_explained {
                 findings.breach(
@@ -217,7 +168,7 @@ impl Ending {
             }
             let expected = match debit.fate {
                 Fate::Undecided => {
-                    self.in_flight += 1;
+                    under_way += 1;
                     continue;
                 }
                 Fate::Posted(..) => "DEBITED",
@@ -273,7 +224,7 @@ impl Ending {
                 findings.count(Invariant::Agreement, "answers of wallets", 1);
             }
             if !answer.is_decided {
-                self.in_flight += 1;
+                under_way += 1;
             } else if let Fate::Posted(..) = debit.fate {
                 match self.paid.get(&print(&**id)) {
                     Some(Paid::Seat | Paid::Returning | Paid::Returned) => {
@@ -287,9 +238,11 @@ impl Ending {
                 }
             }
         }
+        under_way
     }
 
-    fn refunds(&mut self, money: &Money, findings: &mut Findings) {
+    fn refunds(&mut self, money: &Money, findings: &mut Findings) -> u64 {
+        let mut under_way = 0;
         for (id, refund) in &money.refunds {
             if refund.is_firm && !refund.is_explained {
                 findings.breach(
@@ -299,10 +252,10 @@ impl Ending {
                 );
             }
             match refund.fate {
-                Fate::Undecided => self.in_flight += 1,
+                Fate::Undecided => under_way += 1,
                 // It is owed still, and comes when an operator puts it back. He who waits for it may have been told so.
                 Fate::GivenUp => {
-                    self.in_flight += 1;
+                    under_way += 1;
                     if let Some(answer) = self.refunded.get_mut(id) {
                         answer.is_met = true;
                     }
@@ -310,7 +263,7 @@ impl Ending {
                 Fate::Posted(..) => match self.refunded.get_mut(id) {
                     Some(answer) if answer.amount == Some(refund.amount) && answer.result != "REFUSED" => {
                         answer.is_met = true;
-                        self.in_flight += u64::from(!answer.is_decided);
+                        under_way += u64::from(!answer.is_decided);
                         findings.count(Invariant::PaidOnce, "refunds paid", 1);
                     }
                     Some(answer) => {
@@ -343,5 +296,6 @@ impl Ending {
                 }
             }
         }
+        under_way
     }
 }

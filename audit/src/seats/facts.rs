@@ -1,11 +1,12 @@
 //! What was told about seats and payments, by what it is about. Whoever explains a fact takes it out; what is left was told without a reason.
 
+use super::message::{Envelope, Fact};
 use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{Print, print};
 use crate::reader::{self, At, Reader};
-use crate::said::Said;
+use crate::record;
 use crate::times::Times;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::reservation::ids;
@@ -102,26 +103,26 @@ impl Facts {
             return;
         }
         let at = entry.at(topic);
-        let Some(said) = Said::read(entry.value) else {
+        let Some(told) = record::read::<Envelope<'_>>(entry.value) else {
             findings.breach(Invariant::NoGap, at, "a fact that is no JSON object");
             return;
         };
-        Times::value(entry, &said, findings);
+        Times::value(entry, &told.fact.stamps, &told.inner().stamps, findings);
         let read = match topic {
-            reservation::EXPIRATIONS => self.deadline(&said, at, entry.is_firm, findings),
-            reservation::SEATS_EXPIRED => self.expiry(&said, at, entry.is_firm, findings),
-            reservation::CONFIRMED => self.confirmation(&said, at, entry.is_firm, findings),
-            _ => self.completion(&said, at, entry.is_firm, findings),
+            reservation::EXPIRATIONS => self.deadline(&told, at, entry.is_firm, findings),
+            reservation::SEATS_EXPIRED => self.expiry(&told.fact, at, entry.is_firm, findings),
+            reservation::CONFIRMED => self.confirmation(&told.fact, at, entry.is_firm, findings),
+            _ => self.completion(told.inner(), at, entry.is_firm, findings),
         };
         if read.is_none() {
             findings.breach(Invariant::NoGap, at, "a fact that does not say what it has to");
         }
     }
 
-    fn deadline(&mut self, said: &Said<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
-        let inner = said.inner();
-        let id = parse(&inner.reservation_id.id()?)?;
-        let (expires_ms, occurred_ms) = (inner.expires_at.when()?, said.occurred_at.when()?);
+    fn deadline(&mut self, told: &Envelope<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
+        let fact = told.inner();
+        let id = parse(&fact.reservation_id.id()?)?;
+        let (expires_ms, occurred_ms) = (fact.stamps.expires_at.when()?, told.fact.stamps.occurred_at.when()?);
         let new = Deadline { expires_ms, occurred_ms, at, is_firm };
         let first = match self.deadlines.entry(id) {
             Entry::Vacant(place) => {
@@ -143,9 +144,9 @@ impl Facts {
         Some(())
     }
 
-    fn expiry(&mut self, said: &Said<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
-        let id = parse(&said.reservation_id.id()?)?;
-        let (expired_ms, expires_ms) = (said.expired_at.when()?, said.expires_at.when()?);
+    fn expiry(&mut self, fact: &Fact<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
+        let id = parse(&fact.reservation_id.id()?)?;
+        let (expired_ms, expires_ms) = (fact.stamps.expired_at.when()?, fact.stamps.expires_at.when()?);
         if expired_ms < expires_ms {
             let early_ms = expires_ms.saturating_sub(expired_ms);
             findings.breach(Invariant::NotEarly, at, format!("{} ended {early_ms} ms before its deadline", name(id)));
@@ -156,14 +157,14 @@ impl Facts {
         Some(())
     }
 
-    fn confirmation(&mut self, said: &Said<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
-        let id = parse(&said.reservation_id.id()?)?;
+    fn confirmation(&mut self, fact: &Fact<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
+        let id = parse(&fact.reservation_id.id()?)?;
         let confirmed = Confirmed {
-            payment: said.payment_id.id()?.into_owned(),
-            amount: said.amount.int()?,
-            schedule: said.schedule_id.id()?.into_owned(),
-            seat: said.seat_no.id()?.into_owned(),
-            user: said.user_id.id()?.into_owned(),
+            payment: fact.payment_id.id()?.into_owned(),
+            amount: fact.amount.int()?,
+            schedule: fact.schedule_id.id()?.into_owned(),
+            seat: fact.seat_no.id()?.into_owned(),
+            user: fact.user_id.id()?.into_owned(),
             at,
             is_firm,
         };
@@ -178,11 +179,10 @@ impl Facts {
         Some(())
     }
 
-    fn completion(&mut self, said: &Said<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
-        let inner = said.inner();
-        let id = inner.payment_id.id()?.into_owned();
-        let reservation = print(&*inner.reservation_id.id()?);
-        let completed = Completed { amount: inner.amount.int()?, reservation, at, is_firm };
+    fn completion(&mut self, fact: &Fact<'_>, at: At, is_firm: bool, findings: &mut Findings) -> Option<()> {
+        let id = fact.payment_id.id()?.into_owned();
+        let reservation = print(&*fact.reservation_id.id()?);
+        let completed = Completed { amount: fact.amount.int()?, reservation, at, is_firm };
         if let Some(first) = self.completed.get(&id) {
             findings.breach(Invariant::PaidOnce, at, format!("payment {id} was completed at {} already", first.at));
         } else {

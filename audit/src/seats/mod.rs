@@ -8,53 +8,221 @@
 //! |---|---|
 //! | [`facts`] | what was told: deadlines, expiries, confirmations, payments taken |
 //! | [`book`] | who has what |
+//! | [`message`] | what records say |
 //! | [`commands`], [`paying`] | wishes of customers and of the shop |
 //! | [`answers`] | deadlines that come, and what wallets say |
+//! | [`discounts`] | what coupons say, for coupons to compare |
+//! | [`hear`] | what clients were told |
 //! | [`rows`] | what is kept |
 //! | [`ending`] | what has to come out in the end |
 
 mod answers;
 mod book;
 mod commands;
-pub(super) mod ending;
+mod discounts;
+mod ending;
 mod facts;
+mod hear;
+mod message;
 mod paying;
 mod rows;
 
-pub(super) use ending::Ending;
-pub(super) use facts::{Facts, parse};
+pub(crate) use discounts::Discounts;
 
-use super::answers::{Answers, Hold, Payment};
-use super::copies::Copies;
-use super::cut::{Cut, States};
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::known::{self, Known, Print, Seen, print};
-use super::letters::{self, Letters};
-use super::notices::Notices;
-use super::reader::{Entry, Reader};
-use super::rebuilt::Rebuilt;
-use super::said::Said;
-use super::wallets::Money;
+use crate::Question;
+use crate::answers::Answer;
+use crate::copies::Copies;
+use crate::cut::Cut;
+use crate::feature::{Arrival, Audit, Books, Feature, Shared, Way};
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::known::{self, Known, Print, Seen, print};
+use crate::notices::Notices;
+use crate::reader::Entry;
+use crate::rebuilt::Rebuilt;
+use crate::record;
+use crate::wallets::Money;
 use book::Book;
+use ending::Ending;
+use facts::Facts;
+use hear::Heard;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
+use holdfast_model::payment;
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::{self, COMMANDS, INBOX};
 use holdfast_tools::Failure;
+use message::Message;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
-/// Everything that the records of a place are compared with.
-pub(super) struct Desk<'a> {
-    pub(super) facts: &'a mut Facts,
-    pub(super) money: &'a mut Money,
-    pub(super) notices: &'a mut Notices,
-    pub(super) ending: &'a mut Ending,
-    pub(super) copies: &'a mut Copies,
-    pub(super) answers: &'a mut Answers,
+/// The feature.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    facts: Facts,
+    ending: Ending,
+    heard: Heard,
     /// HOLD_MS, for a hold whose deadline is not in the log any more.
-    pub(super) hold_ms: i64,
+    hold_ms: i64,
+}
+
+impl Seats {
+    /// Before anything is known.
+    pub(crate) fn new(question: &Question) -> Self {
+        Self {
+            facts: Facts::default(),
+            ending: Ending::new(question.overdue_ms_max),
+            heard: Heard::default(),
+            hold_ms: question.hold_ms,
+        }
+    }
+}
+
+impl Feature for Seats {
+    fn name(&self) -> &'static str {
+        reservation::NAME
+    }
+
+    fn inbox(&self) -> &'static str {
+        INBOX
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        // A seat is sold if a wallet has paid.
+        &[payment::NAME]
+    }
+
+    fn notices(&self) -> &'static [(&'static str, &'static str)] {
+        &[("RESERVATION_EXPIRED", "reservationId"), ("PAYMENT_CONFIRMED", "reservationId")]
+    }
+
+    fn routes(&self) -> &'static [&'static str] {
+        &[
+            "/reservations",
+            "/reservations/*",
+            "/reserve",
+            "/payments",
+            "/payments/*",
+            "/api/concerts",
+            "/api/concerts/*",
+            "/api/schedules",
+            "/api/schedules/*",
+        ]
+    }
+
+    fn names(&self) -> &'static [&'static str] {
+        &["reservationId", "paymentId"]
+    }
+
+    fn hear(&mut self, answer: &Answer<'_>) -> bool {
+        self.heard.note(answer)
+    }
+
+    fn read(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        self.facts = Facts::read(&mut audit.reader, audit.cut, audit.findings)?;
+        Ok(())
+    }
+
+    fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        for place in 0..audit.cut.places {
+            let records = audit.cut.records(&TopicPartition::new(INBOX, place));
+            let state = audit.state(reservation::NAME, place);
+            let mut here =
+                Here { book: Book::new(place), known: Known::for_records(records), outcomes: Outcomes::read(state)? };
+            audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
+                self.arrived(&mut here, arrival, cut, shared, findings);
+                Ok(())
+            })?;
+            let book = here.book;
+            if let Some(state) = state {
+                rows::compare(&book, state, audit.findings)?;
+            }
+            self.heard.compare(&book, audit.findings);
+            audit.shared.in_flight += self.ending.close(book, audit.reader.latest_ms, audit.findings);
+        }
+        let money = &audit.shared.books.money;
+        audit.shared.in_flight += self.ending.settle(&mut self.facts, money, audit.cut, audit.findings);
+        self.facts.leftover(audit.findings);
+        self.heard.claims.leftover(audit.findings);
+        Ok(())
+    }
+
+    fn settle(&mut self, shared: &mut Shared, findings: &mut Findings) {
+        shared.books.discounts.settle(findings);
+    }
+}
+
+/// One place while it is decided.
+struct Here {
+    book: Book,
+    known: Known,
+    outcomes: Outcomes,
+}
+
+impl Seats {
+    /// A record of the inbox.
+    fn arrived(
+        &mut self,
+        here: &mut Here,
+        arrival: &Arrival<'_, '_>,
+        cut: &Cut,
+        shared: &mut Shared,
+        findings: &mut Findings,
+    ) {
+        let Here { book, known, outcomes } = here;
+        let Arrival { entry, is_decided, way } = *arrival;
+        let said = record::read::<Message<'_>>(entry.value);
+        let is_buried = matches!(way, Way::Buried { .. });
+        if let Some(said) = said.as_ref().filter(|_| !is_buried) {
+            self.ending.answer(said, (entry, is_decided), &mut shared.books.discounts, findings);
+        }
+        if let Some(said) = said.as_ref().filter(|_| !self.heard.claims.is_empty()) {
+            self.heard.claims.in_log(said.ids.get().as_deref(), findings);
+        }
+        if !is_decided {
+            return;
+        }
+        book.now_ms = book.now_ms.max(entry.append_ms);
+        match (said, way) {
+            (Some(said), Way::Buried { is_given_up: true }) => {
+                let is_elsewhere = home_of(&said, book.place, cut.places).is_some_and(|home| home != book.place);
+                if is_elsewhere && !ANSWERS.contains(&said.kind.text()) {
+                    shared.copies.must_have(entry);
+                } else {
+                    give_up(known, &said, entry, outcomes, findings);
+                }
+            }
+            (_, Way::Buried { .. }) => {}
+            (Some(said), Way::GivenUpElsewhere) => give_up(known, &said, entry, outcomes, findings),
+            (said, _) => {
+                let mut desk = Desk::of(self, shared);
+                let mut scene = Scene { book, desk: &mut desk, entry, cut, findings };
+                if said.and_then(|said| scene.record(&said, known, outcomes)).is_none() {
+                    findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters");
+                }
+            }
+        }
+    }
+}
+
+/// Everything that the records of a place are compared with.
+struct Desk<'a> {
+    facts: &'a mut Facts,
+    money: &'a mut Money,
+    discounts: &'a mut Discounts,
+    notices: &'a mut Notices,
+    ending: &'a mut Ending,
+    copies: &'a mut Copies,
+    heard: &'a mut Heard,
+    hold_ms: i64,
+}
+
+impl<'a> Desk<'a> {
+    fn of(seats: &'a mut Seats, shared: &'a mut Shared) -> Self {
+        let Seats { facts, ending, heard, hold_ms } = seats;
+        let Shared { copies, notices, books: Books { money, discounts }, .. } = shared;
+        Self { facts, money, discounts, notices, ending, copies, heard, hold_ms: *hold_ms }
+    }
 }
 
 /// What a command was told.
@@ -86,105 +254,18 @@ struct Scene<'a, 'd, 'e> {
     findings: &'a mut Findings,
 }
 
-/// Decides the seats of every place.
-pub(super) fn decide(
-    reader: &mut Reader<'_>,
-    cut: &mut Cut,
-    states: &States,
-    letters: &mut Letters,
-    desk: &mut Desk<'_>,
-    findings: &mut Findings,
-) -> Result<(), Failure> {
-    for place in 0..cut.places {
-        let inbox = TopicPartition::new(INBOX, place);
-        let state = states.get(&(reservation::NAME.to_owned(), place));
-        let mut buried = letters.take_of(&inbox);
-        let (mut book, mut known) = (Book::new(place), Known::for_records(cut.records(&inbox)));
-        let outcomes = Outcomes::read(state)?;
-        let decided = cut.decided(&inbox);
-        reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
-            desk.copies.look(entry);
-            let said = Said::read(entry.value);
-            let is_decided = entry.offset < decided;
-            let is_buried = letters::meet(&mut buried, entry, findings).is_some();
-            if let Some(said) = said.as_ref().filter(|_| !is_buried) {
-                desk.ending.answer(said, entry, is_decided, findings);
-            }
-            if let Some(id) = said.as_ref().filter(|_| !desk.answers.is_empty()).and_then(Said::identity) {
-                desk.answers.in_log(&id, findings);
-            }
-            if !is_decided {
-                return Ok(());
-            }
-            book.now_ms = book.now_ms.max(entry.append_ms);
-            if is_buried {
-                findings.count(Invariant::NoGap, "records buried", 1);
-                if let (Some(said), Some(letter)) = (said, buried.get(&entry.offset))
-                    && letter.is_given_up
-                {
-                    let is_elsewhere = home_of(&said, place, cut.places).is_some_and(|home| home != place);
-                    if is_elsewhere && !ANSWERS.contains(&said.kind.text()) {
-                        desk.copies.must_have(entry);
-                    } else {
-                        give_up(&mut known, &said, entry, &outcomes, findings);
-                    }
-                }
-                return Ok(());
-            }
-            if let Some(said) = said.as_ref().filter(|_| entry.heads.is_given_up) {
-                give_up(&mut known, said, entry, &outcomes, findings);
-                return Ok(());
-            }
-            let mut scene = Scene { book: &mut book, desk, entry, cut, findings };
-            match said.and_then(|said| scene.record(&said, &mut known, &outcomes)) {
-                Some(()) => {}
-                None => {
-                    findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters")
-                }
-            }
-            Ok(())
-        })?;
-        letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
-        if let Some(state) = state {
-            rows::compare(&book, state, findings)?;
-        }
-        if !desk.answers.is_empty() {
-            told_of(&book, desk.answers, findings);
-        }
-        desk.ending.close(book, reader.latest_ms, findings);
-    }
-    Ok(())
-}
-
-/// Compares what clients were told of reservations and payments with the book of a place.
-fn told_of(book: &Book, answers: &mut Answers, findings: &mut Findings) {
-    for (serial, booking) in &book.bookings {
-        let (user, schedule) = (&*booking.user, &*booking.schedule);
-        let expires_ms = [booking.granted_until_ms, booking.expires_ms];
-        let hold = Hold { user, schedule, seat: booking.seat, expires_ms };
-        answers.hold(&facts::name((book.place, *serial)), hold, findings);
-    }
-    for (id, payment) in &book.payments {
-        let reservation = facts::name((book.place, payment.serial));
-        let has_seat = payment.paid == book::Paid::Seat;
-        let shown = Payment { reservation: &reservation, amount: payment.amount, has_seat, had_seat: payment.had_seat };
-        answers.payment(id, shown, findings);
-    }
-    answers.missed(|id| book.find(parse(id)).map(|(_, booking)| &*booking.user), findings);
-}
-
 /// What a command wants, as far as two commands of one id must not differ in it.
-fn wish(said: &Said<'_>) -> impl std::hash::Hash {
+fn wish(said: &Message<'_>) -> impl std::hash::Hash {
     (
         said.kind.text(),
         [&said.user_id, &said.schedule_id, &said.seat_no, &said.reservation_id, &said.payment_id, &said.coupon_id]
-            .map(super::said::Field::id),
+            .map(record::Field::id),
         said.amount.int(),
     )
 }
 
 /// The place in which a command that was found `here` is decided; `None` when it is no command.
-fn home_of(said: &Said<'_>, here: u32, places: u32) -> Option<u32> {
+fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
     match said.kind.text() {
         "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), places)),
         "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
@@ -204,11 +285,11 @@ fn home_of(said: &Said<'_>, here: u32, places: u32) -> Option<u32> {
 const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
 
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
-fn give_up(known: &mut Known, said: &Said<'_>, entry: &Entry<'_>, outcomes: &Outcomes, findings: &mut Findings) {
+fn give_up(known: &mut Known, said: &Message<'_>, entry: &Entry<'_>, outcomes: &Outcomes, findings: &mut Findings) {
     if ANSWERS.contains(&said.kind.text()) {
         return;
     }
-    let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+    let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
     if known.give_up(&id, wish(said)) && !outcomes.of(&id).is_known && outcomes.is_known {
         findings.breach(Invariant::OneOutcome, entry, format!("{id} was given up, and has no outcome"));
     }
@@ -248,7 +329,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// One record that is not buried; `None` when it should have been.
-    fn record(&mut self, said: &Said<'_>, known: &mut Known, outcomes: &Outcomes) -> Option<()> {
+    fn record(&mut self, said: &Message<'_>, known: &mut Known, outcomes: &Outcomes) -> Option<()> {
         let kind = said.kind.text();
         if home_of(said, self.book.place, self.cut.places)? != self.book.place {
             self.desk.copies.must_have(self.entry);
@@ -258,7 +339,7 @@ impl Scene<'_, '_, '_> {
             self.count(Invariant::NoGap, "records decided");
             return Some(());
         }
-        let id = said.identity().unwrap_or_else(|| Cow::Owned(self.entry.entered()));
+        let id = said.ids.get().unwrap_or_else(|| Cow::Owned(self.entry.entered()));
         let seen = known.see(&id, wish(said), self.entry.heads.origin.is_redriven());
         known::retried(seen, &id, self.entry, self.findings);
         if !matches!(seen, Seen::New | Seen::Again) {
@@ -267,7 +348,7 @@ impl Scene<'_, '_, '_> {
         }
         let told = outcomes.of(&id);
         if told.is_known {
-            self.desk.answers.command(&id, told.refused, kind == "pay", self.findings);
+            self.desk.heard.command(&id, told.refused, kind == "pay", self.findings);
             self.count(Invariant::OneOutcome, "seat commands with their outcome");
         } else if outcomes.is_known {
             self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));

@@ -2,16 +2,17 @@
 
 use super::book::{Paid, Payment, State};
 use super::facts::{name, parse};
+use super::message::Message;
 use super::{Scene, Told};
 use crate::invariant::Invariant;
 use crate::known::print;
-use crate::said::{Field, Said};
+use crate::record::Field;
 use holdfast_model::reservation::serial;
 use std::rc::Rc;
 
 impl Scene<'_, '_, '_> {
     /// The id of a payment that nobody has named: by the first rules made of its record's offset, then of what cannot be guessed of the record.
-    fn unnamed_payment(&self, said: &Said<'_>) -> String {
+    fn unnamed_payment(&self, said: &Message<'_>) -> String {
         let by_first_rules = format!("pay_{}_{}", self.book.place, self.entry.offset);
         if self.desk.money.debits.contains_key(&by_first_rules) {
             return by_first_rules;
@@ -25,7 +26,7 @@ impl Scene<'_, '_, '_> {
         starts_ms.is_some_and(|starts_ms| self.book.now_ms >= starts_ms)
     }
 
-    pub(super) fn pay(&mut self, said: &Said<'_>, id: &str, told: &Told) {
+    pub(super) fn pay(&mut self, said: &Message<'_>, id: &str, told: &Told) {
         let wanted = said.reservation_id.id().unwrap_or_default();
         let found = self.book.find(parse(&wanted));
         let payer = said.user_id.id();

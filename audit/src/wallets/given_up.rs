@@ -1,17 +1,18 @@
 //! Records that were given up: their outcome is `SYSTEM_ERROR`, and nothing moved.
 
+use super::message::Message;
 use super::{Fate, INBOX, Money, Place, Refund, asked};
 use crate::reader::Entry;
-use crate::said::Said;
+use crate::record;
 use crate::wallets::Debit;
 use holdfast_engine::prelude::place_of;
 
 impl Money {
     /// What is known of a record that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing moved.
     pub(super) fn give_up(&mut self, here: &mut Place, entry: &Entry<'_>) {
-        let Some(said) = Said::read(entry.value) else { return };
+        let Some(said) = record::read::<Message<'_>>(entry.value) else { return };
         let Some(user) = said.user_id.id() else { return };
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let id = said.ids.get().map_or_else(|| entry.entered(), |id| id.into_owned());
         match said.kind.text() {
             "charge" => drop(here.charges.give_up(&id, (&*user, said.amount.int()))),
             "debit" => {
@@ -47,7 +48,8 @@ impl Money {
 
 /// Whether it is decided in another place, and told there.
 pub(super) fn is_elsewhere(entry: &Entry<'_>, places: u32) -> bool {
-    let said = Said::read(entry.value).filter(|said| ["charge", "debit", "refund"].contains(&said.kind.text()));
+    let said = record::read::<Message<'_>>(entry.value)
+        .filter(|said| ["charge", "debit", "refund"].contains(&said.kind.text()));
     let home = said.and_then(|said| Some(place_of(said.user_id.id()?.as_bytes(), places)));
     home.is_some_and(|home| home != entry.source.partition)
 }

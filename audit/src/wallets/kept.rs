@@ -4,6 +4,8 @@ use super::{Accounts, Fate, Place};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::rebuilt::Rebuilt;
+use holdfast_engine::inspect::codec;
+use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_model::payment::row::{LineRow, Outcome, WalletRow};
 use holdfast_model::payment::{self, LEDGER, STATEMENT, WALLETS};
 use holdfast_tools::Failure;
@@ -120,4 +122,20 @@ pub(super) fn compare(here: &Place, state: &Rebuilt, findings: &mut Findings) ->
         findings.count(Invariant::Conservation, "places whose accounts are the log's", 1);
     }
     Ok(())
+}
+
+/// I-4, of each commit that is still in the changelog.
+pub(super) fn balanced(row: &[u8], at: &str, findings: &mut Findings) {
+    match codec::decode::<LedgerRow>(row) {
+        Ok(ledger) => {
+            let accounts = [ledger.cash_in, ledger.wallets, ledger.revenue, ledger.refund_payable];
+            let sum: i128 = accounts.into_iter().map(i128::from).sum();
+            if sum == 0 {
+                findings.count(Invariant::Conservation, "commits that add up to 0", 1);
+            } else {
+                findings.breach(Invariant::Conservation, at, format!("the accounts add up to {sum} KRW: {ledger:?}"));
+            }
+        }
+        Err(error) => findings.breach(Invariant::Conservation, at, format!("accounts that cannot be read: {error}")),
+    }
 }

@@ -4,24 +4,27 @@
 //! has its counter account, and the accounts of a place add up to 0.
 
 mod given_up;
+mod hear;
 mod kept;
+mod message;
 
-use super::answers::Answers;
-use super::copies::Copies;
-use super::cut::{Cut, States};
-use super::findings::Findings;
-use super::invariant::Invariant;
-use super::known::{self, Known, Print, Seen, print};
-use super::letters::{self, Letters};
-use super::reader::{At, Entry, Reader};
-use super::rebuilt::Rebuilt;
-use super::said::{Said, is_user};
+use crate::answers::{Answer, Claims};
+use crate::feature::{Arrival, Audit, Feature, Shared, Way};
+use crate::findings::Findings;
+use crate::invariant::Invariant;
+use crate::known::{self, Known, Print, Seen, print};
+use crate::reader::{At, Entry};
+use crate::rebuilt::{Rebuilt, Watch};
+use crate::record::{self, is_user};
 use given_up::is_elsewhere;
-use holdfast_engine::inspect::ports::record::TopicPartition;
+use hear::Told;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::payment::{self, CHARGES, INBOX, PAYMENTS, REFUNDS};
+use holdfast_model::payment::{self, CHARGES, INBOX, LEDGER, PAYMENTS, REFUNDS};
+use holdfast_model::reservation;
 use holdfast_tools::Failure;
-use kept::{agree, compare};
+use kept::{agree, balanced, compare};
+pub(crate) use message::Discount;
+use message::Message;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
@@ -124,108 +127,116 @@ impl Place {
     }
 }
 
-impl Money {
-    /// Decides the wallets of every place.
-    pub(super) fn decide(
-        reader: &mut Reader<'_>,
-        cut: &mut Cut,
-        states: &States,
-        letters: &mut Letters,
-        copies: &mut Copies,
-        answers: &mut Answers,
-        findings: &mut Findings,
-    ) -> Result<Self, Failure> {
-        let mut money = Self::default();
-        for place in 0..cut.places {
-            let inbox = TopicPartition::new(INBOX, place);
-            let state = states.get(&(payment::NAME.to_owned(), place));
-            let mut buried = letters.take_of(&inbox);
+/// The feature.
+#[derive(Debug, Default)]
+pub(crate) struct Wallets {
+    claims: Claims<Told>,
+}
+
+impl Feature for Wallets {
+    fn name(&self) -> &'static str {
+        payment::NAME
+    }
+
+    fn inbox(&self) -> &'static str {
+        INBOX
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        // A debit is right if a seat was to be paid.
+        &[reservation::NAME]
+    }
+
+    fn watches(&self) -> &'static [Watch] {
+        const LEDGERS: &[Watch] = &[Watch { topology: payment::NAME, store: LEDGER.id(), look: balanced }];
+        LEDGERS
+    }
+
+    fn routes(&self) -> &'static [&'static str] {
+        &["/api/points/*"]
+    }
+
+    fn hear(&mut self, answer: &Answer<'_>) -> bool {
+        hear::note(&mut self.claims, answer)
+    }
+
+    fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
+        for place in 0..audit.cut.places {
+            let state = audit.state(payment::NAME, place);
             let mut here = Place::default();
-            let decided = cut.decided(&inbox);
-            reader.read(&inbox, cut, findings, &mut |entry, cut, findings| {
-                copies.look(entry);
-                let Some(letter) = letters::meet(&mut buried, entry, findings) else {
-                    if entry.heads.is_given_up {
-                        money.give_up(&mut here, entry);
-                        return Ok(());
+            audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
+                let (entry, money) = (arrival.entry, &mut shared.books.money);
+                match arrival.way {
+                    Way::Buried { is_given_up: true } if is_elsewhere(entry, cut.places) => {
+                        shared.copies.must_have(entry);
                     }
-                    return money.record(&mut here, entry, decided, cut.places, state, copies, answers, findings);
-                };
-                if entry.offset < decided {
-                    findings.count(Invariant::NoGap, "records buried", 1);
-                }
-                if letter.is_given_up {
-                    if is_elsewhere(entry, cut.places) {
-                        copies.must_have(entry);
-                    } else {
-                        money.give_up(&mut here, entry);
-                    }
+                    Way::Buried { is_given_up: true } | Way::GivenUpElsewhere => money.give_up(&mut here, entry),
+                    Way::Buried { is_given_up: false } => {}
+                    Way::Usual => return self.record(&mut here, arrival, (cut.places, state), shared, findings),
                 }
                 Ok(())
             })?;
-            letters::leftover(&buried, &inbox, cut.span(&inbox).begins, decided, findings);
             if let Some(state) = state {
-                compare(&here, state, findings)?;
+                compare(&here, state, audit.findings)?;
             }
         }
-        Ok(money)
+        self.claims.leftover(audit.findings);
+        Ok(())
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
+impl Wallets {
     fn record(
         &mut self,
         here: &mut Place,
-        entry: &Entry<'_>,
-        decided: i64,
-        places: u32,
-        state: Option<&Rebuilt>,
-        copies: &mut Copies,
-        answers: &mut Answers,
+        arrival: &Arrival<'_, '_>,
+        (places, state): (u32, Option<&Rebuilt>),
+        shared: &mut Shared,
         findings: &mut Findings,
     ) -> Result<(), Failure> {
-        let said = Said::read(entry.value);
+        let Arrival { entry, is_decided, .. } = *arrival;
+        let said = record::read::<Message<'_>>(entry.value);
         let parts = said.as_ref().and_then(|said| Some((said, said.kind.text(), said.user_id.id()?)));
         let Some((said, kind @ ("charge" | "debit" | "refund"), user)) = parts else {
-            unread(entry, decided, findings);
+            unread(arrival, findings);
             return Ok(());
         };
         if place_of(user.as_bytes(), places) != entry.source.partition {
-            if entry.offset < decided {
-                copies.must_have(entry);
+            if is_decided {
+                shared.copies.must_have(entry);
             }
             return Ok(());
         }
-        let is_decided = entry.offset < decided;
-        if !answers.is_empty()
-            && let Some(id) = said.identity()
-        {
-            answers.in_log(&id, findings);
+        if !self.claims.is_empty() {
+            self.claims.in_log(said.ids.get().as_deref(), findings);
         }
+        let money = &mut shared.books.money;
         let done = match kind {
-            "charge" if is_decided => charge(here, said, &user, entry, state, answers, findings)?,
+            "charge" if is_decided => charge(here, said, &user, entry, state, &mut self.claims, findings)?,
             "charge" => Some(()),
-            "debit" => self.debit(here, said, &user, entry, is_decided, state, findings)?,
-            _ => self.refund(here, said, &user, entry, is_decided, state, findings)?,
+            "debit" => money.debit(here, said, &user, arrival, state, findings)?,
+            _ => money.refund(here, said, &user, arrival, state, findings)?,
         };
         match done {
             Some(()) if is_decided => findings.count(Invariant::NoGap, "records decided", 1),
             Some(()) => {}
-            None => unread(entry, decided, findings),
+            None => unread(arrival, findings),
         }
         Ok(())
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
+impl Money {
     fn debit(
         &mut self,
         here: &mut Place,
-        said: &Said<'_>,
+        said: &Message<'_>,
         user: &str,
-        entry: &Entry<'_>,
-        is_decided: bool,
+        arrival: &Arrival<'_, '_>,
         state: Option<&Rebuilt>,
         findings: &mut Findings,
     ) -> Result<Option<()>, Failure> {
+        let Arrival { entry, is_decided, .. } = *arrival;
         let Some(mut debit) = asked(said, user, entry) else { return Ok(None) };
         let Some(id) = said.payment_id.identity() else { return Ok(None) };
         if let Some(first) = self.debits.get_mut(&*id) {
@@ -263,24 +274,23 @@ impl Money {
         Ok(Some(()))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one record meets everything that is known of its place")]
     fn refund(
         &mut self,
         here: &mut Place,
-        said: &Said<'_>,
+        said: &Message<'_>,
         user: &str,
-        entry: &Entry<'_>,
-        is_decided: bool,
+        arrival: &Arrival<'_, '_>,
         state: Option<&Rebuilt>,
         findings: &mut Findings,
     ) -> Result<Option<()>, Failure> {
+        let Arrival { entry, is_decided, .. } = *arrival;
         let (Some(payment), Some(amount), Some(reservation)) =
             (said.payment_id.id(), said.amount.int(), said.reservation_id.id())
         else {
             return Ok(None);
         };
         let fee = said.fee.int().unwrap_or(0);
-        let id = said.identity().map_or_else(|| entry.entered(), |id| id.into_owned());
+        let id = said.ids.get().map_or_else(|| entry.entered(), |id| id.into_owned());
         let is_firm = entry.is_firm && entry.heads.is_by("reservation");
         let mut refund = Refund {
             payment: payment.clone().into_owned(),
@@ -334,14 +344,14 @@ impl Money {
 }
 
 /// A record that nobody can read and nobody has buried.
-fn unread(entry: &Entry<'_>, decided: i64, findings: &mut Findings) {
-    if entry.offset < decided {
-        findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters");
+fn unread(arrival: &Arrival<'_, '_>, findings: &mut Findings) {
+    if arrival.is_decided {
+        findings.breach(Invariant::NoGap, arrival.entry, "it cannot be read, and is not among the dead letters");
     }
 }
 
 /// What a debit asks for.
-fn asked(said: &Said<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
+fn asked(said: &Message<'_>, user: &str, entry: &Entry<'_>) -> Option<Debit> {
     Some(Debit {
         reservation: print(&*said.reservation_id.id()?),
         user: print(user),
@@ -373,15 +383,15 @@ fn take(here: &mut Place, user: &str, debit: &Debit) -> Fate {
 
 fn charge(
     here: &mut Place,
-    said: &Said<'_>,
+    said: &Message<'_>,
     user: &str,
     entry: &Entry<'_>,
     state: Option<&Rebuilt>,
-    answers: &mut Answers,
+    claims: &mut Claims<Told>,
     findings: &mut Findings,
 ) -> Result<Option<()>, Failure> {
     let Some(amount) = said.amount.int() else { return Ok(None) };
-    let id = said.identity().unwrap_or_else(|| Cow::Owned(entry.entered()));
+    let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
     let seen = here.charges.see(&id, (user, Some(amount)), entry.heads.origin.is_redriven());
     known::retried(seen, &id, entry, findings);
     if !matches!(seen, Seen::New | Seen::Again) {
@@ -395,7 +405,7 @@ fn charge(
     };
     check_posted(here, user, entry, findings);
     let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
-    answers.charge(&id, (user, amount), balance, findings);
+    hear::charged(claims, &id, (user, amount), balance, findings);
     if let Some(state) = state {
         let row = state.get(&CHARGES, &id.clone().into_owned())?;
         agree(row.map(|row| (row.user_id, row.amount, row.outcome)), (user, amount, fate), &id, entry, findings);

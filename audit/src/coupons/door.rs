@@ -1,7 +1,7 @@
 //! Refusals at the door: nothing was appended, so the log knows no such request. But the client has written down what he asked for and why he was sent away, and
 //! whether that could be so at any moment between asking and hearing is in the log.
 
-use super::said::Said;
+use crate::answers::{Answer, Spot};
 
 /// How long a request may have taken that does not say so, in ms: nobody waits longer.
 const TOOK_MS_MAX: i64 = 30_000;
@@ -37,7 +37,7 @@ impl Why {
 /// Somebody who was sent away.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    pub(super) line: u64,
+    pub(super) at: Spot,
     pub(super) policy: String,
     pub(super) user: String,
     pub(super) why: Why,
@@ -109,9 +109,13 @@ impl Refusal {
 }
 
 /// Policy and user of a request for a coupon, however its route takes them.
-pub(super) fn wish(path: &str, query: &str, asked: &Said<'_>) -> Option<(String, String)> {
+pub(super) fn wish(answer: &Answer<'_>) -> Option<(String, String)> {
+    named(answer.path, answer.query, (answer.asked.id("policyId"), answer.asked.id("userId")))
+}
+
+fn named(path: &str, query: &str, asked: (Option<String>, Option<String>)) -> Option<(String, String)> {
     if path == "/api/coupons/issue" {
-        return Some((asked.policy_id.id()?.into_owned(), asked.user_id.id()?.into_owned()));
+        return asked.0.zip(asked.1);
     }
     let policy = path.strip_prefix("/api/coupons/")?.strip_suffix("/issue").filter(|policy| !policy.contains('/'))?;
     let user = query.split('&').find_map(|pair| pair.strip_prefix("userId="))?;
@@ -119,33 +123,12 @@ pub(super) fn wish(path: &str, query: &str, asked: &Said<'_>) -> Option<(String,
     (!policy.contains('%') && !user.contains(['%', '+'])).then(|| (policy.to_owned(), user.to_owned()))
 }
 
-/// Whether `code` is said of what a request looks like, before anybody asks the log; anything else on these routes is decided there.
-pub(super) fn is_about_the_request(code: &str) -> bool {
-    [
-        "MALFORMED_REQUEST",
-        "VALIDATION_FAILED",
-        "INVALID_IDEMPOTENCY_KEY",
-        "IDEMPOTENCY_KEY_REUSED",
-        "UNSUPPORTED_MEDIA_TYPE",
-        "UNSUPPORTED_CHARSET",
-        "UNSUPPORTED_CONTENT_ENCODING",
-        "INVALID_HOST",
-        "BODY_TOO_LARGE",
-        "BODY_INCOMPLETE",
-        "ROUTE_NOT_FOUND",
-        "METHOD_NOT_ALLOWED",
-        "UNAUTHORIZED",
-        "ADMIN_FORBIDDEN",
-    ]
-    .contains(&code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(why: Why, when_ms: (i64, i64)) -> Refusal {
-        Refusal { line: 1, policy: "p".to_owned(), user: "u".to_owned(), why, when_ms }
+        Refusal { at: Spot::default(), policy: "p".to_owned(), user: "u".to_owned(), why, when_ms }
     }
 
     #[test]
@@ -184,10 +167,10 @@ mod tests {
 
     #[test]
     fn a_wish_is_found_in_body_or_path() {
-        let asked = Said::read(Some(br#"{"policyId":1,"userId":"u"}"#)).unwrap_or_default();
         let pair = |policy: &str, user: &str| Some((policy.to_owned(), user.to_owned()));
-        assert_eq!(wish("/api/coupons/issue", "strategy=v1", &asked), pair("1", "u"));
-        assert_eq!(wish("/api/coupons/p/issue", "x=1&userId=v", &Said::default()), pair("p", "v"));
+        let asked = || (Some("1".to_owned()), Some("u".to_owned()));
+        assert_eq!(named("/api/coupons/issue", "strategy=v1", asked()), pair("1", "u"));
+        assert_eq!(named("/api/coupons/p/issue", "x=1&userId=v", (None, None)), pair("p", "v"));
         for (path, query) in [
             ("/api/coupons/issue", ""),
             ("/api/coupons/p/issue", "user=v"),
@@ -195,7 +178,7 @@ mod tests {
             ("/api/coupons/p/q/issue", "userId=v"),
             ("/api/coupons/p/issue", "userId=a%20b"),
         ] {
-            assert_eq!(wish(path, query, &Said::default()), None, "{path}");
+            assert_eq!(named(path, query, (None, None)), None, "{path}");
         }
     }
 }

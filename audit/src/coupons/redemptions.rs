@@ -3,8 +3,8 @@
 //! A coupon is used once at a time, by whom it was given to. FIXED_AMOUNT takes off so many won, PERCENTAGE so much of the order, rounded down, at most the
 //! maximum and the order itself, and nothing of an order below the minimum.
 
-use super::known::{Print, print};
-use super::said::Said;
+use super::message::Message;
+use crate::known::{Print, print};
 use rustc_hash::FxHashMap;
 
 /// What the coupons of a policy take off.
@@ -18,7 +18,7 @@ pub(super) struct Terms {
 
 impl Terms {
     /// As a policy is created with.
-    pub(super) fn of(said: &Said<'_>) -> Self {
+    pub(super) fn of(said: &Message<'_>) -> Self {
         let value = said.discount_value.int();
         Self {
             fixed: value.filter(|_| said.discount_type.text() == "FIXED_AMOUNT"),
