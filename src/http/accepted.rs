@@ -11,14 +11,26 @@ const ENTRIES_MAX: usize = 100_000;
 /// Where a request lies in its inbox, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    /// The topology that decides it.
+    pub topology: &'static str,
     /// Place.
     pub place: u32,
     /// Offset.
     pub offset: i64,
-    /// Asked of which policy.
-    pub policy_id: Box<str>,
-    /// By whom.
+    /// What was asked for: the policy, say.
+    pub of: Box<str>,
+    /// For which user.
     pub user_id: Box<str>,
+    /// How many.
+    pub quantity: u64,
+}
+
+impl Entry {
+    /// Whether it lies in the inbox of `topology` in `place`.
+    #[must_use]
+    pub fn is_of(&self, topology: &str, place: u32) -> bool {
+        self.topology == topology && self.place == place
+    }
 }
 
 /// The accepted, perhaps undecided requests.
@@ -34,7 +46,7 @@ struct Table {
 
 impl Accepted {
     /// Notes that `request_id` is in the log, and forgets the oldest as far as they are decided.
-    pub fn note(&self, request_id: &str, entry: Entry, is_decided: impl Fn(u32, i64) -> bool) {
+    pub fn note(&self, request_id: &str, entry: Entry, is_decided: impl Fn(&Entry) -> bool) {
         let mut table = self.0.lock();
         table.forget(is_decided);
         if table.by_id.insert(request_id.into(), entry).is_none() {
@@ -47,10 +59,10 @@ impl Accepted {
         }
     }
 
-    /// What is known of `request_id`.
+    /// What is known of the request `request_id` of `topology`.
     #[must_use]
-    pub fn get(&self, request_id: &str) -> Option<Entry> {
-        self.0.lock().by_id.get(request_id).cloned()
+    pub fn get(&self, topology: &str, request_id: &str) -> Option<Entry> {
+        self.0.lock().by_id.get(request_id).filter(|entry| entry.topology == topology).cloned()
     }
 
     /// How many are remembered.
@@ -67,10 +79,10 @@ impl Accepted {
 }
 
 impl Table {
-    fn forget(&mut self, is_decided: impl Fn(u32, i64) -> bool) {
+    fn forget(&mut self, is_decided: impl Fn(&Entry) -> bool) {
         while let Some(oldest) = self.order.front() {
             match self.by_id.get(oldest) {
-                Some(entry) if !is_decided(entry.place, entry.offset) => break,
+                Some(entry) if !is_decided(entry) => break,
                 _ => {}
             }
             if let Some(oldest) = self.order.pop_front() {
@@ -85,27 +97,31 @@ mod tests {
     use super::*;
 
     fn entry(offset: i64) -> Entry {
-        Entry { place: 0, offset, policy_id: "1".into(), user_id: "u".into() }
+        Entry { topology: "coupon", place: 0, offset, of: "1".into(), user_id: "u".into(), quantity: 1 }
     }
 
     #[test]
     fn the_oldest_is_forgotten_first() {
         let accepted = Accepted::default();
         for offset in 0..=i64::try_from(ENTRIES_MAX).unwrap() {
-            accepted.note(&offset.to_string(), entry(offset), |_, _| false);
+            accepted.note(&offset.to_string(), entry(offset), |_| false);
         }
         assert_eq!(accepted.len(), ENTRIES_MAX);
-        assert_eq!(accepted.get("0"), None);
-        assert_eq!(accepted.get("1"), Some(entry(1)));
+        assert_eq!(accepted.get("coupon", "0"), None);
+        assert_eq!(accepted.get("coupon", "1"), Some(entry(1)));
+        assert_eq!(accepted.get("reservation", "1"), None, "an id of another topology is another id");
     }
 
     #[test]
     fn what_is_decided_is_forgotten() {
         let accepted = Accepted::default();
         for offset in 0..10 {
-            accepted.note(&offset.to_string(), entry(offset), |_, _| false);
+            accepted.note(&offset.to_string(), entry(offset), |_| false);
         }
-        accepted.note("9", entry(9), |_, offset| offset < 7);
-        assert_eq!((accepted.len(), accepted.get("6"), accepted.get("7")), (3, None, Some(entry(7))));
+        accepted.note("9", entry(9), |entry| entry.offset < 7);
+        assert_eq!(
+            (accepted.len(), accepted.get("coupon", "6"), accepted.get("coupon", "7")),
+            (3, None, Some(entry(7)))
+        );
     }
 }

@@ -138,7 +138,7 @@ pub enum Waited {
 
 /// A record that a request becomes.
 #[derive(Debug, Clone, Copy)]
-pub struct Command<'a> {
+pub struct Record<'a> {
     /// The inbox.
     pub topic: &'a str,
     /// The place that decides.
@@ -180,7 +180,7 @@ impl Api {
     /// # Errors
     /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows;
     /// [`ApiError::TooLarge`].
-    pub async fn append(&self, command: &Command<'_>, asked: &Asked) -> Result<Appended, ApiError> {
+    pub async fn append(&self, command: &Record<'_>, asked: &Asked) -> Result<Appended, ApiError> {
         if command.value.len() > self.settings.record_bytes_max {
             return Err(ApiError::TooLarge);
         }

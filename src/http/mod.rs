@@ -10,11 +10,12 @@
 //! | [`admin`], [`origin`] | which requests may administer, and where a request comes from |
 //! | [`door`], [`location`] | what a request must be before a route looks at it; paths of what has an id |
 //! | [`misfit`] | what is said of a value of the wrong kind |
-//! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | appending for a request and waiting for its decision |
+//! | [`execute`] | the one way of a request: a command is decided and answered, or a place is asked |
+//! | [`intake`], [`accepted`], [`under_way`], [`idempotency`] | what it is made of: requests, appends and waits; what is in the log and undecided; keys |
 //! | [`position`] | where a request lies in its inbox, as clients carry it |
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`signature`] | how a replica knows the requests of another one |
-//! | [`carry`], [`fields`] | having a command decided; what its fields must look like |
+//! | [`fields`] | what the fields of a request must look like |
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`dlq`] | dead letters, for admins |
@@ -22,12 +23,12 @@
 
 pub mod accepted;
 pub mod admin;
-pub mod carry;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
 mod door;
 pub mod error;
+pub mod execute;
 pub mod extract;
 pub mod fields;
 mod finish;

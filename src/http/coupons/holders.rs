@@ -1,14 +1,15 @@
 //! Coupons in somebody's hands.
 
-use super::{Carried, carry_out};
-use crate::http::carry::{Identity, marked};
+use super::command::CouponOrder;
 use crate::http::error::{ApiError, Refused, answer};
+use crate::http::execute::{Call, Principal};
 use crate::http::extract::{self, Params};
 use crate::http::fields::{both, id};
-use crate::http::intake::{Asked, Owner};
-use crate::http::{Api, idempotency, openapi};
+use crate::http::intake::Asked;
+use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::message::{Command, UseCoupon};
@@ -87,27 +88,20 @@ pub(crate) async fn use_coupon(
     let Some(parsed) = CouponId::parse(&coupon_id).filter(|parsed| parsed.place < api.settings.places) else {
         return Err(not_found);
     };
-    let view = match api.owner(NAME, parsed.place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, parsed.place, asked).await,
-    };
-    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
-    let identity = Identity { principal: &user_id, route: "POST /api/coupons/{couponId}/use", key };
-    let wanted = UseCoupon {
+    let call = Call { place: parsed.place, route: "POST /api/coupons/{couponId}/use", request_id: body.request_id };
+    let command = Command::UseCoupon(UseCoupon {
         event_id: None,
         request_id: None,
         coupon_id: coupon_id.clone(),
         user_id: user_id.clone(),
         order_id,
+    });
+    let done = |view: &TaskView| {
+        let coupon = view::coupon(view, &coupon_id)?.ok_or_else(|| not_found.clone())?;
+        Ok((answer::OK, axum::Json(coupon)).into_response())
     };
-    let make = |id| Command::UseCoupon(UseCoupon { request_id: Some(id), ..wanted });
-    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(parsed.policy_id), &identity, make).await?;
-    let (replayed, offset) = match carried {
-        Carried::Done { replayed, offset } => (replayed, offset),
-        Carried::Undecided { offset } => return Ok(super::undecided(&view, &command_id, offset)),
-    };
-    let coupon = view::coupon(&view, &coupon_id)?.ok_or(not_found)?;
-    Ok(marked((answer::OK, axum::Json(coupon)).into_response(), &view, offset, replayed))
+    let order = CouponOrder { user: user_id, key: inbox_key(parsed.policy_id), command, done };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
 fn raw(coupon: &CouponView) -> Result<Box<RawValue>, ApiError> {

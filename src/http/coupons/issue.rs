@@ -1,23 +1,19 @@
 //! Asking for a coupon. The hot path: two reads of the committed view, one append, one small answer.
 
-use super::{place_of_policy, refused};
-use crate::http::accepted::Entry;
-use crate::http::carry::marked;
+use super::{key_and_place, refused};
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::{At, Call, Form, Inbox, Kept, Order, Principal, RETRY_AFTER};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id};
-use crate::http::intake::{Asked, Command, DECISION_MAX, Owner, Waited};
-use crate::http::{Api, idempotency, openapi};
-use crate::unique;
-use axum::Extension;
+use crate::http::intake::Asked;
+use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
-use holdfast_model::coupon;
 use holdfast_model::coupon::message::IssueRequest;
 use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::coupon::{INBOX, NAME, REQUESTS, inbox_key, request_id};
+use holdfast_model::coupon::{INBOX, NAME, request_id};
 use holdfast_model::json::Object;
 use holdfast_model::wire;
 use holdfast_topologies::coupon::view::{self, PENDING, RequestView};
@@ -27,8 +23,6 @@ use utoipa::IntoParams;
 /// What the client reads at once.
 const ACCEPTED_S4: &str = "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.";
 const ACCEPTED_S3: &str = "쿠폰 발급 요청이 정상적으로 접수되었습니다. 잠시 후 쿠폰이 발급됩니다.";
-/// When it is worth asking for the outcome, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// Query of the issue route.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -98,8 +92,9 @@ pub(crate) async fn issue(
     };
     let body: IssueBody = extract::json(&asked.headers, &asked.body)?;
     let (policy_id, user_id) = both(id("policyId", body.policy_id), id("userId", body.user_id))?;
-    let wish = Wish { policy_id, user_id, request_id: body.request_id, route: "POST /api/coupons/issue", answer };
-    take_in(&api, wish, asked).await
+    let (key, place) = key_and_place(&api, &policy_id);
+    let call = Call { place, route: "POST /api/coupons/issue", request_id: body.request_id };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(Wish { policy_id, key, user_id, answer })).await
 }
 
 /// Asks for a coupon, with ids in path and query.
@@ -119,161 +114,99 @@ pub(crate) async fn issue_by_path(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let (policy_id, user_id) = both(id("couponId", Some(coupon_id)), id("userId", query.user_id))?;
-    let wish = Wish {
-        policy_id,
-        user_id,
-        request_id: None,
-        route: "POST /api/coupons/{couponId}/issue",
-        answer: Answer::Received,
-    };
-    take_in(&api, wish, asked).await
+    let (key, place) = key_and_place(&api, &policy_id);
+    let call = Call { place, route: "POST /api/coupons/{couponId}/issue", request_id: None };
+    let wish = Wish { policy_id, key, user_id, answer: Answer::Received };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(wish)).await
 }
 
+/// A wish for a coupon.
 struct Wish {
     policy_id: String,
+    /// The policy's key in the inbox.
+    key: String,
     user_id: String,
-    request_id: Option<String>,
-    route: &'static str,
     answer: Answer,
 }
 
-async fn take_in(api: &Api, wish: Wish, asked: Asked) -> Result<Response, ApiError> {
-    let place = place_of_policy(api, &wish.policy_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-    };
-    if let Some(resumed) = asked.resumed() {
-        return answer_to(api, &view, &wish, &resumed.id, Some(resumed.offset), false).await;
+impl Wish {
+    fn is_of(&self, request: &RequestView) -> bool {
+        request.policy_id.as_deref() == Some(&*self.policy_id) && request.user_id.as_deref() == Some(&*self.user_id)
     }
-    let key = idempotency::key(&asked.headers, wish.request_id.as_deref())?;
-    let request_id = match key {
-        Some(key) => request_id(place, &idempotency::derive(&wish.user_id, wish.route, key)),
-        None => request_id(place, &unique::name(&*api.clock)),
-    };
-    if key.is_some() {
-        if let Some(earlier) = earlier(api, &view, &wish, &request_id)? {
-            return answer_to(api, &view, &wish, &request_id, earlier, true).await;
+}
+
+impl Order for Wish {
+    type Outcome = RequestView;
+
+    const INBOX: Inbox = Inbox { topology: NAME, topic: INBOX, kind: "coupon.issue-requested" };
+
+    fn user(&self) -> &str {
+        &self.user_id
+    }
+
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn id(place: u32, unique: &str) -> String {
+        request_id(place, unique)
+    }
+
+    fn value(&mut self, id: &str, now_ms: i64) -> Vec<u8> {
+        IssueRequest::new(id, &self.policy_id, &self.user_id, now_ms).to_json()
+    }
+
+    fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<RequestView>, ApiError> {
+        match view::request(view, id)? {
+            // The log has the last word on whose request it was: two with the same key may have passed the intake side by side.
+            Some(request) if !self.is_of(&request) => Err(ApiError::IdempotencyKeyReused),
+            request => Ok(request),
         }
-        // The key's scope is the user and the route; another policy lives in another place perhaps, under the same key.
-        let unique = request_id.splitn(3, '_').nth(2).unwrap_or_default();
-        let is_there = |task: &TaskView| {
-            let there = coupon::request_id(task.place(), unique);
-            Ok(task.get(&REQUESTS, &there)?.is_some() || api.accepted.get(&there).is_some())
-        };
-        api.refuse_reuse(NAME, &view, &request_id, is_there).await?;
     }
-    if let Some(refusal) = view::hint(&view, &wish.policy_id, &wish.user_id, api.clock.now_ms())?
-        // Sold out is an outcome, and everybody may hear it in his turn.
-        && refusal != Refusal::SoldOut
-    {
-        return Err(refused(refusal));
-    }
-    let value = IssueRequest::new(&request_id, &wish.policy_id, &wish.user_id, api.clock.now_ms()).to_json();
-    let record_key = inbox_key(&wish.policy_id);
-    let record = Command {
-        topic: INBOX,
-        place,
-        key: &record_key,
-        value: &value,
-        id: &request_id,
-        kind: "coupon.issue-requested",
-    };
-    let appended = api.append_under(key.is_some(), &record, &asked).await?;
-    let entry = Entry {
-        place,
-        offset: appended.offset,
-        policy_id: wish.policy_id.as_str().into(),
-        user_id: wish.user_id.as_str().into(),
-    };
-    let is_decided = |at: u32, offset: i64| match at == place {
-        true => view.next_offset() > offset,
-        // A place that is not here any more cannot be asked: its entries are of no use either.
-        false => api.queries.task(NAME, at).map_or(true, |other| other.next_offset() > offset),
-    };
-    api.accepted.note(&request_id, entry, is_decided);
-    api.under_way.forget(&request_id);
-    answer_to(api, &view, &wish, &request_id, Some(appended.offset), false).await
-}
 
-/// What is known of an earlier request with the same key: `Some(None)` decided, `Some(Some(offset))` in the log.
-fn earlier(api: &Api, view: &TaskView, wish: &Wish, id: &String) -> Result<Option<Option<i64>>, ApiError> {
-    let same = |policy_id: &str, user_id: &str| policy_id == wish.policy_id && user_id == wish.user_id;
-    if let Some(row) = view.get(&REQUESTS, id)? {
-        return if same(&row.policy_id, &row.user_id) { Ok(Some(None)) } else { Err(ApiError::IdempotencyKeyReused) };
+    fn foresee(&self, view: &TaskView, now_ms: i64) -> Result<Option<RequestView>, ApiError> {
+        match view::hint(view, &self.policy_id, &self.user_id, now_ms)? {
+            // Sold out is an outcome, and each request hears it in its turn.
+            None | Some(Refusal::SoldOut) => Ok(None),
+            Some(refusal) => Err(refused(refusal)),
+        }
     }
-    match api.accepted.get(id) {
-        Some(entry) if same(&entry.policy_id, &entry.user_id) => Ok(Some(Some(entry.offset))),
-        Some(_) => Err(ApiError::IdempotencyKeyReused),
-        None => Ok(None),
-    }
-}
 
-async fn answer_to(
-    api: &Api,
-    view: &TaskView,
-    wish: &Wish,
-    request_id: &str,
-    offset: Option<i64>,
-    replayed: bool,
-) -> Result<Response, ApiError> {
-    let response = match (wish.answer, offset) {
-        (Answer::Outcome, Some(offset)) => match decided(api, view, wish, request_id, offset).await {
-            Ok(response) => response,
-            // Where the place went it is waited for; should nobody take it in time, it has been accepted all the same.
-            Err(error) => match error.after_append(request_id, view.place(), offset) {
-                moved @ ApiError::Moved { .. } => (Extension(moved), accepted(wish, request_id)).into_response(),
-                error => return Err(error),
-            },
-        },
-        (Answer::Outcome, None) => outcome(view, wish, request_id)?,
-        _ => accepted(wish, request_id),
-    };
-    Ok(marked(response, view, offset, replayed))
-}
-
-/// The outcome of the request at `offset`, if it comes in time.
-async fn decided(api: &Api, view: &TaskView, wish: &Wish, request_id: &str, offset: i64) -> Result<Response, ApiError> {
-    match api.wait_position(view, offset, DECISION_MAX).await? {
-        Waited::Committed => outcome(view, wish, request_id),
-        Waited::Late => Ok(accepted(wish, request_id)),
+    fn kept(&self) -> Option<Kept<'_>> {
+        Some(Kept { of: &self.policy_id, user_id: &self.user_id, quantity: 1 })
     }
-}
 
-fn outcome(view: &TaskView, wish: &Wish, request_id: &str) -> Result<Response, ApiError> {
-    view::request(view, request_id)?.map_or(Err(ApiError::Internal), |outcome| outcome_of(&outcome, wish))
-}
+    fn form(&self) -> Form {
+        if self.answer == Answer::Outcome { Form::Decision } else { Form::AtOnce }
+    }
 
-fn outcome_of(outcome: &RequestView, wish: &Wish) -> Result<Response, ApiError> {
-    // The log has the last word on whose request it was: two with the same key may have passed the intake side by side.
-    if outcome.policy_id.as_deref() != Some(&*wish.policy_id) || outcome.user_id.as_deref() != Some(&*wish.user_id) {
-        return Err(ApiError::IdempotencyKeyReused);
+    async fn answer(&self, _at: &At<'_>, outcome: RequestView) -> Result<Response, ApiError> {
+        Ok((answer::OK, axum::Json(outcome)).into_response())
     }
-    Ok((answer::OK, axum::Json(outcome)).into_response())
-}
 
-fn accepted(wish: &Wish, request_id: &str) -> Response {
-    let mut body = Vec::with_capacity(256);
-    match wish.answer {
-        Answer::Received => Object::begin(&mut body)
-            .raw_if("success", Some("true"))
-            .text("message", ACCEPTED_S3)
-            .text("requestId", request_id)
-            .end(),
-        Answer::Pending | Answer::Outcome => Object::begin(&mut body)
-            .text("status", PENDING)
-            .text("message", ACCEPTED_S4)
-            .text("policyId", &wish.policy_id)
-            .text("userId", &wish.user_id)
-            .text("requestId", request_id)
-            .end(),
+    fn accepted(&self, at: &At<'_>) -> Response {
+        let mut body = Vec::with_capacity(256);
+        match self.answer {
+            Answer::Received => Object::begin(&mut body)
+                .raw_if("success", Some("true"))
+                .text("message", ACCEPTED_S3)
+                .text("requestId", at.id)
+                .end(),
+            Answer::Pending | Answer::Outcome => Object::begin(&mut body)
+                .text("status", PENDING)
+                .text("message", ACCEPTED_S4)
+                .text("policyId", &self.policy_id)
+                .text("userId", &self.user_id)
+                .text("requestId", at.id)
+                .end(),
+        }
+        let mut response = (answer::ACCEPTED, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Ok(location) = HeaderValue::try_from(format!("/api/coupons/requests/{}", at.id)) {
+            headers.insert(header::LOCATION, location);
+        }
+        response
     }
-    let mut response = (answer::ACCEPTED, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-    if let Ok(location) = HeaderValue::try_from(format!("/api/coupons/requests/{request_id}")) {
-        headers.insert(header::LOCATION, location);
-    }
-    response
 }

@@ -1,20 +1,21 @@
 //! Coupon policies: created and adjusted by admins through the same log, shown to everybody.
 
-use super::{Carried, carry_out, place_of_policy};
+use super::command::CouponOrder;
+use super::key_and_place;
 use crate::http::admin::{ADMIN, Admin};
-use crate::http::carry::{Identity, marked};
-use crate::http::error::{ApiError, Refused, answer};
+use crate::http::error::{ApiError, answer};
+use crate::http::execute::{Call, Principal};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, moment, required};
-use crate::http::intake::{AfterQuery, Asked, Owner};
-use crate::http::{Api, idempotency, location, openapi};
+use crate::http::intake::{AfterQuery, Asked};
+use crate::http::{Api, location, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
+use holdfast_model::coupon::NAME;
 use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
 use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::coupon::{NAME, inbox_key};
 use holdfast_model::wire;
 use holdfast_topologies::coupon::view;
 use serde::{Deserialize, Serialize};
@@ -50,21 +51,18 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
     let mut wanted: CreatePolicy = extract::json(&asked.headers, &asked.body)?;
     let times = both(moment("startTime", wanted.start_time), moment("endTime", wanted.end_time));
     let (policy_id, _) = both(id("policyId", Some(wanted.policy_id.clone())), times)?;
-    let view = match here(&api, &policy_id, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
-    };
-    let own_key = wanted.request_id.take();
+    let (key, place) = key_and_place(&api, &policy_id);
+    let call = Call { place, route: "POST /api/coupons/policies", request_id: wanted.request_id.take() };
     wanted.event_id = None;
-    let key = idempotency::key(&asked.headers, own_key.as_deref())?;
-    let identity = Identity { principal: ADMIN, route: "POST /api/coupons/policies", key };
-    let make = |id| Command::CreatePolicy(CreatePolicy { request_id: Some(id), ..wanted });
-    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(&policy_id), &identity, make).await?;
-    let mut response = shown(&view, &policy_id, &command_id, &carried, answer::CREATED)?;
-    if let Ok(location) = HeaderValue::try_from(location::path("/api/coupons/policies", &policy_id)) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(response)
+    let done = |view: &TaskView| {
+        let mut response = shown(view, &policy_id, answer::CREATED)?;
+        if let Ok(location) = HeaderValue::try_from(location::path("/api/coupons/policies", &policy_id)) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Ok(response)
+    };
+    let order = CouponOrder { user: ADMIN.to_owned(), key, command: Command::CreatePolicy(wanted), done };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
 /// Adds coupons to a policy, or takes back what has not been issued.
@@ -89,17 +87,12 @@ pub(crate) async fn adjust(
     let body: AdjustBody = extract::json(&asked.headers, &asked.body)?;
     let policy_id = id("policyId", Some(policy_id))?;
     let by = required("by", body.by)?;
-    let view = match here(&api, &policy_id, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
-    };
-    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
-    let identity = Identity { principal: ADMIN, route: "POST /api/coupons/policies/{policyId}/stock", key };
-    let make = |id| {
-        Command::AdjustStock(AdjustStock { event_id: None, request_id: Some(id), policy_id: policy_id.clone(), by })
-    };
-    let (command_id, carried) = carry_out(&api, &view, &asked, &inbox_key(&policy_id), &identity, make).await?;
-    shown(&view, &policy_id, &command_id, &carried, answer::OK)
+    let (key, place) = key_and_place(&api, &policy_id);
+    let call = Call { place, route: "POST /api/coupons/policies/{policyId}/stock", request_id: body.request_id };
+    let wanted = AdjustStock { event_id: None, request_id: None, policy_id: policy_id.clone(), by };
+    let done = |view: &TaskView| shown(view, &policy_id, answer::OK);
+    let order = CouponOrder { user: ADMIN.to_owned(), key, command: Command::AdjustStock(wanted), done };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
 /// A policy and its stock.
@@ -117,15 +110,12 @@ pub(crate) async fn show(
     Query(query): Query<AfterQuery>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let view = match here(&api, &policy_id, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place_of_policy(&api, &policy_id), asked).await,
-    };
-    api.read_after(&view, query.after.as_deref()).await?;
-    match view::policy(&view, &policy_id)? {
+    let (_, place) = key_and_place(&api, &policy_id);
+    let look = |view: &TaskView| match view::policy(view, &policy_id)? {
         Some(policy) => Ok((answer::OK, axum::Json(policy)).into_response()),
         None => Err(super::refused(Refusal::UnknownPolicy)),
-    }
+    };
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
 /// All policies, from all places.
@@ -149,26 +139,7 @@ pub(crate) async fn list(State(api): State<Api>, asked: Asked) -> Result<Respons
     Ok((answer::OK, axum::Json(Listed { policies })).into_response())
 }
 
-fn here(api: &Api, policy_id: &str, asked: &Asked) -> Result<Owner, ApiError> {
-    api.owner(NAME, place_of_policy(api, policy_id), asked)
-}
-
-fn shown(
-    view: &TaskView,
-    policy_id: &str,
-    command_id: &str,
-    carried: &Carried,
-    done: StatusCode,
-) -> Result<Response, ApiError> {
-    let (replayed, offset) = match *carried {
-        Carried::Done { replayed, offset } => (replayed, offset),
-        Carried::Undecided { offset } => return Ok(super::undecided(view, command_id, offset)),
-    };
-    let policy = view::policy(view, policy_id)?.ok_or(ApiError::Refused {
-        kind: Refused::NotFound,
-        code: Refusal::UnknownPolicy.code(),
-        detail: Refusal::UnknownPolicy.reason(),
-        request_id: None,
-    })?;
-    Ok(marked((done, axum::Json(policy)).into_response(), view, offset, replayed))
+fn shown(view: &TaskView, policy_id: &str, done: StatusCode) -> Result<Response, ApiError> {
+    let policy = view::policy(view, policy_id)?.ok_or_else(|| super::refused(Refusal::UnknownPolicy))?;
+    Ok((done, axum::Json(policy)).into_response())
 }

@@ -1,24 +1,25 @@
 //! Giving back what was paid for: the reservation is cancelled, and the answer waits until the money is back.
 
 use super::place_of_payment;
-use crate::http::carry::{Carried, Identity, accepted, marked};
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::{At, Call, Principal, accepted};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields;
-use crate::http::intake::{Asked, DECISION_MAX, Owner, Seen};
+use crate::http::intake::{Asked, Seen};
 use crate::http::reservations::change::UserQuery;
-use crate::http::{Api, idempotency, openapi, reservations};
+use crate::http::reservations::command::{Answer, SeatOrder, refusal};
+use crate::http::{Api, openapi, reservations};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::outcome::Refusal as WalletRefusal;
+use holdfast_model::reservation::PAYMENT_STATES;
 use holdfast_model::reservation::message::{Cancel, Command};
 use holdfast_model::reservation::refusal::Refusal;
-use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
+use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::wire;
 use holdfast_topologies::reservation::view::{self, PaymentView};
 use serde::Deserialize;
-use std::time::Duration;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -55,51 +56,14 @@ pub(crate) async fn refund(
     };
     let user_id = fields::user_id(body.user_id, query.user_id)?;
     let place = place_of_payment(&api, &payment_id)?;
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let call = Call { place, route: "POST /payments/{paymentId}/refund", request_id: body.request_id };
+    let order = |view: &TaskView| {
+        let payment = payment_of(view, &payment_id, &user_id)?;
+        let key = payment.reservation_id.clone();
+        let command = Command::Cancel(Cancel { reservation_id: payment.reservation_id, user_id: user_id.clone() });
+        Ok(SeatOrder::new(user_id, key, command, Refunding { payment_id, status: payment.status }))
     };
-    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
-    let keyed = key.is_some();
-    let payment = payment_of(&view, &payment_id, &user_id)?;
-    let refunding = Refunding { api: &api, view: &view, payment_id: &payment_id };
-    let route = "POST /payments/{paymentId}/refund";
-    let id = reservations::command_id(&api, &view, &asked, &Identity { principal: &user_id, route, key }).await?;
-    let is_known = keyed && view.get(&COMMANDS, &id)?.is_some();
-    match payment.status {
-        "SUCCESS" => {}
-        // Asked again under its key: it is compared with what was asked then, and answered as a repetition.
-        "CANCELLED" if is_known => {}
-        // Asked for before, by whatever way.
-        "CANCELLED" => return refunding.answer(None, DECISION_MAX).await,
-        "FAILED" => {
-            let refusal = WalletRefusal::NotDebited;
-            let kind = super::wallet_kind(refusal);
-            return Err(ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: None });
-        }
-        _ => return Err(reservations::refused(Refusal::PaymentUnderWay, None)),
-    }
-    let reservation_id = payment.reservation_id;
-    let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id });
-    let begun_us = api.clock.monotonic_us();
-    match reservations::carry_out(&api, &view, &asked, &reservation_id, &id, keyed, command).await? {
-        Carried::Undecided { offset, moved } => Ok(reservations::undecided(&id, &view, offset, moved)),
-        Carried::Decided { outcome, replayed, offset } => {
-            if let Some(refusal) = outcome.refused {
-                return Ok(marked(reservations::refused(refusal, Some(id)).into_response(), &view, offset, replayed));
-            }
-            let gone = Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us));
-            let response = refunding.answer(offset, DECISION_MAX.saturating_sub(gone)).await;
-            let response =
-                response.or_else(|error| match offset.map(|at| (at, error.clone().after_append(&id, place, at))) {
-                    Some((offset, moved @ ApiError::Moved { .. })) => {
-                        Ok(reservations::undecided(&id, &view, offset, Some(moved)))
-                    }
-                    _ => Err(error),
-                })?;
-            Ok(marked(response, &view, offset, replayed))
-        }
-    }
+    api.execute(Principal::Anonymous, asked, call, order).await
 }
 
 /// The payment, if `user_id` has paid it.
@@ -110,29 +74,57 @@ fn payment_of(view: &TaskView, payment_id: &str, user_id: &str) -> Result<Paymen
     if payer.as_deref() == Some(user_id) { Ok(payment) } else { Err(ApiError::PaymentNotFound) }
 }
 
-/// Money on its way back.
-struct Refunding<'a> {
-    api: &'a Api,
-    view: &'a TaskView,
-    payment_id: &'a String,
+/// Why the reservation was not cancelled; `None`: it is.
+struct Cancelled(Option<Refusal>);
+
+impl From<CommandRow> for Cancelled {
+    fn from(row: CommandRow) -> Self {
+        Self(row.refused)
+    }
 }
 
-impl Refunding<'_> {
-    async fn answer(&self, offset: Option<i64>, left: Duration) -> Result<Response, ApiError> {
+/// Answers a refund.
+struct Refunding {
+    payment_id: String,
+    /// What the payment is before the command.
+    status: &'static str,
+}
+
+impl Answer for Refunding {
+    type Outcome = Cancelled;
+
+    fn foresee(&self, _: &TaskView) -> Result<Option<Cancelled>, ApiError> {
+        match self.status {
+            "SUCCESS" => Ok(None),
+            // Asked for before, by whatever way.
+            "CANCELLED" => Ok(Some(Cancelled(None))),
+            "FAILED" => {
+                let refusal = WalletRefusal::NotDebited;
+                let kind = super::wallet_kind(refusal);
+                Err(ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: None })
+            }
+            _ => Err(reservations::refused(Refusal::PaymentUnderWay, None)),
+        }
+    }
+
+    /// The reservation is cancelled, and the money on its way back: it is waited for.
+    async fn decided(&self, at: &At<'_>, _: &Command, outcome: Cancelled) -> Result<Response, ApiError> {
+        if let Cancelled(Some(refused)) = outcome {
+            return Ok(refusal(refused, at));
+        }
         let look = || {
-            let payment = view::payment(self.view, self.payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+            let payment = view::payment(at.view, &self.payment_id)?.ok_or(ApiError::PaymentNotFound)?;
             let is_over = payment.refunded || payment.refund_code.is_some();
             Ok(if is_over { Seen::Decided(payment) } else { Seen::Pending(payment) })
         };
-        let payment = self.api.watch_row(self.view, &PAYMENT_STATES, self.payment_id, left, look).await?;
+        let payment = at.api.watch_row(at.view, &PAYMENT_STATES, &self.payment_id, at.left(), look).await?;
         if payment.refunded {
             return Ok((answer::OK, axum::Json(payment)).into_response());
         }
         // The seat is given back and the money is not: an operator sees to it.
         if payment.refund_code.is_some() {
-            return Ok(super::failed(payment.refund_code.as_deref(), self.payment_id).into_response());
+            return Ok(super::failed(payment.refund_code.as_deref(), &self.payment_id).into_response());
         }
-        let path = format!("/payments/{}", self.payment_id);
-        Ok(accepted(&payment, &path, self.view, offset, None))
+        Ok(accepted(&payment, &format!("/payments/{}", self.payment_id), at))
     }
 }

@@ -3,7 +3,7 @@
 use super::place_of_payment;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
-use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
+use crate::http::intake::{Asked, OutcomeQuery, Seen};
 use crate::http::reservations::PENDING;
 use crate::http::{Api, openapi};
 use axum::extract::State;
@@ -73,13 +73,13 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_payment(&api, &payment_id)?;
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let (api, payment_id) = (&api, &payment_id);
+    let answer = |view: TaskView, _| async move {
+        let after = api.position(&view, query.after.as_deref()).await?;
+        let shown = follow(api, &view, payment_id, after, query.wait()).await?;
+        Ok(answer::current(&shown))
     };
-    let shown =
-        follow(&api, &view, &payment_id, api.position(&view, query.after.as_deref()).await?, query.wait()).await?;
-    Ok(answer::current(&shown))
+    api.query(NAME, place, asked, answer).await
 }
 
 /// Waits for at most `wait`: until it is granted or refused, then until the wallet has answered.

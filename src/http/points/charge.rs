@@ -1,13 +1,14 @@
 //! Charging points. How much may be charged at once is decided where money is.
 
 use super::place_of_user;
-use crate::http::carry::{Carried, Identity, accepted, marked};
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::query::Asking;
+use crate::http::execute::{At, Call, Inbox, Order, Principal, accepted};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, required};
-use crate::http::intake::{Asked, Command, OutcomeQuery, Owner, Seen};
+use crate::http::intake::{Asked, OutcomeQuery};
 use crate::http::payments::wallet_kind;
-use crate::http::{Api, idempotency, openapi};
+use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
@@ -55,26 +56,53 @@ struct Charged {
 pub(crate) async fn charge(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
     let body: ChargeBody = extract::json(&asked.headers, &asked.body)?;
     let (user_id, amount) = both(id("userId", body.user_id), required("amount", body.amount))?;
-    let place = place_of_user(&api, &user_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-    };
-    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
-    let identity = Identity { principal: &user_id, route: ROUTE, key };
-    let id = asked.resumed().map_or_else(|| request_id(place, &identity.unique(&api)), |resumed| resumed.id);
-    let value = Charge::new(&id, &user_id, amount, api.clock.now_ms()).to_json();
-    let record = Command { topic: INBOX, place, key: &user_id, value: &value, id: &id, kind: "payment.charge" };
-    let outcome = || match view::charge(&view, &id)? {
-        Some(charge) if charge.user_id != user_id || charge.amount != amount => Err(ApiError::IdempotencyKeyReused),
-        charge => Ok(charge),
-    };
-    match api.carry_out(&view, &asked, &record, key.is_some(), outcome).await? {
-        Carried::Undecided { offset, moved } => {
-            let pending = ChargeView::pending(id.clone(), user_id, amount);
-            Ok(accepted(&pending, &format!("/api/points/charges/{id}"), &view, Some(offset), moved))
+    let call = Call { place: place_of_user(&api, &user_id), route: ROUTE, request_id: body.request_id };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(ChargeOrder { user_id, amount })).await
+}
+
+/// Points to be charged.
+struct ChargeOrder {
+    user_id: String,
+    amount: i64,
+}
+
+impl Order for ChargeOrder {
+    type Outcome = ChargeView;
+
+    const INBOX: Inbox = Inbox { topology: NAME, topic: INBOX, kind: "payment.charge" };
+
+    fn user(&self) -> &str {
+        &self.user_id
+    }
+
+    fn key(&self) -> &str {
+        &self.user_id
+    }
+
+    fn id(place: u32, unique: &str) -> String {
+        request_id(place, unique)
+    }
+
+    fn value(&mut self, id: &str, now_ms: i64) -> Vec<u8> {
+        Charge::new(id, &self.user_id, self.amount, now_ms).to_json()
+    }
+
+    fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<ChargeView>, ApiError> {
+        match view::charge(view, id)? {
+            Some(charge) if charge.user_id != self.user_id || charge.amount != self.amount => {
+                Err(ApiError::IdempotencyKeyReused)
+            }
+            charge => Ok(charge),
         }
-        Carried::Decided { outcome, replayed, offset } => Ok(marked(decided(outcome), &view, offset, replayed)),
+    }
+
+    async fn answer(&self, _at: &At<'_>, outcome: ChargeView) -> Result<Response, ApiError> {
+        Ok(decided(outcome))
+    }
+
+    fn accepted(&self, at: &At<'_>) -> Response {
+        let pending = ChargeView::pending(at.id.clone(), self.user_id.clone(), self.amount);
+        accepted(&pending, &format!("/api/points/charges/{}", at.id), at)
     }
 }
 
@@ -123,24 +151,8 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = request_place(&request_id).filter(|place| *place < api.settings.places);
     let place = place.ok_or(ApiError::RequestNotFound)?;
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-    };
-    let after = api.position(&view, query.after.as_deref()).await?;
-    let look = || look(&api, &view, &request_id, after);
-    let shown = api.watch_row(&view, &CHARGES, &request_id, query.wait(), look).await?;
-    Ok(answer::current(&shown))
-}
-
-fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
-    let is_pending = api.may_be_pending(view, after);
-    match view::charge(view, request_id)? {
-        Some(charge) => Ok(Seen::Decided(Shown::Charge(charge))),
-        None if is_pending => {
-            let (request_id, outcome) = (request_id.to_owned(), OutcomeView::pending());
-            Ok(Seen::Pending(Shown::Undecided(Undecided { request_id, outcome })))
-        }
-        None => Err(ApiError::RequestNotFound),
-    }
+    let asking = Asking { topology: NAME, place, outcomes: &CHARGES, id: &request_id, query: &query };
+    let decided = |view: &TaskView| Ok(view::charge(view, &request_id)?.map(Shown::Charge));
+    let pending = |_| Shown::Undecided(Undecided { request_id: request_id.clone(), outcome: OutcomeView::pending() });
+    api.outcome(asked, asking, decided, pending).await
 }

@@ -4,10 +4,11 @@ use super::place_of_user;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::Query;
 use crate::http::fields::id;
-use crate::http::intake::{Asked, Owner};
+use crate::http::intake::Asked;
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
+use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::NAME;
 use holdfast_topologies::payment::view::{self, Cursor, PAGE_LINES_MAX};
 use serde::Deserialize;
@@ -62,12 +63,8 @@ pub(crate) async fn balance(
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
     let place = place_of_user(&api, &user_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-    };
-    api.read_after(&view, query.after.as_deref()).await?;
-    Ok(answer::current(&view::balance(&view, &user_id)?))
+    let look = |view: &TaskView| Ok(answer::current(&view::balance(view, &user_id)?));
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
 /// The statement of a wallet, the latest line first, page by page.
@@ -92,10 +89,6 @@ pub(crate) async fn statement(
         return Err(ApiError::field("limit", ("1 이상 100 이하여야 합니다.", "must be from 1 to 100")));
     }
     let place = place_of_user(&api, &user_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-    };
-    api.read_after(&view, query.after.as_deref()).await?;
-    Ok(answer::current(&view::statement(&view, &user_id, cursor, limit)?))
+    let look = |view: &TaskView| Ok(answer::current(&view::statement(view, &user_id, cursor, limit)?));
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }

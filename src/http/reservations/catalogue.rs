@@ -1,13 +1,14 @@
 //! Concerts and schedules: created and cancelled by admins through the same log, shown to everybody.
 
-use super::{carry_out, command_id, faults, place_of_id, refused, undecided};
+use super::command::{Answer, SeatOrder};
+use super::{faults, place_of_id, refused};
 use crate::http::admin::{ADMIN, Admin};
-use crate::http::carry::{Carried, Identity, marked};
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::{At, Call, Principal};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, id_if, moment, required};
-use crate::http::intake::{AfterQuery, Asked, Owner};
-use crate::http::{Api, idempotency, location, openapi};
+use crate::http::intake::{AfterQuery, Asked};
+use crate::http::{Api, location, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats};
 use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::wire::{self, When};
 use holdfast_topologies::reservation::view;
 use serde::{Deserialize, Serialize};
@@ -72,12 +74,12 @@ struct CancelBody {
 pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked: Asked) -> Result<Response, ApiError> {
     let body: ConcertBody = extract::json(&asked.headers, &asked.body)?;
     let (concert_id, title) = both(id("concertId", body.concert_id), required("title", body.title))?;
-    let key = &concert_id;
-    let command = Command::CreateConcert(CreateConcert { concert_id: key.clone(), title, date: body.date });
-    let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/concerts", command };
-    let created =
-        |view: &TaskView| shown(answer::CREATED, view::concert(view, key)?, &location::path("/api/concerts", key));
-    errand.run(&api, asked, created).await
+    let call = Call { place: place_of_id(&api, &concert_id), route: "POST /api/concerts", request_id: body.request_id };
+    let command = Command::CreateConcert(CreateConcert { concert_id: concert_id.clone(), title, date: body.date });
+    let created = |view: &TaskView| {
+        shown(answer::CREATED, view::concert(view, &concert_id)?, &location::path("/api/concerts", &concert_id))
+    };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order(&concert_id, command, created))).await
 }
 
 /// Creates a schedule of a concert, with its seats.
@@ -113,9 +115,10 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
         }
         (None, None) => return required("concertTitle", None),
     };
-    let key = &schedule_id;
+    let call =
+        Call { place: place_of_id(&api, &schedule_id), route: "POST /api/schedules", request_id: body.request_id };
     let command = Command::CreateSchedule(CreateSchedule {
-        schedule_id: key.clone(),
+        schedule_id: schedule_id.clone(),
         concert_id,
         concert_title,
         date,
@@ -125,10 +128,10 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
         seats,
         limits: body.limits,
     });
-    let errand = Errand { key, request_id: body.request_id.as_deref(), route: "POST /api/schedules", command };
-    let created =
-        |view: &TaskView| shown(answer::CREATED, view::schedule(view, key)?, &location::path("/api/schedules", key));
-    errand.run(&api, asked, created).await
+    let created = |view: &TaskView| {
+        shown(answer::CREATED, view::schedule(view, &schedule_id)?, &location::path("/api/schedules", &schedule_id))
+    };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order(&schedule_id, command, created))).await
 }
 
 /// Cancels a schedule: no more holds, and everything taken comes back in full, some at a time.
@@ -153,52 +156,42 @@ pub(crate) async fn cancel_schedule(
         false => extract::json(&asked.headers, &asked.body)?,
     };
     let schedule_id = id("scheduleId", Some(schedule_id))?;
-    let key = &schedule_id;
-    let command = Command::CancelSchedule(CancelSchedule { schedule_id: key.clone() });
-    let route = "POST /api/schedules/{scheduleId}/cancel";
-    let errand = Errand { key, request_id: body.request_id.as_deref(), route, command };
-    let cancelled =
-        |view: &TaskView| shown(answer::OK, view::schedule(view, key)?, &location::path("/api/schedules", key));
-    errand.run(&api, asked, cancelled).await
+    let call = Call {
+        place: place_of_id(&api, &schedule_id),
+        route: "POST /api/schedules/{scheduleId}/cancel",
+        request_id: body.request_id,
+    };
+    let command = Command::CancelSchedule(CancelSchedule { schedule_id: schedule_id.clone() });
+    let cancelled = |view: &TaskView| {
+        shown(answer::OK, view::schedule(view, &schedule_id)?, &location::path("/api/schedules", &schedule_id))
+    };
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order(&schedule_id, command, cancelled))).await
 }
 
-/// An admin's command.
-struct Errand<'a> {
-    /// The id of the concert or schedule: it is placed by it.
-    key: &'a str,
-    request_id: Option<&'a str>,
-    route: &'static str,
-    command: Command,
+/// An admin's command about the concert or schedule `id`, answered by `done` once it is done.
+fn order<D>(id: &str, command: Command, done: D) -> SeatOrder<Administering<D>>
+where
+    D: Fn(&TaskView) -> Result<Response, ApiError> + Send + Sync,
+{
+    SeatOrder::new(ADMIN.to_owned(), id.to_owned(), command, Administering(done))
 }
 
-impl Errand<'_> {
-    async fn run(
-        self,
-        api: &Api,
-        asked: Asked,
-        done: impl Fn(&TaskView) -> Result<Response, ApiError>,
-    ) -> Result<Response, ApiError> {
-        let place = place_of_id(api, self.key);
-        let view = match api.owner(NAME, place, &asked)? {
-            Owner::Here(view) => view,
-            Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-        };
-        let key = idempotency::key(&asked.headers, self.request_id)?;
-        let keyed = key.is_some();
-        let id = command_id(api, &view, &asked, &Identity { principal: ADMIN, route: self.route, key }).await?;
-        let wanted = self.command.clone();
-        match carry_out(api, &view, &asked, self.key, &id, keyed, self.command).await? {
-            Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
-            Carried::Decided { outcome, replayed, offset } => {
-                let response = match outcome.refused {
-                    Some(refusal) => {
-                        let errors = faults::of(&wanted, refusal);
-                        refused(refusal, Some(id)).because_of(errors).into_response()
-                    }
-                    None => done(&view)?,
-                };
-                Ok(marked(response, &view, offset, replayed))
+/// Answers an admin.
+struct Administering<D>(D);
+
+impl<D> Answer for Administering<D>
+where
+    D: Fn(&TaskView) -> Result<Response, ApiError> + Send + Sync,
+{
+    type Outcome = CommandRow;
+
+    async fn decided(&self, at: &At<'_>, command: &Command, outcome: CommandRow) -> Result<Response, ApiError> {
+        match outcome.refused {
+            Some(refusal) => {
+                let error = refused(refusal, Some(at.id.clone())).because_of(faults::of(command, refusal));
+                Ok(error.into_response())
             }
+            None => (self.0)(at.view),
         }
     }
 }
@@ -254,13 +247,11 @@ pub(crate) async fn show_concert(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_id(&api, &concert_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let look = |view: &TaskView| {
+        let concert = view::concert(view, &concert_id)?.ok_or(ApiError::ConcertNotFound)?;
+        Ok((answer::OK, axum::Json(concert)).into_response())
     };
-    api.read_after(&view, query.after.as_deref()).await?;
-    let concert = view::concert(&view, &concert_id)?.ok_or(ApiError::ConcertNotFound)?;
-    Ok((answer::OK, axum::Json(concert)).into_response())
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
 /// A schedule and how many of its seats are left.
@@ -279,13 +270,11 @@ pub(crate) async fn show_schedule(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_id(&api, &schedule_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let look = |view: &TaskView| {
+        let schedule = view::schedule(view, &schedule_id)?.ok_or_else(|| refused(Refusal::UnknownSchedule, None))?;
+        Ok((answer::OK, axum::Json(schedule)).into_response())
     };
-    api.read_after(&view, query.after.as_deref()).await?;
-    let schedule = view::schedule(&view, &schedule_id)?.ok_or_else(|| refused(Refusal::UnknownSchedule, None))?;
-    Ok((answer::OK, axum::Json(schedule)).into_response())
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
 #[derive(Serialize, Deserialize)]

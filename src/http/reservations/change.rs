@@ -1,14 +1,15 @@
 //! A reservation: shown, given back, extended.
 
-use super::{carry_out, command_id, place_of_reservation, refused, undecided};
-use crate::http::carry::{Carried, Identity, marked};
+use super::command::{Answer, SeatOrder, refusal};
+use super::{place_of_reservation, refused};
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::{At, Call, Principal};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields;
-use crate::http::intake::{Asked, Owner};
-use crate::http::{Api, idempotency, openapi};
+use crate::http::intake::Asked;
+use crate::http::{Api, openapi};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{Cancel, Command, Extend};
@@ -80,17 +81,15 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_reservation(&api, &reservation_id)?;
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let look = |view: &TaskView| {
+        let reservation = view::reservation(view, &reservation_id)?;
+        let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
+        Ok(match query.user_id {
+            Some(user_id) if user_id == reservation.user_id => answer::current(&reservation),
+            _ => answer::current(&ReservationStateView::from(reservation)),
+        })
     };
-    api.read_after(&view, query.after.as_deref()).await?;
-    let reservation = view::reservation(&view, &reservation_id)?;
-    let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
-    Ok(match query.user_id {
-        Some(user_id) if user_id == reservation.user_id => answer::current(&reservation),
-        _ => answer::current(&ReservationStateView::from(reservation)),
-    })
+    api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
 /// Gives a reservation back: a hold is released, what is paid is cancelled and its money goes back less the fee of the day.
@@ -121,14 +120,10 @@ pub(crate) async fn cancel(
     };
     let user_id = fields::user_id(body.user_id, query.user_id)?;
     let command = Command::Cancel(Cancel { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
-    let change = Change {
-        reservation_id,
-        user_id,
-        request_id: body.request_id,
-        route: "DELETE /reservations/{reservationId}",
-        command,
-    };
-    change.carry_out(&api, asked).await
+    let place = place_of_reservation(&api, &reservation_id)?;
+    let call = Call { place, route: "DELETE /reservations/{reservationId}", request_id: body.request_id };
+    let order = SeatOrder::new(user_id, reservation_id, command, Changing);
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
 /// Moves the deadline of a hold, where the shop allows it.
@@ -156,59 +151,36 @@ pub(crate) async fn extend(
     };
     let user_id = fields::user_id(body.user_id, query.user_id)?;
     let command = Command::Extend(Extend { reservation_id: reservation_id.clone(), user_id: user_id.clone() });
-    let change = Change {
-        reservation_id,
-        user_id,
-        request_id: body.request_id,
-        route: "POST /reservations/{reservationId}/extend",
-        command,
-    };
-    change.carry_out(&api, asked).await
+    let place = place_of_reservation(&api, &reservation_id)?;
+    let call = Call { place, route: "POST /reservations/{reservationId}/extend", request_id: body.request_id };
+    let order = SeatOrder::new(user_id, reservation_id, command, Changing);
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
-/// What shall happen to a reservation.
-struct Change {
-    reservation_id: String,
-    user_id: String,
-    request_id: Option<String>,
-    route: &'static str,
-    command: Command,
-}
+/// Answers a change.
+struct Changing;
 
-impl Change {
-    async fn carry_out(self, api: &Api, asked: Asked) -> Result<Response, ApiError> {
-        let place = place_of_reservation(api, &self.reservation_id)?;
-        let view = match api.owner(NAME, place, &asked)? {
-            Owner::Here(view) => view,
-            Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
-        };
-        let key = idempotency::key(&asked.headers, self.request_id.as_deref())?;
-        let keyed = key.is_some();
-        let id = command_id(api, &view, &asked, &Identity { principal: &self.user_id, route: self.route, key }).await?;
-        let cancels = matches!(self.command, Command::Cancel(_));
-        match carry_out(api, &view, &asked, &self.reservation_id, &id, keyed, self.command).await? {
-            Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
-            Carried::Decided { outcome, replayed, offset } => {
-                let response = match outcome.refused {
-                    Some(refusal) => refused(refusal, Some(id)).into_response(),
-                    None => changed(&view, &id, &outcome, cancels)?,
-                };
-                Ok(marked(response, &view, offset, replayed))
-            }
+impl Answer for Changing {
+    type Outcome = CommandRow;
+
+    async fn decided(&self, at: &At<'_>, command: &Command, outcome: CommandRow) -> Result<Response, ApiError> {
+        match outcome.refused {
+            Some(refused) => Ok(refusal(refused, at)),
+            None => changed(at, &outcome, matches!(command, Command::Cancel(_))),
         }
     }
 }
 
-/// The reservation as the command `id` has left it.
-fn changed(view: &TaskView, id: &str, outcome: &CommandRow, cancels: bool) -> Result<Response, ApiError> {
+/// The reservation as the command has left it.
+fn changed(at: &At<'_>, outcome: &CommandRow, cancels: bool) -> Result<Response, ApiError> {
     let serial = outcome.serial.ok_or(ApiError::Internal)?;
     let cancelled_ms = cancels.then_some(outcome.decided_ms);
-    let row = view::told_reservation(view, id, serial, cancelled_ms)?.ok_or(ApiError::Internal)?;
+    let row = view::told_reservation(at.view, at.id, serial, cancelled_ms)?.ok_or(ApiError::Internal)?;
     let payment = match &row.payment_id {
-        Some(payment_id) if cancels => view::payment(view, payment_id)?,
+        Some(payment_id) if cancels => view::payment(at.view, payment_id)?,
         _ => None,
     };
-    let reservation = ReservationView::new(view.place(), serial, row);
+    let reservation = ReservationView::new(at.view.place(), serial, row);
     let (refund_amount, fee) = payment.map_or((None, None), |payment| (payment.refund_amount, payment.fee));
     Ok(answer::current(&GivenBack { reservation, refund_amount, fee }))
 }

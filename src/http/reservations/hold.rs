@@ -1,19 +1,20 @@
 //! Asking for a seat. The answer waits for the decision, since it carries the deadline that the log's clock has set.
 
-use super::{carry_out, command_id, place_of_id, refused, undecided};
-use crate::http::carry::{Carried, Identity, marked};
+use super::command::{Answer, SeatOrder, refusal};
+use super::place_of_id;
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::{At, Call, Principal};
 use crate::http::extract;
 use crate::http::fields::{both, id};
-use crate::http::intake::{Asked, Owner};
-use crate::http::{Api, idempotency, openapi};
+use crate::http::intake::Asked;
+use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::message::{Command, Hold};
 use holdfast_model::reservation::row::{CommandRow, ReservationRow};
-use holdfast_model::reservation::{ANSWERS, NAME, ids, serial};
+use holdfast_model::reservation::{ANSWERS, ids, serial};
 use holdfast_model::{rfc3339, wire};
 use holdfast_topologies::reservation::view;
 use serde::{Deserialize, Serialize};
@@ -67,22 +68,12 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
     let body: HoldBody = extract::json(&asked.headers, &asked.body)?;
     let ids = both(id("userId", body.user_id), id("scheduleId", body.schedule_id));
     let ((user_id, schedule_id), seat_no) = both(ids, id("seatNo", body.seat_no))?;
-    let place = place_of_id(&api, &schedule_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let call = Call { place: place_of_id(&api, &schedule_id), route: ROUTE, request_id: body.request_id };
+    let order = |_: &TaskView| {
+        let command = Command::Hold(Hold { user_id: user_id.clone(), schedule_id: schedule_id.clone(), seat_no });
+        Ok(SeatOrder::new(user_id, schedule_id, command, Holding))
     };
-    let key = idempotency::key(&asked.headers, body.request_id.as_deref())?;
-    let keyed = key.is_some();
-    let id = command_id(&api, &view, &asked, &Identity { principal: &user_id, route: ROUTE, key }).await?;
-    let command = Command::Hold(Hold { user_id, schedule_id: schedule_id.clone(), seat_no });
-    match carry_out(&api, &view, &asked, &schedule_id, &id, keyed, command).await? {
-        Carried::Undecided { offset, moved } => Ok(undecided(&id, &view, offset, moved)),
-        Carried::Decided { outcome, replayed, offset } => {
-            let response = decided(&view, &id, &outcome, offset, keyed)?;
-            Ok(marked(response, &view, offset, replayed))
-        }
-    }
+    api.execute(Principal::Anonymous, asked, call, order).await
 }
 
 /// The same as `/reservations`.
@@ -101,32 +92,33 @@ pub(crate) async fn reserve(api: State<Api>, asked: Asked) -> Result<Response, A
     hold(api, asked).await
 }
 
-fn decided(
-    view: &TaskView,
-    id: &str,
-    outcome: &CommandRow,
-    offset: Option<i64>,
-    keyed: bool,
-) -> Result<Response, ApiError> {
-    if let Some(refusal) = outcome.refused {
-        return Ok(refused(refusal, Some(id.to_owned())).into_response());
+/// Answers a hold.
+struct Holding;
+
+impl Answer for Holding {
+    type Outcome = CommandRow;
+
+    async fn decided(&self, at: &At<'_>, _: &Command, outcome: CommandRow) -> Result<Response, ApiError> {
+        if let Some(refused) = outcome.refused {
+            return Ok(refusal(refused, at));
+        }
+        let serial = outcome.serial.ok_or(ApiError::Internal)?;
+        let mut row = view::told_reservation(at.view, at.id, serial, None)?.ok_or(ApiError::Internal)?;
+        // Only a command that has made none is told of one as it was.
+        let repeats = at.view.get(&ANSWERS, at.id)?.is_some();
+        // A reservation is named by the record that made it. Where a repetition is answered, its record is not known: by the first rules only the time was.
+        let is_named = at.offset.is_some_and(|offset| offset.unsigned_abs() == serial::offset(serial));
+        let made = is_named || at.keyed && (serial::is_secret(serial) || outcome.decided_ms == row.held_ms);
+        let is_new = made && !repeats;
+        if !repeats {
+            row.expires_ms = view::first_deadline(at.view, serial, &row)?;
+        }
+        let held = held(ids::reservation(at.view.place(), serial), row);
+        let location = HeaderValue::try_from(format!("/reservations/{}", held.reservation_id));
+        let mut response = (if is_new { answer::CREATED } else { answer::OK }, axum::Json(held)).into_response();
+        response.headers_mut().insert(header::LOCATION, location.map_err(|_| ApiError::Internal)?);
+        Ok(response)
     }
-    let serial = outcome.serial.ok_or(ApiError::Internal)?;
-    let mut row = view::told_reservation(view, id, serial, None)?.ok_or(ApiError::Internal)?;
-    // Only a command that has made none is told of one as it was.
-    let repeats = view.get(&ANSWERS, &id.to_owned())?.is_some();
-    // A reservation is named by the record that made it. Where a repetition is answered, its record is not known: by the first rules only the time was.
-    let is_named = offset.is_some_and(|offset| offset.unsigned_abs() == serial::offset(serial));
-    let made = is_named || keyed && (serial::is_secret(serial) || outcome.decided_ms == row.held_ms);
-    let is_new = made && !repeats;
-    if !repeats {
-        row.expires_ms = view::first_deadline(view, serial, &row)?;
-    }
-    let held = held(ids::reservation(view.place(), serial), row);
-    let location = HeaderValue::try_from(format!("/reservations/{}", held.reservation_id));
-    let mut response = (if is_new { answer::CREATED } else { answer::OK }, axum::Json(held)).into_response();
-    response.headers_mut().insert(header::LOCATION, location.map_err(|_| ApiError::Internal)?);
-    Ok(response)
 }
 
 fn held(reservation_id: String, row: ReservationRow) -> Held {

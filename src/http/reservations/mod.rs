@@ -12,27 +12,19 @@
 
 pub mod catalogue;
 pub mod change;
+pub mod command;
 mod faults;
 pub mod hold;
 pub mod outcome;
 pub mod seat_map;
 
 use super::Api;
-use super::carry::{Carried, Identity, accepted};
 use super::error::{ApiError, Refused};
-use super::intake::{self, Asked};
-use crate::unique;
 use axum::Router;
-use axum::response::Response;
 use axum::routing::{get, post};
-use holdfast_engine::inspect::TaskView;
-use holdfast_model::place_id::{self, Kind};
-use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::{Refusal, Status};
-use holdfast_model::reservation::row::CommandRow;
-use holdfast_model::reservation::{COMMANDS, INBOX, NAME, ids};
 use holdfast_ports::place::place_of;
-use serde::Serialize;
 
 /// Status of what is in the log and not decided.
 pub(super) const PENDING: &str = "PENDING";
@@ -76,63 +68,6 @@ pub(super) fn refused(refusal: Refusal, request_id: Option<String>) -> ApiError 
         Status::SystemError => Refused::Fault,
     };
     ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id }
-}
-
-/// The id of a command of `place`: of an earlier turn, of its key, or a new one.
-pub(super) async fn command_id(
-    api: &Api,
-    view: &TaskView,
-    asked: &Asked,
-    identity: &Identity<'_>,
-) -> Result<String, ApiError> {
-    if let Some(resumed) = asked.resumed() {
-        return Ok(resumed.id);
-    }
-    let unique = identity.unique(api);
-    let id = place_id::format(Kind::Request, view.place(), &unique);
-    if identity.key.is_some() {
-        let is_there = |task: &TaskView| {
-            Ok(task.get(&COMMANDS, &place_id::format(Kind::Request, task.place(), &unique))?.is_some())
-        };
-        api.refuse_reuse(NAME, view, &id, is_there).await?;
-    }
-    Ok(id)
-}
-
-/// Has a command decided under `id`, in the place of `view`. What was refused is an outcome, too.
-pub(super) async fn carry_out(
-    api: &Api,
-    view: &TaskView,
-    asked: &Asked,
-    record_key: &str,
-    id: &str,
-    keyed: bool,
-    command: Command,
-) -> Result<Carried<CommandRow>, ApiError> {
-    // What is made by it is named after the nonce; what changes something has no use for one.
-    let nonce = matches!(command, Command::Hold(_)).then(unique::nonce);
-    let message = Message { requested_at: Some(api.clock.now_ms().into()), nonce, ..Message::new(id, command) };
-    let (value, fingerprint, row_key) = (message.to_json(), message.command.fingerprint(), id.to_owned());
-    let kind = "reservation.command";
-    let record = intake::Command { topic: INBOX, place: view.place(), key: record_key, value: &value, id, kind };
-    let outcome = || match view.get(&COMMANDS, &row_key)? {
-        Some(row) if row.fingerprint != fingerprint => Err(ApiError::IdempotencyKeyReused),
-        row => Ok(row),
-    };
-    api.carry_out(view, asked, &record, keyed, outcome).await
-}
-
-/// A command that is in the log and not decided in time.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Undecided<'a> {
-    status: &'static str,
-    request_id: &'a str,
-}
-
-pub(super) fn undecided(id: &str, view: &TaskView, offset: i64, moved: Option<ApiError>) -> Response {
-    let body = Undecided { status: PENDING, request_id: id };
-    accepted(&body, &format!("/reservations/requests/{id}"), view, Some(offset), moved)
 }
 
 #[cfg(test)]

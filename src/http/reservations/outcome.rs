@@ -1,9 +1,10 @@
 //! What became of a command that was answered with 202.
 
 use super::PENDING;
-use crate::http::error::{ApiError, answer};
+use crate::http::error::ApiError;
+use crate::http::execute::query::Asking;
 use crate::http::extract::{Params, Query};
-use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
+use crate::http::intake::{Asked, OutcomeQuery};
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
@@ -61,29 +62,16 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = place_id::parse(Kind::Request, &request_id).map(|(place, _)| place);
     let place = place.filter(|place| *place < api.settings.places).ok_or(ApiError::RequestNotFound)?;
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let asking = Asking { topology: NAME, place, outcomes: &COMMANDS, id: &request_id, query: &query };
+    let decided = |view: &TaskView| Ok(view::command(view, &request_id)?.map(Shown::from));
+    let pending = |_| Shown {
+        request_id: request_id.clone(),
+        status: PENDING,
+        code: None,
+        reason: None,
+        reservation_id: None,
+        payment_id: None,
+        decided_at: None,
     };
-    let after = api.position(&view, query.after.as_deref()).await?;
-    let look = || look(&api, &view, &request_id, after);
-    let shown = api.watch_row(&view, &COMMANDS, &request_id, query.wait(), look).await?;
-    Ok(answer::current(&shown))
-}
-
-fn look(api: &Api, view: &TaskView, request_id: &str, after: Option<i64>) -> Result<Seen<Shown>, ApiError> {
-    let is_pending = api.may_be_pending(view, after);
-    match view::command(view, request_id)? {
-        Some(command) => Ok(Seen::Decided(command.into())),
-        None if is_pending => Ok(Seen::Pending(Shown {
-            request_id: request_id.to_owned(),
-            status: PENDING,
-            code: None,
-            reason: None,
-            reservation_id: None,
-            payment_id: None,
-            decided_at: None,
-        })),
-        None => Err(ApiError::RequestNotFound),
-    }
+    api.outcome(asked, asking, decided, pending).await
 }

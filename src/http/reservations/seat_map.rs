@@ -3,11 +3,12 @@
 use super::{place_of_id, refused};
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
-use crate::http::intake::{Asked, Owner};
+use crate::http::intake::Asked;
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_topologies::reservation::view::{self, ScheduleView, SeatCursor, SeatPage};
@@ -71,19 +72,28 @@ pub(crate) async fn seats(
         return Err(ApiError::field("limit", ("1 이상 10000 이하여야 합니다.", "must be from 1 to 10000")));
     }
     let place = place_of_id(&api, &schedule_id);
-    let view = match api.owner(NAME, place, &asked)? {
-        Owner::Here(view) => view,
-        Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,
+    let (api, schedule_id) = (&api, &schedule_id);
+    let answer = |view: TaskView, asked: Asked| async move {
+        api.read_after(&view, query.after.as_deref()).await?;
+        shown(&view, schedule_id, &asked.headers, |view| view::seat_page(view, schedule_id, cursor, limit))
     };
-    api.read_after(&view, query.after.as_deref()).await?;
+    api.query(NAME, place, asked, answer).await
+}
+
+fn shown(
+    view: &TaskView,
+    schedule_id: &str,
+    asked: &HeaderMap,
+    page: impl FnOnce(&TaskView) -> Result<Option<SeatPage>, QueryError>,
+) -> Result<Response, ApiError> {
     let unknown = || refused(Refusal::UnknownSchedule, None);
     // The version first: the seats may be later than it says, and then the next question finds another version. Never the other way round.
-    let schedule = view::schedule(&view, &schedule_id)?.ok_or_else(unknown)?;
+    let schedule = view::schedule(view, schedule_id)?.ok_or_else(unknown)?;
     let tag = format!("\"{}\"", schedule.version);
-    let mut response = if knows(&asked.headers, &tag) {
+    let mut response = if knows(asked, &tag) {
         answer::UNCHANGED.into_response()
     } else {
-        let page = view::seat_page(&view, &schedule_id, cursor, limit)?.ok_or_else(unknown)?;
+        let page = page(view)?.ok_or_else(unknown)?;
         (answer::OK, axum::Json(SeatMap { schedule, page })).into_response()
     };
     let headers = response.headers_mut();

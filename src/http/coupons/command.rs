@@ -1,0 +1,96 @@
+//! Commands of the coupon inbox that are no requests for a coupon: policies, their stock, the use of a coupon.
+
+use super::faults;
+use crate::http::error::{ApiError, Refused, answer};
+use crate::http::execute::{At, Inbox, Order};
+use axum::response::{IntoResponse, Response};
+use holdfast_engine::inspect::TaskView;
+use holdfast_model::coupon::command_outcome::{CommandRefusal, CommandStatus};
+use holdfast_model::coupon::message::Command;
+use holdfast_model::coupon::row::CommandRow;
+use holdfast_model::coupon::{COMMANDS, INBOX, NAME};
+use holdfast_topologies::coupon::view::PENDING;
+use serde::Serialize;
+
+/// A command, and how it is answered.
+pub(super) struct CouponOrder<D> {
+    /// The user, or the administrator, in the scope of the idempotency key.
+    pub user: String,
+    /// The policy's key in the inbox.
+    pub key: String,
+    /// What is wanted.
+    pub command: Command,
+    /// The answer once it is done.
+    pub done: D,
+}
+
+/// Answer of a command that is in the log and not decided in time.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Undecided<'a> {
+    status: &'static str,
+    request_id: &'a str,
+}
+
+impl<D> Order for CouponOrder<D>
+where
+    D: Fn(&TaskView) -> Result<Response, ApiError> + Send + Sync,
+{
+    type Outcome = CommandRow;
+
+    const INBOX: Inbox = Inbox { topology: NAME, topic: INBOX, kind: "coupon.command" };
+    const IS_SHOWN: bool = false;
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn id(_place: u32, unique: &str) -> String {
+        format!("cmd_{unique}")
+    }
+
+    fn name(&mut self, id: &str) {
+        let request_id = match &mut self.command {
+            Command::CreatePolicy(command) => &mut command.request_id,
+            Command::AdjustStock(command) => &mut command.request_id,
+            Command::UseCoupon(command) => &mut command.request_id,
+        };
+        *request_id = Some(id.to_owned());
+    }
+
+    fn value(&mut self, _id: &str, _now_ms: i64) -> Vec<u8> {
+        self.command.to_json()
+    }
+
+    fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<CommandRow>, ApiError> {
+        match view.get(&COMMANDS, id)? {
+            Some(row) if row.fingerprint != self.command.fingerprint() => Err(ApiError::IdempotencyKeyReused),
+            row => Ok(row),
+        }
+    }
+
+    async fn answer(&self, at: &At<'_>, outcome: CommandRow) -> Result<Response, ApiError> {
+        match outcome.refused {
+            Some(refusal) => Err(refused(refusal, at.id).because_of(faults::of(&self.command, refusal))),
+            None => (self.done)(at.view),
+        }
+    }
+
+    fn accepted(&self, at: &At<'_>) -> Response {
+        (answer::ACCEPTED, axum::Json(Undecided { status: PENDING, request_id: at.id })).into_response()
+    }
+}
+
+fn refused(refusal: CommandRefusal, id: &str) -> ApiError {
+    let kind = match refusal.status() {
+        CommandStatus::ValidationFailed => Refused::Invalid,
+        CommandStatus::NotFound => Refused::NotFound,
+        CommandStatus::Success | CommandStatus::Conflict => Refused::Conflict,
+        CommandStatus::SystemError => Refused::Fault,
+    };
+    ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: Some(id.to_owned()) }
+}
