@@ -9,6 +9,7 @@
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`notification`] | the record that asks for a notification |
+//! | [`problem`] | refusals as clients are told them |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
 //! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of outgoing records |
@@ -28,6 +29,7 @@ pub mod notification;
 mod numbered_key;
 pub mod payment;
 pub mod place_id;
+pub mod problem;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;

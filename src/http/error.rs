@@ -1,10 +1,10 @@
-//! The one error table: every refusal of the API, with its status, its stable code and what a customer reads, in Korean; [`english`] has the same in
-//! English. Status codes stand here and nowhere else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was and in which language
+//! The one error table: every refusal that is HTTP's own, with its status, its stable code and what a customer reads, in Korean; [`english`] has the same in
+//! English. What a feature refuses comes with its row of the feature's table ([`ApiError::Refused`]). Status codes stand here and in
+//! `holdfast_model::problem`, and nowhere else. Answers are RFC 9457 problems; [`super::finish`] adds which request it was and in which language
 //! it is answered, since an error does not know.
 
 pub mod answer;
 mod english;
-mod hints;
 mod problem;
 
 pub use problem::{FieldProblem, Problem, problem};
@@ -13,7 +13,7 @@ use super::handover::Resumed;
 use super::language::Text;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::problem::{Class, Problem as Refusal, Texts};
 use std::borrow::Cow;
 
 /// One field that cannot be taken.
@@ -73,22 +73,16 @@ pub enum ApiError {
     ForeignPage,
     /// An id that nothing was ever accepted under.
     RequestNotFound,
-    /// No concert of this id.
-    ConcertNotFound,
-    /// No payment of this id.
-    PaymentNotFound,
     /// No dead letter of this name.
     DeadLetterNotFound,
-    /// The shop says no: the code and the text are the shop's.
+    /// A feature refuses: code, texts and class are the feature's.
     Refused {
-        /// What kind of no.
-        kind: Refused,
-        /// The shop's code.
-        code: &'static str,
-        /// What the customer reads.
-        detail: &'static str,
-        /// Whose outcome it is, if a request was accepted.
+        /// The row of the feature's table.
+        problem: &'static Refusal,
+        /// The request that was refused, if one was accepted.
         request_id: Option<String>,
+        /// What this problem tells besides.
+        member: Option<Member>,
     },
     /// The shop says no because of these fields.
     Explained {
@@ -96,13 +90,6 @@ pub enum ApiError {
         refused: Box<ApiError>,
         /// Its fields.
         errors: Vec<FieldError>,
-    },
-    /// Another payment has the reservation, or had it.
-    PaymentConflict {
-        /// Which one.
-        payment_id: Option<String>,
-        /// The payment that was refused for it.
-        request_id: String,
     },
     /// The key was used for another request.
     IdempotencyKeyReused,
@@ -135,21 +122,13 @@ pub enum ApiError {
     Internal,
 }
 
-/// What kind of no it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// What was asked makes no sense.
-    Invalid,
-    /// What was asked for does not exist.
-    NotFound,
-    /// What was asked for is in no state for it.
-    Conflict,
-    /// Too late.
-    Gone,
-    /// There is not enough money.
-    Unpaid,
-    /// It could not be processed.
-    Fault,
+/// A member of a problem beyond those that all have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
 }
 
 /// What of an [`ApiError`] is the same for every request.
@@ -170,6 +149,12 @@ impl ApiError {
     #[must_use]
     pub fn field(field: impl Into<Cow<'static, str>>, reason: impl Into<Text>) -> Self {
         Self::Invalid(vec![FieldError::new(field, reason)])
+    }
+
+    /// A feature's refusal, of the request `request_id` if one was accepted.
+    #[must_use]
+    pub fn refused(problem: &'static Refusal, request_id: Option<String>) -> Self {
+        Self::Refused { problem, request_id, member: None }
     }
 
     /// The same, and which fields it is about; without any it stays as it is.
@@ -270,26 +255,13 @@ impl ApiError {
             Self::RequestNotFound => {
                 row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")
             }
-            Self::ConcertNotFound => {
-                row(StatusCode::NOT_FOUND, "CONCERT_NOT_FOUND", "없는 공연", "공연을 찾을 수 없습니다.")
-            }
-            Self::PaymentNotFound => {
-                row(StatusCode::NOT_FOUND, "PAYMENT_NOT_FOUND", "없는 결제", "결제 내역을 찾을 수 없습니다.")
-            }
             Self::DeadLetterNotFound => {
                 row(StatusCode::NOT_FOUND, "DEAD_LETTER_NOT_FOUND", "없는 데드레터", "데드레터를 찾을 수 없습니다.")
             }
-            Self::Refused { kind, code, detail, .. } => match kind {
-                Refused::Invalid => row(StatusCode::UNPROCESSABLE_ENTITY, code, "잘못된 값", detail),
-                Refused::NotFound => row(StatusCode::NOT_FOUND, code, "없는 대상", detail),
-                Refused::Conflict => row(StatusCode::CONFLICT, code, "처리할 수 없는 상태", detail),
-                Refused::Gone => row(StatusCode::GONE, code, "지난 대상", detail),
-                Refused::Unpaid => row(StatusCode::PAYMENT_REQUIRED, code, "결제 불가", detail),
-                Refused::Fault => row(StatusCode::INTERNAL_SERVER_ERROR, code, "서버 오류", detail),
-            },
-            Self::PaymentConflict { .. } => {
-                let refusal = Refusal::PaymentConflict;
-                row(StatusCode::CONFLICT, refusal.code(), "처리할 수 없는 상태", refusal.reason())
+            Self::Refused { problem, .. } => {
+                let status = StatusCode::from_u16(problem.class.http_status());
+                let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                row(status, problem.code, title(problem).ko, problem.detail.ko)
             }
             Self::IdempotencyKeyReused => row(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -352,14 +324,35 @@ impl ApiError {
         }
     }
 
+    /// The row of a feature's table.
+    fn refusal(&self) -> Option<&'static Refusal> {
+        match self {
+            Self::Refused { problem, .. } => Some(problem),
+            Self::Explained { refused, .. } => refused.refusal(),
+            _ => None,
+        }
+    }
+
     fn request_id(&self) -> Option<&str> {
         match self {
             Self::OutcomeUnknown { request_id } | Self::Refused { request_id, .. } => request_id.as_deref(),
-            Self::PaymentConflict { request_id, .. } => Some(request_id),
             Self::Explained { refused, .. } => refused.request_id(),
             Self::Moved { resumed, .. } => resumed.as_ref().map(|record| record.id.as_str()),
             _ => None,
         }
+    }
+}
+
+/// The short name of a feature's refusal: its own, or that of its class.
+fn title(problem: &Refusal) -> Texts {
+    let of_class = |ko, en| problem.title.unwrap_or(Texts { ko, en });
+    match problem.class {
+        Class::Invalid => of_class("잘못된 값", "Invalid value"),
+        Class::NotFound => of_class("없는 대상", "Not found"),
+        Class::Conflict => of_class("처리할 수 없는 상태", "Conflict"),
+        Class::Gone => of_class("지난 대상", "Gone"),
+        Class::Unpaid => of_class("결제 불가", "Payment required"),
+        Class::Fault => of_class("서버 오류", "Server error"),
     }
 }
 
@@ -382,6 +375,9 @@ pub fn is_server_fault(status: StatusCode) -> bool {
 mod tests {
     use super::*;
     use crate::http::language::Language;
+    use holdfast_model::problem::INVALID_TIME;
+    use holdfast_model::reservation::refusal::CONCERT_NOT_FOUND;
+    use holdfast_model::{coupon::outcome as coupon, payment::outcome as payment};
 
     async fn shown(error: ApiError) -> (Response, serde_json::Value) {
         shown_in(error, Language::Korean).await
@@ -396,13 +392,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_has_the_members_of_rfc_9457_and_ours() {
-        let (response, json) = shown(ApiError::Refused {
-            kind: Refused::NotFound,
-            code: "POLICY_NOT_FOUND",
-            detail: "쿠폰 정책을 찾을 수 없습니다",
-            request_id: None,
-        })
-        .await;
+        let (response, json) = shown(ApiError::refused(coupon::Refusal::UnknownPolicy.problem(), None)).await;
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["content-language"], "ko");
         assert_eq!(
@@ -437,12 +427,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_of_the_shop_may_be_explained() {
-        let refused = ApiError::Refused {
-            kind: Refused::Invalid,
-            code: "INVALID_TIME",
-            detail: "시간 형식이 올바르지 않습니다",
-            request_id: Some("req_0_x".to_owned()),
-        };
+        let refused = ApiError::refused(&INVALID_TIME, Some("req_0_x".to_owned()));
         let errors = vec![FieldError::new("saleEnd", ("시각이어야 합니다.", "must be a time"))];
         let (_, json) = shown_in(refused.because_of(errors), Language::English).await;
         assert_eq!(
@@ -462,13 +447,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_no_english_is_said_to_be_korean() {
-        let refused =
-            ApiError::Refused { kind: Refused::Gone, code: "NEW_CODE", detail: "새로운 이유", request_id: None };
-        let (response, json) = shown_in(refused, Language::English).await;
+    async fn a_feature_says_what_it_refuses_in_both_languages() {
+        let refused = || ApiError::Refused {
+            problem: payment::Refusal::ChargeTooSmall.problem(),
+            request_id: None,
+            member: Some(Member { name: "paymentId", value: "pay_0_x".to_owned() }),
+        };
+        let (response, json) = shown_in(refused(), Language::English).await;
+        assert_eq!(response.headers()["content-language"], "en");
         assert_eq!(
-            (&response.headers()["content-language"], &json["detail"]),
-            (&"ko".parse().unwrap(), &"새로운 이유".into())
+            json,
+            serde_json::json!({
+                "type": "urn:holdfast:problem:charge-below-minimum", "title": "Invalid value", "status": 422,
+                "detail": "The amount is below the minimum of a charge.", "instance": "/api/x", "code": "CHARGE_BELOW_MINIMUM",
+                "requestId": "http-1", "paymentId": "pay_0_x",
+                "errors": [{ "field": "amount", "reason": "must be the minimum of a charge or more (usually 1,000 KRW)" }],
+            })
         );
+        let (response, json) = shown(refused()).await;
+        assert_eq!(
+            (&response.headers()["content-language"], &json["title"]),
+            (&"ko".parse().unwrap(), &"잘못된 값".into())
+        );
+        assert_eq!(json["errors"][0]["reason"], "최소 충전 금액 이상이어야 합니다(기본 1,000원).");
+    }
+
+    #[tokio::test]
+    async fn the_title_is_that_of_the_class_or_the_problems_own() {
+        let (_, json) = shown(ApiError::refused(&CONCERT_NOT_FOUND, None)).await;
+        assert_eq!((&json["status"], &json["title"]), (&404.into(), &"없는 공연".into()));
+        let (_, json) = shown(ApiError::refused(payment::Refusal::InsufficientPoints.problem(), None)).await;
+        assert_eq!((&json["status"], &json["title"]), (&402.into(), &"결제 불가".into()));
     }
 }

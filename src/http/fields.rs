@@ -1,10 +1,10 @@
 //! Fields of requests, looked at before anything is appended.
 
-use super::error::{ApiError, FieldError, Refused};
+use super::error::{ApiError, FieldError};
 use super::language::Text;
 use super::misfit;
 use holdfast_model::id_rule::{self, ID_BYTES_MAX, IdFault};
-use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::problem::INVALID_TIME;
 use holdfast_model::wire::When;
 use std::borrow::Cow;
 
@@ -87,10 +87,7 @@ pub fn moment(field: &'static str, given: Option<When>) -> Result<Option<When>, 
 }
 
 fn no_time(field: &'static str, allowed: (&'static str, &'static str)) -> ApiError {
-    let refusal = Refusal::BadTime;
-    let refused =
-        ApiError::Refused { kind: Refused::Invalid, code: refusal.code(), detail: refusal.reason(), request_id: None };
-    refused.because_of(vec![FieldError::new(field, allowed)])
+    ApiError::refused(&INVALID_TIME, None).because_of(vec![FieldError::new(field, allowed)])
 }
 
 /// A field that must be there.

@@ -1,5 +1,6 @@
 //! What became of a command: done, or why not.
 
+use crate::problem::{self, Class, Problem};
 use serde::{Deserialize, Serialize};
 
 /// What became of a command, named by what to answer.
@@ -66,88 +67,33 @@ pub enum CommandRefusal {
     NothingOff,
 }
 
-impl CommandRefusal {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::BadPolicyId,
-        Self::BadTitle,
-        Self::BadQuantity,
-        Self::BadTime,
-        Self::BadWindow,
-        Self::BadDiscount,
-        Self::PolicyExists,
-        Self::UnknownPolicy,
-        Self::BelowIssued,
-        Self::UnknownCoupon,
-        Self::NotUsable,
-        Self::System,
-        Self::NoDiscount,
-        Self::BelowMinimum,
-        Self::NothingOff,
-    ];
+problem::table! { CommandRefusal
+    BadPolicyId => Problem::invalid("INVALID_POLICY_ID", "쿠폰 정책 ID가 올바르지 않습니다", "The id of the coupon policy is not valid.");
+    BadTitle => Problem::invalid("INVALID_TITLE", "쿠폰 이름이 올바르지 않습니다", "The title is not valid.");
+    BadQuantity => Problem::invalid("INVALID_QUANTITY", "쿠폰 수량이 올바르지 않습니다", "The number of coupons is not valid.");
+    BadTime => problem::INVALID_TIME;
+    BadWindow => Problem::invalid("INVALID_WINDOW", "시작 시간은 종료 시간보다 이전이어야 합니다", "The window must begin before it ends.");
+    BadDiscount => Problem::invalid("INVALID_DISCOUNT", "할인 조건이 올바르지 않습니다", "The terms of the discount are not valid.");
+    PolicyExists => Problem::conflict("POLICY_ALREADY_EXISTS", "이미 존재하는 쿠폰 정책입니다", "Another coupon policy has this id.");
+    UnknownPolicy => Problem::not_found("POLICY_NOT_FOUND", "쿠폰 정책을 찾을 수 없습니다", "There is no such coupon policy.");
+    BelowIssued => Problem::conflict("STOCK_BELOW_ISSUED", "이미 발급된 수량보다 적게 줄일 수 없습니다", "The stock cannot be less than what has been issued.");
+    UnknownCoupon => Problem::not_found("COUPON_NOT_FOUND", "쿠폰을 찾을 수 없습니다", "There is no such coupon.");
+    NotUsable => Problem::conflict("COUPON_NOT_USABLE", "사용 가능한 쿠폰이 아닙니다", "The coupon cannot be used.");
+    System => problem::SYSTEM_ERROR;
+    NoDiscount => Problem::conflict("COUPON_NOT_A_DISCOUNT", "결제에 사용할 수 없는 쿠폰입니다", "The coupon takes nothing off a price.");
+    BelowMinimum => Problem::conflict("COUPON_MINIMUM_NOT_MET", "쿠폰 최소 주문 금액에 미달합니다", "The order is smaller than the coupon asks for.");
+    NothingOff => Problem::conflict("COUPON_WITHOUT_EFFECT", "이 결제에는 할인되는 금액이 없어 쿠폰을 사용하지 않았습니다", "The coupon would take nothing off, so it is not used up.");
+}
 
+impl CommandRefusal {
     /// What to answer.
     #[must_use]
     pub fn status(self) -> CommandStatus {
-        match self {
-            Self::BadPolicyId
-            | Self::BadTitle
-            | Self::BadQuantity
-            | Self::BadTime
-            | Self::BadWindow
-            | Self::BadDiscount => CommandStatus::ValidationFailed,
-            Self::UnknownPolicy | Self::UnknownCoupon => CommandStatus::NotFound,
-            Self::PolicyExists
-            | Self::BelowIssued
-            | Self::NotUsable
-            | Self::NoDiscount
-            | Self::BelowMinimum
-            | Self::NothingOff => CommandStatus::Conflict,
-            Self::System => CommandStatus::SystemError,
-        }
-    }
-
-    /// For machines: stable.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::BadPolicyId => "INVALID_POLICY_ID",
-            Self::BadTitle => "INVALID_TITLE",
-            Self::BadQuantity => "INVALID_QUANTITY",
-            Self::BadTime => "INVALID_TIME",
-            Self::BadWindow => "INVALID_WINDOW",
-            Self::BadDiscount => "INVALID_DISCOUNT",
-            Self::PolicyExists => "POLICY_ALREADY_EXISTS",
-            Self::UnknownPolicy => "POLICY_NOT_FOUND",
-            Self::BelowIssued => "STOCK_BELOW_ISSUED",
-            Self::UnknownCoupon => "COUPON_NOT_FOUND",
-            Self::NotUsable => "COUPON_NOT_USABLE",
-            Self::System => "SYSTEM_ERROR",
-            Self::NoDiscount => "COUPON_NOT_A_DISCOUNT",
-            Self::BelowMinimum => "COUPON_MINIMUM_NOT_MET",
-            Self::NothingOff => "COUPON_WITHOUT_EFFECT",
-        }
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::BadPolicyId => "쿠폰 정책 ID가 올바르지 않습니다",
-            Self::BadTitle => "쿠폰 이름이 올바르지 않습니다",
-            Self::BadQuantity => "쿠폰 수량이 올바르지 않습니다",
-            Self::BadTime => "시간 형식이 올바르지 않습니다",
-            Self::BadWindow => "시작 시간은 종료 시간보다 이전이어야 합니다",
-            Self::BadDiscount => "할인 조건이 올바르지 않습니다",
-            Self::PolicyExists => "이미 존재하는 쿠폰 정책입니다",
-            Self::UnknownPolicy => "쿠폰 정책을 찾을 수 없습니다",
-            Self::BelowIssued => "이미 발급된 수량보다 적게 줄일 수 없습니다",
-            Self::UnknownCoupon => "쿠폰을 찾을 수 없습니다",
-            Self::NotUsable => "사용 가능한 쿠폰이 아닙니다",
-            Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
-            Self::NoDiscount => "결제에 사용할 수 없는 쿠폰입니다",
-            Self::BelowMinimum => "쿠폰 최소 주문 금액에 미달합니다",
-            Self::NothingOff => "이 결제에는 할인되는 금액이 없어 쿠폰을 사용하지 않았습니다",
+        match self.problem().class {
+            Class::Invalid => CommandStatus::ValidationFailed,
+            Class::NotFound => CommandStatus::NotFound,
+            Class::Conflict | Class::Gone | Class::Unpaid => CommandStatus::Conflict,
+            Class::Fault => CommandStatus::SystemError,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The six outcomes of a request, and the reasons for the five that are no coupon.
 
+use crate::problem::{self, Problem};
 use serde::{Deserialize, Serialize};
 
 /// What became of a request. A closed set: consumers match on it.
@@ -32,7 +33,7 @@ impl Status {
 
     /// As it is written.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
             Self::ValidationFailed => "VALIDATION_FAILED",
@@ -63,18 +64,21 @@ pub enum Refusal {
     BadUser,
 }
 
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::UnknownPolicy,
-        Self::OutsideWindow,
-        Self::NoUser,
-        Self::AlreadyIssued,
-        Self::SoldOut,
-        Self::System,
-        Self::BadUser,
-    ];
+problem::table! { Refusal
+    UnknownPolicy => Problem::not_found("POLICY_NOT_FOUND", "쿠폰 정책을 찾을 수 없습니다", "There is no such coupon policy.");
+    OutsideWindow => Problem::conflict("OUTSIDE_ISSUE_WINDOW", "쿠폰 발급 가능 시간이 아닙니다", "The coupon is not issued at this time.");
+    NoUser => problem::USER_ID_REQUIRED;
+    AlreadyIssued => Problem::conflict("ALREADY_ISSUED", "이미 발급받은 쿠폰입니다", "This user has the coupon already.");
+    SoldOut => Problem::conflict("SOLD_OUT", "쿠폰이 모두 소진되었습니다", "No coupons are left.");
+    System => problem::SYSTEM_ERROR;
+    BadUser => problem::INVALID_USER_ID;
+}
 
+/// [`Refusal::AlreadyIssued`] before the append: clients know the duplicate by the name of its outcome.
+pub const DUPLICATE_REQUEST: Problem =
+    Problem { code: Status::DuplicateRequest.as_str(), ..*Refusal::AlreadyIssued.problem() };
+
+impl Refusal {
     /// Which outcome it is.
     #[must_use]
     pub fn status(self) -> Status {
@@ -83,34 +87,6 @@ impl Refusal {
             Self::AlreadyIssued => Status::DuplicateRequest,
             Self::SoldOut => Status::OutOfStock,
             Self::System => Status::SystemError,
-        }
-    }
-
-    /// For machines: stable.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::UnknownPolicy => "POLICY_NOT_FOUND",
-            Self::OutsideWindow => "OUTSIDE_ISSUE_WINDOW",
-            Self::NoUser => "USER_ID_REQUIRED",
-            Self::AlreadyIssued => "ALREADY_ISSUED",
-            Self::SoldOut => "SOLD_OUT",
-            Self::System => "SYSTEM_ERROR",
-            Self::BadUser => "INVALID_USER_ID",
-        }
-    }
-
-    /// For the customer.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::UnknownPolicy => "쿠폰 정책을 찾을 수 없습니다",
-            Self::OutsideWindow => "쿠폰 발급 가능 시간이 아닙니다",
-            Self::NoUser => "사용자 ID가 필요합니다",
-            Self::AlreadyIssued => "이미 발급받은 쿠폰입니다",
-            Self::SoldOut => "쿠폰이 모두 소진되었습니다",
-            Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
-            Self::BadUser => "사용자 ID가 올바르지 않습니다",
         }
     }
 }

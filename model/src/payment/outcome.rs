@@ -1,5 +1,6 @@
 //! What became of a charge, a debit or a refund: posted, or why not.
 
+use crate::problem::{self, Problem};
 use serde::{Deserialize, Serialize};
 
 /// What became of it, named by what to answer.
@@ -61,25 +62,29 @@ pub enum Refusal {
     BadUser,
 }
 
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::NoUser,
-        Self::ChargeNotPositive,
-        Self::ChargeTooSmall,
-        Self::ChargeTooLarge,
-        Self::WalletFull,
-        Self::NegativeAmount,
-        Self::AmountMismatch,
-        Self::InsufficientPoints,
-        Self::UnknownPayment,
-        Self::NotDebited,
-        Self::AlreadyRefunded,
-        Self::AbovePaid,
-        Self::System,
-        Self::BadUser,
-    ];
+problem::table! { Refusal
+    NoUser => problem::USER_ID_REQUIRED;
+    ChargeNotPositive => Problem::invalid("CHARGE_NOT_POSITIVE", "충전 금액은 0보다 커야 합니다.", "The amount of a charge must be above 0.")
+        .about("amount", "0보다 커야 합니다.", "must be above 0");
+    ChargeTooSmall => Problem::invalid("CHARGE_BELOW_MINIMUM", "최소 충전 금액보다 적습니다.", "The amount is below the minimum of a charge.")
+        .about("amount", "최소 충전 금액 이상이어야 합니다(기본 1,000원).", "must be the minimum of a charge or more (usually 1,000 KRW)");
+    ChargeTooLarge => Problem::invalid("CHARGE_ABOVE_MAXIMUM", "1회 충전 한도를 초과했습니다.", "The amount is above the maximum of a charge.")
+        .about("amount", "1회 충전 한도 이하여야 합니다(기본 1,000,000원).", "must be the maximum of a charge or less (usually 1,000,000 KRW)");
+    WalletFull => Problem::conflict("WALLET_LIMIT_EXCEEDED", "보유할 수 있는 포인트 한도를 초과했습니다.", "The wallet cannot hold more points.");
+    NegativeAmount => Problem::invalid("INVALID_AMOUNT", "금액이 올바르지 않습니다.", "The amount is not valid.")
+        .about("amount", "0 이상의 정수여야 합니다.", "must be a whole number, 0 or more");
+    AmountMismatch => Problem::invalid("AMOUNT_MISMATCH", "결제 금액이 일치하지 않습니다.", "The amount is not what is owed.")
+        .about("amount", "결제할 금액과 같아야 합니다.", "must be what is owed");
+    InsufficientPoints => Problem::unpaid("INSUFFICIENT_POINTS", "포인트 잔액이 부족합니다.", "The wallet does not hold enough points.");
+    UnknownPayment => Problem::not_found("PAYMENT_NOT_FOUND", "결제 내역을 찾을 수 없습니다.", "There is no such payment.");
+    NotDebited => Problem::conflict("PAYMENT_NOT_DEBITED", "완료된 결제만 환불할 수 있습니다.", "Only a payment that was made can be refunded.");
+    AlreadyRefunded => Problem::conflict("ALREADY_REFUNDED", "이미 환불된 결제입니다.", "The payment has been refunded already.");
+    AbovePaid => Problem::invalid("REFUND_EXCEEDS_PAYMENT", "환불 금액이 결제 금액을 초과합니다.", "The refund is more than what was paid.");
+    System => problem::SYSTEM_ERROR;
+    BadUser => problem::INVALID_USER_ID;
+}
 
+impl Refusal {
     /// What to answer.
     #[must_use]
     pub fn status(self) -> Status {
@@ -87,48 +92,6 @@ impl Refusal {
             Self::InsufficientPoints => Status::InsufficientPoints,
             Self::System => Status::SystemError,
             _ => Status::Refused,
-        }
-    }
-
-    /// For machines: stable.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NoUser => "USER_ID_REQUIRED",
-            Self::ChargeNotPositive => "CHARGE_NOT_POSITIVE",
-            Self::ChargeTooSmall => "CHARGE_BELOW_MINIMUM",
-            Self::ChargeTooLarge => "CHARGE_ABOVE_MAXIMUM",
-            Self::WalletFull => "WALLET_LIMIT_EXCEEDED",
-            Self::NegativeAmount => "INVALID_AMOUNT",
-            Self::AmountMismatch => "AMOUNT_MISMATCH",
-            Self::InsufficientPoints => "INSUFFICIENT_POINTS",
-            Self::UnknownPayment => "PAYMENT_NOT_FOUND",
-            Self::NotDebited => "PAYMENT_NOT_DEBITED",
-            Self::AlreadyRefunded => "ALREADY_REFUNDED",
-            Self::AbovePaid => "REFUND_EXCEEDS_PAYMENT",
-            Self::System => "SYSTEM_ERROR",
-            Self::BadUser => "INVALID_USER_ID",
-        }
-    }
-
-    /// For the customer.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NoUser => "사용자 ID가 필요합니다",
-            Self::ChargeNotPositive => "충전 금액은 0보다 커야 합니다.",
-            Self::ChargeTooSmall => "최소 충전 금액보다 적습니다.",
-            Self::ChargeTooLarge => "1회 충전 한도를 초과했습니다.",
-            Self::WalletFull => "보유할 수 있는 포인트 한도를 초과했습니다.",
-            Self::NegativeAmount => "금액이 올바르지 않습니다.",
-            Self::AmountMismatch => "결제 금액이 일치하지 않습니다.",
-            Self::InsufficientPoints => "포인트 잔액이 부족합니다.",
-            Self::UnknownPayment => "결제 내역을 찾을 수 없습니다.",
-            Self::NotDebited => "완료된 결제만 환불할 수 있습니다.",
-            Self::AlreadyRefunded => "이미 환불된 결제입니다.",
-            Self::AbovePaid => "환불 금액이 결제 금액을 초과합니다.",
-            Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
-            Self::BadUser => "사용자 ID가 올바르지 않습니다",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Why a command was not done, and what to answer.
 
+use crate::problem::{self, Class, Problem};
 use serde::{Deserialize, Serialize};
 
 /// What became of a command, named by what to answer.
@@ -99,147 +100,64 @@ pub enum Refusal {
     SaleAfterShow,
 }
 
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 30] = [
-        Self::BadId,
-        Self::BadTitle,
-        Self::BadTime,
-        Self::BadWindow,
-        Self::BadSeats,
-        Self::BadLimit,
-        Self::ConcertExists,
-        Self::ScheduleExists,
-        Self::UnknownSchedule,
-        Self::UnknownSeat,
-        Self::NoUser,
-        Self::NotOnSale,
-        Self::ScheduleCancelled,
-        Self::SeatTaken,
-        Self::TooManySeats,
-        Self::UnknownReservation,
-        Self::ReservationExpired,
-        Self::ReservationCancelled,
-        Self::PaymentUnderWay,
-        Self::PaymentConflict,
-        Self::BadPaymentId,
-        Self::AmountMismatch,
-        Self::CouponNotSupported,
-        Self::AlreadyConfirmed,
-        Self::TooLateToCancel,
-        Self::NotExtendable,
-        Self::System,
-        Self::UnknownCoupon,
-        Self::ShowBegun,
-        Self::SaleAfterShow,
-    ];
+problem::table! { Refusal
+    BadId => Problem::invalid("INVALID_ID", "ID가 올바르지 않습니다", "The id is not valid.");
+    BadTitle => Problem::invalid("INVALID_TITLE", "공연 이름이 올바르지 않습니다", "The title is not valid.");
+    BadTime => problem::INVALID_TIME;
+    BadWindow => Problem::invalid("INVALID_WINDOW", "판매 시작 시간은 종료 시간보다 이전이어야 합니다", "The window must begin before it ends.");
+    BadSeats => Problem::invalid("INVALID_SEATS", "좌석 정보가 올바르지 않습니다", "The seats are not valid.");
+    BadLimit => Problem::invalid("INVALID_LIMIT", "예매 한도가 올바르지 않습니다", "A limit is not valid.");
+    ConcertExists => Problem::conflict("CONCERT_ALREADY_EXISTS", "이미 존재하는 공연입니다", "Another concert has this id.");
+    ScheduleExists => Problem::conflict("SCHEDULE_ALREADY_EXISTS", "이미 존재하는 회차입니다", "Another schedule has this id.");
+    UnknownSchedule => Problem::not_found("SCHEDULE_NOT_FOUND", "회차를 찾을 수 없습니다", "There is no such schedule.");
+    UnknownSeat => Problem::not_found("SEAT_NOT_FOUND", "좌석을 찾을 수 없습니다", "There is no such seat.");
+    NoUser => problem::USER_ID_REQUIRED;
+    NotOnSale => Problem::conflict("OUTSIDE_SALE_WINDOW", "예매 가능 시간이 아닙니다", "The schedule is not on sale at this time.");
+    ScheduleCancelled => Problem::gone("SCHEDULE_CANCELLED", "취소된 회차입니다", "The schedule has been cancelled.");
+    SeatTaken => Problem::conflict("SEAT_ALREADY_RESERVED", "이미 예약된 좌석입니다", "The seat is taken.");
+    TooManySeats => Problem::conflict("SEAT_LIMIT_EXCEEDED", "1인당 예매 가능한 좌석 수를 초과했습니다", "This user may not have more seats.");
+    UnknownReservation => Problem::not_found("RESERVATION_NOT_FOUND", "예약을 찾을 수 없습니다", "There is no such reservation.");
+    ReservationExpired => Problem::gone("RESERVATION_EXPIRED", "예약이 만료되었습니다", "The reservation has expired.");
+    ReservationCancelled => Problem::gone("RESERVATION_CANCELLED", "취소된 예약입니다", "The reservation has been cancelled.");
+    PaymentUnderWay => Problem::conflict("PAYMENT_IN_PROGRESS", "결제가 진행 중입니다", "A payment is in progress.");
+    PaymentConflict => Problem::conflict("PAYMENT_CONFLICT", "이미 결제가 진행 중이거나 완료된 예약입니다", "Another payment of this reservation is in progress or done.");
+    BadPaymentId => Problem::invalid("INVALID_PAYMENT_ID", "결제 ID가 올바르지 않습니다", "The payment id is not valid.");
+    AmountMismatch => Problem::invalid("AMOUNT_MISMATCH", "결제 금액이 일치하지 않습니다", "The amount is not what is owed.")
+        .about("amount", "결제할 금액과 같아야 합니다.", "must be what is owed");
+    CouponNotSupported => Problem::invalid("COUPON_NOT_SUPPORTED", "좌석 결제에는 쿠폰을 사용할 수 없습니다", "Coupons cannot be used for seats.");
+    AlreadyConfirmed => Problem::conflict("RESERVATION_ALREADY_CONFIRMED", "이미 확정된 예약입니다", "The reservation is confirmed already.");
+    TooLateToCancel => Problem::conflict("CANCEL_TOO_LATE", "공연이 시작되어 취소할 수 없습니다", "The show has begun, so the reservation cannot be cancelled.");
+    NotExtendable => Problem::conflict("HOLD_NOT_EXTENDABLE", "예약 시간을 연장할 수 없습니다", "The hold cannot be extended.");
+    System => problem::SYSTEM_ERROR;
+    UnknownCoupon => Problem::not_found("COUPON_NOT_FOUND", "쿠폰을 찾을 수 없습니다", "There is no such coupon.");
+    ShowBegun => Problem::gone("SHOW_ALREADY_STARTED", "이미 시작된 공연입니다", "The show has begun, so its seats are not sold any more.");
+    SaleAfterShow => Problem::invalid("SALE_AFTER_SHOW_START", "판매 기간은 공연 시작 시간까지만 가능합니다", "The sale must end before the show begins.");
+}
 
+/// No concert has this id.
+pub const CONCERT_NOT_FOUND: Problem =
+    Problem::not_found("CONCERT_NOT_FOUND", "공연을 찾을 수 없습니다.", "There is no such concert.")
+        .titled("없는 공연", "No such concert");
+
+/// No payment has this id, or it is another user's.
+pub const PAYMENT_NOT_FOUND: Problem =
+    Problem::not_found("PAYMENT_NOT_FOUND", "결제 내역을 찾을 수 없습니다.", "There is no such payment.")
+        .titled("없는 결제", "No such payment");
+
+/// A payment has failed for a reason without a code of its own.
+pub const PAYMENT_REFUSED: Problem =
+    Problem::conflict("PAYMENT_REFUSED", "결제가 거절되었습니다.", "The payment was refused.");
+
+impl Refusal {
     /// What to answer.
     #[must_use]
     pub fn status(self) -> Status {
-        match self {
-            Self::BadId
-            | Self::BadTitle
-            | Self::BadTime
-            | Self::BadWindow
-            | Self::BadSeats
-            | Self::BadLimit
-            | Self::NoUser
-            | Self::BadPaymentId
-            | Self::AmountMismatch
-            | Self::CouponNotSupported
-            | Self::SaleAfterShow => Status::ValidationFailed,
-            Self::UnknownSchedule | Self::UnknownSeat | Self::UnknownReservation | Self::UnknownCoupon => {
-                Status::NotFound
-            }
-            Self::ConcertExists
-            | Self::ScheduleExists
-            | Self::NotOnSale
-            | Self::SeatTaken
-            | Self::TooManySeats
-            | Self::PaymentUnderWay
-            | Self::PaymentConflict
-            | Self::AlreadyConfirmed
-            | Self::TooLateToCancel
-            | Self::NotExtendable => Status::Conflict,
-            Self::ScheduleCancelled | Self::ReservationExpired | Self::ReservationCancelled | Self::ShowBegun => {
-                Status::Gone
-            }
-            Self::System => Status::SystemError,
-        }
-    }
-
-    /// For machines: stable.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::BadId => "INVALID_ID",
-            Self::BadTitle => "INVALID_TITLE",
-            Self::BadTime => "INVALID_TIME",
-            Self::BadWindow => "INVALID_WINDOW",
-            Self::BadSeats => "INVALID_SEATS",
-            Self::BadLimit => "INVALID_LIMIT",
-            Self::ConcertExists => "CONCERT_ALREADY_EXISTS",
-            Self::ScheduleExists => "SCHEDULE_ALREADY_EXISTS",
-            Self::UnknownSchedule => "SCHEDULE_NOT_FOUND",
-            Self::UnknownSeat => "SEAT_NOT_FOUND",
-            Self::NoUser => "USER_ID_REQUIRED",
-            Self::NotOnSale => "OUTSIDE_SALE_WINDOW",
-            Self::ScheduleCancelled => "SCHEDULE_CANCELLED",
-            Self::SeatTaken => "SEAT_ALREADY_RESERVED",
-            Self::TooManySeats => "SEAT_LIMIT_EXCEEDED",
-            Self::UnknownReservation => "RESERVATION_NOT_FOUND",
-            Self::ReservationExpired => "RESERVATION_EXPIRED",
-            Self::ReservationCancelled => "RESERVATION_CANCELLED",
-            Self::PaymentUnderWay => "PAYMENT_IN_PROGRESS",
-            Self::PaymentConflict => "PAYMENT_CONFLICT",
-            Self::BadPaymentId => "INVALID_PAYMENT_ID",
-            Self::AmountMismatch => "AMOUNT_MISMATCH",
-            Self::CouponNotSupported => "COUPON_NOT_SUPPORTED",
-            Self::AlreadyConfirmed => "RESERVATION_ALREADY_CONFIRMED",
-            Self::TooLateToCancel => "CANCEL_TOO_LATE",
-            Self::NotExtendable => "HOLD_NOT_EXTENDABLE",
-            Self::System => "SYSTEM_ERROR",
-            Self::UnknownCoupon => "COUPON_NOT_FOUND",
-            Self::ShowBegun => "SHOW_ALREADY_STARTED",
-            Self::SaleAfterShow => "SALE_AFTER_SHOW_START",
-        }
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::BadId => "ID가 올바르지 않습니다",
-            Self::BadTitle => "공연 이름이 올바르지 않습니다",
-            Self::BadTime => "시간 형식이 올바르지 않습니다",
-            Self::BadWindow => "판매 시작 시간은 종료 시간보다 이전이어야 합니다",
-            Self::BadSeats => "좌석 정보가 올바르지 않습니다",
-            Self::BadLimit => "예매 한도가 올바르지 않습니다",
-            Self::ConcertExists => "이미 존재하는 공연입니다",
-            Self::ScheduleExists => "이미 존재하는 회차입니다",
-            Self::UnknownSchedule => "회차를 찾을 수 없습니다",
-            Self::UnknownSeat => "좌석을 찾을 수 없습니다",
-            Self::NoUser => "사용자 ID가 필요합니다",
-            Self::NotOnSale => "예매 가능 시간이 아닙니다",
-            Self::ScheduleCancelled => "취소된 회차입니다",
-            Self::SeatTaken => "이미 예약된 좌석입니다",
-            Self::TooManySeats => "1인당 예매 가능한 좌석 수를 초과했습니다",
-            Self::UnknownReservation => "예약을 찾을 수 없습니다",
-            Self::ReservationExpired => "예약이 만료되었습니다",
-            Self::ReservationCancelled => "취소된 예약입니다",
-            Self::PaymentUnderWay => "결제가 진행 중입니다",
-            Self::PaymentConflict => "이미 결제가 진행 중이거나 완료된 예약입니다",
-            Self::BadPaymentId => "결제 ID가 올바르지 않습니다",
-            Self::AmountMismatch => "결제 금액이 일치하지 않습니다",
-            Self::CouponNotSupported => "좌석 결제에는 쿠폰을 사용할 수 없습니다",
-            Self::AlreadyConfirmed => "이미 확정된 예약입니다",
-            Self::TooLateToCancel => "공연이 시작되어 취소할 수 없습니다",
-            Self::NotExtendable => "예약 시간을 연장할 수 없습니다",
-            Self::System => "일시적인 오류로 요청을 처리하지 못했습니다",
-            Self::UnknownCoupon => "쿠폰을 찾을 수 없습니다",
-            Self::ShowBegun => "이미 시작된 공연입니다",
-            Self::SaleAfterShow => "판매 기간은 공연 시작 시간까지만 가능합니다",
+        match self.problem().class {
+            Class::Invalid => Status::ValidationFailed,
+            Class::NotFound => Status::NotFound,
+            Class::Conflict | Class::Unpaid => Status::Conflict,
+            Class::Gone => Status::Gone,
+            Class::Fault => Status::SystemError,
         }
     }
 }
@@ -253,5 +171,18 @@ mod tests {
     fn codes_are_distinct_and_stand_in_their_order() {
         assert_eq!(Refusal::ALL.iter().map(|r| r.code()).collect::<BTreeSet<_>>().len(), Refusal::ALL.len());
         assert!(Refusal::ALL.is_sorted());
+    }
+
+    #[test]
+    fn each_refusal_has_the_answer_of_the_page() {
+        for (refusal, http_status, code) in [
+            (Refusal::SeatTaken, 409, "SEAT_ALREADY_RESERVED"),
+            (Refusal::UnknownSeat, 404, "SEAT_NOT_FOUND"),
+            (Refusal::ReservationExpired, 410, "RESERVATION_EXPIRED"),
+            (Refusal::AmountMismatch, 422, "AMOUNT_MISMATCH"),
+            (Refusal::System, 500, "SYSTEM_ERROR"),
+        ] {
+            assert_eq!((refusal.problem().class.http_status(), refusal.code()), (http_status, code));
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Commands of the coupon inbox that are no requests for a coupon: policies, their stock, the use of a coupon.
 
 use super::faults;
-use crate::http::error::{ApiError, Refused, answer};
+use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Inbox, Order};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
-use holdfast_model::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use holdfast_model::coupon::message::Command;
 use holdfast_model::coupon::row::CommandRow;
 use holdfast_model::coupon::{COMMANDS, INBOX, NAME};
@@ -75,7 +74,10 @@ where
 
     async fn answer(&self, at: &At<'_>, outcome: CommandRow) -> Result<Response, ApiError> {
         match outcome.refused {
-            Some(refusal) => Err(refused(refusal, at.id).because_of(faults::of(&self.command, refusal))),
+            Some(refusal) => {
+                let refused = ApiError::refused(refusal.problem(), Some(at.id.clone()));
+                Err(refused.because_of(faults::of(&self.command, refusal)))
+            }
             None => (self.done)(at.view),
         }
     }
@@ -83,14 +85,4 @@ where
     fn accepted(&self, at: &At<'_>) -> Response {
         (answer::ACCEPTED, axum::Json(Undecided { status: PENDING, request_id: at.id })).into_response()
     }
-}
-
-fn refused(refusal: CommandRefusal, id: &str) -> ApiError {
-    let kind = match refusal.status() {
-        CommandStatus::ValidationFailed => Refused::Invalid,
-        CommandStatus::NotFound => Refused::NotFound,
-        CommandStatus::Success | CommandStatus::Conflict => Refused::Conflict,
-        CommandStatus::SystemError => Refused::Fault,
-    };
-    ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: Some(id.to_owned()) }
 }

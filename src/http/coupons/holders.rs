@@ -1,7 +1,7 @@
 //! Coupons in somebody's hands.
 
 use super::command::CouponOrder;
-use crate::http::error::{ApiError, Refused, answer};
+use crate::http::error::{ApiError, answer};
 use crate::http::execute::{Call, Principal};
 use crate::http::extract::{self, Params};
 use crate::http::fields::{both, id};
@@ -82,11 +82,9 @@ pub(crate) async fn use_coupon(
 ) -> Result<Response, ApiError> {
     let body: UseBody = extract::json(&asked.headers, &asked.body)?;
     let (user_id, order_id) = both(id("userId", body.user_id), id("orderId", body.order_id))?;
-    let unknown = CommandRefusal::UnknownCoupon;
-    let not_found =
-        ApiError::Refused { kind: Refused::NotFound, code: unknown.code(), detail: unknown.reason(), request_id: None };
+    let not_found = || ApiError::refused(CommandRefusal::UnknownCoupon.problem(), None);
     let Some(parsed) = CouponId::parse(&coupon_id).filter(|parsed| parsed.place < api.settings.places) else {
-        return Err(not_found);
+        return Err(not_found());
     };
     let call = Call { place: parsed.place, route: "POST /api/coupons/{couponId}/use", request_id: body.request_id };
     let command = Command::UseCoupon(UseCoupon {
@@ -97,7 +95,7 @@ pub(crate) async fn use_coupon(
         order_id,
     });
     let done = |view: &TaskView| {
-        let coupon = view::coupon(view, &coupon_id)?.ok_or_else(|| not_found.clone())?;
+        let coupon = view::coupon(view, &coupon_id)?.ok_or_else(not_found)?;
         Ok((answer::OK, axum::Json(coupon)).into_response())
     };
     let order = CouponOrder { user: user_id, key: inbox_key(parsed.policy_id), command, done };

@@ -8,11 +8,11 @@ pub mod policies;
 pub mod requests;
 
 use super::Api;
-use super::error::{ApiError, Refused};
+use super::error::ApiError;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::coupon::inbox_key;
-use holdfast_model::coupon::outcome::{Refusal, Status};
+use holdfast_model::coupon::outcome::{DUPLICATE_REQUEST, Refusal};
 use holdfast_ports::place::place_of;
 
 pub(super) fn router() -> Router<Api> {
@@ -34,26 +34,23 @@ fn key_and_place(api: &Api, policy_id: &str) -> (String, u32) {
     (key, place)
 }
 
-/// What a request is refused for at the intake.
+/// What a request is refused for before the append.
 fn refused(refusal: Refusal) -> ApiError {
-    let kind = match refusal {
-        Refusal::UnknownPolicy => Refused::NotFound,
-        Refusal::NoUser | Refusal::BadUser => Refused::Invalid,
-        Refusal::System => Refused::Fault,
-        Refusal::OutsideWindow | Refusal::AlreadyIssued | Refusal::SoldOut => Refused::Conflict,
+    let problem = match refusal {
+        Refusal::AlreadyIssued => &DUPLICATE_REQUEST,
+        refusal => refusal.problem(),
     };
-    // Clients know the duplicate by the outcome's own name.
-    let code = if refusal.status() == Status::DuplicateRequest { refusal.status().as_str() } else { refusal.code() };
-    ApiError::Refused { kind, code, detail: refusal.reason(), request_id: None }
+    ApiError::refused(problem, None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_model::problem::Class;
 
     #[test]
     fn a_duplicate_is_known_by_the_outcomes_name() {
-        let ApiError::Refused { code, kind, .. } = refused(Refusal::AlreadyIssued) else { panic!() };
-        assert_eq!((code, kind), ("DUPLICATE_REQUEST", Refused::Conflict));
+        let ApiError::Refused { problem, .. } = refused(Refusal::AlreadyIssued) else { panic!() };
+        assert_eq!((problem.code, problem.class), ("DUPLICATE_REQUEST", Class::Conflict));
     }
 }

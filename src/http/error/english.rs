@@ -1,5 +1,5 @@
-//! The problems in English: titles by their Korean, details by the code that they explain. A code that has no line here is explained in Korean, and
-//! `Content-Language` says so; a test finds it.
+//! HTTP's own problems in English: titles by their Korean, details by the code that they explain. A code that has no line here is explained in Korean, and
+//! `Content-Language` says so; a test finds it. The problems of features bring their English along.
 
 /// Titles.
 const TITLES: &[(&str, &str)] = &[
@@ -20,13 +20,7 @@ const TITLES: &[(&str, &str)] = &[
     ("잘못된 위치 토큰", "Invalid position token"),
     ("확인할 수 없는 서명", "Signature not verified"),
     ("없는 요청", "No such request"),
-    ("없는 공연", "No such concert"),
-    ("없는 결제", "No such payment"),
     ("없는 데드레터", "No such dead letter"),
-    ("없는 대상", "Not found"),
-    ("처리할 수 없는 상태", "Conflict"),
-    ("지난 대상", "Gone"),
-    ("결제 불가", "Payment required"),
     ("서버 오류", "Server error"),
     ("재사용된 멱등성 키", "Idempotency key reused"),
     ("준비 중", "Not ready"),
@@ -39,7 +33,6 @@ const TITLES: &[(&str, &str)] = &[
 
 /// Details.
 const DETAILS: &[(&str, &str)] = &[
-    // Of HTTP.
     ("MALFORMED_REQUEST", "The request could not be read"),
     ("VALIDATION_FAILED", "A value of the request is not valid."),
     ("INVALID_IDEMPOTENCY_KEY", "Idempotency-Key must be 1 to 255 printable ASCII characters."),
@@ -66,8 +59,6 @@ const DETAILS: &[(&str, &str)] = &[
     ("BODY_TIMEOUT", "The request body did not arrive in time. Nothing was accepted."),
     ("OVERLOADED", "There are too many connections. Nothing was accepted; please try again in a moment."),
     ("REQUEST_NOT_FOUND", "There is no such request."),
-    ("CONCERT_NOT_FOUND", "There is no such concert."),
-    ("PAYMENT_NOT_FOUND", "There is no such payment."),
     ("DEAD_LETTER_NOT_FOUND", "There is no such dead letter."),
     ("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request before."),
     ("PLACE_UNAVAILABLE", "This part of the service is starting. Please try again in a moment."),
@@ -81,64 +72,6 @@ const DETAILS: &[(&str, &str)] = &[
     ),
     ("NOT_SERVED_HERE", "This server is set up not to serve this request."),
     ("INTERNAL_ERROR", "The server has failed."),
-    // Of coupons.
-    ("POLICY_NOT_FOUND", "There is no such coupon policy."),
-    ("OUTSIDE_ISSUE_WINDOW", "The coupon is not issued at this time."),
-    ("DUPLICATE_REQUEST", "This user has the coupon already."),
-    ("ALREADY_ISSUED", "This user has the coupon already."),
-    ("SOLD_OUT", "No coupons are left."),
-    ("INVALID_POLICY_ID", "The id of the coupon policy is not valid."),
-    ("INVALID_QUANTITY", "The number of coupons is not valid."),
-    ("INVALID_DISCOUNT", "The terms of the discount are not valid."),
-    ("POLICY_ALREADY_EXISTS", "Another coupon policy has this id."),
-    ("STOCK_BELOW_ISSUED", "The stock cannot be less than what has been issued."),
-    ("COUPON_NOT_FOUND", "There is no such coupon."),
-    ("COUPON_NOT_USABLE", "The coupon cannot be used."),
-    ("COUPON_NOT_A_DISCOUNT", "The coupon takes nothing off a price."),
-    ("COUPON_WITHOUT_EFFECT", "The coupon would take nothing off, so it is not used up."),
-    ("COUPON_MINIMUM_NOT_MET", "The order is smaller than the coupon asks for."),
-    // Of seats.
-    ("INVALID_ID", "The id is not valid."),
-    ("INVALID_TITLE", "The title is not valid."),
-    ("INVALID_TIME", "A time is not valid."),
-    ("INVALID_WINDOW", "The window must begin before it ends."),
-    ("INVALID_SEATS", "The seats are not valid."),
-    ("INVALID_LIMIT", "A limit is not valid."),
-    ("CONCERT_ALREADY_EXISTS", "Another concert has this id."),
-    ("SCHEDULE_ALREADY_EXISTS", "Another schedule has this id."),
-    ("SCHEDULE_NOT_FOUND", "There is no such schedule."),
-    ("SEAT_NOT_FOUND", "There is no such seat."),
-    ("USER_ID_REQUIRED", "A user id is required."),
-    ("INVALID_USER_ID", "The user id is not valid."),
-    ("OUTSIDE_SALE_WINDOW", "The schedule is not on sale at this time."),
-    ("SCHEDULE_CANCELLED", "The schedule has been cancelled."),
-    ("SEAT_ALREADY_RESERVED", "The seat is taken."),
-    ("SEAT_LIMIT_EXCEEDED", "This user may not have more seats."),
-    ("RESERVATION_NOT_FOUND", "There is no such reservation."),
-    ("RESERVATION_EXPIRED", "The reservation has expired."),
-    ("RESERVATION_CANCELLED", "The reservation has been cancelled."),
-    ("PAYMENT_IN_PROGRESS", "A payment is in progress."),
-    ("PAYMENT_CONFLICT", "Another payment of this reservation is in progress or done."),
-    ("INVALID_PAYMENT_ID", "The payment id is not valid."),
-    ("AMOUNT_MISMATCH", "The amount is not what is owed."),
-    ("COUPON_NOT_SUPPORTED", "Coupons cannot be used for seats."),
-    ("RESERVATION_ALREADY_CONFIRMED", "The reservation is confirmed already."),
-    ("SHOW_ALREADY_STARTED", "The show has begun, so its seats are not sold any more."),
-    ("SALE_AFTER_SHOW_START", "The sale must end before the show begins."),
-    ("CANCEL_TOO_LATE", "The show has begun, so the reservation cannot be cancelled."),
-    ("HOLD_NOT_EXTENDABLE", "The hold cannot be extended."),
-    ("SYSTEM_ERROR", "The request could not be processed because of a temporary error."),
-    // Of money.
-    ("PAYMENT_REFUSED", "The payment was refused."),
-    ("CHARGE_NOT_POSITIVE", "The amount of a charge must be above 0."),
-    ("CHARGE_BELOW_MINIMUM", "The amount is below the minimum of a charge."),
-    ("CHARGE_ABOVE_MAXIMUM", "The amount is above the maximum of a charge."),
-    ("WALLET_LIMIT_EXCEEDED", "The wallet cannot hold more points."),
-    ("INVALID_AMOUNT", "The amount is not valid."),
-    ("INSUFFICIENT_POINTS", "The wallet does not hold enough points."),
-    ("PAYMENT_NOT_DEBITED", "Only a payment that was made can be refunded."),
-    ("ALREADY_REFUNDED", "The payment has been refunded already."),
-    ("REFUND_EXCEEDS_PAYMENT", "The refund is more than what was paid."),
 ];
 
 fn of(table: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
@@ -158,8 +91,6 @@ pub(super) fn detail(code: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use holdfast_model::coupon::command_outcome::CommandRefusal;
-    use holdfast_model::{coupon, payment, reservation};
     use std::collections::BTreeSet;
 
     /// The quoted texts of a source file.
@@ -173,12 +104,8 @@ mod tests {
         let table = source.split("fn row(").nth(1).unwrap().split("fn request_id(").next().unwrap();
         let is_code =
             |text: &&str| text.len() > 3 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-        let mut codes: BTreeSet<&str> = quoted(table).filter(is_code).collect();
+        let codes: BTreeSet<&str> = quoted(table).filter(is_code).collect();
         assert!(codes.contains("MALFORMED_REQUEST") && codes.contains("INTERNAL_ERROR"), "{codes:?}");
-        codes.extend(coupon::outcome::Refusal::ALL.map(coupon::outcome::Refusal::code));
-        codes.extend(CommandRefusal::ALL.map(CommandRefusal::code));
-        codes.extend(reservation::refusal::Refusal::ALL.map(reservation::refusal::Refusal::code));
-        codes.extend(payment::outcome::Refusal::ALL.map(payment::outcome::Refusal::code));
         let missing: Vec<_> = codes.into_iter().filter(|code| detail(code).is_none()).collect();
         assert!(missing.is_empty(), "no English of {missing:?}");
         // A title is a Korean text without a full stop.

@@ -1,10 +1,11 @@
 //! A refusal as it is written down: a problem of RFC 9457, in one language.
 
-use super::{ApiError, english, hints};
+use super::{ApiError, FieldError, Member, english};
 use crate::http::language::Language;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
@@ -35,9 +36,18 @@ pub struct Problem<'a> {
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// The payment that stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payment_id: Option<&'a str>,
+    /// What a problem of its code tells besides.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub member: Option<&'a Member>,
+}
+
+impl Serialize for Member {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(self.name, &self.value)?;
+        map.end()
+    }
 }
 
 /// One field that cannot be taken, in one language.
@@ -55,11 +65,16 @@ pub struct FieldProblem<'a> {
 #[must_use]
 pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language: Language) -> Response {
     let row = error.row();
-    let (title, detail, language) = match (language, english::title(row.title), english::detail(&row.code)) {
-        (Language::English, Some(title), Some(detail)) => (title, detail_in_english(error, detail), language),
+    let english = || match error.refusal() {
+        Some(refusal) => Some((super::title(refusal).en, refusal.detail.en)),
+        None => english::title(row.title).zip(english::detail(&row.code)),
+    };
+    let (title, detail, language) = match (language, english()) {
+        (Language::English, Some((title, detail))) => (title, detail_in_english(error, detail), language),
         _ => (row.title, row.detail, Language::Korean),
     };
-    let hint = hints::of(&row.code);
+    let hint = error.refusal().and_then(|refusal| refusal.hint);
+    let hint = hint.map(|hint| FieldError::new(hint.field, (hint.allowed.ko, hint.allowed.en)));
     let errors = match error {
         ApiError::Invalid(errors) | ApiError::Explained { errors, .. } => errors.as_slice(),
         _ => hint.as_slice(),
@@ -77,8 +92,8 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language
             .map(|error| FieldProblem { field: &error.field, reason: error.reason.in_language(language) })
             .collect(),
         retry_after_ms: row.retry_after_ms,
-        payment_id: match error {
-            ApiError::PaymentConflict { payment_id, .. } => payment_id.as_deref(),
+        member: match error {
+            ApiError::Refused { member, .. } => member.as_ref(),
             _ => None,
         },
     };

@@ -8,14 +8,13 @@ pub mod refund;
 pub mod status;
 
 use super::Api;
-use super::error::{ApiError, Refused};
-use super::reservations;
+use super::error::ApiError;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::payment::outcome::Refusal as WalletRefusal;
 use holdfast_model::reservation::ids;
-use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::refusal::{PAYMENT_NOT_FOUND, PAYMENT_REFUSED, Refusal};
 
 pub(super) fn router() -> Router<Api> {
     Router::new()
@@ -29,54 +28,36 @@ pub(super) fn router() -> Router<Api> {
 /// # Errors
 /// 404 for an id that no payment of this app can have.
 fn place_of_payment(api: &Api, id: &str) -> Result<u32, ApiError> {
-    ids::payment_place(id).filter(|place| *place < api.settings.places).ok_or(ApiError::PaymentNotFound)
+    ids::payment_place(id)
+        .filter(|place| *place < api.settings.places)
+        .ok_or(ApiError::refused(&PAYMENT_NOT_FOUND, None))
 }
 
-/// Why a payment that was granted has failed, as an answer: whoever refused it has given it his code.
+/// Why a payment that was granted has failed, as an answer: the topology that has refused it has given its code.
 fn failed(code: Option<&str>, payment_id: &str) -> ApiError {
-    let request_id = Some(payment_id.to_owned());
-    let of = |kind, code, detail| ApiError::Refused { kind, code, detail, request_id: request_id.clone() };
-    if let Some(refusal) = Refusal::ALL.into_iter().find(|refusal| Some(refusal.code()) == code) {
-        return reservations::refused(refusal, request_id);
-    }
-    let wallet = WalletRefusal::ALL.into_iter().find(|refusal| Some(refusal.code()) == code);
-    let coupon = CommandRefusal::ALL.into_iter().find(|refusal| Some(refusal.code()) == code);
-    match (wallet, coupon) {
-        (Some(refusal), _) => of(wallet_kind(refusal), refusal.code(), refusal.reason()),
-        (None, Some(CommandRefusal::UnknownCoupon)) => {
-            let refusal = CommandRefusal::UnknownCoupon;
-            of(Refused::NotFound, refusal.code(), refusal.reason())
-        }
-        (None, Some(refusal)) => of(Refused::Conflict, refusal.code(), refusal.reason()),
-        (None, None) => of(Refused::Conflict, "PAYMENT_REFUSED", "결제가 거절되었습니다."),
-    }
-}
-
-/// What kind of no a wallet says.
-pub(super) fn wallet_kind(refusal: WalletRefusal) -> Refused {
-    match refusal {
-        WalletRefusal::InsufficientPoints => Refused::Unpaid,
-        WalletRefusal::UnknownPayment => Refused::NotFound,
-        WalletRefusal::WalletFull | WalletRefusal::NotDebited | WalletRefusal::AlreadyRefunded => Refused::Conflict,
-        WalletRefusal::System => Refused::Fault,
-        _ => Refused::Invalid,
-    }
+    let of_reservations = Refusal::ALL.into_iter().map(Refusal::problem);
+    let of_wallets = WalletRefusal::ALL.into_iter().map(WalletRefusal::problem);
+    let of_coupons = CommandRefusal::ALL.into_iter().map(CommandRefusal::problem);
+    let known = of_reservations.chain(of_wallets).chain(of_coupons).find(|problem| Some(problem.code) == code);
+    ApiError::refused(known.unwrap_or(&PAYMENT_REFUSED), Some(payment_id.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use holdfast_model::problem::Class;
 
     #[test]
-    fn whoever_refuses_is_heard() {
+    fn the_topology_that_refuses_gives_the_code() {
         let kind = |code| match failed(code, "pay_0_1") {
-            ApiError::Refused { kind, code, .. } => (kind, code),
+            ApiError::Refused { problem, .. } => (problem.class, problem.code),
             other => panic!("{other:?}"),
         };
-        assert_eq!(kind(Some("INSUFFICIENT_POINTS")), (Refused::Unpaid, "INSUFFICIENT_POINTS"));
-        assert_eq!(kind(Some("AMOUNT_MISMATCH")), (Refused::Invalid, "AMOUNT_MISMATCH"));
-        assert_eq!(kind(Some("COUPON_NOT_USABLE")), (Refused::Conflict, "COUPON_NOT_USABLE"));
-        assert_eq!(kind(Some("REFUSED")), (Refused::Conflict, "PAYMENT_REFUSED"));
-        assert_eq!(kind(None), (Refused::Conflict, "PAYMENT_REFUSED"));
+        assert_eq!(kind(Some("INSUFFICIENT_POINTS")), (Class::Unpaid, "INSUFFICIENT_POINTS"));
+        assert_eq!(kind(Some("AMOUNT_MISMATCH")), (Class::Invalid, "AMOUNT_MISMATCH"));
+        assert_eq!(kind(Some("COUPON_NOT_USABLE")), (Class::Conflict, "COUPON_NOT_USABLE"));
+        assert_eq!(kind(Some("COUPON_NOT_FOUND")), (Class::NotFound, "COUPON_NOT_FOUND"));
+        assert_eq!(kind(Some("REFUSED")), (Class::Conflict, "PAYMENT_REFUSED"));
+        assert_eq!(kind(None), (Class::Conflict, "PAYMENT_REFUSED"));
     }
 }

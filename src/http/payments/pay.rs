@@ -1,13 +1,13 @@
 //! Paying for a reservation: the answer waits for the wallet and for the reservation, for at most 3 s in all.
 
 use super::{failed, place_of_payment};
-use crate::http::error::{ApiError, answer};
+use crate::http::error::{ApiError, Member, answer};
 use crate::http::execute::{At, Call, Principal, accepted};
 use crate::http::extract;
 use crate::http::fields::{both, id, id_if, required};
 use crate::http::intake::{Asked, Seen};
+use crate::http::reservations::PENDING;
 use crate::http::reservations::command::{Answer, SeatOrder, refusal};
-use crate::http::reservations::{self, PENDING};
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -72,7 +72,7 @@ pub(crate) async fn pay(State(api): State<Api>, asked: Asked) -> Result<Response
     let persons = both(id_if("userId", body.user_id), id_if("couponId", body.coupon_id));
     let ((reservation_id, amount), (user_id, coupon_id)) = both(wanted, persons)?;
     let parsed = ids::parse_reservation(&reservation_id).filter(|(place, _)| *place < api.settings.places);
-    let (place, serial) = parsed.ok_or_else(|| reservations::refused(Refusal::UnknownReservation, None))?;
+    let (place, serial) = parsed.ok_or_else(|| ApiError::refused(Refusal::UnknownReservation.problem(), None))?;
     if let Some(resumed) = asked.resumed() {
         // Its id names the place that has sent it on: no other id may be waited for.
         place_of_payment(&api, &resumed.id)?;
@@ -112,7 +112,12 @@ impl Answer for Paying {
             Some(Refusal::PaymentConflict) => {
                 // A client that has only seen the reservation's id does not hear of its payment.
                 let payment_id = outcome.payment_id.filter(|_| self.is_named);
-                return Ok(ApiError::PaymentConflict { payment_id, request_id: at.id.clone() }.into_response());
+                return Ok(ApiError::Refused {
+                    problem: Refusal::PaymentConflict.problem(),
+                    request_id: Some(at.id.clone()),
+                    member: payment_id.map(|value| Member { name: "paymentId", value }),
+                }
+                .into_response());
             }
             Some(refused) => return Ok(refusal(refused, at)),
         }

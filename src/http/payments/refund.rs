@@ -8,14 +8,14 @@ use crate::http::fields;
 use crate::http::intake::{Asked, Seen};
 use crate::http::reservations::change::UserQuery;
 use crate::http::reservations::command::{Answer, SeatOrder, refusal};
-use crate::http::{Api, openapi, reservations};
+use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::outcome::Refusal as WalletRefusal;
 use holdfast_model::reservation::PAYMENT_STATES;
 use holdfast_model::reservation::message::{Cancel, Command};
-use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::refusal::{PAYMENT_NOT_FOUND, Refusal};
 use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::wire;
 use holdfast_topologies::reservation::view::{self, PaymentView};
@@ -68,10 +68,10 @@ pub(crate) async fn refund(
 
 /// The payment, if `user_id` has paid it.
 fn payment_of(view: &TaskView, payment_id: &str, user_id: &str) -> Result<PaymentView, ApiError> {
-    let payment = view::payment(view, payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+    let payment = view::payment(view, payment_id)?.ok_or(ApiError::refused(&PAYMENT_NOT_FOUND, None))?;
     let reservation = view::reservation(view, &payment.reservation_id)?;
     let payer = reservation.map(|reservation| reservation.user_id);
-    if payer.as_deref() == Some(user_id) { Ok(payment) } else { Err(ApiError::PaymentNotFound) }
+    if payer.as_deref() == Some(user_id) { Ok(payment) } else { Err(ApiError::refused(&PAYMENT_NOT_FOUND, None)) }
 }
 
 /// Why the reservation was not cancelled; `None`: it is.
@@ -98,12 +98,8 @@ impl Answer for Refunding {
             "SUCCESS" => Ok(None),
             // Asked for before, by whatever way.
             "CANCELLED" => Ok(Some(Cancelled(None))),
-            "FAILED" => {
-                let refusal = WalletRefusal::NotDebited;
-                let kind = super::wallet_kind(refusal);
-                Err(ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id: None })
-            }
-            _ => Err(reservations::refused(Refusal::PaymentUnderWay, None)),
+            "FAILED" => Err(ApiError::refused(WalletRefusal::NotDebited.problem(), None)),
+            _ => Err(ApiError::refused(Refusal::PaymentUnderWay.problem(), None)),
         }
     }
 
@@ -113,7 +109,8 @@ impl Answer for Refunding {
             return Ok(refusal(refused, at));
         }
         let look = || {
-            let payment = view::payment(at.view, &self.payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+            let payment =
+                view::payment(at.view, &self.payment_id)?.ok_or(ApiError::refused(&PAYMENT_NOT_FOUND, None))?;
             let is_over = payment.refunded || payment.refund_code.is_some();
             Ok(if is_over { Seen::Decided(payment) } else { Seen::Pending(payment) })
         };

@@ -9,6 +9,7 @@ use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
+use holdfast_model::reservation::refusal::PAYMENT_NOT_FOUND;
 use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
 use holdfast_topologies::reservation::view::{self, CommandView, PaymentView};
 use serde::Serialize;
@@ -98,7 +99,7 @@ async fn follow(
     }
     let left = wait.saturating_sub(Duration::from_micros(api.clock.monotonic_us().saturating_sub(begun_us)));
     let look = || {
-        let payment = view::payment(view, payment_id)?.ok_or(ApiError::PaymentNotFound)?;
+        let payment = view::payment(view, payment_id)?.ok_or(ApiError::refused(&PAYMENT_NOT_FOUND, None))?;
         Ok(if payment.is_decided() { Seen::Decided(payment) } else { Seen::Pending(payment) })
     };
     api.watch_row(view, &PAYMENT_STATES, payment_id, left, look).await.map(Shown::Payment)
@@ -113,6 +114,6 @@ fn look(api: &Api, view: &TaskView, payment_id: &str, after: Option<i64>) -> Res
     match view::command(view, payment_id)? {
         Some(command) => Ok(Seen::Decided(Shown::Command(NotGranted::refused(payment_id, command)))),
         None if is_pending => Ok(Seen::Pending(Shown::Command(NotGranted::pending(payment_id)))),
-        None => Err(ApiError::PaymentNotFound),
+        None => Err(ApiError::refused(&PAYMENT_NOT_FOUND, None)),
     }
 }

@@ -7,7 +7,6 @@ use crate::http::execute::{At, Call, Inbox, Order, Principal, accepted};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, required};
 use crate::http::intake::{Asked, OutcomeQuery};
-use crate::http::payments::wallet_kind;
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -108,10 +107,7 @@ impl Order for ChargeOrder {
 
 fn decided(charge: ChargeView) -> Response {
     match Refusal::ALL.into_iter().find(|refusal| Some(refusal.code()) == charge.outcome.code) {
-        Some(refusal) => {
-            let (kind, request_id) = (wallet_kind(refusal), Some(charge.request_id));
-            ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id }.into_response()
-        }
+        Some(refusal) => ApiError::refused(refusal.problem(), Some(charge.request_id)).into_response(),
         None => {
             let balance = charge.outcome.balance_after;
             (answer::OK, axum::Json(Charged { charge, balance })).into_response()

@@ -1,7 +1,7 @@
 //! Concerts and schedules: created and cancelled by admins through the same log, shown to everybody.
 
 use super::command::{Answer, SeatOrder};
-use super::{faults, place_of_id, refused};
+use super::{faults, place_of_id};
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Call, Principal};
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats};
-use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::refusal::{CONCERT_NOT_FOUND, Refusal};
 use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::wire::{self, When};
 use holdfast_topologies::reservation::view;
@@ -188,7 +188,8 @@ where
     async fn decided(&self, at: &At<'_>, command: &Command, outcome: CommandRow) -> Result<Response, ApiError> {
         match outcome.refused {
             Some(refusal) => {
-                let error = refused(refusal, Some(at.id.clone())).because_of(faults::of(command, refusal));
+                let error =
+                    ApiError::refused(refusal.problem(), Some(at.id.clone())).because_of(faults::of(command, refusal));
                 Ok(error.into_response())
             }
             None => (self.0)(at.view),
@@ -228,7 +229,7 @@ async fn concert(api: &Api, concert_id: &str) -> Result<Titled, ApiError> {
             body.map(|body| serde_json::from_slice(&body).map_err(|_| ApiError::Internal)).transpose()?
         }
     };
-    found.ok_or(ApiError::ConcertNotFound)
+    found.ok_or(ApiError::refused(&CONCERT_NOT_FOUND, None))
 }
 
 /// A concert.
@@ -248,7 +249,7 @@ pub(crate) async fn show_concert(
 ) -> Result<Response, ApiError> {
     let place = place_of_id(&api, &concert_id);
     let look = |view: &TaskView| {
-        let concert = view::concert(view, &concert_id)?.ok_or(ApiError::ConcertNotFound)?;
+        let concert = view::concert(view, &concert_id)?.ok_or(ApiError::refused(&CONCERT_NOT_FOUND, None))?;
         Ok((answer::OK, axum::Json(concert)).into_response())
     };
     api.read(NAME, place, asked, query.after.as_deref(), look).await
@@ -271,7 +272,8 @@ pub(crate) async fn show_schedule(
 ) -> Result<Response, ApiError> {
     let place = place_of_id(&api, &schedule_id);
     let look = |view: &TaskView| {
-        let schedule = view::schedule(view, &schedule_id)?.ok_or_else(|| refused(Refusal::UnknownSchedule, None))?;
+        let schedule = view::schedule(view, &schedule_id)?
+            .ok_or_else(|| ApiError::refused(Refusal::UnknownSchedule.problem(), None))?;
         Ok((answer::OK, axum::Json(schedule)).into_response())
     };
     api.read(NAME, place, asked, query.after.as_deref(), look).await

@@ -1,7 +1,7 @@
 //! A reservation: shown, given back, extended.
 
 use super::command::{Answer, SeatOrder, refusal};
-use super::{place_of_reservation, refused};
+use super::place_of_reservation;
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Call, Principal};
 use crate::http::extract::{self, Params, Query};
@@ -83,7 +83,7 @@ pub(crate) async fn show(
     let place = place_of_reservation(&api, &reservation_id)?;
     let look = |view: &TaskView| {
         let reservation = view::reservation(view, &reservation_id)?;
-        let reservation = reservation.ok_or_else(|| refused(Refusal::UnknownReservation, None))?;
+        let reservation = reservation.ok_or_else(|| ApiError::refused(Refusal::UnknownReservation.problem(), None))?;
         Ok(match query.user_id {
             Some(user_id) if user_id == reservation.user_id => answer::current(&reservation),
             _ => answer::current(&ReservationStateView::from(reservation)),

@@ -1,6 +1,6 @@
 //! Commands of the reservations' inbox: what they have in common, and what one of them says of its own.
 
-use super::{PENDING, refused};
+use super::PENDING;
 use crate::http::error::ApiError;
 use crate::http::execute::{At, Inbox, Order, accepted};
 use crate::unique;
@@ -128,5 +128,5 @@ fn undecided(at: &At<'_>) -> Response {
 
 /// The answer to a command that was refused.
 pub(in crate::http) fn refusal(refusal: Refusal, at: &At<'_>) -> Response {
-    refused(refusal, Some(at.id.clone())).into_response()
+    ApiError::refused(refusal.problem(), Some(at.id.clone())).into_response()
 }

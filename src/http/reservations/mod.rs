@@ -19,11 +19,11 @@ pub mod outcome;
 pub mod seat_map;
 
 use super::Api;
-use super::error::{ApiError, Refused};
+use super::error::ApiError;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::reservation::ids;
-use holdfast_model::reservation::refusal::{Refusal, Status};
+use holdfast_model::reservation::refusal::Refusal;
 use holdfast_ports::place::place_of;
 
 /// Status of what is in the log and not decided.
@@ -55,35 +55,5 @@ fn place_of_id(api: &Api, id: &str) -> u32 {
 /// 404 for an id that no reservation of this app can have.
 fn place_of_reservation(api: &Api, id: &str) -> Result<u32, ApiError> {
     let place = ids::parse_reservation(id).map(|(place, _)| place).filter(|place| *place < api.settings.places);
-    place.ok_or_else(|| refused(Refusal::UnknownReservation, None))
-}
-
-/// Why a command was not done, as an answer.
-pub(super) fn refused(refusal: Refusal, request_id: Option<String>) -> ApiError {
-    let kind = match refusal.status() {
-        Status::ValidationFailed => Refused::Invalid,
-        Status::NotFound => Refused::NotFound,
-        Status::Success | Status::Conflict => Refused::Conflict,
-        Status::Gone => Refused::Gone,
-        Status::SystemError => Refused::Fault,
-    };
-    ApiError::Refused { kind, code: refusal.code(), detail: refusal.reason(), request_id }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_refusal_has_the_answer_of_the_page() {
-        let shown = |refusal| match refused(refusal, None) {
-            ApiError::Refused { kind, code, .. } => (kind, code),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(shown(Refusal::SeatTaken), (Refused::Conflict, "SEAT_ALREADY_RESERVED"));
-        assert_eq!(shown(Refusal::UnknownSeat), (Refused::NotFound, "SEAT_NOT_FOUND"));
-        assert_eq!(shown(Refusal::ReservationExpired), (Refused::Gone, "RESERVATION_EXPIRED"));
-        assert_eq!(shown(Refusal::AmountMismatch), (Refused::Invalid, "AMOUNT_MISMATCH"));
-        assert_eq!(shown(Refusal::System), (Refused::Fault, "SYSTEM_ERROR"));
-    }
+    place.ok_or_else(|| ApiError::refused(Refusal::UnknownReservation.problem(), None))
 }

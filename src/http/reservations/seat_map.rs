@@ -1,6 +1,6 @@
 //! The seat map: looked at by everybody, again and again, so a client that has seen the latest is told so without it.
 
-use super::{place_of_id, refused};
+use super::place_of_id;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
 use crate::http::intake::Asked;
@@ -86,7 +86,7 @@ fn shown(
     asked: &HeaderMap,
     page: impl FnOnce(&TaskView) -> Result<Option<SeatPage>, QueryError>,
 ) -> Result<Response, ApiError> {
-    let unknown = || refused(Refusal::UnknownSchedule, None);
+    let unknown = || ApiError::refused(Refusal::UnknownSchedule.problem(), None);
     // The version first: the seats may be later than it says, and then the next question finds another version. Never the other way round.
     let schedule = view::schedule(view, schedule_id)?.ok_or_else(unknown)?;
     let tag = format!("\"{}\"", schedule.version);
