@@ -3,16 +3,13 @@
 use super::error::ApiError;
 use super::kept_body::{BodyMemory, KeptBody};
 use super::language::Text;
-use super::{fields, misfit};
+use super::{feature, fields, misfit};
 use axum::extract::{FromRequest, FromRequestParts, Path, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use mime::Mime;
 use serde::de::{DeserializeOwned, IgnoredAny};
-
-/// Path parameters that are ids which clients make up. The worker's own ids have a shape: what has another is of nothing that exists (404).
-const MADE_UP: [&str; 4] = ["concertId", "policyId", "scheduleId", "userId"];
 
 /// Path parameters.
 #[derive(Debug)]
@@ -24,7 +21,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Params<
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let unreadable = || ApiError::Malformed(("경로를 읽을 수 없습니다.", "the path cannot be read").into());
         let raw = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
-        for (name, value) in raw.iter().filter(|(name, _)| MADE_UP.contains(name)) {
+        for (name, value) in raw.iter().filter(|(name, _)| feature::is_made_up(name)) {
             fields::check(name, value)?;
         }
         match Path::<T>::from_request_parts(parts, state).await {

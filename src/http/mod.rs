@@ -16,6 +16,7 @@
 //! | [`peer`], [`handover`], [`scatter`] | asking the replica that owns the place, through its moves; asking all of them |
 //! | [`signature`] | how a replica knows the requests of another one |
 //! | [`fields`] | what the fields of a request must look like |
+//! | [`feature`] | the list of features: each is a folder and a line there |
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`dlq`] | dead letters, for admins |
@@ -30,6 +31,7 @@ mod door;
 pub mod error;
 pub mod execute;
 pub mod extract;
+pub mod feature;
 pub mod fields;
 mod finish;
 pub mod handover;
@@ -67,6 +69,7 @@ use axum::body::Bytes;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use error::ApiError;
+use feature::FEATURES;
 use holdfast_engine::inspect::{Queries, Status};
 use holdfast_engine::prelude::Topology;
 use holdfast_ports::clock::Clock;
@@ -296,10 +299,7 @@ pub fn router(api: Api) -> Router {
         .route("/api/places", get(places::places))
         .route("/api/dlq", get(dlq::list))
         .route("/api/dlq/redrive", post(dlq::redrive))
-        .merge(coupons::router())
-        .merge(reservations::router())
-        .merge(payments::router())
-        .merge(points::router())
+        .merge(FEATURES.iter().fold(Router::new(), |router, feature| router.merge((feature.router)())))
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         // Inside the routes: each turn is one for its handler, and `finish` sees the last one.

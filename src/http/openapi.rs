@@ -7,18 +7,17 @@ pub(crate) mod fields;
 pub(crate) mod money;
 pub(crate) mod seats;
 
-use super::coupons::{holders, issue, policies, requests};
-use super::error::FieldProblem;
-use super::payments::{pay, refund, status};
-use super::points::{charge, wallet};
-use super::reservations::{catalogue, change, hold, outcome, seat_map};
+use super::error::Problem;
+use super::feature::FEATURES;
 use super::{Api, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use common::CommonAnswers;
 use fields::{Id, When};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
 
 /// Header of every POST.
@@ -40,29 +39,7 @@ pub(crate) struct IdempotencyKey {
 }
 
 /// An RFC 9457 problem.
-#[derive(ToSchema)]
-#[schema(as = Problem, rename_all = "camelCase")]
-pub(crate) struct ProblemBody {
-    /// Stable name of this kind of problem.
-    #[schema(rename = "type", example = "urn:holdfast:problem:policy-not-found")]
-    kind: String,
-    /// Short name of this kind of problem.
-    title: String,
-    status: u16,
-    /// What happened.
-    detail: String,
-    /// The path that was asked for.
-    instance: String,
-    /// Stable code for programs.
-    #[schema(example = "POLICY_NOT_FOUND")]
-    code: String,
-    /// The request it is about: the shop's, or `X-Request-Id`.
-    request_id: String,
-    errors: Option<Vec<FieldProblem<'static>>>,
-    retry_after_ms: Option<u64>,
-    /// The payment that stands in the way, of `PAYMENT_CONFLICT`.
-    payment_id: Option<String>,
-}
+pub(crate) type ProblemBody = Problem<'static>;
 
 /// A wish for a coupon.
 #[derive(ToSchema)]
@@ -236,18 +213,10 @@ pub(crate) struct UseBody {
         description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
-        issue::issue, issue::issue_by_path, requests::show, policies::create, policies::list, policies::show, policies::adjust,
-        holders::coupons_of_user, holders::use_coupon,
-        catalogue::create_concert, catalogue::list_concerts, catalogue::show_concert,
-        catalogue::create_schedule, catalogue::list_schedules, catalogue::show_schedule, catalogue::cancel_schedule,
-        seat_map::seats, hold::hold, hold::reserve, change::show, change::cancel, change::extend, outcome::show,
-        pay::pay, status::show, refund::refund, charge::charge, charge::show, wallet::balance, wallet::statement,
         health::live, health::ready, lag::lag, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
-    modifiers(&AdminToken, &CommonAnswers),
-    tags((name = "coupons", description = "First-come coupons"), (name = "seats", description = "Concerts, schedules, seats and who has them"),
-        (name = "money", description = "Payments and wallets, in whole won"), (name = "operations", description = "For operators and programs")),
+    tags((name = "operations", description = "For operators and programs")),
 )]
 struct Document;
 
@@ -265,11 +234,34 @@ impl Modify for AdminToken {
     }
 }
 
+/// What the problems of features tell besides.
+struct ProblemMembers;
+
+impl Modify for ProblemMembers {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let schemas = document.components.as_mut().map(|components| &mut components.schemas);
+        let Some(RefOr::T(Schema::Object(problem))) = schemas.and_then(|schemas| schemas.get_mut("Problem")) else {
+            return;
+        };
+        for (name, tells) in FEATURES.iter().flat_map(|feature| feature.problem_members) {
+            let text = ObjectBuilder::new().schema_type(Type::String).description(Some(*tells));
+            problem.properties.insert((*name).to_owned(), text.into());
+        }
+    }
+}
+
 /// The document as JSON.
 #[must_use]
 pub fn document() -> String {
+    let mut document = Document::openapi();
+    for feature in FEATURES {
+        document.merge((feature.openapi)());
+    }
+    for modifier in [&AdminToken as &dyn Modify, &CommonAnswers, &ProblemMembers] {
+        modifier.modify(&mut document);
+    }
     // It is made of texts: it always encodes.
-    Document::openapi().to_json().unwrap_or_default()
+    document.to_json().unwrap_or_default()
 }
 
 /// This document.
@@ -326,6 +318,8 @@ mod tests {
         ] {
             assert!(document["paths"][path].is_object(), "{path}");
         }
-        assert!(document["components"]["schemas"]["Problem"]["properties"]["retryAfterMs"].is_object());
+        for member in ["retryAfterMs", "errors", "paymentId"] {
+            assert!(document["components"]["schemas"]["Problem"]["properties"][member].is_object(), "{member}");
+        }
     }
 }

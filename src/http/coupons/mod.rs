@@ -9,13 +9,29 @@ pub mod requests;
 
 use super::Api;
 use super::error::ApiError;
+use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::coupon::inbox_key;
 use holdfast_model::coupon::outcome::{DUPLICATE_REQUEST, Refusal};
 use holdfast_ports::place::place_of;
+use utoipa::OpenApi;
 
-pub(super) fn router() -> Router<Api> {
+/// The feature, for the list.
+pub const FEATURE: Feature =
+    Feature { router, openapi: Document::openapi, made_up_ids: &["policyId", "userId"], problem_members: &[] };
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        holders::coupons_of_user, holders::use_coupon, issue::issue, issue::issue_by_path, policies::create, policies::list, policies::show,
+        policies::adjust, requests::show,
+    ),
+    tags((name = "coupons", description = "First-come coupons")),
+)]
+struct Document;
+
+fn router() -> Router<Api> {
     Router::new()
         .route("/api/coupons/policies", post(policies::create).get(policies::list))
         .route("/api/coupons/policies/{policyId}", get(policies::show))

@@ -36,10 +36,15 @@ pub struct Problem<'a> {
     /// When to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
-    /// What a problem of its code tells besides.
+}
+
+/// A problem as it is written: with what a problem of its code tells besides.
+#[derive(Serialize)]
+struct Written<'a> {
     #[serde(flatten)]
-    #[schema(ignore)]
-    pub member: Option<&'a Member>,
+    problem: Problem<'a>,
+    #[serde(flatten)]
+    member: Option<&'a Member>,
 }
 
 impl Serialize for Member {
@@ -92,13 +97,13 @@ pub fn problem(error: &ApiError, instance: &str, http_request_id: &str, language
             .map(|error| FieldProblem { field: &error.field, reason: error.reason.in_language(language) })
             .collect(),
         retry_after_ms: row.retry_after_ms,
-        member: match error {
-            ApiError::Refused { member, .. } => member.as_ref(),
-            _ => None,
-        },
+    };
+    let member = match error {
+        ApiError::Refused { member, .. } => member.as_ref(),
+        _ => None,
     };
     // Texts and numbers always encode.
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let body = serde_json::to_vec(&Written { problem, member }).unwrap_or_default();
     let mut response = (row.status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -1,5 +1,6 @@
 //! What is the same for all operations, added in one place: the problems that any of them may answer with, and their names.
 
+use crate::http::handover::FOR_OPERATORS;
 use utoipa::Modify;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
@@ -105,17 +106,11 @@ fn of(operation: &Operation, method: &HttpMethod, path: &str) -> Vec<Common> {
     if operation.security.is_some() {
         common.extend([UNAUTHORIZED, FORBIDDEN]);
     }
-    if asks_a_place(path) {
+    // The rest is known to each replica.
+    if !FOR_OPERATORS.contains(&path) {
         common.extend([NOT_SERVED, UNAVAILABLE]);
     }
     common
-}
-
-/// Whether a place answers it, or the log; the rest is known to each replica.
-fn asks_a_place(path: &str) -> bool {
-    let of_operators = ["/api/lag", "/api/places"];
-    let of_the_shop = ["/api/", "/reservations", "/reserve", "/payments"];
-    of_the_shop.iter().any(|prefix| path.starts_with(prefix)) && !of_operators.contains(&path)
 }
 
 /// `GET /api/coupons/policies/{policyId}` is called `get_api_coupons_policies_policyId`: handlers share their names, operations must not.

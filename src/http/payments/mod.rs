@@ -9,14 +9,33 @@ pub mod status;
 
 use super::Api;
 use super::error::ApiError;
+use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::payment::outcome::Refusal as WalletRefusal;
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::{PAYMENT_NOT_FOUND, PAYMENT_REFUSED, Refusal};
+use utoipa::OpenApi;
 
-pub(super) fn router() -> Router<Api> {
+/// The feature, for the list.
+pub const FEATURE: Feature = Feature {
+    router,
+    openapi: Document::openapi,
+    made_up_ids: &[],
+    problem_members: &[("paymentId", "The payment that stands in the way, of `PAYMENT_CONFLICT`.")],
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        pay::pay, status::show, refund::refund,
+    ),
+    tags((name = "money", description = "Payments and wallets, in whole won")),
+)]
+struct Document;
+
+fn router() -> Router<Api> {
     Router::new()
         .route("/payments", post(pay::pay))
         .route("/payments/{paymentId}", get(status::show))

@@ -4,11 +4,20 @@ pub mod charge;
 pub mod wallet;
 
 use super::Api;
+use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_ports::place::place_of;
+use utoipa::OpenApi;
 
-pub(super) fn router() -> Router<Api> {
+/// The feature, for the list.
+pub const FEATURE: Feature = Feature { router, openapi: Document::openapi, made_up_ids: &[], problem_members: &[] };
+
+#[derive(OpenApi)]
+#[openapi(paths(charge::charge, charge::show, wallet::balance, wallet::statement))]
+struct Document;
+
+fn router() -> Router<Api> {
     Router::new()
         .route("/api/points/charge", post(charge::charge))
         .route("/api/points/charges/{requestId}", get(charge::show))

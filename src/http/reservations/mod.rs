@@ -20,16 +20,33 @@ pub mod seat_map;
 
 use super::Api;
 use super::error::ApiError;
+use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_ports::place::place_of;
+use utoipa::OpenApi;
 
 /// Status of what is in the log and not decided.
 pub(super) const PENDING: &str = "PENDING";
 
-pub(super) fn router() -> Router<Api> {
+/// The feature, for the list.
+pub const FEATURE: Feature =
+    Feature { router, openapi: Document::openapi, made_up_ids: &["concertId", "scheduleId"], problem_members: &[] };
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        catalogue::create_concert, catalogue::list_concerts, catalogue::show_concert, catalogue::create_schedule, catalogue::list_schedules,
+        catalogue::show_schedule, catalogue::cancel_schedule, seat_map::seats, hold::hold, hold::reserve, change::show, change::cancel, change::extend,
+        outcome::show,
+    ),
+    tags((name = "seats", description = "Concerts, schedules, seats and who has them")),
+)]
+struct Document;
+
+fn router() -> Router<Api> {
     Router::new()
         .route("/api/concerts", post(catalogue::create_concert).get(catalogue::list_concerts))
         .route("/api/concerts/{concertId}", get(catalogue::show_concert))
