@@ -40,7 +40,8 @@ const MACHINES: &[(&str, &[&str])] = &[
     ("axum", &[WORKER, "holdfast-load"]),
     ("tower", &[WORKER]),
     ("tower-http", &[WORKER]),
-    ("utoipa", &[WORKER]),
+    // Only its derive, on what is answered: the document is made of the types, and not of copies that drift away from them.
+    ("utoipa", &[WORKER, "holdfast-model", "holdfast-topologies"]),
     ("reqwest", &[WORKER]),
     ("clap", &[WORKER, "holdfast-load"]),
     ("figment", &[WORKER]),

@@ -14,6 +14,7 @@
 //! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of outgoing records |
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
+//! | [`schema`] | shapes for the OpenAPI document that no derive can see |
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
 
@@ -33,6 +34,7 @@ pub mod problem;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
+pub mod schema;
 pub mod settings;
 pub mod topics;
 pub mod wire;

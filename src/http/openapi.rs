@@ -1,11 +1,7 @@
-//! `/openapi.json`: made of the routes themselves. The types below are shapes of bodies, for the document only: what is sent is made where it is
-//! decided.
-#![expect(dead_code, reason = "fields are read by the derive, for the document")]
+//! `/openapi.json`: made of the routes themselves and of the types that they take and answer. What concerns all routes stands in [`common`], what a feature
+//! has in its own folder.
 
 mod common;
-pub(crate) mod fields;
-pub(crate) mod money;
-pub(crate) mod seats;
 
 use super::error::Problem;
 use super::feature::FEATURES;
@@ -14,11 +10,10 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use common::CommonAnswers;
-use fields::{Id, When};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Schema};
-use utoipa::{IntoParams, Modify, OpenApi, ToSchema};
+use utoipa::{IntoParams, Modify, OpenApi};
 
 /// Header of every POST.
 #[derive(IntoParams)]
@@ -34,177 +29,13 @@ pub(crate) struct IdempotencyKey {
     /// A key is known where its request was decided. Used again for another schedule, policy or reservation, it is refused with 422 where that is seen, and
     /// otherwise it is another request, carried out once and repeated for itself: so it is when another replica decides about that, or when both are asked
     /// for at the same moment. Make a new key for each wish, and use it for that wish only.
+    #[expect(dead_code, reason = "read by the derive, for the document")]
     #[param(rename = "Idempotency-Key", required = false)]
     idempotency_key: Option<String>,
 }
 
 /// An RFC 9457 problem.
 pub(crate) type ProblemBody = Problem<'static>;
-
-/// A wish for a coupon.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct IssueBody {
-    #[schema(example = "1")]
-    policy_id: Id,
-    #[schema(example = "1001")]
-    user_id: Id,
-    /// Instead of `Idempotency-Key`.
-    request_id: Option<Id>,
-}
-
-/// Taken in, not decided.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct IssuePending {
-    #[schema(example = "PENDING")]
-    status: String,
-    #[schema(example = "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.")]
-    message: String,
-    policy_id: String,
-    user_id: String,
-    request_id: String,
-}
-
-/// Taken in, not decided.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct IssueReceived {
-    success: bool,
-    #[schema(example = "쿠폰 발급 요청이 정상적으로 접수되었습니다. 잠시 후 쿠폰이 발급됩니다.")]
-    message: String,
-    request_id: String,
-}
-
-/// A request and what became of it.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct Request {
-    request_id: String,
-    policy_id: Option<String>,
-    user_id: Option<String>,
-    status: RequestStatus,
-    coupon_id: Option<String>,
-    /// Why it got no coupon, in Korean.
-    reason: Option<String>,
-    /// Why it got no coupon, for programs.
-    code: Option<String>,
-    decided_at: Option<String>,
-    /// While pending: 1 is the next to be decided in its partition.
-    queue_position: Option<u64>,
-}
-
-/// What became of a request.
-#[derive(ToSchema)]
-#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum RequestStatus {
-    Pending,
-    Success,
-    ValidationFailed,
-    DuplicateRequest,
-    OutOfStock,
-    BusinessError,
-    SystemError,
-}
-
-/// A coupon policy.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct Policy {
-    policy_id: String,
-    title: String,
-    description: Option<String>,
-    total_quantity: u64,
-    issued: u64,
-    remaining: u64,
-    start_time: Option<String>,
-    end_time: Option<String>,
-    discount_type: Option<DiscountType>,
-    discount_value: Option<u64>,
-    minimum_order_amount: Option<u64>,
-    maximum_discount_amount: Option<u64>,
-    created_at: Option<String>,
-}
-
-/// Policies.
-#[derive(ToSchema)]
-pub(crate) struct Policies {
-    policies: Vec<Policy>,
-}
-
-/// Kind of a discount.
-#[derive(ToSchema)]
-#[schema(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum DiscountType {
-    FixedAmount,
-    Percentage,
-}
-
-/// A policy to be created.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct PolicyBody {
-    #[schema(example = "1")]
-    policy_id: Id,
-    #[schema(example = "첫 구매 쿠폰")]
-    title: String,
-    description: Option<String>,
-    #[schema(example = 100)]
-    total_quantity: u64,
-    /// RFC 3339 or epoch ms; missing = at once.
-    start_time: Option<When>,
-    /// RFC 3339 or epoch ms, exclusive; missing = never.
-    end_time: Option<When>,
-    discount_type: Option<DiscountType>,
-    discount_value: Option<u64>,
-    minimum_order_amount: Option<u64>,
-    maximum_discount_amount: Option<u64>,
-    /// Instead of `Idempotency-Key`.
-    request_id: Option<Id>,
-}
-
-/// More coupons, or fewer.
-#[derive(ToSchema)]
-pub(crate) struct AdjustBody {
-    /// How many more; negative = fewer, never below what has been issued.
-    #[schema(example = 10)]
-    by: i64,
-    /// Instead of `Idempotency-Key`.
-    request_id: Option<Id>,
-}
-
-/// A coupon.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct Coupon {
-    #[schema(example = "cpn_0_1_57")]
-    coupon_id: String,
-    policy_id: String,
-    user_id: String,
-    /// `ISSUED` or `USED`.
-    status: String,
-    issued_at: String,
-    used_at: Option<String>,
-    order_id: Option<String>,
-}
-
-/// The coupons of a user.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct HeldCoupons {
-    user_id: String,
-    coupons: Vec<Coupon>,
-}
-
-/// The use of a coupon.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub(crate) struct UseBody {
-    user_id: Id,
-    order_id: Id,
-    /// Instead of `Idempotency-Key`.
-    request_id: Option<Id>,
-}
 
 #[derive(OpenApi)]
 #[openapi(

@@ -71,6 +71,12 @@ impl Discount {
         }
     }
 
+    /// All that `discountType` may be, for the OpenAPI document.
+    #[must_use]
+    pub fn kinds() -> utoipa::openapi::Object {
+        crate::schema::one_of([Self::FixedAmount(0), Self::Percentage(0)].map(Self::kind))
+    }
+
     /// As `discountValue` writes it.
     #[must_use]
     pub fn value(self) -> u64 {

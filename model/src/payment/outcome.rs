@@ -17,6 +17,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Success, Self::InsufficientPoints, Self::Refused, Self::SystemError];
+
     /// As it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {

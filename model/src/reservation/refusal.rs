@@ -21,6 +21,10 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Success, Self::ValidationFailed, Self::NotFound, Self::Conflict, Self::Gone, Self::SystemError];
+
     /// As it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {

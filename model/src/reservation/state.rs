@@ -72,6 +72,9 @@ impl State {
 }
 
 impl SeatState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Available, Self::TemporaryReserved, Self::Reserved];
+
     /// As it is written.
     #[must_use]
     pub fn as_str(self) -> &'static str {

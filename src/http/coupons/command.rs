@@ -2,14 +2,12 @@
 
 use super::faults;
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{At, Inbox, Order};
+use crate::http::execute::{At, Inbox, Order, Undecided};
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::message::Command;
 use holdfast_model::coupon::row::CommandRow;
 use holdfast_model::coupon::{COMMANDS, INBOX, NAME};
-use holdfast_topologies::coupon::view::PENDING;
-use serde::Serialize;
 
 /// A command, and how it is answered.
 pub(super) struct CouponOrder<D> {
@@ -21,14 +19,6 @@ pub(super) struct CouponOrder<D> {
     pub command: Command,
     /// The answer once it is done.
     pub done: D,
-}
-
-/// Answer of a command that is in the log and not decided in time.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Undecided<'a> {
-    status: &'static str,
-    request_id: &'a str,
 }
 
 impl<D> Order for CouponOrder<D>
@@ -83,6 +73,6 @@ where
     }
 
     fn accepted(&self, at: &At<'_>) -> Response {
-        (answer::ACCEPTED, axum::Json(Undecided { status: PENDING, request_id: at.id })).into_response()
+        (answer::ACCEPTED, axum::Json(Undecided::new(at.id))).into_response()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::command::CouponOrder;
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{Call, Principal};
+use crate::http::execute::{Call, Principal, Undecided};
 use crate::http::extract::{self, Params};
 use crate::http::fields::{both, id};
 use crate::http::intake::Asked;
@@ -14,27 +14,38 @@ use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::message::{Command, UseCoupon};
 use holdfast_model::coupon::{NAME, inbox_key};
-use holdfast_model::wire;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::coupon::view::{self, CouponView};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
-#[derive(Debug, Deserialize)]
+/// The use of a coupon.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UseBody {
+    /// Whose it is.
+    #[schema(value_type = Id<'static>, required = true)]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// For which order.
+    #[schema(value_type = Id<'static>, required = true)]
     #[serde(default, deserialize_with = "wire::id_if")]
     order_id: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
-/// Coupons as they are, ours and those of peers.
-#[derive(Serialize, Deserialize)]
+/// The coupons of a user.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = HeldCoupons)]
 struct Held {
     user_id: String,
+    /// As they are, of this replica and of its peers.
+    #[schema(value_type = Vec<CouponView>)]
     coupons: Vec<Box<RawValue>>,
 }
 
@@ -42,7 +53,7 @@ struct Held {
 #[utoipa::path(get, path = "/api/coupons/users/{userId}", tag = "coupons",
     params(("userId" = String, Path)),
     responses(
-        (status = 200, description = "His coupons; none is an empty list", body = openapi::HeldCoupons),
+        (status = 200, description = "His coupons; none is an empty list", body = Held),
         (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn coupons_of_user(
@@ -67,10 +78,10 @@ pub(crate) async fn coupons_of_user(
 /// Uses a coupon, once. The same order may ask again.
 #[utoipa::path(post, path = "/api/coupons/{couponId}/use", tag = "coupons",
     params(("couponId" = String, Path, description = "The issued coupon"), openapi::IdempotencyKey),
-    request_body = openapi::UseBody,
+    request_body = UseBody,
     responses(
-        (status = 200, description = "The coupon, used", body = openapi::Coupon),
-        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
+        (status = 200, description = "The coupon, used", body = CouponView),
+        (status = 202, description = "In the log, not decided within 3 s", body = Undecided<'static>),
         (status = 404, description = "No such coupon of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Used for another order", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),

@@ -14,11 +14,10 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::message::IssueRequest;
 use holdfast_model::coupon::outcome::Refusal;
 use holdfast_model::coupon::{INBOX, NAME, request_id};
-use holdfast_model::json::Object;
-use holdfast_model::wire;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::coupon::view::{self, PENDING, RequestView};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// What the client reads at once.
 const ACCEPTED_S4: &str = "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.";
@@ -31,14 +30,20 @@ pub(crate) struct StrategyQuery {
     strategy: Option<String>,
 }
 
-/// Body of the issue route.
-#[derive(Debug, Deserialize)]
+/// A wish for a coupon.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IssueBody {
+    /// The policy.
+    #[schema(value_type = Id<'static>, required = true, example = "1")]
     #[serde(default, deserialize_with = "wire::id_if")]
     policy_id: Option<String>,
+    /// For which user.
+    #[schema(value_type = Id<'static>, required = true, example = "1001")]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
@@ -51,6 +56,29 @@ pub(crate) struct UserQuery {
     /// Who asks.
     #[param(required = true)]
     user_id: Option<String>,
+}
+
+/// Taken in, not decided.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct IssuePending<'a> {
+    #[schema(example = "PENDING")]
+    status: &'static str,
+    #[schema(example = "쿠폰 발급 요청이 접수되었습니다. 잠시 후 확인해주세요.")]
+    message: &'static str,
+    policy_id: &'a str,
+    user_id: &'a str,
+    request_id: &'a str,
+}
+
+/// Taken in, not decided.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct IssueReceived<'a> {
+    success: bool,
+    #[schema(example = "쿠폰 발급 요청이 정상적으로 접수되었습니다. 잠시 후 쿠폰이 발급됩니다.")]
+    message: &'static str,
+    request_id: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,10 +97,10 @@ enum Answer {
 /// `Idempotency-Key` (or `requestId` in the body) makes a retry the same request for as long as outcomes are kept, at least 24 h.
 #[utoipa::path(post, path = "/api/coupons/issue", tag = "coupons",
     params(StrategyQuery, openapi::IdempotencyKey),
-    request_body = openapi::IssueBody,
+    request_body = IssueBody,
     responses(
-        (status = 202, description = "In the log; the outcome will be at `Location`", body = openapi::IssuePending),
-        (status = 200, description = "The outcome (v1, v2)", body = openapi::Request),
+        (status = 202, description = "In the log; the outcome will be at `Location`", body = IssuePending<'static>),
+        (status = 200, description = "The outcome (v1, v2)", body = RequestView),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Outside the window, or this user has the coupon", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -101,7 +129,7 @@ pub(crate) async fn issue(
 #[utoipa::path(post, path = "/api/coupons/{couponId}/issue", tag = "coupons",
     params(("couponId" = String, Path, description = "The coupon policy"), UserQuery, openapi::IdempotencyKey),
     responses(
-        (status = 202, description = "In the log; the outcome will be at `Location`", body = openapi::IssueReceived),
+        (status = 202, description = "In the log; the outcome will be at `Location`", body = IssueReceived<'static>),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Outside the window, or this user has the coupon", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -185,21 +213,20 @@ impl Order for Wish {
     }
 
     fn accepted(&self, at: &At<'_>) -> Response {
+        let (policy_id, user_id, request_id) = (&self.policy_id, &self.user_id, at.id);
         let mut body = Vec::with_capacity(256);
-        match self.answer {
-            Answer::Received => Object::begin(&mut body)
-                .raw_if("success", Some("true"))
-                .text("message", ACCEPTED_S3)
-                .text("requestId", at.id)
-                .end(),
-            Answer::Pending | Answer::Outcome => Object::begin(&mut body)
-                .text("status", PENDING)
-                .text("message", ACCEPTED_S4)
-                .text("policyId", &self.policy_id)
-                .text("userId", &self.user_id)
-                .text("requestId", at.id)
-                .end(),
-        }
+        let written = match self.answer {
+            Answer::Received => {
+                let received = IssueReceived { success: true, message: ACCEPTED_S3, request_id };
+                serde_json::to_writer(&mut body, &received)
+            }
+            Answer::Pending | Answer::Outcome => {
+                let pending = IssuePending { status: PENDING, message: ACCEPTED_S4, policy_id, user_id, request_id };
+                serde_json::to_writer(&mut body, &pending)
+            }
+        };
+        // Texts always encode, and a vector takes them.
+        debug_assert!(written.is_ok());
         let mut response = (answer::ACCEPTED, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

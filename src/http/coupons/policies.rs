@@ -4,7 +4,7 @@ use super::command::CouponOrder;
 use super::key_and_place;
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{Call, Principal};
+use crate::http::execute::{Call, Principal, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, moment, required};
 use crate::http::intake::{AfterQuery, Asked};
@@ -16,31 +16,40 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::NAME;
 use holdfast_model::coupon::message::{AdjustStock, Command, CreatePolicy};
 use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::wire;
-use holdfast_topologies::coupon::view;
+use holdfast_model::wire::{self, Id};
+use holdfast_topologies::coupon::view::{self, PolicyView};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
-#[derive(Debug, Deserialize)]
+/// More coupons, or fewer.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AdjustBody {
+    /// How many more; negative = fewer, never below what has been issued.
+    #[schema(value_type = i64, required = true, example = 10)]
     by: Option<i64>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Policies.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Policies)]
 struct Listed {
+    #[schema(value_type = Vec<PolicyView>)]
     policies: Vec<Box<RawValue>>,
 }
 
 /// Creates a policy. The same command again changes nothing; another policy under the same id is refused.
 #[utoipa::path(post, path = "/api/coupons/policies", tag = "coupons", security(("admin" = [])),
     params(openapi::IdempotencyKey),
-    request_body = openapi::PolicyBody,
+    request_body = CreatePolicy,
     responses(
-        (status = 201, description = "The policy", body = openapi::Policy),
-        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
+        (status = 201, description = "The policy", body = PolicyView),
+        (status = 202, description = "In the log, not decided within 3 s", body = Undecided<'static>),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another policy has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -68,10 +77,10 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
 /// Adds coupons to a policy, or takes back what has not been issued.
 #[utoipa::path(post, path = "/api/coupons/policies/{policyId}/stock", tag = "coupons", security(("admin" = [])),
     params(("policyId" = String, Path), openapi::IdempotencyKey),
-    request_body = openapi::AdjustBody,
+    request_body = AdjustBody,
     responses(
-        (status = 200, description = "The policy", body = openapi::Policy),
-        (status = 202, description = "In the log, not decided within 3 s", body = openapi::seats::Undecided),
+        (status = 200, description = "The policy", body = PolicyView),
+        (status = 202, description = "In the log, not decided within 3 s", body = Undecided<'static>),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -99,7 +108,7 @@ pub(crate) async fn adjust(
 #[utoipa::path(get, path = "/api/coupons/policies/{policyId}", tag = "coupons",
     params(("policyId" = String, Path), AfterQuery),
     responses(
-        (status = 200, description = "The policy", body = openapi::Policy),
+        (status = 200, description = "The policy", body = PolicyView),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -121,7 +130,7 @@ pub(crate) async fn show(
 /// All policies, from all places.
 #[utoipa::path(get, path = "/api/coupons/policies", tag = "coupons",
     responses(
-        (status = 200, description = "The policies", body = openapi::Policies),
+        (status = 200, description = "The policies", body = Listed),
         (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {

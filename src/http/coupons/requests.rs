@@ -12,12 +12,16 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::{NAME, REQUESTS, request_place};
 use holdfast_topologies::coupon::view::{self, RequestView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+/// A request and what became of it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = QueuedRequest)]
 struct Shown {
     #[serde(flatten)]
     request: RequestView,
+    /// While pending: 1 is the next to be decided in its partition.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_position: Option<u64>,
 }
@@ -32,7 +36,7 @@ impl Shown {
 #[utoipa::path(get, path = "/api/coupons/requests/{requestId}", tag = "coupons",
     params(("requestId" = String, Path, description = "As the answer to the request named it"), OutcomeQuery),
     responses(
-        (status = 200, description = "The outcome, or `PENDING`", body = openapi::Request),
+        (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),

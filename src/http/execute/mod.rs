@@ -24,7 +24,7 @@ mod order;
 pub mod query;
 mod reuse;
 
-pub use order::{At, Call, Form, Inbox, Kept, Order, Principal, RETRY_AFTER, accepted};
+pub use order::{At, Call, Form, Inbox, Kept, Order, PENDING, Principal, RETRY_AFTER, Undecided, accepted};
 
 use super::Api;
 use super::accepted::Entry;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// When it is worth asking for the outcome, in seconds.
 pub const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -167,6 +168,26 @@ pub trait Order: Send + Sync {
 
     /// The answer while it is in the log and not decided: 202.
     fn accepted(&self, at: &At<'_>) -> Response;
+}
+
+/// Status of what is in the log and not decided.
+pub const PENDING: &str = "PENDING";
+
+/// Taken in, not decided.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Undecided<'a> {
+    #[schema(example = "PENDING")]
+    status: &'static str,
+    request_id: &'a str,
+}
+
+impl<'a> Undecided<'a> {
+    /// The command `request_id`.
+    #[must_use]
+    pub fn new(request_id: &'a str) -> Self {
+        Self { status: PENDING, request_id }
+    }
 }
 
 /// 202: the command is in the log, and what becomes of it will be at `path`.

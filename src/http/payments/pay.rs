@@ -2,11 +2,10 @@
 
 use super::{failed, place_of_payment};
 use crate::http::error::{ApiError, Member, answer};
-use crate::http::execute::{At, Call, Principal, accepted};
+use crate::http::execute::{At, Call, PENDING, Principal, accepted};
 use crate::http::extract;
 use crate::http::fields::{both, id, id_if, required};
 use crate::http::intake::{Asked, Seen};
-use crate::http::reservations::PENDING;
 use crate::http::reservations::command::{Answer, SeatOrder, refusal};
 use crate::http::{Api, openapi};
 use axum::extract::State;
@@ -16,34 +15,49 @@ use holdfast_model::reservation::message::{Command, Pay};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::reservation::{PAYMENT_STATES, RESERVATIONS, ids};
-use holdfast_model::wire;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::reservation::view::{self, PaymentView};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// For the scope of idempotency keys.
 const ROUTE: &str = "POST /payments";
 
-#[derive(Debug, Deserialize)]
+/// A payment for a reservation.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PayBody {
+    /// What is paid for.
+    #[schema(value_type = Id<'static>, required = true, example = "res_2_8000000000113f0c9a5be1d2c47a6b80")]
     #[serde(default, deserialize_with = "wire::id_if")]
     reservation_id: Option<String>,
+    /// What is owed, in KRW.
+    #[schema(value_type = u64, required = true, example = 50000)]
     amount: Option<i64>,
+    /// Who pays; missing = the reservation's user.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// A coupon to be used for it.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     coupon_id: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
-/// S0-32, and for what it was.
-#[derive(Debug, Serialize)]
+/// A payment in short.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Paid<'a> {
     payment_id: &'a str,
+    /// `PENDING`, `SUCCESS`, `FAILED` or `CANCELLED`.
+    #[schema(schema_with = view::payment_statuses)]
     status: &'static str,
     reservation_id: &'a str,
+    /// KRW. Missing while the payment is not granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<u64>,
 }
@@ -55,10 +69,10 @@ struct Paid<'a> {
 /// payment for the reservation is refused, and with `userId` it is told the first one's `paymentId`.
 #[utoipa::path(post, path = "/payments", tag = "money",
     params(openapi::IdempotencyKey),
-    request_body = openapi::money::PayBody,
+    request_body = PayBody,
     responses(
-        (status = 200, description = "It is paid and the reservation is confirmed", body = openapi::money::Paid),
-        (status = 202, description = "Not decided within 3 s; what becomes of it will be at `Location`", body = openapi::money::Paid),
+        (status = 200, description = "It is paid and the reservation is confirmed", body = Paid<'static>),
+        (status = 202, description = "Not decided within 3 s; what becomes of it will be at `Location`", body = Paid<'static>),
         (status = 402, description = "The wallet holds less (`INSUFFICIENT_POINTS`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another payment is under way or done (`PAYMENT_CONFLICT`; with `userId` in the request, with its `paymentId`)", body = openapi::ProblemBody, content_type = "application/problem+json"),

@@ -17,15 +17,21 @@ use holdfast_model::reservation::PAYMENT_STATES;
 use holdfast_model::reservation::message::{Cancel, Command};
 use holdfast_model::reservation::refusal::{PAYMENT_NOT_FOUND, Refusal};
 use holdfast_model::reservation::row::CommandRow;
-use holdfast_model::wire;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::reservation::view::{self, PaymentView};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
-#[derive(Debug, Default, Deserialize)]
+/// A refund.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct RefundBody {
+    /// The payer; here or as `?userId=`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
@@ -35,10 +41,10 @@ struct RefundBody {
 /// `userId` names the payer, in the body or in the query; a payment of another user is answered like one that does not exist. Asking again changes nothing.
 #[utoipa::path(post, path = "/payments/{paymentId}/refund", tag = "money",
     params(("paymentId" = String, Path), UserQuery, openapi::IdempotencyKey),
-    request_body = openapi::money::RefundBody,
+    request_body = RefundBody,
     responses(
-        (status = 200, description = "The money is back", body = openapi::money::Payment),
-        (status = 202, description = "On its way, not back within 3 s; `Location` shows when", body = openapi::money::Payment),
+        (status = 200, description = "The money is back", body = PaymentView),
+        (status = 202, description = "On its way, not back within 3 s; `Location` shows when", body = PaymentView),
         (status = 404, description = "No such payment of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Nothing was paid (`PAYMENT_NOT_DEBITED`), the wallet does not take it back (`WALLET_LIMIT_EXCEEDED`), not decided yet (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "No user is named, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),

@@ -2,22 +2,26 @@
 
 use super::place_of_payment;
 use crate::http::error::{ApiError, answer};
+use crate::http::execute::PENDING;
 use crate::http::extract::{Params, Query};
 use crate::http::intake::{Asked, OutcomeQuery, Seen};
-use crate::http::reservations::PENDING;
 use crate::http::{Api, openapi};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::refusal::PAYMENT_NOT_FOUND;
 use holdfast_model::reservation::{COMMANDS, NAME, PAYMENT_STATES};
+use holdfast_model::schema::one_of;
 use holdfast_topologies::reservation::view::{self, CommandView, PaymentView};
 use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// A payment, or why there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = PaymentOutcome)]
 pub(super) enum Shown {
     /// The reservation has granted it.
     Payment(PaymentView),
@@ -25,19 +29,28 @@ pub(super) enum Shown {
     Command(NotGranted),
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// A payment that the reservation's place has not granted.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NotGranted {
     payment_id: String,
+    /// `PENDING` or `FAILED`.
+    #[schema(schema_with = not_granted)]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<String>,
+    /// Why it was not granted, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    /// Why it was not granted, in Korean.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_at: Option<String>,
+}
+
+fn not_granted() -> Object {
+    one_of([PENDING, "FAILED"])
 }
 
 impl NotGranted {
@@ -62,7 +75,7 @@ impl NotGranted {
 #[utoipa::path(get, path = "/payments/{paymentId}", tag = "money",
     params(("paymentId" = String, Path), OutcomeQuery),
     responses(
-        (status = 200, description = "The payment", body = openapi::money::Payment),
+        (status = 200, description = "The payment", body = Shown),
         (status = 404, description = "No such payment", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),

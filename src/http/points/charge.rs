@@ -14,25 +14,33 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::message::Charge;
 use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::{CHARGES, INBOX, NAME, request_id, request_place};
-use holdfast_model::wire;
-use holdfast_topologies::payment::view::{self, ChargeView, OutcomeView};
+use holdfast_model::wire::{self, Id};
+use holdfast_topologies::payment::view::{self, ChargeView, PENDING};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// For the scope of idempotency keys.
 const ROUTE: &str = "POST /api/points/charge";
 
-#[derive(Debug, Deserialize)]
+/// Points to be charged.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ChargeBody {
+    /// Whose wallet.
+    #[schema(value_type = Id<'static>, required = true, example = "user_123")]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// KRW, 1,000 to 1,000,000.
+    #[schema(value_type = u64, required = true, example = 100000)]
     amount: Option<i64>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
 /// A charge that is decided, and what the wallet held after it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Charged {
     #[serde(flatten)]
     charge: ChargeView,
@@ -44,10 +52,10 @@ struct Charged {
 /// Charges points: 1,000 to 1,000,000 KRW at a time.
 #[utoipa::path(post, path = "/api/points/charge", tag = "money",
     params(openapi::IdempotencyKey),
-    request_body = openapi::money::ChargeBody,
+    request_body = ChargeBody,
     responses(
-        (status = 200, description = "The points are there", body = openapi::money::Charge),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::money::Charge),
+        (status = 200, description = "The points are there", body = Charged),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = ChargeView),
         (status = 409, description = "The wallet can hold no more", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Too little (`CHARGE_BELOW_MINIMUM`), too much (`CHARGE_ABOVE_MAXIMUM`), wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Nothing was accepted, or nobody knows (`OUTCOME_UNKNOWN`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -115,26 +123,29 @@ fn decided(charge: ChargeView) -> Response {
     }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Undecided {
+/// A charge that may be in the log.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct UndecidedCharge {
     request_id: String,
-    #[serde(flatten)]
-    outcome: OutcomeView,
+    #[schema(example = "PENDING")]
+    status: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// A charge and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = ChargeState)]
 enum Shown {
     Charge(ChargeView),
-    Undecided(Undecided),
+    Undecided(UndecidedCharge),
 }
 
 /// What became of a charge: `PENDING` until it is decided.
 #[utoipa::path(get, path = "/api/points/charges/{requestId}", tag = "money",
     params(("requestId" = String, Path, description = "As the answer to the charge named it"), OutcomeQuery),
     responses(
-        (status = 200, description = "The outcome, or `PENDING`", body = openapi::money::Charge),
+        (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -149,6 +160,6 @@ pub(crate) async fn show(
     let place = place.ok_or(ApiError::RequestNotFound)?;
     let asking = Asking { topology: NAME, place, outcomes: &CHARGES, id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::charge(view, &request_id)?.map(Shown::Charge));
-    let pending = |_| Shown::Undecided(Undecided { request_id: request_id.clone(), outcome: OutcomeView::pending() });
+    let pending = |_| Shown::Undecided(UndecidedCharge { request_id: request_id.clone(), status: PENDING });
     api.outcome(asked, asking, decided, pending).await
 }

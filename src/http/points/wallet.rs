@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::payment::NAME;
-use holdfast_topologies::payment::view::{self, Cursor, PAGE_LINES_MAX};
+use holdfast_topologies::payment::view::{self, BalanceView, Cursor, PAGE_LINES_MAX, StatementView};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -52,7 +52,7 @@ pub(crate) struct StatementQuery {
 #[utoipa::path(get, path = "/api/points/balance", tag = "money",
     params(BalanceQuery),
     responses(
-        (status = 200, description = "The balance", body = openapi::money::Balance),
+        (status = 200, description = "The balance", body = BalanceView),
         (status = 422, description = "Nobody is named, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -71,7 +71,7 @@ pub(crate) async fn balance(
 #[utoipa::path(get, path = "/api/points/statement", tag = "money",
     params(StatementQuery),
     responses(
-        (status = 200, description = "A page; `nextCursor` leads to the next", body = openapi::money::Statement),
+        (status = 200, description = "A page; `nextCursor` leads to the next", body = StatementView),
         (status = 422, description = "Nobody is named, a cursor or limit that is none, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The place of the wallet is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]

@@ -4,7 +4,7 @@ use super::command::{Answer, SeatOrder};
 use super::{faults, place_of_id};
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{At, Call, Principal};
+use crate::http::execute::{At, Call, Principal, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, id_if, moment, required};
 use crate::http::intake::{AfterQuery, Asked};
@@ -17,36 +17,60 @@ use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats};
 use holdfast_model::reservation::refusal::{CONCERT_NOT_FOUND, Refusal};
 use holdfast_model::reservation::row::CommandRow;
-use holdfast_model::wire::{self, When};
-use holdfast_topologies::reservation::view;
+use holdfast_model::wire::{self, Id, When};
+use holdfast_topologies::reservation::view::{self, ConcertView, ScheduleView};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
-#[derive(Debug, Deserialize)]
+/// A concert to be created.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ConcertBody {
+    /// Its id.
+    #[schema(value_type = Id<'static>, required = true, example = "concert_1")]
     #[serde(default, deserialize_with = "wire::id_if")]
     concert_id: Option<String>,
+    /// What it is called.
+    #[schema(value_type = String, required = true, example = "아이유 콘서트")]
     title: Option<String>,
+    /// As people write it.
+    #[schema(example = "2026-03-15")]
     date: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A schedule to be created.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ScheduleBody {
+    /// Its id.
+    #[schema(value_type = Id<'static>, required = true, example = "schedule_456")]
     #[serde(default, deserialize_with = "wire::id_if")]
     schedule_id: Option<String>,
+    /// Of which concert.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     concert_id: Option<String>,
+    /// What the concert is called; missing = as `concertId` says.
     concert_title: Option<String>,
+    /// As people write it; missing = as `concertId` says.
     date: Option<String>,
+    /// When the show begins, RFC 3339 or epoch ms: fees of a cancellation depend on it.
     starts_at: Option<When>,
+    /// First moment of the sale, RFC 3339 or epoch ms; missing = at once.
     sale_start: Option<When>,
+    /// First moment after the sale, RFC 3339 or epoch ms; missing = never.
     sale_end: Option<When>,
+    /// Its seats.
+    #[schema(value_type = Seats, required = true)]
     seats: Option<Seats>,
     limits: Option<Limits>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
@@ -61,10 +85,10 @@ struct CancelBody {
 /// Creates a concert. The same again changes nothing; another one under the same id is refused.
 #[utoipa::path(post, path = "/api/concerts", tag = "seats", security(("admin" = [])),
     params(openapi::IdempotencyKey),
-    request_body = openapi::seats::ConcertBody,
+    request_body = ConcertBody,
     responses(
-        (status = 201, description = "The concert", body = openapi::seats::Concert),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 201, description = "The concert", body = ConcertView),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Another concert has this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -89,10 +113,10 @@ pub(crate) async fn create_concert(State(api): State<Api>, _admin: Admin, asked:
 /// `startsAt` on nothing is held or paid, with or without `saleEnd`. Times are RFC 3339 or epoch ms: second 60 and epoch seconds are refused.
 #[utoipa::path(post, path = "/api/schedules", tag = "seats", security(("admin" = [])),
     params(openapi::IdempotencyKey),
-    request_body = openapi::seats::ScheduleBody,
+    request_body = ScheduleBody,
     responses(
-        (status = 201, description = "The schedule", body = openapi::seats::Schedule),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 201, description = "The schedule", body = ScheduleView),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such concert", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -138,8 +162,8 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
 #[utoipa::path(post, path = "/api/schedules/{scheduleId}/cancel", tag = "seats", security(("admin" = [])),
     params(("scheduleId" = String, Path), openapi::IdempotencyKey),
     responses(
-        (status = 200, description = "The schedule, cancelled; its counts go down as seats come back", body = openapi::seats::Schedule),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 200, description = "The schedule, cancelled; its counts go down as seats come back", body = ScheduleView),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 401, description = "No admin", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "No token is set and the request need not come from a program on the worker's machine (`ADMIN_FORBIDDEN`), or a page of another origin has sent it (`FOREIGN_PAGE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -236,7 +260,7 @@ async fn concert(api: &Api, concert_id: &str) -> Result<Titled, ApiError> {
 #[utoipa::path(get, path = "/api/concerts/{concertId}", tag = "seats",
     params(("concertId" = String, Path), AfterQuery),
     responses(
-        (status = 200, description = "The concert", body = openapi::seats::Concert),
+        (status = 200, description = "The concert", body = ConcertView),
         (status = 404, description = "No such concert", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -259,7 +283,7 @@ pub(crate) async fn show_concert(
 #[utoipa::path(get, path = "/api/schedules/{scheduleId}", tag = "seats",
     params(("scheduleId" = String, Path), AfterQuery),
     responses(
-        (status = 200, description = "The schedule", body = openapi::seats::Schedule),
+        (status = 200, description = "The schedule", body = ScheduleView),
         (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -279,20 +303,24 @@ pub(crate) async fn show_schedule(
     api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
 
-#[derive(Serialize, Deserialize)]
+/// Concerts.
+#[derive(Serialize, Deserialize, ToSchema)]
 struct Concerts {
+    #[schema(value_type = Vec<ConcertView>)]
     concerts: Vec<Box<RawValue>>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Schedules.
+#[derive(Serialize, Deserialize, ToSchema)]
 struct Schedules {
+    #[schema(value_type = Vec<ScheduleView>)]
     schedules: Vec<Box<RawValue>>,
 }
 
 /// All concerts, from all places.
 #[utoipa::path(get, path = "/api/concerts", tag = "seats",
     responses(
-        (status = 200, description = "The concerts", body = openapi::seats::Concerts),
+        (status = 200, description = "The concerts", body = Concerts),
         (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list_concerts(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
@@ -307,7 +335,7 @@ pub(crate) async fn list_concerts(State(api): State<Api>, asked: Asked) -> Resul
 /// All schedules, from all places.
 #[utoipa::path(get, path = "/api/schedules", tag = "seats",
     responses(
-        (status = 200, description = "The schedules", body = openapi::seats::Schedules),
+        (status = 200, description = "The schedules", body = Schedules),
         (status = 503, description = "A place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn list_schedules(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {

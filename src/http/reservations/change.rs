@@ -3,7 +3,7 @@
 use super::command::{Answer, SeatOrder, refusal};
 use super::place_of_reservation;
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{At, Call, Principal};
+use crate::http::execute::{At, Call, Principal, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields;
 use crate::http::intake::Asked;
@@ -15,10 +15,10 @@ use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{Cancel, Command, Extend};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::CommandRow;
-use holdfast_model::wire;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::reservation::view::{self, ReservationStateView, ReservationView};
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// The user of an act, where there is no body.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,17 +40,33 @@ pub(crate) struct ShowQuery {
     after: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The user that asks.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct UserBody {
+    /// Here or as `?userId=`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
+/// A reservation as it is shown.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = ShownReservation)]
+enum Shown {
+    /// To its user.
+    Whole(ReservationView),
+    /// To everybody else.
+    State(ReservationStateView),
+}
+
 /// A reservation that was given back, and what comes back with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct GivenBack {
     #[serde(flatten)]
@@ -69,7 +85,7 @@ struct GivenBack {
 #[utoipa::path(get, path = "/reservations/{reservationId}", tag = "seats",
     params(("reservationId" = String, Path), ShowQuery),
     responses(
-        (status = 200, description = "The reservation", body = openapi::seats::ShownReservation),
+        (status = 200, description = "The reservation", body = Shown),
         (status = 404, description = "No such reservation", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -84,10 +100,11 @@ pub(crate) async fn show(
     let look = |view: &TaskView| {
         let reservation = view::reservation(view, &reservation_id)?;
         let reservation = reservation.ok_or_else(|| ApiError::refused(Refusal::UnknownReservation.problem(), None))?;
-        Ok(match query.user_id {
-            Some(user_id) if user_id == reservation.user_id => answer::current(&reservation),
-            _ => answer::current(&ReservationStateView::from(reservation)),
-        })
+        let shown = match query.user_id {
+            Some(user_id) if user_id == reservation.user_id => Shown::Whole(reservation),
+            _ => Shown::State(reservation.into()),
+        };
+        Ok(answer::current(&shown))
     };
     api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
@@ -100,8 +117,8 @@ pub(crate) async fn show(
 #[utoipa::path(delete, path = "/reservations/{reservationId}", tag = "seats",
     params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),
     responses(
-        (status = 200, description = "It is given back", body = openapi::seats::Reservation),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 200, description = "It is given back", body = GivenBack),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It is being paid (`PAYMENT_IN_PROGRESS`), or the show has begun (`CANCEL_TOO_LATE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The hold is over", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -129,10 +146,10 @@ pub(crate) async fn cancel(
 /// Moves the deadline of a hold, where the shop allows it.
 #[utoipa::path(post, path = "/reservations/{reservationId}/extend", tag = "seats",
     params(("reservationId" = String, Path), UserQuery, openapi::IdempotencyKey),
-    request_body = openapi::seats::UserBody,
+    request_body = UserBody,
     responses(
-        (status = 200, description = "The reservation with its new deadline", body = openapi::seats::Reservation),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 200, description = "The reservation with its new deadline", body = GivenBack),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 404, description = "No such reservation of this user", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Holds are not extended here (`HOLD_NOT_EXTENDABLE`, the default), or it is paid", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The hold is over, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),

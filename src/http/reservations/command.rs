@@ -1,8 +1,7 @@
 //! Commands of the reservations' inbox: what they have in common, and what one of them says of its own.
 
-use super::PENDING;
 use crate::http::error::ApiError;
-use crate::http::execute::{At, Inbox, Order, accepted};
+use crate::http::execute::{At, Inbox, Order, Undecided, accepted};
 use crate::unique;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
@@ -11,7 +10,6 @@ use holdfast_model::reservation::message::{Command, Message};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::CommandRow;
 use holdfast_model::reservation::{COMMANDS, INBOX, NAME};
-use serde::Serialize;
 
 /// How a command is answered.
 pub(in crate::http) trait Answer: Send + Sync {
@@ -113,17 +111,8 @@ impl<A: Answer> Order for SeatOrder<A> {
     }
 }
 
-/// A command that is in the log and not decided in time.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Undecided<'a> {
-    status: &'static str,
-    request_id: &'a str,
-}
-
 fn undecided(at: &At<'_>) -> Response {
-    let body = Undecided { status: PENDING, request_id: at.id };
-    accepted(&body, &format!("/reservations/requests/{}", at.id), at)
+    accepted(&Undecided::new(at.id), &format!("/reservations/requests/{}", at.id), at)
 }
 
 /// The answer to a command that was refused.

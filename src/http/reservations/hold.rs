@@ -3,7 +3,7 @@
 use super::command::{Answer, SeatOrder, refusal};
 use super::place_of_id;
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{At, Call, Principal};
+use crate::http::execute::{At, Call, Principal, Undecided};
 use crate::http::extract;
 use crate::http::fields::{both, id};
 use crate::http::intake::Asked;
@@ -15,35 +15,51 @@ use holdfast_engine::inspect::TaskView;
 use holdfast_model::reservation::message::{Command, Hold};
 use holdfast_model::reservation::row::{CommandRow, ReservationRow};
 use holdfast_model::reservation::{ANSWERS, ids, serial};
-use holdfast_model::{rfc3339, wire};
+use holdfast_model::rfc3339;
+use holdfast_model::wire::{self, Id};
 use holdfast_topologies::reservation::view;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Both paths are one route to an idempotency key.
 const ROUTE: &str = "POST /reservations";
 
-#[derive(Debug, Deserialize)]
+/// A wish for a seat. Ids and numbers may be either.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct HoldBody {
+    /// For which user.
+    #[schema(value_type = Id<'static>, required = true, example = "user_123")]
     #[serde(default, deserialize_with = "wire::id_if")]
     user_id: Option<String>,
+    /// Of which schedule.
+    #[schema(value_type = Id<'static>, required = true, example = "schedule_456")]
     #[serde(default, deserialize_with = "wire::id_if")]
     schedule_id: Option<String>,
+    /// Which seat, from 1.
+    #[schema(value_type = Id<'static>, required = true, example = 1)]
     #[serde(default, deserialize_with = "wire::id_if")]
     seat_no: Option<String>,
+    /// Instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
 }
 
-/// S0-15, and what a client needs to pay.
-#[derive(Debug, Serialize)]
+/// A seat that is held, and what a client needs to pay.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Held {
+    #[schema(example = "res_2_8000000000113f0c9a5be1d2c47a6b80")]
     reservation_id: String,
+    /// First moment at which it is over unless it is paid.
+    #[schema(example = "2026-02-28T14:06:00.000Z")]
     expires_at: String,
     user_id: String,
     schedule_id: String,
     seat_no: u64,
+    /// KRW.
+    #[schema(example = 50000)]
     price: u64,
 }
 
@@ -53,11 +69,11 @@ struct Held {
 /// not paid before `expiresAt` is over at that moment. A repetition under its `Idempotency-Key` is answered as the first time, also when the hold is over.
 #[utoipa::path(post, path = "/reservations", tag = "seats",
     params(openapi::IdempotencyKey),
-    request_body = openapi::seats::HoldBody,
+    request_body = HoldBody,
     responses(
-        (status = 201, description = "The seat is held", body = openapi::seats::Held),
-        (status = 200, description = "It is held by the same user already", body = openapi::seats::Held),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 201, description = "The seat is held", body = Held),
+        (status = 200, description = "It is held by the same user already", body = Held),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 404, description = "No such schedule (`SCHEDULE_NOT_FOUND`) or seat (`SEAT_NOT_FOUND`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody has it (`SEAT_ALREADY_RESERVED`), not on sale, or too many seats", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The schedule has been cancelled, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -79,11 +95,11 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
 /// The same as `/reservations`.
 #[utoipa::path(post, path = "/reserve", tag = "seats",
     params(openapi::IdempotencyKey),
-    request_body = openapi::seats::HoldBody,
+    request_body = HoldBody,
     responses(
-        (status = 201, description = "As of `/reservations`, with all its answers", body = openapi::seats::Held),
-        (status = 200, description = "It is held by the same user already", body = openapi::seats::Held),
-        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = openapi::seats::Undecided),
+        (status = 201, description = "As of `/reservations`, with all its answers", body = Held),
+        (status = 200, description = "It is held by the same user already", body = Held),
+        (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
         (status = 404, description = "No such schedule or seat", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody has the seat, it is not on sale, or the user has too many", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The schedule has been cancelled", body = openapi::ProblemBody, content_type = "application/problem+json"),

@@ -28,9 +28,6 @@ use holdfast_model::reservation::refusal::Refusal;
 use holdfast_ports::place::place_of;
 use utoipa::OpenApi;
 
-/// Status of what is in the log and not decided.
-pub(super) const PENDING: &str = "PENDING";
-
 /// The feature, for the list.
 pub const FEATURE: Feature =
     Feature { router, openapi: Document::openapi, made_up_ids: &["concertId", "scheduleId"], problem_members: &[] };

@@ -1,7 +1,7 @@
 //! What became of a command that was answered with 202.
 
-use super::PENDING;
 use crate::http::error::ApiError;
+use crate::http::execute::PENDING;
 use crate::http::execute::query::Asking;
 use crate::http::extract::{Params, Query};
 use crate::http::intake::{Asked, OutcomeQuery};
@@ -10,17 +10,27 @@ use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::place_id::{self, Kind};
+use holdfast_model::reservation::refusal::Status;
 use holdfast_model::reservation::{COMMANDS, NAME};
+use holdfast_model::schema::one_of;
 use holdfast_topologies::reservation::view::{self, CommandView};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
-#[derive(Debug, Serialize)]
+/// What became of a request about seats.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Outcome)]
 struct Shown {
     request_id: String,
+    /// `PENDING`, or what became of it.
+    #[schema(schema_with = statuses)]
     status: &'static str,
+    /// Why it was not done, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    /// Why it was not done, in Korean.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +39,10 @@ struct Shown {
     payment_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<String>,
+}
+
+fn statuses() -> Object {
+    one_of([PENDING].into_iter().chain(Status::ALL.map(Status::as_str)))
 }
 
 impl From<CommandView> for Shown {
@@ -49,7 +63,7 @@ impl From<CommandView> for Shown {
 #[utoipa::path(get, path = "/reservations/requests/{requestId}", tag = "seats",
     params(("requestId" = String, Path, description = "As the 202 named it"), OutcomeQuery),
     responses(
-        (status = 200, description = "The outcome, or `PENDING`", body = openapi::seats::Outcome),
+        (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),

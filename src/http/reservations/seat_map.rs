@@ -13,7 +13,7 @@ use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_topologies::reservation::view::{self, ScheduleView, SeatCursor, SeatPage};
 use serde::{Deserialize, Serialize};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// To be kept, and asked about each time.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -21,7 +21,8 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Most seats of an answer, some 600 kB: an ordinary house is one answer, and of the largest (a million seats) no answer holds more than this.
 const PAGE_SEATS_MAX: usize = 10_000;
 
-#[derive(Debug, Serialize)]
+/// A schedule and its seats: by number, all of them or those of a page.
+#[derive(Debug, Serialize, ToSchema)]
 struct SeatMap {
     #[serde(flatten)]
     schedule: ScheduleView,
@@ -52,7 +53,7 @@ pub(crate) struct SeatsQuery {
 #[utoipa::path(get, path = "/api/schedules/{scheduleId}/seats", tag = "seats",
     params(("scheduleId" = String, Path), SeatsQuery, ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the map that the client has")),
     responses(
-        (status = 200, description = "The seats; `ETag` changes with them. `nextCursor` leads to the next page, if there is one", body = openapi::seats::SeatMap),
+        (status = 200, description = "The seats; `ETag` changes with them. `nextCursor` leads to the next page, if there is one", body = SeatMap),
         (status = 304, description = "They are as the client has seen them"),
         (status = 404, description = "No such schedule", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A cursor or limit that is none, or `after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`)", body = openapi::ProblemBody, content_type = "application/problem+json"),

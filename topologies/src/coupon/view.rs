@@ -4,19 +4,23 @@ use crate::coupon::decide;
 use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
-use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::coupon::row::{CommandRow, CouponRow, PolicyRow, RequestOutcome, RequestRow, TermsRow};
+use holdfast_model::coupon::outcome::{Refusal, Status};
+use holdfast_model::coupon::row::{CommandRow, CouponRow, Discount, PolicyRow, RequestOutcome, RequestRow, TermsRow};
 use holdfast_model::coupon::{COMMANDS, COUPONS, ISSUED, POLICIES, REQUESTS, TERMS};
 use holdfast_model::rfc3339;
+use holdfast_model::schema::one_of;
 use serde::Serialize;
 use std::ops::ControlFlow;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// Status of a request that is in the log and not yet decided.
 pub const PENDING: &str = "PENDING";
 
 /// A policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Policy)]
 pub struct PolicyView {
     /// Its id.
     pub policy_id: String,
@@ -38,6 +42,7 @@ pub struct PolicyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_time: Option<String>,
     /// `FIXED_AMOUNT` or `PERCENTAGE`.
+    #[schema(schema_with = Discount::kinds)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discount_type: Option<&'static str>,
     /// KRW, or percent.
@@ -52,6 +57,14 @@ pub struct PolicyView {
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
+}
+
+fn request_statuses() -> Object {
+    one_of([PENDING].into_iter().chain(Status::ALL.map(Status::as_str)))
+}
+
+fn coupon_statuses() -> Object {
+    one_of(["ISSUED", "USED"])
 }
 
 impl PolicyView {
@@ -86,18 +99,20 @@ impl PolicyView {
 }
 
 /// A request and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Request)]
 pub struct RequestView {
     /// Its id.
     pub request_id: String,
-    /// Of which policy; unknown to whoever has not seen its row.
+    /// Of which policy. Missing while a replica shows the request that has not taken it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_id: Option<String>,
     /// Who asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// [`PENDING`], or one of the six outcomes.
+    /// `PENDING`, or one of the six outcomes.
+    #[schema(schema_with = request_statuses)]
     pub status: &'static str,
     /// The coupon it got.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,16 +173,19 @@ impl RequestView {
 }
 
 /// A coupon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Coupon)]
 pub struct CouponView {
     /// Its id.
+    #[schema(example = "cpn_0_1_57")]
     pub coupon_id: String,
     /// Of which policy.
     pub policy_id: String,
     /// Whose it is.
     pub user_id: String,
     /// `ISSUED` or `USED`.
+    #[schema(schema_with = coupon_statuses)]
     pub status: &'static str,
     /// When it was issued.
     pub issued_at: String,

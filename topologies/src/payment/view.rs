@@ -2,12 +2,15 @@
 
 use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::payment::keys::LineKey;
-use holdfast_model::payment::outcome::Refusal;
+use holdfast_model::payment::outcome::{Refusal, Status};
 use holdfast_model::payment::row::{ChargeRow, LineRow, Outcome, PaymentRow, RefundRow};
 use holdfast_model::payment::{CHARGES, PAYMENTS, REFUNDS, STATEMENT, WALLETS};
 use holdfast_model::place_id;
 use holdfast_model::rfc3339;
+use holdfast_model::schema::one_of;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// Status of what is in the log and not yet decided.
 pub const PENDING: &str = "PENDING";
@@ -16,8 +19,9 @@ pub const PENDING: &str = "PENDING";
 pub const PAGE_LINES_MAX: usize = 100;
 
 /// What a user has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Balance)]
 pub struct BalanceView {
     /// Whose.
     pub user_id: String,
@@ -26,12 +30,13 @@ pub struct BalanceView {
 }
 
 /// A page of a statement, the latest line first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Statement)]
 pub struct StatementView {
     /// Whose.
     pub user_id: String,
-    /// What he has now, in KRW.
+    /// What the user has now, in KRW.
     pub balance: i64,
     /// The lines of this page.
     pub lines: Vec<LineView>,
@@ -41,12 +46,14 @@ pub struct StatementView {
 }
 
 /// A line of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Line)]
 pub struct LineView {
     /// Its number in the statement, from 1, without gaps.
     pub sequence: u64,
     /// `CHARGE`, `PAYMENT` or `REFUND`.
+    #[schema(schema_with = kinds)]
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// By how much the balance changed, in KRW: negative for a payment.
@@ -59,6 +66,14 @@ pub struct LineView {
     pub reference: String,
     /// When it was posted.
     pub posted_at: String,
+}
+
+fn kinds() -> Object {
+    one_of(["CHARGE", "PAYMENT", "REFUND"])
+}
+
+fn statuses() -> Object {
+    one_of([PENDING].into_iter().chain(Status::ALL.map(Status::as_str)))
 }
 
 impl LineView {
@@ -78,10 +93,12 @@ impl LineView {
 }
 
 /// What became of a charge, a payment or a refund: the part that they have in common.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ChargeOutcome)]
 pub struct OutcomeView {
-    /// [`PENDING`], or `SUCCESS`, `INSUFFICIENT_POINTS`, `REFUSED`, `SYSTEM_ERROR`: see [`super::outcome::Status`].
+    /// `PENDING`, or `SUCCESS`, `INSUFFICIENT_POINTS`, `REFUSED`, `SYSTEM_ERROR`.
+    #[schema(schema_with = statuses)]
     pub status: &'static str,
     /// What the wallet held after it, in KRW.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,8 +149,9 @@ impl OutcomeView {
 }
 
 /// A charge and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Charge)]
 pub struct ChargeView {
     /// Its id.
     pub request_id: String,

@@ -1,27 +1,29 @@
 //! What the query API shows, made of committed rows.
 
+mod payment;
 mod seat_map;
 
+pub use payment::{PaymentView, payment, payment_statuses, was_paid};
 pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
 
 use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::Refusal;
-use holdfast_model::reservation::row::{
-    AnswerRow, CommandRow, ConcertRow, CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow,
-};
+use holdfast_model::reservation::row::{AnswerRow, CommandRow, ConcertRow, ReservationRow, ScheduleRow};
 use holdfast_model::reservation::serial::{self, Serial};
 use holdfast_model::reservation::state::State;
-use holdfast_model::reservation::{
-    ANSWERS, COMMANDS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, SETTINGS, Settings,
-};
+use holdfast_model::reservation::{ANSWERS, COMMANDS, CONCERTS, RESERVATIONS, SCHEDULES, SETTINGS, Settings};
 use holdfast_model::rfc3339;
+use holdfast_model::schema::one_of;
 use serde::Serialize;
 use std::ops::ControlFlow;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// A concert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Concert)]
 pub struct ConcertView {
     /// Its id.
     pub concert_id: String,
@@ -43,8 +45,9 @@ impl ConcertView {
 }
 
 /// A schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Schedule)]
 pub struct ScheduleView {
     /// Its id.
     pub schedule_id: String,
@@ -102,10 +105,12 @@ impl ScheduleView {
 }
 
 /// A reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Reservation)]
 pub struct ReservationView {
     /// Its id.
+    #[schema(example = "res_2_8000000000113f0c9a5be1d2c47a6b80")]
     pub reservation_id: String,
     /// Whose.
     pub user_id: String,
@@ -113,9 +118,10 @@ pub struct ReservationView {
     pub schedule_id: String,
     /// Which seat.
     pub seat_no: u64,
-    /// KRW.
+    /// KRW, as it was when the seat was held.
     pub price: u64,
     /// `HELD`, `PAYING`, `CONFIRMED`, `EXPIRED`, `CANCELLED` or `REFUNDED`.
+    #[schema(schema_with = states)]
     pub status: &'static str,
     /// When the seat was held.
     pub held_at: String,
@@ -126,6 +132,10 @@ pub struct ReservationView {
     /// The payment that is under way, or that was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
+}
+
+fn states() -> Object {
+    one_of(State::ALL.map(State::as_str))
 }
 
 impl ReservationView {
@@ -148,8 +158,9 @@ impl ReservationView {
 }
 
 /// What anybody may read of a reservation: its state and its times. Not whose it is, what it costs, or how it is paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = ReservationState)]
 pub struct ReservationStateView {
     /// Its id.
     pub reservation_id: String,
@@ -157,7 +168,8 @@ pub struct ReservationStateView {
     pub schedule_id: String,
     /// Which seat.
     pub seat_no: u64,
-    /// As [`ReservationView::status`].
+    /// `HELD`, `PAYING`, `CONFIRMED`, `EXPIRED`, `CANCELLED` or `REFUNDED`.
+    #[schema(schema_with = states)]
     pub status: &'static str,
     /// When the seat was held.
     pub held_at: String,
@@ -172,102 +184,6 @@ impl From<ReservationView> for ReservationStateView {
         let ReservationView { reservation_id, schedule_id, seat_no, status, held_at, expires_at, changed_at, .. } =
             whole;
         Self { reservation_id, schedule_id, seat_no, status, held_at, expires_at, changed_at }
-    }
-}
-
-/// A payment for a reservation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaymentView {
-    /// Its id.
-    pub payment_id: String,
-    /// For which reservation.
-    pub reservation_id: String,
-    /// `PENDING`, `SUCCESS`, `FAILED`, or `CANCELLED` once the money is on its way back.
-    pub status: &'static str,
-    /// What is paid, in KRW.
-    pub amount: u64,
-    /// The coupon it is made with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub coupon_id: Option<String>,
-    /// What the coupon takes off, in KRW; none = it is not used, or it is not known yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub discount: Option<u64>,
-    /// Why it failed, for machines: `INSUFFICIENT_POINTS`, `AMOUNT_MISMATCH` (with a coupon), `COUPON_NOT_USABLE` …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// KRW that go back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refund_amount: Option<u64>,
-    /// KRW that are kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fee: Option<u64>,
-    /// Whether the money is back.
-    pub refunded: bool,
-    /// How far the refund is: `REQUESTED`, `COMPLETED`, or `FAILED`: then an operator has to see to it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refund_status: Option<&'static str>,
-    /// Why the refund failed, for machines.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refund_code: Option<String>,
-    /// When it was granted.
-    pub requested_at: String,
-    /// Since when it is what it is.
-    pub changed_at: String,
-}
-
-impl PaymentView {
-    /// Shows a payment decided in `place`.
-    #[must_use]
-    pub fn new(place: u32, payment_id: String, row: PaymentRow) -> Self {
-        let (status, refund, refund_status) = match &row.state {
-            PaymentState::Pending | PaymentState::Discounting => ("PENDING", None, None),
-            PaymentState::Paid => ("SUCCESS", None, None),
-            PaymentState::Refused(_) => ("FAILED", None, None),
-            PaymentState::Refunding(refund) => ("CANCELLED", Some(*refund), Some("REQUESTED")),
-            PaymentState::Refunded(refund) => ("CANCELLED", Some(*refund), Some("COMPLETED")),
-            PaymentState::RefundRefused(refund, _) => ("CANCELLED", Some(*refund), Some("FAILED")),
-        };
-        let (code, refund_code) = match &row.state {
-            PaymentState::Refused(code) => (Some(code.clone()), None),
-            PaymentState::RefundRefused(_, code) => (None, Some(code.clone())),
-            _ => (None, None),
-        };
-        Self {
-            payment_id,
-            reservation_id: ids::reservation(place, row.serial),
-            status,
-            amount: row.amount,
-            coupon_id: None,
-            discount: None,
-            code,
-            refund_amount: refund.map(|refund| refund.amount),
-            fee: refund.map(|refund| refund.fee),
-            refunded: matches!(row.state, PaymentState::Refunded(_)),
-            refund_status,
-            refund_code,
-            requested_at: rfc3339::to_string(row.asked_ms),
-            changed_at: rfc3339::to_string(row.changed_ms),
-        }
-    }
-
-    /// With what is known of its coupon.
-    #[must_use]
-    pub fn with_coupon(mut self, coupon: Option<CouponRow>) -> Self {
-        if let Some(CouponRow { coupon_id, state }) = coupon {
-            self.coupon_id = Some(coupon_id);
-            self.discount = match state {
-                CouponState::Asked | CouponState::Refused => None,
-                CouponState::Used { discount } | CouponState::Returned { discount } => Some(discount),
-            };
-        }
-        self
-    }
-
-    /// Whether it is known what became of it.
-    #[must_use]
-    pub fn is_decided(&self) -> bool {
-        self.status != "PENDING"
     }
 }
 
@@ -409,25 +325,6 @@ pub fn first_deadline(task: &TaskView, serial: Serial, row: &ReservationRow) -> 
         ControlFlow::Continue(())
     })?;
     Ok(hold_ms.map_or(row.expires_ms, |hold_ms| row.held_ms.saturating_add(hold_ms)))
-}
-
-/// Whether a payment whose money has gone back had its seat before.
-///
-/// # Errors
-/// [`QueryError`] when the view cannot be read.
-pub fn was_paid(task: &TaskView, payment_id: &str) -> Result<bool, QueryError> {
-    Ok(task.get(&ANSWERS, &payment_id.to_owned())? == Some(AnswerRow::Paid))
-}
-
-/// The payment `payment_id`. `task` is the one in the place of its id.
-///
-/// # Errors
-/// [`QueryError`] when the view cannot be read.
-pub fn payment(task: &TaskView, payment_id: &str) -> Result<Option<PaymentView>, QueryError> {
-    let payment_id = payment_id.to_owned();
-    let Some(row) = task.get(&PAYMENT_STATES, &payment_id)? else { return Ok(None) };
-    let coupon = task.get(&PAYMENT_COUPONS, &payment_id)?;
-    Ok(Some(PaymentView::new(task.place(), payment_id, row).with_coupon(coupon)))
 }
 
 /// The command `command_id`, once it is decided. `task` is the one in the place the command was appended to.

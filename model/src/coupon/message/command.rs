@@ -1,6 +1,10 @@
+use crate::coupon::row::Discount;
 use crate::reading::{self, Unreadable, unreadable};
-use crate::wire::{self, When};
+use crate::schema::or_null;
+use crate::wire::{self, Id, When};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -15,43 +19,57 @@ pub enum Command {
 }
 
 /// There shall be a policy.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PolicyBody)]
 pub struct CreatePolicy {
     /// Id of the event that carries the command.
+    #[schema(ignore)]
     #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
     pub event_id: Option<String>,
-    /// Id of the command: its outcome is found by it.
+    /// Id of the command: its outcome is found by it. Over HTTP: instead of `Idempotency-Key`.
+    #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if", skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// Its id.
+    #[schema(value_type = Id<'static>, example = "1")]
     #[serde(deserialize_with = "wire::id")]
     pub policy_id: String,
     /// What it is called.
+    #[schema(example = "첫 구매 쿠폰")]
     pub title: String,
     /// A longer text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// How many coupons there are.
+    #[schema(minimum = 0, example = 100)]
     pub total_quantity: i64,
-    /// First moment at which they are issued; none = at once.
+    /// First moment at which they are issued, RFC 3339 or epoch ms; none = at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<When>,
-    /// First moment at which they are not issued any more; none = never.
+    /// First moment at which they are not issued any more, RFC 3339 or epoch ms; none = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<When>,
     /// `FIXED_AMOUNT` or `PERCENTAGE`.
+    #[schema(schema_with = discount_type)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount_type: Option<String>,
     /// KRW, or percent.
+    #[schema(minimum = 0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discount_value: Option<i64>,
     /// Smallest order, in KRW.
+    #[schema(minimum = 0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_order_amount: Option<i64>,
     /// Most it takes off, in KRW.
+    #[schema(minimum = 0)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_discount_amount: Option<i64>,
+}
+
+fn discount_type() -> Schema {
+    or_null(Discount::kinds())
 }
 
 /// There shall be more or fewer coupons.

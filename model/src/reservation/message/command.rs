@@ -2,8 +2,9 @@ use super::{CouponRefused, CouponUsed, Sweep};
 use crate::json;
 use crate::place_id;
 use crate::reading::{self, Unreadable, unreadable};
-use crate::wire::{self, When};
+use crate::wire::{self, Id, When};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,14 +88,16 @@ pub struct CreateSchedule {
 }
 
 /// Which seats a schedule has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "seats: {count, price}, or a list of {seatNo, price}")]
 pub enum Seats {
     /// So many, numbered from 1, at one price in KRW.
     Block {
         /// How many.
+        #[schema(minimum = 0, example = 50)]
         count: i64,
         /// KRW.
+        #[schema(minimum = 0, example = 50000)]
         price: i64,
     },
     /// These.
@@ -108,24 +111,28 @@ impl Default for Seats {
 }
 
 /// A seat with a price of its own.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PricedSeat {
     /// Its number, from 1.
+    #[schema(value_type = Id<'static>)]
     #[serde(deserialize_with = "wire::id")]
     pub seat_no: String,
     /// KRW.
+    #[schema(minimum = 0)]
     pub price: i64,
 }
 
 /// Limits of a schedule.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Most seats of one user.
+    #[schema(value_type = Option<u32>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats_per_user: Option<i64>,
     /// Most of them that may be unpaid.
+    #[schema(value_type = Option<u32>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_holds: Option<i64>,
 }

@@ -6,25 +6,35 @@ use holdfast_model::reservation::keys::SeatKey;
 use holdfast_model::reservation::row::House;
 use holdfast_model::reservation::state::{SeatState, State};
 use holdfast_model::reservation::{PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_model::schema::one_of;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// A seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Seat)]
 pub struct SeatView {
     /// Its number.
     pub seat_no: u64,
     /// `AVAILABLE`, `TEMPORARY_RESERVED` or `RESERVED`.
+    #[schema(schema_with = seat_states)]
     pub status: &'static str,
     /// KRW.
     pub price: u64,
 }
 
+fn seat_states() -> Object {
+    one_of(SeatState::ALL.map(SeatState::as_str))
+}
+
 /// Some seats of a schedule, by number.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = SeatPage)]
 pub struct SeatPage {
     /// The seats of this page.
     pub seats: Vec<SeatView>,

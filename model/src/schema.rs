@@ -1,21 +1,29 @@
-//! Kinds of fields that take more than one type: what is narrower in the document than in the API keeps out clients that it would serve.
+//! Shapes for the OpenAPI document that no derive can see: fields that take more than one type, and texts of which there are only some. What is narrower in
+//! the document than in the API keeps out clients that it would serve.
 
-use holdfast_model::id_rule::ID_BYTES_MAX;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use crate::id_rule::ID_BYTES_MAX;
+use crate::wire::{Id, When};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// An id.
-pub(crate) enum Id {}
+/// A text that is one of `values`.
+#[must_use]
+pub fn one_of(values: impl IntoIterator<Item = &'static str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values)).build()
+}
 
-/// A moment.
-pub(crate) enum When {}
+/// What `schema` shows, or null: a field of a request that may be missing may be null as well.
+#[must_use]
+pub fn or_null(schema: Object) -> Schema {
+    OneOfBuilder::new().item(schema).item(ObjectBuilder::new().schema_type(Type::Null)).build().into()
+}
 
 fn integer() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
 }
 
-impl PartialSchema for Id {
+impl PartialSchema for Id<'_> {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(ID_BYTES_MAX));
         let both = OneOfBuilder::new().item(text).item(integer()).description(Some(
@@ -26,7 +34,7 @@ impl PartialSchema for Id {
     }
 }
 
-impl ToSchema for Id {
+impl ToSchema for Id<'_> {
     fn name() -> std::borrow::Cow<'static, str> {
         "Id".into()
     }
