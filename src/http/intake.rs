@@ -1,4 +1,4 @@
-//! What every writing route does: find who decides, append, wait for the decision.
+//! The steps that [`super::execute`] is made of: a request kept whole, the owner of a place, the append, the waits. Routes take from here what they extract.
 
 use super::Api;
 use super::error::ApiError;
@@ -74,7 +74,7 @@ impl Asked {
 
 /// Who decides in a place.
 #[derive(Debug)]
-pub enum Owner {
+pub(super) enum Owner {
     /// This worker.
     Here(TaskView),
     /// The peer at this URL.
@@ -138,7 +138,7 @@ pub enum Waited {
 
 /// A record that a request becomes.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+pub(super) struct Record<'a> {
     /// The inbox.
     pub topic: &'a str,
     /// The place that decides.
@@ -158,7 +158,7 @@ impl Api {
     ///
     /// # Errors
     /// 503 while nobody does.
-    pub fn owner(&self, topology: &str, place: u32, asked: &Asked) -> Result<Owner, ApiError> {
+    pub(super) fn owner(&self, topology: &str, place: u32, asked: &Asked) -> Result<Owner, ApiError> {
         match self.queries.task(topology, place) {
             Ok(view) => Ok(Owner::Here(view)),
             Err(_) => self.elsewhere(place, asked).map(Owner::There),
@@ -180,7 +180,7 @@ impl Api {
     /// # Errors
     /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows;
     /// [`ApiError::TooLarge`].
-    pub async fn append(&self, command: &Record<'_>, asked: &Asked) -> Result<Appended, ApiError> {
+    pub(super) async fn append(&self, command: &Record<'_>, asked: &Asked) -> Result<Appended, ApiError> {
         if command.value.len() > self.settings.record_bytes_max {
             return Err(ApiError::TooLarge);
         }
