@@ -8,28 +8,38 @@
 //! ```
 //! The number of places is part of the data format, so a place in an id stays right.
 
-/// What an id is of: its first word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `req`: a request that waits for its outcome.
-    Request,
-    /// `cpn`: a coupon.
-    Coupon,
-    /// `res`: a reservation.
-    Reservation,
-    /// `pay`: a payment, in the place of its reservation.
-    Payment,
+/// Makes [`Kind`] from the list of kinds: a kind is one line.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $word:literal,)*) => {
+        /// What an id is of: its first word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind there is.
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$kind),*];
+
+            fn word(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $word,)*
+                }
+            }
+        }
+    };
 }
 
-impl Kind {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Request => "req",
-            Self::Coupon => "cpn",
-            Self::Reservation => "res",
-            Self::Payment => "pay",
-        }
-    }
+kinds! {
+    /// `req`: a request that waits for its outcome.
+    Request = "req",
+    /// `cpn`: a coupon.
+    Coupon = "cpn",
+    /// `res`: a reservation.
+    Reservation = "res",
+    /// `pay`: a payment, in the place of its reservation.
+    Payment = "pay",
 }
 
 /// Writes the id of something of `kind` that is decided in `place`. `rest` is unique within the place.
@@ -84,6 +94,15 @@ mod tests {
         #[test]
         fn no_text_panics(id: String) {
             let _ = parse(Kind::Request, &id);
+        }
+    }
+
+    #[test]
+    fn no_id_is_of_two_kinds() {
+        for kind in Kind::ALL {
+            let id = format(*kind, 1, "x");
+            let read: Vec<_> = Kind::ALL.iter().filter(|other| parse(**other, &id).is_some()).collect();
+            assert_eq!(read, [kind], "{id}");
         }
     }
 
