@@ -5,7 +5,7 @@ use crate::config::{self, Settings, Sources};
 use crate::telemetry;
 use crate::worker::{self, Options, Role, RunError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use holdfast_load::{NoLog, Shape};
+use holdfast_load::{Demand, NoLog};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ enum Verb {
     /// Generate load: requests over HTTP, or records in the log
     Load {
         #[command(subcommand)]
-        shape: Shape,
+        shape: Demand,
     },
     /// Decide an inbox again and compare with what was decided
     ///

@@ -16,7 +16,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 /// See the head of this file.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     /// Host and port.
     address: String,
     host: HeaderValue,
@@ -27,7 +27,7 @@ pub(super) struct Client {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unanswered {
+pub(crate) enum Unanswered {
     /// Nobody listens there.
     #[error("not connected: {0}")]
     NotConnected(String),
@@ -41,7 +41,7 @@ pub(super) enum Unanswered {
 
 impl Unanswered {
     /// For counting.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::NotConnected(_) => "not connected",
             Self::Late => "no answer in time",
@@ -51,14 +51,14 @@ impl Unanswered {
 }
 
 /// Status and body.
-pub(super) type Answered = (u16, Bytes);
+pub(crate) type Answered = (u16, Bytes);
 
 impl Client {
     /// For the worker at this URL, which is asked once: an address that nobody listens on is told before any clock starts.
     ///
     /// # Errors
     /// When the URL is none, or nobody answers there.
-    pub(super) async fn reach(url: &str) -> Result<Self, Failure> {
+    pub(crate) async fn reach(url: &str) -> Result<Self, Failure> {
         let failed = |why: String| Failure::Failed(format!("{url}: {why}"));
         let client = Self::new(url).map_err(failed)?;
         client.get("/health/live").await.map_err(|error| failed(error.to_string()))?;
@@ -74,12 +74,12 @@ impl Client {
         Ok(Self { address, host, base: uri.path().trim_end_matches('/').to_owned(), idle: Mutex::default() })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Answered, Unanswered> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Answered, Unanswered> {
         self.ask(self.request(Method::GET, path, None, None)).await
     }
 
     /// Posts this JSON, under this key.
-    pub(super) async fn post(&self, path: &str, body: Vec<u8>, key: Option<&str>) -> Result<Answered, Unanswered> {
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>, key: Option<&str>) -> Result<Answered, Unanswered> {
         self.ask(self.request(Method::POST, path, Some(body), key)).await
     }
 

@@ -19,19 +19,19 @@ const AHEAD_MAX: u64 = 20_000;
 
 /// Append times of the first and the last of some records, by the log's clock, in ms since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) first_ms: i64,
-    pub(super) last_ms: i64,
+pub(crate) struct Span {
+    pub(crate) first_ms: i64,
+    pub(crate) last_ms: i64,
 }
 
 /// The way into the inbox of a topology.
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     appender: Arc<dyn Appender>,
     topic: Topic,
     partitions: u32,
     ahead: Arc<Ahead>,
     bar: ProgressBar,
-    pub(super) clock: SystemClock,
+    pub(crate) clock: SystemClock,
     /// Lives as long as its appender.
     _log: Arc<dyn Log>,
 }
@@ -78,7 +78,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When the log cannot be reached, is another process's, or has topics of another shape.
-    pub(super) fn open(access: &dyn Access, topology: &str, inbox: &str, total: u64) -> Result<Self, Failure> {
+    pub(crate) fn open(access: &dyn Access, topology: &str, inbox: &str, total: u64) -> Result<Self, Failure> {
         let (log, partitions) = access.for_appending(topology)?;
         Ok(Self {
             appender: log.appender().map_err(|error| Failure::Failed(format!("log: {error}")))?,
@@ -92,7 +92,7 @@ impl Inbox {
     }
 
     /// The place of a key.
-    pub(super) fn place_of(&self, key: &str) -> u32 {
+    pub(crate) fn place_of(&self, key: &str) -> u32 {
         place_of(key.as_bytes(), self.partitions)
     }
 
@@ -100,7 +100,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When one of the records so far was not taken.
-    pub(super) fn append(&self, key: &str, value: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn append(&self, key: &str, value: &[u8]) -> Result<(), Failure> {
         {
             let mut state = self.ahead.state.lock();
             let is_full = |state: &mut State| state.under_way > AHEAD_MAX && state.failure.is_none();
@@ -120,7 +120,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When one was not taken.
-    pub(super) fn settle(&self) -> Result<Option<Span>, Failure> {
+    pub(crate) fn settle(&self) -> Result<Option<Span>, Failure> {
         let mut state = self.ahead.state.lock();
         self.ahead.changed.wait_while(&mut state, |state| state.under_way > 0 && state.failure.is_none());
         state.check()?;
@@ -128,7 +128,7 @@ impl Inbox {
     }
 
     /// Lets the clock come to `due_us`.
-    pub(super) fn rest_until(&self, due_us: u64) {
+    pub(crate) fn rest_until(&self, due_us: u64) {
         let mut state = self.ahead.state.lock();
         loop {
             let left_us = due_us.saturating_sub(self.clock.monotonic_us());
@@ -140,7 +140,7 @@ impl Inbox {
     }
 
     /// All is appended: takes the progress bar away and says how long it took since `began_us`, in ms.
-    pub(super) fn finish(&self, began_us: u64) -> u64 {
+    pub(crate) fn finish(&self, began_us: u64) -> u64 {
         self.bar.finish_and_clear();
         (self.clock.monotonic_us() - began_us) / 1_000
     }

@@ -3,17 +3,17 @@
 use hdrhistogram::Histogram;
 
 /// Heads of the columns that [`Latencies::row`] fills, the name before them.
-pub(super) const COLUMNS: [&str; 6] = ["LATENCY ms", "p50", "p90", "p99", "p99.9", "max"];
+pub(crate) const COLUMNS: [&str; 6] = ["LATENCY ms", "p50", "p90", "p99", "p99.9", "max"];
 
 /// The longest that is told apart, in µs: ten minutes.
 const LONGEST_US: u64 = 600_000_000;
 
 /// A distribution, to three digits.
 #[derive(Default)]
-pub(super) struct Latencies(Option<Histogram<u64>>);
+pub(crate) struct Latencies(Option<Histogram<u64>>);
 
 impl Latencies {
-    pub(super) fn note(&mut self, us: u64) {
+    pub(crate) fn note(&mut self, us: u64) {
         let histogram = match &mut self.0 {
             Some(histogram) => histogram,
             none => match Histogram::new_with_max(LONGEST_US, 3) {
@@ -25,12 +25,12 @@ impl Latencies {
     }
 
     /// Times of a clock of whole ms; what is before its time counts as 0.
-    pub(super) fn note_ms(&mut self, ms: i64) {
+    pub(crate) fn note_ms(&mut self, ms: i64) {
         self.note(u64::try_from(ms).unwrap_or(0).saturating_mul(1_000));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "for display")]
-    pub(super) fn row(&self, name: &str) -> Vec<String> {
+    pub(crate) fn row(&self, name: &str) -> Vec<String> {
         let ms = |us: u64| format!("{:.2}", us as f64 / 1e3);
         let mut row = vec![name.to_owned()];
         match &self.0 {

@@ -1,68 +1,95 @@
-//! `load SHAPE`: demand that is drawn from a seed, so that it can be had again.
+//! `load SHAPE`: demand that is drawn from a seed, so that it can be had again. Each feature has a
+//! folder with its shapes; [`Demand`] is made from the list of all of them.
 //!
 //! | shape | goes in by |
 //! |---|---|
-//! | [`coupon_rush`] | HTTP: what buyers feel |
-//! | [`seat_storm`] | HTTP: many want few seats |
-//! | [`pay_mix`] | HTTP: some pay, some too late, twice or never |
-//! | [`coupon_backlog`] | the log itself: how fast requests that wait are decided |
-//! | [`hold_backlog`] | the log itself: the same with seats |
-//! | [`debit_backlog`] | the log itself: the same with money |
-//! | [`expiry_cliff`] | the log itself: deadlines that come together; [`expiry_lateness`] reads what became of them |
+//! | `coupon-rush` | HTTP: what buyers feel |
+//! | `seat-storm` | HTTP: many want few seats |
+//! | `pay-mix` | HTTP: some pay, some too late, twice or never |
+//! | `coupon-backlog` | the log itself: how fast requests that wait are decided |
+//! | `hold-backlog` | the log itself: the same with seats |
+//! | `debit-backlog` | the log itself: the same with money |
+//! | `expiry-cliff` | the log itself: deadlines that come together; `expiry-lateness` reads what became of them |
 
 #![warn(missing_docs)]
 
 pub mod access;
 mod client;
-pub mod coupon_backlog;
-pub mod coupon_rush;
-pub mod debit_backlog;
-pub mod expiry_cliff;
-pub mod expiry_lateness;
-pub mod hold_backlog;
-mod house;
+mod coupon;
 mod inbox;
 mod latencies;
 mod open_loop;
-pub mod pay_mix;
+mod payment;
 mod random;
-pub mod seat_storm;
+mod reservation;
 mod shape;
 mod target;
+mod values;
 mod witness;
 
 pub use access::{Access, NoLog};
-pub use shape::Shape;
 
-/// A number of things a second, from a command line.
-///
-/// # Errors
-/// What is wrong with it.
-fn a_rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("not a number above 0".to_owned()),
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use holdfast_tools::Failure;
+use shape::{Listed, Shape};
+
+/// Every shape, in the order of the help text. A new one is its file and one line here.
+const SHAPES: &[Listed] = &[
+    Listed::of::<coupon::coupon_rush::CouponRush>("coupon-rush"),
+    Listed::of::<reservation::seat_storm::SeatStorm>("seat-storm"),
+    Listed::of::<reservation::pay_mix::PayMix>("pay-mix"),
+    Listed::of::<coupon::coupon_backlog::CouponBacklog>("coupon-backlog"),
+    Listed::of::<reservation::hold_backlog::HoldBacklog>("hold-backlog"),
+    Listed::of::<payment::debit_backlog::DebitBacklog>("debit-backlog"),
+    Listed::of::<reservation::expiry_cliff::ExpiryCliff>("expiry-cliff"),
+    Listed::of::<reservation::expiry_lateness::ExpiryLateness>("expiry-lateness"),
+];
+
+/// The shape that a command line names, with its options.
+#[derive(Debug)]
+pub struct Demand(Box<dyn Shape>);
+
+impl Demand {
+    /// Whether it goes to the log itself, and not to a worker over HTTP.
+    #[must_use]
+    pub fn needs_log(&self) -> bool {
+        self.0.needs_log()
+    }
+
+    /// Generates it. Returns what is to be said at the end; reports go to `print`.
+    ///
+    /// # Errors
+    /// What is wrong with the options, or why the demand could not be made.
+    pub fn run(&self, access: &dyn Access, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        self.0.run(access, print)
     }
 }
 
-/// A part of a whole, from a command line.
-///
-/// # Errors
-/// What is wrong with it.
-fn a_share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-        _ => Err("not a number from 0 to 1".to_owned()),
+impl FromArgMatches for Demand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::raw(ErrorKind::MissingSubcommand, "a shape has to be named\n");
+        let (name, given) = matches.subcommand().ok_or_else(missing)?;
+        let listed = SHAPES.iter().find(|listed| listed.name == name).ok_or_else(missing)?;
+        (listed.read)(given).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 
-/// The exponent of a Zipf distribution, from a command line.
-///
-/// # Errors
-/// What is wrong with it.
-fn an_exponent(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(exponent) if (0.0..=10.0).contains(&exponent) => Ok(exponent),
-        _ => Err("not a number from 0 to 10".to_owned()),
+impl Subcommand for Demand {
+    fn augment_subcommands(command: Command) -> Command {
+        command.subcommands(SHAPES.iter().map(|listed| (listed.options)(Command::new(listed.name))))
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        SHAPES.iter().any(|listed| listed.name == name)
     }
 }

@@ -16,10 +16,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Requests under way at most: bounds sockets. Waiting for one of them counts into the latency.
-pub(super) const UNDER_WAY_MAX: usize = 2_000;
+pub(crate) const UNDER_WAY_MAX: usize = 2_000;
 
 /// What the clients of a shape do.
-pub(super) trait Play {
+pub(crate) trait Play {
     /// One request.
     type Scene: Send + 'static;
 
@@ -31,16 +31,16 @@ pub(super) trait Play {
 }
 
 /// What came of a request.
-pub(super) struct Answer {
-    pub(super) said: Said,
+pub(crate) struct Answer {
+    pub(crate) said: Said,
     /// From its intended time.
-    pub(super) latency_us: u64,
+    pub(crate) latency_us: u64,
     /// When it was really sent, by the wall clock, in ms since the epoch.
-    pub(super) sent_ms: i64,
+    pub(crate) sent_ms: i64,
 }
 
 /// What is still to be asked, in order of time.
-pub(super) struct Agenda<S> {
+pub(crate) struct Agenda<S> {
     due: BTreeMap<(u64, u64), S>,
     added: u64,
     start_us: u64,
@@ -50,23 +50,23 @@ pub(super) struct Agenda<S> {
 
 impl<S> Agenda<S> {
     /// Time 0 is now.
-    pub(super) fn new(clock: SystemClock) -> Self {
+    pub(crate) fn new(clock: SystemClock) -> Self {
         Self { due: BTreeMap::new(), added: 0, start_us: clock.monotonic_us(), start_ms: clock.now_ms(), clock }
     }
 
     /// Adds what shall be asked at `at_us`.
-    pub(super) fn add(&mut self, at_us: u64, scene: S) {
+    pub(crate) fn add(&mut self, at_us: u64, scene: S) {
         self.due.insert((at_us, self.added), scene);
         self.added += 1;
     }
 
     /// Adds what shall be asked at once.
-    pub(super) fn add_now(&mut self, scene: S) {
+    pub(crate) fn add_now(&mut self, scene: S) {
         self.add(self.now_us(), scene);
     }
 
     /// The time of the agenda at which the wall clock shows `ms` since the epoch.
-    pub(super) fn at_wall(&self, ms: i64) -> u64 {
+    pub(crate) fn at_wall(&self, ms: i64) -> u64 {
         u64::try_from(ms.saturating_sub(self.start_ms)).unwrap_or(0).saturating_mul(1_000)
     }
 
@@ -86,7 +86,7 @@ impl<S> Agenda<S> {
 ///
 /// # Errors
 /// When a request could not be awaited: a bug of ours.
-pub(super) async fn play<P: Play>(
+pub(crate) async fn play<P: Play>(
     play: &mut P,
     target: &Target,
     witness: &Witness,
@@ -128,7 +128,7 @@ pub(super) async fn play<P: Play>(
 }
 
 /// How often each kind occurred, the most frequent first.
-pub(super) fn counted(kinds: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
+pub(crate) fn counted(kinds: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
     let mut rows: Vec<_> = kinds.iter().collect();
     rows.sort_by_key(|(_, n)| Reverse(**n));
     rows.into_iter().map(|(kind, n)| vec![kind.clone(), n.to_string()]).collect()
@@ -138,7 +138,7 @@ pub(super) fn counted(kinds: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
 ///
 /// # Errors
 /// When the machine gives us no threads.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Failure::Failed(e.to_string()))
 }
 

@@ -1,10 +1,10 @@
 //! Where a load's chances come from.
 
 /// SplitMix64: a stream of numbers that is the same everywhere.
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(super) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -14,26 +14,26 @@ impl Random {
 
     /// In (0, 1].
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
-    pub(super) fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.next() % n.max(1)
     }
 
     /// µs until the next of arrivals that know nothing of each other, `rate` a second.
-    pub(super) fn distance_us(&mut self, rate: f64) -> f64 {
+    pub(crate) fn distance_us(&mut self, rate: f64) -> f64 {
         -self.unit().ln() / rate.max(0.001) * 1e6
     }
 
     /// Log-normal: half of them below `median`, the logarithm's deviation `sigma`.
-    pub(super) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
+    pub(crate) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
         let normal = (-2.0 * self.unit().ln()).sqrt() * (std::f64::consts::TAU * self.unit()).cos();
         median * (sigma * normal).exp()
     }
 
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             // Below the length of a slice.
             items.swap(i, usize::try_from(self.below(i as u64 + 1)).unwrap_or(i));
@@ -42,14 +42,14 @@ impl Random {
 }
 
 /// Some are wanted more than others: the nth is wanted `n^-exponent` times as often as the first.
-pub(super) struct Zipf {
+pub(crate) struct Zipf {
     /// Up to and including each.
     sums: Vec<f64>,
 }
 
 impl Zipf {
     #[expect(clippy::cast_precision_loss, reason = "numbers of seats")]
-    pub(super) fn new(n: u64, exponent: f64) -> Self {
+    pub(crate) fn new(n: u64, exponent: f64) -> Self {
         let weights = (1..=n.max(1)).map(|nth| (nth as f64).powf(-exponent));
         let sums = weights.scan(0.0, |sum, weight| {
             *sum += weight;
@@ -59,7 +59,7 @@ impl Zipf {
     }
 
     /// From 0.
-    pub(super) fn draw(&self, random: &mut Random) -> u64 {
+    pub(crate) fn draw(&self, random: &mut Random) -> u64 {
         let all = self.sums.last().copied().unwrap_or(1.0);
         let point = random.unit() * all;
         (self.sums.partition_point(|sum| *sum < point) as u64).min(self.sums.len() as u64 - 1)

@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(crate) struct Target {
     client: Arc<Client>,
     url: Arc<str>,
 }
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Status and code, for counting; or why there is none.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// 0 where there is none.
-    pub(super) status: u16,
-    pub(super) body: Value,
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Said {
@@ -36,20 +36,20 @@ impl Target {
     ///
     /// # Errors
     /// When nobody answers there.
-    pub(super) async fn reach(url: &str) -> Result<Self, Failure> {
+    pub(crate) async fn reach(url: &str) -> Result<Self, Failure> {
         Ok(Self { client: Arc::new(Client::reach(url).await?), url: url.into() })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Said {
+    pub(crate) async fn get(&self, path: &str) -> Said {
         Self::hear(&self.client.get(path).await)
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Said {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
         Self::hear(&self.client.post(path, body.to_string().into_bytes(), None).await)
     }
 
     /// The `n`th request of a run, which `witness` writes down. One that is asked again for its sake is what it was at first.
-    pub(super) async fn post_before(&self, witness: &Witness, n: u64, path: &str, body: &Value) -> Said {
+    pub(crate) async fn post_before(&self, witness: &Witness, n: u64, path: &str, body: &Value) -> Said {
         let key = witness.key(n);
         let ask = async || {
             let began_us = witness.begin();
@@ -71,7 +71,7 @@ impl Target {
     ///
     /// # Errors
     /// What was answered instead.
-    pub(super) async fn must_post(&self, path: &str, body: &Value, expected: &[u16]) -> Result<Said, Failure> {
+    pub(crate) async fn must_post(&self, path: &str, body: &Value, expected: &[u16]) -> Result<Said, Failure> {
         let said = self.post(path, body).await;
         if expected.contains(&said.status) {
             return Ok(said);

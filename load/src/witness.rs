@@ -20,23 +20,23 @@ const AGAIN_EVERY: u64 = 5;
 /// One request and what came of it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answered<'a, B> {
-    pub(super) method: &'static str,
+pub(crate) struct Answered<'a, B> {
+    pub(crate) method: &'static str,
     /// With its query.
-    pub(super) path: &'a str,
+    pub(crate) path: &'a str,
     /// When it was asked: [`Witness::begin`].
     #[serde(skip)]
-    pub(super) began_us: u64,
+    pub(crate) began_us: u64,
     /// 0 = nobody answered.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) key: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
     /// The body that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) asked: Option<&'a B>,
+    pub(crate) asked: Option<&'a B>,
     /// The body that came back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) said: Option<&'a RawValue>,
+    pub(crate) said: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ struct Line<'a, B> {
 
 /// Writes answers down, or nothing.
 #[derive(Clone)]
-pub(super) struct Witness(Option<Arc<Notes>>);
+pub(crate) struct Witness(Option<Arc<Notes>>);
 
 struct Notes {
     run: String,
@@ -64,7 +64,7 @@ impl Witness {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn open(file: Option<&Path>, run: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(file: Option<&Path>, run: &str) -> Result<Self, Failure> {
         let Some(path) = file else { return Ok(Self(None)) };
         let file = File::create(path).map_err(|e| Failure::Failed(format!("{}: {e}", path.display())))?;
         let out = Mutex::new((BufWriter::new(file), None));
@@ -72,27 +72,27 @@ impl Witness {
     }
 
     /// The key of the `n`th request; none when nobody writes it down.
-    pub(super) fn key(&self, n: u64) -> Option<String> {
+    pub(crate) fn key(&self, n: u64) -> Option<String> {
         self.0.as_ref().map(|notes| format!("{}-{n}", notes.run))
     }
 
     /// Whether the `n`th request is asked again under its key.
-    pub(super) fn asks_again(&self, n: u64) -> bool {
+    pub(crate) fn asks_again(&self, n: u64) -> bool {
         self.0.is_some() && n.is_multiple_of(AGAIN_EVERY)
     }
 
     /// A request is sent now: by a clock of the witness's own, in us.
-    pub(super) fn begin(&self) -> u64 {
+    pub(crate) fn begin(&self) -> u64 {
         self.0.as_ref().map_or(0, |notes| notes.clock.monotonic_us())
     }
 
     /// A body as it is written down; none when nobody writes it down, or it is no JSON.
-    pub(super) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a RawValue> {
+    pub(crate) fn body<'a>(&self, text: &'a [u8]) -> Option<&'a RawValue> {
         self.0.as_ref().and_then(|_| serde_json::from_slice(text).ok())
     }
 
     /// Writes an answer down.
-    pub(super) fn note<B: Serialize>(&self, answered: &Answered<'_, B>) {
+    pub(crate) fn note<B: Serialize>(&self, answered: &Answered<'_, B>) {
         let Some(notes) = &self.0 else { return };
         let mut line = Vec::with_capacity(512);
         let (time, took_us) =
@@ -109,7 +109,7 @@ impl Witness {
     ///
     /// # Errors
     /// When something of it is not.
-    pub(super) fn finish(&self) -> Result<(), Failure> {
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
         let Some(notes) = &self.0 else { return Ok(()) };
         let (out, failed) = &mut *notes.out.lock();
         failed.take().map_or_else(|| out.flush(), Err).map_err(|error| Failure::Failed(format!("answers: {error}")))

@@ -1,17 +1,18 @@
 //! `load hold-backlog`: holds that already wait in the log when the worker starts.
 
 use super::house::{self, House};
-use super::inbox::Inbox;
 use crate::access::Access;
+use crate::inbox::Inbox;
+use crate::shape::Shape;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 
-/// Holds that already wait in the log.
+/// Holds that already wait in the log when the worker starts.
 #[derive(Debug, Clone, Args)]
-pub struct HoldBacklog {
+pub(crate) struct HoldBacklog {
     /// Holds, each by a user of his own
     #[arg(long, default_value_t = 100_000)]
     holds: u64,
@@ -26,11 +27,21 @@ pub struct HoldBacklog {
     seed: Option<u64>,
 }
 
+impl Shape for HoldBacklog {
+    fn needs_log(&self) -> bool {
+        true
+    }
+
+    fn run(&self, access: &dyn Access, _: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        hold_backlog(self, access)
+    }
+}
+
 /// Appends the backlog and says how long that took.
 ///
 /// # Errors
 /// When the log cannot be reached, or does not take a record.
-pub fn hold_backlog(backlog: &HoldBacklog, access: &dyn Access) -> Result<String, Failure> {
+fn hold_backlog(backlog: &HoldBacklog, access: &dyn Access) -> Result<String, Failure> {
     let HoldBacklog { holds, schedules, seats, seed } = *backlog;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let house = House::new(format!("backlog-{seed}"), schedules, seats, holds)?;

@@ -3,9 +3,10 @@
 //! Each debit names a reservation that nobody has made. To measure wallets alone, run the worker with `--topologies payment`; with the others beside it,
 //! each answer becomes a dead letter of the reservations, since they have not asked.
 
-use super::inbox::Inbox;
-use super::random::Random;
 use crate::access::Access;
+use crate::inbox::Inbox;
+use crate::random::Random;
+use crate::shape::Shape;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::payment;
@@ -20,9 +21,9 @@ const CHARGE_KRW: i64 = 1_000_000;
 /// The most that a debit takes, in KRW: a wallet pays for a thousand of them at least.
 const DEBIT_KRW_MAX: u64 = 1_000;
 
-/// Transfers that already wait in the log.
+/// Transfers from wallets that already wait in the log when the worker starts.
 #[derive(Debug, Clone, Args)]
-pub struct DebitBacklog {
+pub(crate) struct DebitBacklog {
     /// Debits
     #[arg(long, default_value_t = 100_000)]
     debits: u64,
@@ -34,11 +35,21 @@ pub struct DebitBacklog {
     seed: Option<u64>,
 }
 
+impl Shape for DebitBacklog {
+    fn needs_log(&self) -> bool {
+        true
+    }
+
+    fn run(&self, access: &dyn Access, _: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        debit_backlog(self, access)
+    }
+}
+
 /// Appends the backlog and says how long that took.
 ///
 /// # Errors
 /// When the log cannot be reached, or does not take a record.
-pub fn debit_backlog(backlog: &DebitBacklog, access: &dyn Access) -> Result<String, Failure> {
+fn debit_backlog(backlog: &DebitBacklog, access: &dyn Access) -> Result<String, Failure> {
     let DebitBacklog { debits, users, seed } = *backlog;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let users = users.unwrap_or_else(|| (debits / 10).max(1));

@@ -4,8 +4,9 @@
 //! Reads committed records. On Kafka it may run beside the worker and waits for the last; on the embedded log the worker must be stopped.
 
 use super::expiry_cliff;
-use super::latencies::{COLUMNS, Latencies};
 use crate::access::Access;
+use crate::latencies::{COLUMNS, Latencies};
+use crate::shape::Shape;
 use clap::Args;
 use holdfast_engine::prelude::Record;
 use holdfast_engine::runtime::ports::log::{Fetcher, Start};
@@ -24,9 +25,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Looks in a row that may find no new seat before the rest is given up: half a minute.
 const IDLE_LOOKS_MAX: u32 = 300;
 
-/// How late the seats of an `expiry-cliff` were freed.
+/// How late the seats of an expiry-cliff were freed; exit code 1 when one was freed early or twice.
 #[derive(Debug, Clone, Args)]
-pub struct ExpiryLateness {
+pub(crate) struct ExpiryLateness {
     /// The seed of the cliff
     #[arg(long)]
     seed: u64,
@@ -123,11 +124,21 @@ impl Cliff {
     }
 }
 
+impl Shape for ExpiryLateness {
+    fn needs_log(&self) -> bool {
+        true
+    }
+
+    fn run(&self, access: &dyn Access, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        expiry_lateness(self, access, print)
+    }
+}
+
 /// Reads what the cliff left in the log, and prints it.
 ///
 /// # Errors
 /// When a seat was freed early or twice, when fewer were freed than `holds`, and when the log cannot be read.
-pub fn expiry_lateness(
+fn expiry_lateness(
     wanted: &ExpiryLateness,
     access: &dyn Access,
     print: &mut dyn FnMut(&str),

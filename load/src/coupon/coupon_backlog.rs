@@ -1,8 +1,9 @@
 //! `load coupon-backlog`: requests that already wait in the log when the worker starts.
 
-use super::inbox::Inbox;
-use super::random::Random;
 use crate::access::Access;
+use crate::inbox::Inbox;
+use crate::random::Random;
+use crate::shape::Shape;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::coupon;
@@ -10,9 +11,9 @@ use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest};
 use holdfast_model::coupon::{inbox_key, request_id};
 use holdfast_tools::Failure;
 
-/// Requests that already wait in the log.
+/// Requests that already wait in the log when the worker starts.
 #[derive(Debug, Clone, Args)]
-pub struct CouponBacklog {
+pub(crate) struct CouponBacklog {
     /// Requests
     #[arg(long, default_value_t = 100_000)]
     requests: u64,
@@ -30,11 +31,21 @@ pub struct CouponBacklog {
     seed: Option<u64>,
 }
 
+impl Shape for CouponBacklog {
+    fn needs_log(&self) -> bool {
+        true
+    }
+
+    fn run(&self, access: &dyn Access, _: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        coupon_backlog(self, access)
+    }
+}
+
 /// Appends the backlog and says how long that took.
 ///
 /// # Errors
 /// When the log cannot be reached, or does not take a record.
-pub fn coupon_backlog(backlog: &CouponBacklog, access: &dyn Access) -> Result<String, Failure> {
+fn coupon_backlog(backlog: &CouponBacklog, access: &dyn Access) -> Result<String, Failure> {
     let inbox = Inbox::open(access, coupon::NAME, coupon::INBOX, backlog.policies + backlog.requests)?;
     let seed = backlog.seed.unwrap_or_else(|| inbox.clock.now_ms().unsigned_abs());
     let began_us = inbox.clock.monotonic_us();

@@ -3,12 +3,15 @@
 //! Makes a schedule of its own, asks for its seats, and checks what was answered: each seat that anybody asked for has exactly one winner, and the seat map
 //! says the same. `HOLD_MS` of the worker has to be longer than the storm.
 
-use super::latencies::{COLUMNS, Latencies};
-use super::open_loop::{self, Agenda, Answer, Play, counted};
-use super::random::{Random, Zipf};
-use super::target::Target;
-use super::witness::Witness;
-use super::{a_rate, an_exponent, house};
+use super::house;
+use crate::access::Access;
+use crate::latencies::{COLUMNS, Latencies};
+use crate::open_loop::{self, Agenda, Answer, Play, counted};
+use crate::random::{Random, Zipf};
+use crate::shape::Shape;
+use crate::target::Target;
+use crate::values::{a_rate, an_exponent};
+use crate::witness::Witness;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_tools::Failure;
@@ -19,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// Many want few seats at once.
+/// Many want few seats at once; exit code 1 when a seat has not exactly one winner.
 #[derive(Debug, Clone, Args)]
-pub struct SeatStorm {
+pub(crate) struct SeatStorm {
     /// Users, each with a name of his own, who ask for one seat
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     users: u64,
@@ -161,11 +164,21 @@ impl Storm {
     }
 }
 
+impl Shape for SeatStorm {
+    fn needs_log(&self) -> bool {
+        false
+    }
+
+    fn run(&self, _: &dyn Access, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        seat_storm(self, print)
+    }
+}
+
 /// Runs the shape, reports, and checks.
 ///
 /// # Errors
 /// When the worker cannot be reached or has no schedule for us, and when a seat has not exactly one winner.
-pub fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+fn seat_storm(storm: &SeatStorm, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
     let clock = SystemClock::new();
     let seed = storm.seed.unwrap_or_else(|| clock.now_ms().unsigned_abs());
     let zipf = Zipf::new(storm.seats, storm.zipf);

@@ -4,12 +4,15 @@
 //! charges when his time comes, holds half a second later, and pays when his kind does. The worker's `HOLD_MS` should be seconds: those who never pay are not
 //! waited for, those who pay at the deadline are. Deadlines are compared with this machine's clock.
 
-use super::latencies::{COLUMNS, Latencies};
-use super::open_loop::{self, Agenda, Answer, Play, counted};
-use super::random::Random;
-use super::target::Target;
-use super::witness::Witness;
-use super::{a_rate, a_share, house};
+use super::house;
+use crate::access::Access;
+use crate::latencies::{COLUMNS, Latencies};
+use crate::open_loop::{self, Agenda, Answer, Play, counted};
+use crate::random::Random;
+use crate::shape::Shape;
+use crate::target::Target;
+use crate::values::{a_rate, a_share};
+use crate::witness::Witness;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::rfc3339;
@@ -28,9 +31,9 @@ const NEAR_MS: u64 = 100;
 /// Deviation of the logarithm of the time that buyers think.
 const THINK_SIGMA: f64 = 0.8;
 
-/// Buyers who pay in time, late, twice or never.
+/// Buyers who pay in time, late, twice or never; exit code 1 when a payment was taken that must not be.
 #[derive(Debug, Clone, Args)]
-pub struct PayMix {
+pub(crate) struct PayMix {
     /// Buyers, each with a wallet and a seat of his own
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     buyers: u64,
@@ -249,11 +252,21 @@ impl Mix {
     }
 }
 
+impl Shape for PayMix {
+    fn needs_log(&self) -> bool {
+        false
+    }
+
+    fn run(&self, _: &dyn Access, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        pay_mix(self, print)
+    }
+}
+
 /// Runs the shape, reports, and checks.
 ///
 /// # Errors
 /// When the parts are more than the whole, when the worker cannot be reached or has no schedules for us, and when a payment was taken that must not be.
-pub fn pay_mix(mix: &PayMix, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+fn pay_mix(mix: &PayMix, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
     let whole = mix.tail + mix.late + mix.twice + mix.never;
     if whole > 1.0 {
         return Err(Failure::usage("never", format!("tail, late, twice and never are {whole} of all together")));
@@ -348,7 +361,7 @@ mod tests {
         let pay = |play: &mut Mix, payment_id: &str, sent_ms| {
             let buyer = Buyer { number: 0, at_us: 0, kind: Kind::Never };
             let step = Step::Pay { reservation_id: "r".to_owned(), expires_ms: 1_000 };
-            let said = super::super::target::Said {
+            let said = crate::target::Said {
                 kind: "200 SUCCESS".to_owned(),
                 status: 200,
                 body: json!({"paymentId": payment_id}),

@@ -4,19 +4,20 @@
 //! batch are; the rest follows as fast as it can be appended, and how far apart they are is said here. [`super::expiry_lateness`] measures each against
 //! its own deadline, and all against the first, which bounds what they would show if all were due then.
 
-use super::a_rate;
 use super::house::House;
-use super::inbox::Inbox;
 use crate::access::Access;
+use crate::inbox::Inbox;
+use crate::shape::Shape;
+use crate::values::a_rate;
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 
-/// Holds that nobody pays.
+/// Holds whose deadlines come together, or at a steady pace; HOLD_MS is the worker's.
 #[derive(Debug, Clone, Args)]
-pub struct ExpiryCliff {
+pub(crate) struct ExpiryCliff {
     /// Holds, each of a seat and by a user of its own
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     holds: u64,
@@ -36,11 +37,21 @@ pub(super) fn name(seed: u64) -> String {
     format!("cliff-{seed}")
 }
 
+impl Shape for ExpiryCliff {
+    fn needs_log(&self) -> bool {
+        true
+    }
+
+    fn run(&self, access: &dyn Access, _: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        expiry_cliff(self, access)
+    }
+}
+
 /// Appends the holds and says how far apart they, and so their deadlines, are.
 ///
 /// # Errors
 /// When the log cannot be reached, or does not take a record.
-pub fn expiry_cliff(cliff: &ExpiryCliff, access: &dyn Access) -> Result<String, Failure> {
+fn expiry_cliff(cliff: &ExpiryCliff, access: &dyn Access) -> Result<String, Failure> {
     let ExpiryCliff { holds, schedules, rate, seed } = *cliff;
     let seed = seed.unwrap_or_else(|| SystemClock::new().now_ms().unsigned_abs());
     let house = House::new(name(seed), schedules, None, holds)?;

@@ -1,8 +1,8 @@
 //! Schedules and holds of a load.
 
-use super::inbox::Inbox;
-use super::random::Random;
-use super::target::Target;
+use crate::inbox::Inbox;
+use crate::random::Random;
+use crate::target::Target;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, Message, Seats};
 use holdfast_tools::Failure;
 use serde_json::json;

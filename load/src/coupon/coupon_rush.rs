@@ -4,11 +4,13 @@
 //! makes every request behind the stall late, instead of being spared them (coordinated omission). Accepted is not decided: both are counted, and each
 //! accepted request is asked for its outcome.
 
-use super::client::{self, Client, Unanswered};
-use super::latencies::{COLUMNS, Latencies};
-use super::open_loop;
-use super::random::Random;
-use super::witness::{self, Witness};
+use crate::access::Access;
+use crate::client::{self, Client, Unanswered};
+use crate::latencies::{COLUMNS, Latencies};
+use crate::open_loop;
+use crate::random::Random;
+use crate::shape::Shape;
+use crate::witness::{self, Witness};
 use clap::Args;
 use holdfast_engine::runtime::ports::clock::Clock;
 use holdfast_model::rfc3339;
@@ -30,7 +32,7 @@ const READERS: usize = 64;
 
 /// Many users want one coupon at once.
 #[derive(Debug, Clone, Args)]
-pub struct CouponRush {
+pub(crate) struct CouponRush {
     /// Users, each with a name of his own
     #[arg(long, default_value_t = 1_000)]
     users: u64,
@@ -119,11 +121,21 @@ fn plan(rush: &CouponRush, seed: u64) -> Vec<Arrival> {
         .collect()
 }
 
+impl Shape for CouponRush {
+    fn needs_log(&self) -> bool {
+        false
+    }
+
+    fn run(&self, _: &dyn Access, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+        coupon_rush(self, print)
+    }
+}
+
 /// Runs the shape and reports.
 ///
 /// # Errors
 /// When the worker cannot be reached at all.
-pub fn coupon_rush(rush: &CouponRush, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
+fn coupon_rush(rush: &CouponRush, print: &mut dyn FnMut(&str)) -> Result<String, Failure> {
     let clock = SystemClock::new();
     let seed = rush.seed.unwrap_or_else(|| clock.now_ms().unsigned_abs());
     let arrivals = plan(rush, seed);

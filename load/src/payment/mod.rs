@@ -1,0 +1,3 @@
+//! Demand on wallets.
+
+pub(crate) mod debit_backlog;
