@@ -4,12 +4,14 @@ use crate::commands::{audit, dlq, lag, replay, reset, state, topics, topologies}
 use crate::config::{self, Settings, Sources};
 use crate::telemetry;
 use crate::worker::{self, Options, Role, RunError};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
 use holdfast_load::{Demand, NoLog};
+use holdfast_model::config_def::About;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 /// First-come sales that never oversell, on Kafka or on an embedded log.
 #[derive(Debug, Parser)]
@@ -24,69 +26,66 @@ struct Cli {
 const SETTINGS_HELP: &str = "Settings: defaults < holdfast.toml < environment < flags. holdfast.toml.example names all of them.\n\
 Exit codes: 0 stopped as asked, 2 wrong configuration, 1 anything else.";
 
-/// Flags of settings. Secrets have none: a command line is everybody's to read.
-#[derive(Debug, Default, Args)]
+/// Flags of settings, as the table of settings has them. Secrets have none: every user of the machine can read a
+/// command line.
+#[derive(Debug, Default)]
 struct SettingsFlags {
-    /// Settings file [default: ./holdfast.toml if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// KAFKA_BROKERS: comma-separated host:port; unset = the embedded log
-    #[arg(long, global = true)]
-    kafka_brokers: Option<String>,
-    /// KAFKA_GROUP_ID: group under which the coupon topology's positions are shown
-    #[arg(long, global = true)]
-    kafka_group_id: Option<String>,
-    /// APP_ID: the worker's own group and prefix
-    #[arg(long, global = true)]
-    app_id: Option<String>,
-    /// WORKER_ID: stable name of this replica
-    #[arg(long, global = true)]
-    worker_id: Option<String>,
-    /// PARTITIONS: number of places
-    #[arg(long, global = true)]
-    partitions: Option<String>,
-    /// REPLICATION of the topics
-    #[arg(long, global = true)]
-    replication: Option<String>,
-    /// HTTP_ADDR: listen addresses, comma-separated
-    #[arg(long, global = true)]
-    http_addr: Option<String>,
-    /// HTTP_ADVERTISED: URL at which peers reach this replica
-    #[arg(long, global = true)]
-    http_advertised: Option<String>,
-    /// DATA_DIR: stores, embedded log, lock
-    #[arg(long, global = true)]
-    data_dir: Option<String>,
-    /// HOLD_MS: how long a seat is held
-    #[arg(long, global = true)]
-    hold_ms: Option<String>,
-    /// LOG_FORMAT: text or json
-    #[arg(long, global = true)]
-    log_format: Option<String>,
-    /// LOG_LEVEL: error, warn, info, debug, trace
-    #[arg(long, global = true)]
-    log_level: Option<String>,
+    /// By key.
+    given: BTreeMap<String, String>,
 }
+
+/// A flag of a setting.
+struct Flag {
+    key: &'static str,
+    long: String,
+    value: String,
+    help: &'static str,
+}
+
+static FLAGS: LazyLock<Vec<Flag>> = LazyLock::new(|| {
+    let flag = |about: About| {
+        let (long, value) = (about.key.replace('_', "-"), about.key.to_uppercase());
+        Some(Flag { key: about.key, long, value, help: about.flag? })
+    };
+    config::abouts().filter_map(flag).collect()
+});
 
 impl SettingsFlags {
     fn sources(self) -> Sources {
-        let given = [
-            ("kafka_brokers", self.kafka_brokers),
-            ("kafka_group_id", self.kafka_group_id),
-            ("app_id", self.app_id),
-            ("worker_id", self.worker_id),
-            ("partitions", self.partitions),
-            ("replication", self.replication),
-            ("http_addr", self.http_addr),
-            ("http_advertised", self.http_advertised),
-            ("data_dir", self.data_dir),
-            ("hold_ms", self.hold_ms),
-            ("log_format", self.log_format),
-            ("log_level", self.log_level),
-        ];
-        let flags: BTreeMap<String, String> =
-            given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-        Sources::of_process(self.config, flags)
+        Sources::of_process(self.config, self.given)
+    }
+}
+
+impl Args for SettingsFlags {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .global(true)
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Settings file [default: ./holdfast.toml if there is one]");
+        let flag = |flag: &'static Flag| {
+            Arg::new(flag.key).long(&*flag.long).global(true).value_name(&*flag.value).help(flag.help)
+        };
+        command.arg(config).args(FLAGS.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SettingsFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = FLAGS.iter().filter_map(|flag| Some((flag.key, matches.get_one::<String>(flag.key)?)));
+        let given = given.map(|(key, value)| (key.to_owned(), value.clone()));
+        Ok(Self { config: matches.get_one("config").cloned(), given: given.collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 

@@ -6,21 +6,22 @@
 use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use holdfast_engine::prelude::Topology;
 use holdfast_engine::runtime::OnLostInput;
-use holdfast_model::reservation::settings::Fee;
+use holdfast_model::feature;
 use holdfast_tools::Failure;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-mod fees;
 mod reader;
 mod security;
-pub mod table;
+mod table;
+mod values;
 
 use reader::Reader;
-use table::SETTINGS;
+pub use table::abouts;
 
 /// The file that is read when none is named.
 pub const FILE: &str = "holdfast.toml";
@@ -56,16 +57,17 @@ impl fmt::Display for Secret {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
     /// For humans.
+    #[default]
     Text,
     /// One JSON object a line.
     Json,
 }
 
 /// How to speak to brokers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Security {
     /// `plaintext`, `ssl`, `sasl_plaintext`, `sasl_ssl`.
     pub protocol: String,
@@ -100,7 +102,7 @@ impl Security {
 }
 
 /// The brokers, when there are any.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kafka {
     /// Comma-separated.
     pub brokers: String,
@@ -140,8 +142,8 @@ pub struct Channels {
 pub struct Settings {
     /// `None` = the embedded log.
     pub kafka: Option<Kafka>,
-    /// Group under which the coupon topology's positions are shown.
-    pub kafka_group_id: String,
+    /// Groups under which positions are shown, by topology, where they are not the topology's own.
+    pub groups: BTreeMap<&'static str, String>,
     /// The app.
     pub app_id: String,
     /// Name of this replica.
@@ -164,14 +166,8 @@ pub struct Settings {
     pub record_bytes_max: usize,
     /// What is done where retention deleted requests before they were decided.
     pub on_lost_input: OnLostInput,
-    /// How long a seat is held.
-    pub hold_ms: u64,
-    /// What is kept of a cancelled seat, by calendar days before the show, the earliest first.
-    pub cancel_fees: Vec<Fee>,
-    /// How long after it was bought a seat is given back without a fee, in ms; 0 = never.
-    pub free_cancel_ms: u64,
-    /// That is from so many calendar days before the show.
-    pub free_cancel_days_min: u64,
+    /// Settings of the features as JSON, by name: [`Settings::of`] reads them.
+    pub features: BTreeMap<&'static str, String>,
     /// Bearer token of admin routes.
     pub admin_token: Option<Secret>,
     /// Where notices go.
@@ -181,6 +177,25 @@ pub struct Settings {
     /// Filter of log lines.
     pub log_level: String,
     shown: Vec<(&'static str, String)>,
+}
+
+impl Settings {
+    /// The settings of a feature.
+    #[must_use]
+    pub fn of<S: feature::Settings>(&self) -> S {
+        self.features.get(S::FEATURE).map(|json| feature::from_json(json)).unwrap_or_default()
+    }
+
+    /// `topologies` with the groups under which an operator wants their positions shown.
+    #[must_use]
+    pub fn shown(&self, mut topologies: Vec<Topology>) -> Vec<Topology> {
+        for topology in &mut topologies {
+            if let Some(group) = self.groups.get(&**topology.name()) {
+                *topology = topology.shown_as(group);
+            }
+        }
+        topologies
+    }
 }
 
 /// Settings that cannot be worked with. One line: which key, where it stood, why.
@@ -220,7 +235,7 @@ impl Sources {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]
     pub fn of_process(file: Option<PathBuf>, flags: BTreeMap<String, String>) -> Self {
-        let known = SETTINGS.iter().map(|s| s.key.to_uppercase());
+        let known = abouts().map(|about| about.key.to_uppercase());
         let environment = known
             .chain(["RUST_LOG".to_owned()])
             .filter_map(|name| Some((name.clone(), std::env::var(&name).ok()?)))
@@ -251,28 +266,22 @@ impl Provider for Texts {
 /// # Errors
 /// [`ConfigError`] for an unknown key, an unreadable file or a value that makes no sense.
 pub fn load(sources: &Sources) -> Result<Settings, ConfigError> {
-    let defaults = SETTINGS.iter().filter_map(|s| Some((s.key.to_owned(), s.default?.to_owned()))).collect();
-    let environment = SETTINGS
-        .iter()
-        .filter_map(|s| Some((s.key.to_owned(), sources.environment.get(&s.key.to_uppercase())?.clone())))
+    let environment = abouts()
+        .filter_map(|about| Some((about.key.to_owned(), sources.environment.get(&about.key.to_uppercase())?.clone())))
         // `KAFKA_BROKERS=` in a compose file means "not set".
         .filter(|(_, value)| !value.trim().is_empty())
         .collect();
-    let mut figment = Figment::from(Texts { name: "default", texts: defaults });
-    if let Some(file) = toml(sources.file.as_ref())? {
-        figment = figment.merge(file);
-    }
+    let mut figment = toml(sources.file.as_ref())?.unwrap_or_default();
     figment = figment
         .merge(Texts { name: "environment", texts: environment })
         .merge(Texts { name: "flag", texts: sources.flags.clone() });
     let values: BTreeMap<String, Value> =
         figment.extract().map_err(|e| ConfigError(e.to_string().replace('\n', " ")))?;
-    let mut reader = Reader { figment: &figment, values: &values, shown: Vec::new() };
+    let reader = Reader { figment: &figment, values: &values, shown: Vec::new() };
     let mut settings = reader.settings()?;
     if let Some(filter) = sources.environment.get("RUST_LOG").filter(|f| !f.trim().is_empty()) {
         settings.log_level.clone_from(filter);
     }
-    settings.shown = reader.shown;
     Ok(settings)
 }
 
@@ -286,7 +295,7 @@ fn toml(named: Option<&PathBuf>) -> Result<Option<Figment>, ConfigError> {
     let shown = path.display().to_string();
     let figment = Figment::from(Toml::file_exact(&path));
     let dict: Dict = figment.extract().map_err(|e| ConfigError(format!("{shown}: {e}").replace('\n', " ")))?;
-    if let Some(unknown) = dict.keys().find(|key| !SETTINGS.iter().any(|s| s.key == key.as_str())) {
+    if let Some(unknown) = dict.keys().find(|key| !abouts().any(|about| about.key == key.as_str())) {
         let hint = nearest(unknown).map_or_else(String::new, |key| format!(" (did you mean {key:?}?)"));
         return Err(ConfigError(format!("{shown}: unknown key {unknown:?}{hint}")));
     }
@@ -295,7 +304,7 @@ fn toml(named: Option<&PathBuf>) -> Result<Option<Figment>, ConfigError> {
 
 fn nearest(unknown: &str) -> Option<&'static str> {
     let folded = unknown.to_lowercase().replace(['-', '.'], "_");
-    SETTINGS.iter().map(|s| s.key).find(|key| *key == folded || key.starts_with(&folded) || folded.starts_with(key))
+    abouts().map(|about| about.key).find(|key| *key == folded || key.starts_with(&folded) || folded.starts_with(key))
 }
 
 /// `key=value` of every setting, secrets masked.
@@ -335,6 +344,10 @@ mod tests {
         line
     }
 
+    fn of_seats(settings: &Settings) -> holdfast_model::reservation::Settings {
+        settings.of()
+    }
+
     #[test]
     fn nothing_set_means_the_embedded_log_on_port_3000() {
         let settings = load(&Sources::default()).unwrap();
@@ -342,8 +355,8 @@ mod tests {
         assert_eq!(settings.partitions, 3);
         assert_eq!(settings.http_addr, ["127.0.0.1:3000".parse().unwrap()]);
         assert_eq!(settings.http_advertised, "http://127.0.0.1:3000");
-        assert_eq!(settings.kafka_group_id, "coupon-service-group");
-        assert_eq!((settings.hold_ms, settings.record_bytes_max), (300_000, 1_000_000));
+        assert_eq!(settings.groups["coupon"], "coupon-service-group");
+        assert_eq!((of_seats(&settings).hold_ms, settings.record_bytes_max), (300_000, 1_000_000));
         assert_eq!(settings.on_lost_input, OnLostInput::Stop);
     }
 
@@ -355,7 +368,7 @@ mod tests {
             &[("partitions", "6")],
         );
         let settings = load(&all).unwrap();
-        assert_eq!((settings.partitions, settings.app_id.as_str(), settings.hold_ms), (6, "env", 1000));
+        assert_eq!((settings.partitions, settings.app_id.as_str(), of_seats(&settings).hold_ms), (6, "env", 1000));
     }
 
     #[test]
@@ -423,8 +436,29 @@ mod tests {
             &[],
         );
         let settings = load(&given).unwrap();
-        assert_eq!((settings.http_addr.len(), settings.cancel_fees.len()), (2, 2));
+        assert_eq!((settings.http_addr.len(), of_seats(&settings).fees.len()), (2, 2));
         assert!(settings.to_string().contains("cancel_fees=30:0,0:100"), "{settings}");
+    }
+
+    #[test]
+    fn an_empty_text_in_the_file_is_the_default_or_refused() {
+        let (given, _dir) = sources(Some("partitions = \"\"\nhold_ms = \"\"\nworker_id = \"\""), &[], &[]);
+        let settings = load(&given).unwrap();
+        assert_eq!((settings.partitions, of_seats(&settings).hold_ms, &settings.worker_id), (3, 300_000, &None));
+        assert!(settings.to_string().contains("worker_id=unset"), "{settings}");
+        for key in ["kafka_client_id", "kafka_group_id", "app_id", "http_addr", "data_dir", "cancel_fees"] {
+            let line = refused(Some(&format!("{key} = \"\"")), &[]);
+            assert!(line.contains(&key.to_uppercase()) && line.contains("must not be empty"), "{line}");
+        }
+    }
+
+    #[test]
+    fn each_key_is_one_setting() {
+        let keys: Vec<_> = abouts().map(|about| about.key).collect();
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len(), "{keys:?}");
+        let flagged_secret = abouts().find(|about| about.is_secret && about.flag.is_some());
+        assert_eq!(flagged_secret, None, "every user of the machine can read a command line");
     }
 
     #[test]
@@ -432,9 +466,9 @@ mod tests {
         let example = include_str!("../holdfast.toml.example");
         let (given, _dir) = sources(Some(example), &[], &[]);
         load(&given).unwrap();
-        for setting in SETTINGS {
-            let there = example.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{} =", setting.key)));
-            assert!(there, "{} is missing in holdfast.toml.example", setting.key);
+        for key in abouts().map(|about| about.key) {
+            let there = example.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{key} =")));
+            assert!(there, "{key} is missing in holdfast.toml.example");
         }
     }
 }

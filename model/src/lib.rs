@@ -8,6 +8,8 @@
 //! | [`topics`] | the name of every topic |
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
+//! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
+//! | [`config_def`] | settings as an operator writes them |
 //! | [`notification`] | the record that asks for a notification |
 //! | [`problem`] | refusals as clients are told them |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
@@ -18,9 +20,11 @@
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
 
+pub mod config_def;
 pub mod coupon;
 pub mod envelope;
 pub mod expiration;
+pub mod feature;
 pub mod flat;
 pub mod id_rule;
 pub mod json;
@@ -38,3 +42,24 @@ pub mod schema;
 pub mod settings;
 pub mod topics;
 pub mod wire;
+
+use feature::Feature;
+
+/// Every feature, in the order of the catalogue.
+pub const FEATURES: &[&Feature] = &[&coupon::FEATURE, &reservation::FEATURE, &expiration::FEATURE, &payment::FEATURE];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_of_the_table_are_those_of_the_type() {
+        for settings in FEATURES.iter().filter_map(|feature| feature.settings.as_ref()) {
+            let usual = (settings.usual)();
+            for about in (settings.abouts)() {
+                let default = about.default.expect("a decision needs a value");
+                assert_eq!((settings.set)(&usual, about.key, default).as_ref(), Ok(&usual), "{}", about.key);
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use crate::config::Settings;
 use crate::worker::{self, RunError, logs};
 use clap::{Args, ValueEnum};
 pub use holdfast_audit::{Question, findings, invariant, report};
+use holdfast_model::reservation;
 use holdfast_ports::log::Log;
 use invariant::Invariant;
 use report::{Report, Verdict};
@@ -58,12 +59,11 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
     only.dedup();
     let question = Question {
         app: settings.app_id.clone(),
-        topologies: worker::shown(settings, topologies),
+        topologies: settings.shown(topologies),
         only: if only.is_empty() { Invariant::ALL.to_vec() } else { only },
         is_settled: wanted.settled,
         overdue_ms_max: wanted.overdue_ms_max,
-        // The reader bounds it, far below what an i64 holds.
-        hold_ms: settings.hold_ms.cast_signed(),
+        hold_ms: settings.of::<reservation::Settings>().hold_ms,
         held_ms: wanted.held_ms.clone(),
         app_dir: Some(logs::app_dir(settings)),
         is_all_decided: false,

@@ -5,36 +5,20 @@ use crate::config::{ConfigError, Settings};
 use crate::worker::RunError;
 use holdfast_engine::inspect::describe;
 use holdfast_engine::prelude::Topology;
-use holdfast_model::reservation;
+use holdfast_ports::record::Topic;
 use holdfast_tools::table::table;
 use holdfast_topologies::{all, all_with, by_name};
 
 /// Each topology in a line.
 #[must_use]
 pub fn list(settings: &Settings) -> String {
-    let rows: Vec<_> = all()
-        .iter()
-        .map(|topology| {
-            let join = |topics: &[holdfast_ports::record::Topic]| {
-                topics.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-            };
-            vec![
-                topology.name().to_string(),
-                shown_group(settings, topology),
-                join(topology.sources()),
-                join(topology.sinks()),
-            ]
-        })
-        .collect();
+    let join = |topics: &[Topic]| topics.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let row = |topology: &Topology| {
+        let (name, group) = (topology.name().to_string(), topology.group().to_owned());
+        vec![name, group, join(topology.sources()), join(topology.sinks())]
+    };
+    let rows: Vec<_> = settings.shown(all()).iter().map(row).collect();
     table(&["TOPOLOGY", "GROUP", "READS", "SENDS TO"], &rows)
-}
-
-fn shown_group(settings: &Settings, topology: &Topology) -> String {
-    if **topology.name() == *holdfast_model::coupon::NAME {
-        settings.kafka_group_id.clone()
-    } else {
-        topology.group().to_owned()
-    }
 }
 
 /// One topology in full.
@@ -42,11 +26,11 @@ fn shown_group(settings: &Settings, topology: &Topology) -> String {
 /// # Errors
 /// Exit code 2 when there is none of that name.
 pub fn describe(settings: &Settings, name: &str, format: Format) -> Result<String, RunError> {
-    let topology = by_name(name).ok_or_else(|| no_such("NAME", name))?;
-    let topology = topology.shown_as(&shown_group(settings, &topology));
+    let named = settings.shown(by_name(name).into_iter().collect());
+    let topology = named.first().ok_or_else(|| no_such("NAME", name))?;
     Ok(match format {
-        Format::Text => describe::text(&topology, &settings.app_id),
-        Format::Mermaid => describe::mermaid(&topology, &settings.app_id),
+        Format::Text => describe::text(topology, &settings.app_id),
+        Format::Mermaid => describe::mermaid(topology, &settings.app_id),
     })
 }
 
@@ -69,16 +53,7 @@ pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, R
 }
 
 fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
-    // The reader bounds them, far below what an i64 holds.
-    let ms = |ms: u64| ms.cast_signed();
-    let reservation = reservation::Settings {
-        hold_ms: ms(settings.hold_ms),
-        fees: settings.cancel_fees.clone(),
-        free_cancel_ms: ms(settings.free_cancel_ms),
-        free_cancel_days_min: settings.free_cancel_days_min.cast_signed(),
-        ..Default::default()
-    };
-    holdfast_topologies::Settings { reservation, ..Default::default() }
+    holdfast_topologies::Settings { reservation: settings.of(), payment: settings.of() }
 }
 
 /// Exit code 2 for a `name` that no topology has; `given_as`: the argument that brought it.
@@ -97,7 +72,7 @@ mod tests {
     #[test]
     fn what_nobody_sets_is_the_shops_usual() {
         let settings = crate::config::load(&crate::config::Sources::default()).unwrap();
-        assert_eq!(shop_settings(&settings).reservation, reservation::Settings::default());
+        assert_eq!(shop_settings(&settings), holdfast_topologies::Settings::default());
     }
 
     #[test]

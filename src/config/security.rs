@@ -5,8 +5,8 @@ use super::{ConfigError, Security};
 use std::fs::File;
 use std::path::Path;
 
-const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
-const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER, GSSAPI];
+pub(super) const PROTOCOLS: &[&str] = &["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+pub(super) const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER, GSSAPI];
 const OAUTHBEARER: &str = "OAUTHBEARER";
 const GSSAPI: &str = "GSSAPI";
 
@@ -19,20 +19,7 @@ const OF_TLS: &[&str] =
     &["kafka_security_ca", "kafka_security_certificate", "kafka_security_key", "kafka_security_key_password"];
 
 impl Reader<'_> {
-    /// Reads them. They are only checked against each other by [`Self::check_security`]: without brokers nothing uses them.
-    pub(super) fn security(&mut self) -> Result<Security, ConfigError> {
-        Ok(Security {
-            protocol: self.one_of("kafka_security_protocol", PROTOCOLS)?.unwrap_or_else(|| "plaintext".to_owned()),
-            mechanism: self.one_of("kafka_security_mechanism", MECHANISMS)?,
-            username: self.text("kafka_security_username")?,
-            password: self.secret("kafka_security_password")?,
-            ca: self.text("kafka_security_ca")?,
-            certificate: self.text("kafka_security_certificate")?,
-            key: self.text("kafka_security_key")?,
-            key_password: self.secret("kafka_security_key_password")?,
-        })
-    }
-
+    /// Checks them against each other. Without brokers nothing uses them, and nothing is asked of them.
     pub(super) fn check_security(&self, security: &Security) -> Result<(), ConfigError> {
         let Security { protocol, mechanism, username, password, certificate, key, key_password, .. } = security;
         match mechanism.as_deref() {

@@ -46,7 +46,7 @@ use descriptors::Shares;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
 use holdfast_engine::runtime::{CommitConfig, Parts, StreamConfig};
-use holdfast_model::{coupon, reservation};
+use holdfast_model::reservation;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_ports::membership::{Member, Owner, PeerSecret};
@@ -114,17 +114,6 @@ pub fn run(settings: &Settings, options: Options) -> Result<(), RunError> {
     outcome
 }
 
-/// `topologies` with the groups under which the settings want them shown.
-#[must_use]
-pub fn shown(settings: &Settings, mut topologies: Vec<Topology>) -> Vec<Topology> {
-    for topology in &mut topologies {
-        if **topology.name() == *coupon::NAME {
-            *topology = topology.shown_as(&settings.kafka_group_id);
-        }
-    }
-    topologies
-}
-
 /// The state on the disk, being opened while the log is reached and joined.
 fn open_stores(settings: &Settings, topologies: &[Topology], shares: &Shares) -> Result<Arc<RocksStores>, RunError> {
     let open_files_max = i32::try_from(shares.store_tables).unwrap_or(i32::MAX);
@@ -146,7 +135,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         )
         .into());
     }
-    options.topologies = shown(settings, options.topologies);
+    options.topologies = settings.shown(options.topologies);
     let shares = descriptors::for_worker(settings, &options)?;
     // Listening comes first: an address that is taken is told at once, before anything is locked or joined.
     let mut listeners = Vec::new();

@@ -12,6 +12,7 @@ pub mod sample;
 
 pub use crate::topics::coupon::{DEAD_LETTERS, FAILURES, INBOX, SUCCESS};
 
+use crate::feature::Feature;
 use crate::place_id::{self, Kind};
 use crate::topics;
 use holdfast_engine::prelude::Table;
@@ -26,6 +27,9 @@ pub const GROUP: &str = "coupon-service-group";
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 /// Where payments that want a coupon are answered: the inbox of the topology that asks.
 pub const REPLIES: &str = topics::reservation::INBOX;
+
+/// What all rooms know of it.
+pub const FEATURE: Feature = Feature { name: NAME, settings: None };
 
 /// What a request needs to know of a policy, by policy id: stock, window, title. Read for each request, so it is small.
 pub const POLICIES: Table<String, PolicyRow> = Table::new(16, "policies");

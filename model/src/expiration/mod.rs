@@ -2,6 +2,7 @@
 
 pub use crate::topics::expiration::{DEAD_LETTERS, INBOX};
 
+use crate::feature::Feature;
 use crate::topics;
 
 /// Name of the topology.
@@ -10,3 +11,6 @@ pub const NAME: &str = "expiration";
 pub const GROUP: &str = "reservation-expiration-group";
 /// Where deadlines are decided.
 pub const SINK: &str = topics::reservation::INBOX;
+
+/// What all rooms know of it.
+pub const FEATURE: Feature = Feature { name: NAME, settings: None };

@@ -14,6 +14,7 @@ pub mod settled;
 pub use crate::topics::payment::{COMPLETED, DEAD_LETTERS, INBOX};
 pub use settings::Settings;
 
+use crate::feature::{Feature, Settable};
 use crate::place_id::{self, Kind};
 use crate::topics;
 use holdfast_engine::prelude::Table;
@@ -27,6 +28,9 @@ pub const NAME: &str = "payment";
 pub const GROUP: &str = "payment-service-group";
 /// Where debits and refunds are answered: the inbox of the topology that asks.
 pub const REPLIES: &str = topics::reservation::INBOX;
+
+/// What all rooms know of it.
+pub const FEATURE: Feature = Feature { name: NAME, settings: Some(Settable::of::<Settings>()) };
 
 /// Balance and number of lines, by user.
 pub const WALLETS: Table<String, WalletRow> = Table::new(16, "wallets");

@@ -1,5 +1,7 @@
 //! What the shop may set of wallets.
 
+use crate::config_def::Setting;
+use crate::feature;
 use serde::{Deserialize, Serialize};
 
 /// What the shop may set.
@@ -16,4 +18,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self { charge_min_krw: 1_000, charge_max_krw: 1_000_000 }
     }
+}
+
+impl feature::Settings for Settings {
+    const FEATURE: &'static str = super::NAME;
+    // An operator may set neither bound yet.
+    const TABLE: &'static [Setting<Self>] = &[];
 }

@@ -1,6 +1,7 @@
 //! The words of seats: concerts and schedules, holds, payments and their answers, and what becomes of them.
 
 pub mod facts;
+mod fees;
 pub mod ids;
 pub mod keys;
 pub mod message;
@@ -14,6 +15,7 @@ pub mod state;
 pub use crate::topics::reservation::{CONFIRMED, DEAD_LETTERS, INBOX, SEATS_EXPIRED};
 pub use settings::Settings;
 
+use crate::feature::{Feature, Settable};
 use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::Table;
@@ -37,6 +39,9 @@ pub const COUPONS: &str = topics::coupon::INBOX;
 pub const RANKING: &str = topics::ranking::INBOX;
 /// Where notifications are asked for.
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
+
+/// What all rooms know of it.
+pub const FEATURE: Feature = Feature { name: NAME, settings: Some(Settable::of::<Settings>()) };
 
 /// How long deadlines stay in their topic, in ms: a day, as the seeds say. They are in the state as well.
 pub const EXPIRATIONS_RETENTION_MS: i64 = 86_400_000;

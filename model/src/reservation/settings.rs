@@ -3,7 +3,12 @@
 //! A decision rests on them and its record does not tell them. So each place keeps which it was decided with since which record
 //! ([`super::SETTINGS`]): who decides again knows them, whatever has been set since.
 
+use super::fees;
+use crate::config_def::{Setting, put, whole};
+use crate::feature;
 use serde::{Deserialize, Serialize};
+
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Rules that decisions go by now, as [`Settings::rules`] counts them.
 ///
@@ -78,6 +83,34 @@ impl Default for Settings {
             cancel_pause_ms: 100,
         }
     }
+}
+
+impl feature::Settings for Settings {
+    const FEATURE: &'static str = super::NAME;
+    const TABLE: &'static [Setting<Self>] = &[
+        Setting::new("hold_ms", "how long a seat is held", |s: &mut Self, text| {
+            put(&mut s.hold_ms, whole(text, 1..=30 * DAY_MS))
+        })
+        .default("300000")
+        .flag("HOLD_MS: how long a seat is held"),
+        Setting::new(
+            "cancel_fees",
+            "days before the show : percent of what was paid that is kept, comma-separated, the earliest day first",
+            |s: &mut Self, text| put(&mut s.fees, fees::parse(text)),
+        )
+        .default("10:0,7:10,3:20,1:30,0:90")
+        .required(),
+        Setting::new(
+            "free_cancel_ms",
+            "how long after it was bought a seat is given back without a fee; 0 = never",
+            |s: &mut Self, text| put(&mut s.free_cancel_ms, whole(text, 0..=365 * DAY_MS)),
+        )
+        .default("86400000"),
+        Setting::new("free_cancel_days_min", "that is from so many days before the show", |s: &mut Self, text| {
+            put(&mut s.free_cancel_days_min, whole(text, 0..=3_660))
+        })
+        .default("3"),
+    ];
 }
 
 fn first_rules() -> u32 {

@@ -1,7 +1,7 @@
 //! The table of cancellation fees as an operator writes it: `10:0,7:10,3:20,1:30,0:90` is, from 10 calendar days before the show on nothing is kept, from 7 on
 //! 10 percent, … and on its day 90.
 
-use holdfast_model::reservation::settings::Fee;
+use super::settings::Fee;
 
 /// Further ahead nobody sells.
 const DAYS_MAX: i64 = 3_660;

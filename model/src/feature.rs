@@ -1,0 +1,63 @@
+//! What rooms need to know of every feature and of none by name.
+
+use crate::config_def::{About, Setting};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A feature.
+#[derive(Debug)]
+pub struct Feature {
+    /// Name of its topology.
+    pub name: &'static str,
+    /// Its settings, if its decisions rest on any.
+    pub settings: Option<Settable>,
+}
+
+/// Settings of a feature: which of them an operator may change, and how.
+pub trait Settings: Default + Serialize + DeserializeOwned + 'static {
+    /// Name of the feature's topology.
+    const FEATURE: &'static str;
+    /// What an operator may set. A key that several features have is one setting for all of them.
+    const TABLE: &'static [Setting<Self>];
+}
+
+/// The settings of a feature without their type: as the JSON that its state keeps.
+#[derive(Debug)]
+pub struct Settable {
+    /// As they usually are.
+    pub usual: fn() -> String,
+    /// What an operator may set.
+    pub abouts: fn() -> Vec<About>,
+    /// The settings of a JSON text, with another value for the key: what is wrong with that text is the error.
+    pub set: fn(&str, &str, &str) -> Result<String, String>,
+}
+
+impl Settable {
+    /// Settings of this type.
+    #[must_use]
+    pub const fn of<S: Settings>() -> Self {
+        Self {
+            usual: || to_json(&S::default()),
+            abouts: || S::TABLE.iter().map(|setting| setting.about).collect(),
+            set: |json, key, text| {
+                let mut settings: S = from_json(json);
+                for setting in S::TABLE.iter().filter(|setting| setting.about.key == key) {
+                    (setting.set)(&mut settings, text)?;
+                }
+                Ok(to_json(&settings))
+            },
+        }
+    }
+}
+
+fn to_json<S: Settings>(settings: &S) -> String {
+    // Texts and numbers always encode.
+    serde_json::to_string(settings).unwrap_or_default()
+}
+
+/// Settings that this version wrote.
+#[must_use]
+pub fn from_json<S: Settings>(json: &str) -> S {
+    // It reads what it writes: a test holds every feature to it.
+    serde_json::from_str(json).unwrap_or_default()
+}
