@@ -1,6 +1,7 @@
 //! What rooms need to know of every feature and of none by name.
 
 use crate::config_def::{About, Setting};
+use holdfast_engine::inspect::TaskView;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,8 +10,37 @@ use serde::de::DeserializeOwned;
 pub struct Feature {
     /// Name of its topology.
     pub name: &'static str,
+    /// The topic that its commands come in by.
+    pub inbox: &'static str,
     /// Its settings, if its decisions rest on any.
     pub settings: Option<Settable>,
+    /// The sample data of `run --sample`.
+    pub sample: Sample,
+}
+
+/// The sample data of a feature. Its commands bring their own ids, so a second start changes nothing and adds nothing.
+#[derive(Debug)]
+pub struct Sample {
+    /// The commands that make it.
+    pub commands: fn() -> Vec<SampleCommand>,
+    /// Whether the command of this id is decided.
+    pub is_decided: fn(&TaskView, &String) -> bool,
+}
+
+impl Sample {
+    /// For a feature without sample data.
+    pub const NONE: Self = Self { commands: Vec::new, is_decided: |_, _| true };
+}
+
+/// A command of the sample data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleCommand {
+    /// Key of its record.
+    pub key: String,
+    /// Its own id.
+    pub id: String,
+    /// Value of its record.
+    pub value: Vec<u8>,
 }
 
 /// Settings of a feature: which of them an operator may change, and how.

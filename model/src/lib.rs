@@ -51,6 +51,24 @@ pub const FEATURES: &[&Feature] = &[&coupon::FEATURE, &reservation::FEATURE, &ex
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_two_features_share_a_name_or_an_inbox() {
+        let distinct = |of: fn(&&Feature) -> &'static str| FEATURES.iter().map(of).collect::<BTreeSet<_>>().len();
+        assert_eq!(
+            (distinct(|feature| feature.name), distinct(|feature| feature.inbox)),
+            (FEATURES.len(), FEATURES.len())
+        );
+    }
+
+    #[test]
+    fn ids_of_sample_commands_are_distinct() {
+        let commands: Vec<_> = FEATURES.iter().flat_map(|feature| (feature.sample.commands)()).collect();
+        let ids: BTreeSet<_> = commands.iter().map(|command| &command.id).collect();
+        assert_eq!(ids.len(), commands.len());
+        assert!(commands.iter().all(|command| command.id.starts_with("sample-") && !command.key.is_empty()));
+    }
 
     #[test]
     fn defaults_of_the_table_are_those_of_the_type() {

@@ -2,8 +2,8 @@
 
 use super::RunError;
 use crate::http::Api;
-use holdfast_engine::inspect::TaskView;
-use holdfast_model::{coupon, payment, reservation};
+use holdfast_model::FEATURES;
+use holdfast_model::feature::{Feature, SampleCommand};
 use holdfast_ports::log::AppendError;
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::NewRecord;
@@ -16,50 +16,6 @@ const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(200);
 const APPEND_MAX: Duration = Duration::from_secs(5);
 
-/// One command of the sample.
-struct Item {
-    topology: &'static str,
-    inbox: &'static str,
-    key: String,
-    id: String,
-    value: Vec<u8>,
-    /// Whether the command of this id is decided.
-    is_there: fn(&TaskView, &String) -> bool,
-}
-
-fn items() -> Vec<Item> {
-    let policy = coupon::sample::policy();
-    let mut items = vec![Item {
-        topology: coupon::NAME,
-        inbox: coupon::INBOX,
-        key: coupon::inbox_key(&policy.policy_id),
-        id: policy.request_id.clone().unwrap_or_default(),
-        value: coupon::message::Command::CreatePolicy(policy).to_json(),
-        is_there: |view, id| view.get(&coupon::COMMANDS, id).is_ok_and(|row| row.is_some()),
-    }];
-    for (key, message) in reservation::sample::commands() {
-        items.push(Item {
-            topology: reservation::NAME,
-            inbox: reservation::INBOX,
-            key,
-            id: message.request_id.clone().unwrap_or_default(),
-            value: message.to_json(),
-            is_there: |view, id| view.get(&reservation::COMMANDS, id).is_ok_and(|row| row.is_some()),
-        });
-    }
-    for charge in payment::sample::wallets() {
-        items.push(Item {
-            topology: payment::NAME,
-            inbox: payment::INBOX,
-            key: charge.user_id.clone().into_owned(),
-            id: charge.request_id.clone().unwrap_or_default().into_owned(),
-            value: charge.to_json(),
-            is_there: |view, id| view.get(&payment::CHARGES, id).is_ok_and(|row| row.is_some()),
-        });
-    }
-    items
-}
-
 /// Loads what the topologies that run here can take, unless it is there, and waits until it is in view.
 ///
 /// # Errors
@@ -67,10 +23,11 @@ fn items() -> Vec<Item> {
 pub async fn load(api: &Api) -> Result<(), RunError> {
     // At once, so that they share commits: none of them needs another.
     let mut loading = JoinSet::new();
-    for item in items() {
-        if api.topologies.iter().any(|topology| **topology.name() == *item.topology) {
+    let runs = |name: &str| api.topologies.iter().any(|topology| **topology.name() == *name);
+    for feature in FEATURES.iter().filter(|feature| runs(feature.name)) {
+        for command in (feature.sample.commands)() {
             let api = api.clone();
-            loading.spawn(async move { load_one(&api, &item).await });
+            loading.spawn(async move { load_one(&api, feature, &command).await });
         }
     }
     while let Some(loaded) = loading.join_next().await {
@@ -80,15 +37,15 @@ pub async fn load(api: &Api) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
-    let (id, place) = (&item.id, place_of(item.key.as_bytes(), api.settings.places));
+async fn load_one(api: &Api, feature: &Feature, command: &SampleCommand) -> Result<(), RunError> {
+    let (id, place) = (&command.id, place_of(command.key.as_bytes(), api.settings.places));
     let mut pause = tokio::time::interval(PAUSE);
     let mut appended_once = false;
     for _ in 0..TRIES {
         if !std::mem::take(&mut appended_once) {
             pause.tick().await;
         }
-        let Ok(view) = api.queries.task(item.topology, place) else {
+        let Ok(view) = api.queries.task(feature.name, place) else {
             // A peer owns it, and has it or will be asked for it by its own operator.
             if !api.status.snapshot().places.contains(&place) {
                 tracing::debug!(id, place, "sample data belongs to a peer");
@@ -96,15 +53,15 @@ async fn load_one(api: &Api, item: &Item) -> Result<(), RunError> {
             }
             continue;
         };
-        if (item.is_there)(&view, id) {
+        if (feature.sample.is_decided)(&view, id) {
             return Ok(());
         }
         let (tell, told) = oneshot::channel();
         let record = NewRecord {
-            topic: item.inbox,
+            topic: feature.inbox,
             partition: place,
-            key: Some(item.key.as_bytes()),
-            value: Some(&item.value),
+            key: Some(command.key.as_bytes()),
+            value: Some(&command.value),
             headers: &[],
         };
         api.appender.append(

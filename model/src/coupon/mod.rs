@@ -29,7 +29,7 @@ pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 pub const REPLIES: &str = topics::reservation::INBOX;
 
 /// What all rooms know of it.
-pub const FEATURE: Feature = Feature { name: NAME, settings: None };
+pub const FEATURE: Feature = Feature { name: NAME, inbox: INBOX, settings: None, sample: sample::SAMPLE };
 
 /// What a request needs to know of a policy, by policy id: stock, window, title. Read for each request, so it is small.
 pub const POLICIES: Table<String, PolicyRow> = Table::new(16, "policies");

@@ -1,6 +1,18 @@
 //! The sample policy of `run --sample`: policy `1`, 100 coupons, open at once and for ever.
 
-use crate::coupon::message::CreatePolicy;
+use crate::coupon::message::{Command, CreatePolicy};
+use crate::coupon::{COMMANDS, inbox_key};
+use crate::feature::{Sample, SampleCommand};
+
+/// The sample.
+pub const SAMPLE: Sample = Sample {
+    commands: || {
+        let policy = policy();
+        let (key, id) = (inbox_key(&policy.policy_id), policy.request_id.clone().unwrap_or_default());
+        vec![SampleCommand { key, id, value: Command::CreatePolicy(policy).to_json() }]
+    },
+    is_decided: |view, id| view.get(&COMMANDS, id).is_ok_and(|row| row.is_some()),
+};
 
 /// The command that creates it. It brings its own id, so a second start changes nothing and adds nothing.
 #[must_use]

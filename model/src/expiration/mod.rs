@@ -2,7 +2,7 @@
 
 pub use crate::topics::expiration::{DEAD_LETTERS, INBOX};
 
-use crate::feature::Feature;
+use crate::feature::{Feature, Sample};
 use crate::topics;
 
 /// Name of the topology.
@@ -13,4 +13,4 @@ pub const GROUP: &str = "reservation-expiration-group";
 pub const SINK: &str = topics::reservation::INBOX;
 
 /// What all rooms know of it.
-pub const FEATURE: Feature = Feature { name: NAME, settings: None };
+pub const FEATURE: Feature = Feature { name: NAME, inbox: INBOX, settings: None, sample: Sample::NONE };

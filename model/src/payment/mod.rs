@@ -30,7 +30,8 @@ pub const GROUP: &str = "payment-service-group";
 pub const REPLIES: &str = topics::reservation::INBOX;
 
 /// What all rooms know of it.
-pub const FEATURE: Feature = Feature { name: NAME, settings: Some(Settable::of::<Settings>()) };
+pub const FEATURE: Feature =
+    Feature { name: NAME, inbox: INBOX, settings: Some(Settable::of::<Settings>()), sample: sample::SAMPLE };
 
 /// Balance and number of lines, by user.
 pub const WALLETS: Table<String, WalletRow> = Table::new(16, "wallets");

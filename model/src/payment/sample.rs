@@ -1,9 +1,24 @@
 //! The sample wallets of `run --sample`: `user_123`, `user_test` and `1001` to `1100`, with 1,000,000 KRW each.
 
+use crate::feature::{Sample, SampleCommand};
+use crate::payment::CHARGES;
 use crate::payment::message::Charge;
 
 /// What each of them holds, in KRW.
 const AMOUNT: i64 = 1_000_000;
+
+/// The sample.
+pub const SAMPLE: Sample = Sample {
+    commands: || {
+        let sampled = |charge: Charge<'_>| SampleCommand {
+            value: charge.to_json(),
+            id: charge.request_id.unwrap_or_default().into_owned(),
+            key: charge.user_id.into_owned(),
+        };
+        wallets().map(sampled).collect()
+    },
+    is_decided: |view, id| view.get(&CHARGES, id).is_ok_and(|row| row.is_some()),
+};
 
 /// The charges that fill them. Each brings its own id, so a second start changes nothing and adds nothing.
 pub fn wallets() -> impl Iterator<Item = Charge<'static>> {

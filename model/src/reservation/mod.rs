@@ -41,7 +41,8 @@ pub const RANKING: &str = topics::ranking::INBOX;
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 
 /// What all rooms know of it.
-pub const FEATURE: Feature = Feature { name: NAME, settings: Some(Settable::of::<Settings>()) };
+pub const FEATURE: Feature =
+    Feature { name: NAME, inbox: INBOX, settings: Some(Settable::of::<Settings>()), sample: sample::SAMPLE };
 
 /// How long deadlines stay in their topic, in ms: a day, as the seeds say. They are in the state as well.
 pub const EXPIRATIONS_RETENTION_MS: i64 = 86_400_000;
