@@ -14,7 +14,7 @@
 //! | [`assistant`] | the thread that commits beside it |
 //! | [`claims`] | who owns what, for a worker without that thread |
 //! | [`observer`] | once a second: mirrored positions, lag |
-//! | [`narrator`] | what is committed about deadlines, in the lines of the seeds |
+//! | [`narrator`] | what is committed, in the lines of the seeds |
 //! | [`effects`] | who performs what topologies want done outside |
 //! | [`sample`] | the sample data |
 
@@ -46,7 +46,6 @@ use descriptors::Shares;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
 use holdfast_engine::runtime::{CommitConfig, Parts, StreamConfig};
-use holdfast_model::reservation;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_ports::membership::{Member, Owner, PeerSecret};
@@ -243,9 +242,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         let follow = claims::follow(log.clone(), &settings.app_id, settings.partitions, claims);
         following = Some(follow.map_err(|e| RunError::failed("claims thread")(&e))?);
     }
-    let narrates =
-        stream.is_some() && options.topologies.iter().any(|topology| **topology.name() == *reservation::NAME);
-    let narrator = narrates.then(|| narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone()));
+    let narrator = stream.as_ref().and_then(|_| {
+        narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone(), &options.topologies)
+    });
     let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag);
 
     let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);

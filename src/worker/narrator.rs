@@ -1,19 +1,17 @@
-//! The lines that operators of the seeds know, told of what is committed: a deadline that was set, a hold that is over, a deadline that came for nothing
-//! (S0-18 to S0-21, S0-29).
+//! The lines that operators of the seeds know, told of what is committed. What is told of a feature stands in a file of
+//! its own, and [`STORIES`] has a line for it.
 //!
 //! It reads behind the decisions and is never part of one. Best effort: it begins where a place stands when it comes, and a crowd is let pass and not
 //! told one by one, since nobody could read it. `RUST_LOG=info,stream_worker::worker::narrator=off` silences it.
 
+mod reservation;
+
 use holdfast_engine::inspect::{Queries, Status, TaskState};
-use holdfast_model::reservation::message::{Command, Message};
-use holdfast_model::reservation::state::State;
-use holdfast_model::reservation::{EXPIRATIONS, INBOX, NAME, RESERVATIONS, SEATS_EXPIRED, ids};
-use holdfast_model::wire::{self, When};
+use holdfast_engine::prelude::Topology;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{End, Fetcher, Log, LogError, Slot, Start};
 use holdfast_ports::record::{Record, TopicPartition};
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +26,28 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// More records than that within [`PAUSE`] are a crowd.
 const RECORDS_MAX: usize = 1_000;
-/// How a deadline's command begins in the inbox: everything else there is passed over without being read.
-const EXPIRE: &[u8] = br#"{"type":"expire","#;
+/// The target of every line, so that one filter silences all of them.
+const TARGET: &str = module_path!();
+/// What is told of each feature.
+const STORIES: &[fn() -> Box<dyn Story>] = &[|| Box::<reservation::Deadlines>::default()];
+
+/// What is told of a feature.
+trait Story: Send {
+    /// The topology that it is about: it is read where that runs.
+    fn topology(&self) -> &'static str;
+
+    /// The topics that it is read from.
+    fn topics(&self) -> &'static [&'static str];
+
+    /// Tells of a record, or remembers it until its decision can be seen.
+    fn read(&mut self, source: Source, record: &Record<'_>);
+
+    /// Tells of what is decided by now.
+    fn look(&mut self, queries: &Queries);
+
+    /// Forgets what it has remembered, since a crowd is let pass.
+    fn pass(&mut self);
+}
 
 /// The narrator, as long as it runs.
 #[derive(Debug)]
@@ -52,13 +70,24 @@ impl Narrator {
     }
 }
 
-/// Starts it, on a thread of the runtime: whoever shuts that down waits for it, since it holds the log to the last.
+/// Starts it, on a thread of the runtime: the runtime's shutdown waits for it, since it holds the log to the last.
+/// `None` when nothing is told of `topologies`.
 #[must_use]
-pub fn spawn(log: Arc<dyn Log>, clock: Arc<dyn Clock>, status: Status, queries: Arc<Queries>) -> Narrator {
+pub fn spawn(
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    status: Status,
+    queries: Arc<Queries>,
+    topologies: &[Topology],
+) -> Option<Narrator> {
+    let runs = |story: &dyn Story| topologies.iter().any(|topology| **topology.name() == *story.topology());
+    let stories: Vec<_> = STORIES.iter().map(|story| story()).filter(|story| runs(&**story)).collect();
+    if stories.is_empty() {
+        return None;
+    }
     let (stop, stopped) = mpsc::channel();
     let begun = Arc::new(AtomicBool::new(false));
-    let (open, pause) = (VecDeque::new(), PAUSE);
-    let mut teller = Teller { log, clock, status, queries, begun: begun.clone(), reading: None, open, pause };
+    let mut teller = Teller { log, clock, status, queries, begun: begun.clone(), reading: None, stories, pause: PAUSE };
     tokio::task::spawn_blocking(move || {
         loop {
             let pause = match teller.turn() {
@@ -82,7 +111,7 @@ pub fn spawn(log: Arc<dyn Log>, clock: Arc<dyn Clock>, status: Status, queries: 
             }
         }
     });
-    Narrator { stop, begun }
+    Some(Narrator { stop, begun })
 }
 
 /// How a turn ended.
@@ -98,11 +127,11 @@ enum Turn {
 /// What is read of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Source {
+    /// Which of the stories it belongs to.
+    story: usize,
     topic: &'static str,
     place: u32,
 }
-
-const TOPICS: [&str; 3] = [EXPIRATIONS, SEATS_EXPIRED, INBOX];
 
 struct Reading {
     fetcher: Box<dyn Fetcher>,
@@ -112,14 +141,6 @@ struct Reading {
     since_us: u64,
 }
 
-/// A deadline's command that may not be decided yet.
-struct Due {
-    place: u32,
-    offset: i64,
-    append_ms: i64,
-    reservation_id: String,
-}
-
 struct Teller {
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
@@ -127,14 +148,14 @@ struct Teller {
     queries: Arc<Queries>,
     begun: Arc<AtomicBool>,
     reading: Option<Reading>,
-    open: VecDeque<Due>,
+    stories: Vec<Box<dyn Story>>,
     /// How long the last crowd was let pass.
     pause: Duration,
 }
 
 impl Teller {
     fn turn(&mut self) -> Result<Turn, LogError> {
-        let places = self.places();
+        let sources = self.sources();
         let reading = match &mut self.reading {
             Some(reading) => reading,
             none => {
@@ -142,16 +163,18 @@ impl Teller {
                 none.insert(Reading { fetcher, slots: BTreeMap::new(), records: 0, since_us })
             }
         };
-        reading.follow(&places)?;
+        reading.follow(&sources)?;
         if reading.slots.is_empty() {
             return Ok(Turn::Quiet);
         }
         self.begun.store(true, Ordering::Release);
         reading.fetcher.wait(TURN)?;
-        let (slots, open) = (&reading.slots, &mut self.open);
+        let (slots, stories) = (&reading.slots, &mut self.stories);
         let seen = reading.fetcher.fetch(RECORDS_MAX, &mut |slot, record| {
-            if let Some(source) = slots.get(&slot) {
-                open.extend(tell(*source, record));
+            if let Some(source) = slots.get(&slot)
+                && let Some(story) = stories.get_mut(source.story)
+            {
+                story.read(*source, record);
             }
             ControlFlow::Continue(())
         })?;
@@ -162,149 +185,46 @@ impl Teller {
         }
         reading.records += seen;
         if reading.records >= RECORDS_MAX {
-            self.open.clear();
+            self.stories.iter_mut().for_each(|story| story.pass());
             return Ok(Turn::Crowd);
         }
-        self.tell_what_came_for_nothing();
+        for story in &mut self.stories {
+            story.look(&self.queries);
+        }
         Ok(Turn::More)
     }
 
-    /// The places whose seats are sold here.
-    fn places(&self) -> BTreeSet<u32> {
+    /// What is to be read of the places that run here.
+    fn sources(&self) -> Vec<Source> {
         let snapshot = self.status.snapshot();
-        let runs =
-            snapshot.tasks.iter().filter(|(task, seen)| *task.topology == *NAME && seen.state == TaskState::Running);
-        runs.map(|(task, _)| task.place).collect()
-    }
-
-    /// Deadlines whose commands are decided by now, and have changed nothing.
-    fn tell_what_came_for_nothing(&mut self) {
-        let queries = &self.queries;
-        self.open.retain(|due| {
-            // A place that has left is told of by whoever has it.
-            let Ok(view) = queries.task(NAME, due.place) else { return false };
-            if view.next_offset() <= due.offset {
-                return true;
-            }
-            let serial = ids::parse_reservation(&due.reservation_id).map(|(_, serial)| serial);
-            let row = serial.and_then(|serial| view.get(&RESERVATIONS, &serial).ok().flatten());
-            if let Some(row) = row.filter(|row| came_for_nothing(row.state, row.changed_ms, due.append_ms)) {
-                let (reservation, state) = (&*due.reservation_id, row.state.as_str());
-                tracing::info!(
-                    reservation,
-                    state,
-                    "[ReservationExpirationConsumer] Reservation was already expired or confirmed"
-                );
-            }
-            false
-        });
-    }
-}
-
-/// Whether a deadline's command, appended at `append_ms`, has found nothing to do: the reservation is what it is since before.
-fn came_for_nothing(state: State, changed_ms: i64, append_ms: i64) -> bool {
-    match state {
-        // Too early: it is asked again.
-        State::Held => false,
-        State::Expired => changed_ms < append_ms,
-        State::Paying | State::Confirmed | State::Cancelled | State::Refunded => true,
+        let running = || snapshot.tasks.iter().filter(|(_, seen)| seen.state == TaskState::Running);
+        let mut sources = Vec::new();
+        for (story, told) in self.stories.iter().enumerate() {
+            let places: BTreeSet<u32> =
+                running().filter(|(task, _)| *task.topology == *told.topology()).map(|(task, _)| task.place).collect();
+            let of = |place| told.topics().iter().map(move |topic| Source { story, topic, place });
+            sources.extend(places.into_iter().flat_map(of));
+        }
+        sources
     }
 }
 
 impl Reading {
-    /// Follows these places and no others; new ones from where they stand.
-    fn follow(&mut self, places: &BTreeSet<u32>) -> Result<(), LogError> {
+    /// Follows these sources and no others; new ones from where they stand.
+    fn follow(&mut self, sources: &[Source]) -> Result<(), LogError> {
         let gone: Vec<Slot> =
-            self.slots.iter().filter(|(_, source)| !places.contains(&source.place)).map(|(slot, _)| *slot).collect();
+            self.slots.iter().filter(|(_, source)| !sources.contains(source)).map(|(slot, _)| *slot).collect();
         for slot in gone {
             self.fetcher.unassign(slot);
             self.slots.remove(&slot);
         }
-        for source in places.iter().flat_map(|place| TOPICS.map(|topic| Source { topic, place: *place })) {
-            if !self.slots.values().any(|known| *known == source) {
+        for source in sources {
+            if !self.slots.values().any(|known| known == source) {
                 let partition = TopicPartition::new(source.topic, source.place);
                 let end = self.fetcher.end(&partition, End::Stable)?;
-                self.slots.insert(self.fetcher.assign(&partition, Start::At(end))?, source);
+                self.slots.insert(self.fetcher.assign(&partition, Start::At(end))?, *source);
             }
         }
         Ok(())
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Deadline {
-    event_id: String,
-    occurred_at: When,
-    payload: DeadlinePayload,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeadlinePayload {
-    expires_at: When,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Expired {
-    #[serde(deserialize_with = "wire::id")]
-    reservation_id: String,
-}
-
-/// Tells of a record. A deadline's command is returned, since what it has done is seen later.
-fn tell(source: Source, record: &Record<'_>) -> Option<Due> {
-    let value = record.value?;
-    match source.topic {
-        EXPIRATIONS => {
-            let deadline: Deadline = serde_json::from_slice(value).ok()?;
-            let (When::Ms(from_ms), When::Ms(to_ms)) = (deadline.occurred_at, deadline.payload.expires_at) else {
-                return None;
-            };
-            let (topic, place, event, ms) = (source.topic, source.place, deadline.event_id, to_ms - from_ms);
-            tracing::info!("[KafkaProducerService] Message sent to topic: {topic}");
-            tracing::info!("[ReservationExpirationConsumer] Received expiration event from {topic}-{place}: {event}");
-            tracing::info!("[ReservationExpirationConsumer] Waiting {ms}ms until expiration time...");
-            None
-        }
-        SEATS_EXPIRED => {
-            let id = serde_json::from_slice::<Expired>(value).ok()?.reservation_id;
-            tracing::info!("[ReservationExpirationConsumer] Reservation {id} expired successfully");
-            None
-        }
-        _ if value.starts_with(EXPIRE) => {
-            let Command::Expire(expire) = Message::parse(Some(value)).ok()?.command else { return None };
-            let (place, offset, append_ms) = (source.place, record.offset, record.append_ms);
-            Some(Due { place, offset, append_ms, reservation_id: expire.reservation_id })
-        }
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use holdfast_model::reservation::message::{Expire, Hold};
-    use holdfast_ports::record::NoHeaders;
-
-    fn due(command: Command) -> Option<String> {
-        let value = Message::new("id", command).to_json();
-        let record = Record { offset: 7, append_ms: 5, key: None, value: Some(&value), headers: &NoHeaders };
-        tell(Source { topic: INBOX, place: 2 }, &record).map(|due| due.reservation_id)
-    }
-
-    #[test]
-    fn deadlines_are_found_among_other_commands() {
-        let expire = Expire { reservation_id: "res_2_1".to_owned(), expires_at: Some(When::Ms(0)), due_at: Some(1) };
-        assert_eq!(due(Command::Expire(expire)).as_deref(), Some("res_2_1"));
-        assert_eq!(due(Command::Hold(Hold::default())), None);
-    }
-
-    #[test]
-    fn only_a_deadline_that_changed_nothing_came_for_nothing() {
-        assert!(!came_for_nothing(State::Held, 1, 5));
-        assert!(!came_for_nothing(State::Expired, 5, 5), "it has done it");
-        assert!(came_for_nothing(State::Expired, 4, 5), "another one has");
-        assert!(came_for_nothing(State::Confirmed, 4, 5));
     }
 }
