@@ -17,34 +17,18 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-#[path = "../tests/simulation/referee.rs"]
-mod referee;
-#[path = "../tests/simulation/sale.rs"]
-mod sale;
-#[path = "../tests/simulation/shop/mod.rs"]
-mod shop;
+#[path = "../tests/simulation/mod.rs"]
+mod simulation;
 
 use holdfast_sim::simulation::{Progress, command};
-use holdfast_sim::{Simulation, reminders};
-use holdfast_topologies::coupon;
+use simulation::PARTS;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let coupons = Simulation::of(&[coupon::topology()]).workload(sale::Crowd::default).audit(referee::Referee::default);
-    let reminders = match reminders::simulation() {
-        Ok(reminders) => reminders,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
-    };
     // A panic inside the engine is a finding: it is reported with its seed.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut simulations =
-        vec![("coupon", coupons), ("reminders", reminders), ("shop", shop::simulation(&shop::tally::Tally::default()))];
-    // These run when they are asked for.
-    let aside = shop::defects::Defect::ALL.map(|defect| (defect.name(), shop::defects::simulation(defect)));
-    let aside = aside.into_iter().chain([("holds", shop::holds::simulation())]);
+    let mut simulations: Vec<_> = PARTS.iter().map(|part| (part.name, (part.simulation)())).collect();
+    let aside = PARTS.iter().flat_map(|part| (part.aside)());
     simulations.extend(aside.filter(|(name, _)| words.contains(&format!("ONLY={name}"))));
     let progress = Progress::default();
     let outcome = while_told(&progress, || {

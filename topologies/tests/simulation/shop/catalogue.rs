@@ -1,6 +1,6 @@
 //! What the operator has announced: the prices of seats and the terms of coupons, as they stand in the inboxes.
 
-use super::paper::text;
+use crate::simulation::paper::text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -2,11 +2,11 @@
 //!
 //! None of them is in the shop. Each is put around its processors, with what such a shop would have beside its log: a table that no transaction rolls back.
 
-use super::paper;
 use super::referee::Referee;
 use super::street::Street;
-use super::wrapped::{Around, stumbling, wrapped};
 use super::{HOLD_MS, settings, topologies};
+use crate::simulation::paper;
+use crate::simulation::wrapped::{Around, stumbling, wrapped};
 use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Record, Sink, Topology};
 use holdfast_model::expiration;
 use holdfast_model::payment::{self, WALLETS};

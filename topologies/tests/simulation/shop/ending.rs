@@ -1,8 +1,8 @@
 //! What must hold when nothing is left to be done: nobody waits, money and seats agree, each request has its outcome, and everybody was told once.
 
-use super::paper::{self, head, identity};
 use super::referee::Referee;
-use super::wrapped::STUMBLED;
+use crate::simulation::paper::{self, head, identity};
+use crate::simulation::wrapped::STUMBLED;
 use holdfast_engine::inspect::header;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::payment::row::PaymentRow as DebitRow;

@@ -1,8 +1,8 @@
 //! The facts that the shop has told the world: each once, and none that the rules forbid.
 
 use super::catalogue::Catalogue;
-use super::paper::{self, head, is_forwarded, is_redriven};
-use super::wrapped::CLUMSY;
+use crate::simulation::paper::{self, head, is_forwarded, is_redriven};
+use crate::simulation::wrapped::CLUMSY;
 use holdfast_model::envelope::header;
 use holdfast_model::reservation::{self, ids};
 use holdfast_model::{notification, payment};

@@ -3,7 +3,8 @@
 //! A hold lasts 2.5 s, so a clock that is ahead asks for its end at once, and one that is behind asks late. Every record that the workload counts is a
 //! hold: `make sim ONLY=holds SEEDS=2500` is a million of them.
 
-use super::{HOLD_MS, paper, settings};
+use super::{HOLD_MS, settings};
+use crate::simulation::paper;
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation;

@@ -3,13 +3,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`street`] | who comes in: buyers, double-clickers, late payers, bots, an operator |
-//! | [`wrapped`] | the shop's topologies with something around their processors, and records that stumble until they are put back |
-//! | [`paper`] | records as anybody could read them |
 //! | [`catalogue`] | prices and terms as they were announced |
 //! | [`books`] | rows of all places as their changelogs tell them |
 //! | [`referee`], [`facts`] | what must hold after every commit: of rows, and of what the world was told |
 //! | [`ending`] | what must hold when nothing is left to be done |
-//! | [`tally`] | what happened |
+//! | [`happened`] | what happened |
 //! | [`defects`] | mistakes that other shops made, made here on purpose |
 //! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
 
@@ -18,13 +16,15 @@ pub(crate) mod catalogue;
 pub(crate) mod defects;
 pub(crate) mod ending;
 pub(crate) mod facts;
+pub(crate) mod happened;
 pub(crate) mod holds;
-pub(crate) mod paper;
 pub(crate) mod referee;
 pub(crate) mod street;
-pub(crate) mod tally;
-pub(crate) mod wrapped;
+#[cfg(test)]
+mod tests;
 
+use super::tally::Tally;
+use super::{Part, wrapped};
 use holdfast_engine::prelude::Topology;
 use holdfast_model::{payment, reservation};
 use holdfast_sim::Simulation;
@@ -61,8 +61,18 @@ pub(crate) fn topologies() -> Vec<Topology> {
     ]
 }
 
+/// The flow in the list. Its mistakes, and nothing but holds, run when they are named.
+pub(crate) const PART: Part = Part {
+    name: "shop",
+    simulation: || simulation(&Tally::default()),
+    aside: || {
+        let mistakes = defects::Defect::ALL.map(|defect| (defect.name(), defects::simulation(defect)));
+        mistakes.into_iter().chain([("holds", holds::simulation())]).collect()
+    },
+};
+
 /// The flow under simulation; what happens in it goes to `tally`.
-pub(crate) fn simulation(tally: &tally::Tally) -> Simulation {
+pub(crate) fn simulation(tally: &Tally) -> Simulation {
     let stumbling: Vec<Topology> = topologies().iter().map(wrapped::stumbling).collect();
     let tally = tally.clone();
     Simulation::of(&stumbling).workload(street::Street::default).audit(move || referee::Referee::telling(tally.clone()))

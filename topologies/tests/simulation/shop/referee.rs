@@ -4,9 +4,9 @@
 use super::books::{Changed, Changes, Place};
 use super::catalogue::Catalogue;
 use super::facts::Facts;
-use super::paper::{self, is_redriven};
-use super::tally::Tally;
-use super::{EXTEND_MS, HOLD_MS, ending};
+use super::{EXTEND_MS, HOLD_MS, ending, happened};
+use crate::simulation::paper::{self, is_redriven};
+use crate::simulation::tally::Tally;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon;
 use holdfast_model::payment;
@@ -360,7 +360,7 @@ impl Audit for Referee {
         ending::check(self, history)?;
         ending::views(self, stores)?;
         ending::coupons(self, stores)?;
-        self.tally.count(self);
+        happened::count(&self.tally, self);
         Ok(())
     }
 }

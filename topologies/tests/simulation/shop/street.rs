@@ -2,8 +2,8 @@
 //! wrong amount; bots; people who send nonsense; and an operator who opens schedules, calls one off, and puts dead letters back.
 
 use super::HOLD_MS;
-use super::paper::{self, head};
-use super::wrapped::{CLUMSY, STUMBLED};
+use crate::simulation::paper::{self, head};
+use crate::simulation::wrapped::{CLUMSY, STUMBLED};
 use holdfast_engine::inspect::header;
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::prelude::place_of;

@@ -1,6 +1,7 @@
 //! A second pair of eyes on a sale: decides the inbox again from the rules alone (requirements, section 5), knowing nothing of the topology's code,
 //! and compares what was told, record by record.
 
+use crate::simulation::paper::{json, text};
 use holdfast_engine::inspect::header::{self, ORIGIN};
 use holdfast_engine::prelude::place_of;
 use holdfast_model::coupon;
@@ -74,18 +75,6 @@ struct Place {
     letters: Told,
     /// Users who have to be notified.
     notified: Vec<String>,
-}
-
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn json(record: &Stored) -> Option<Value> {
-    serde_json::from_slice(record.value.as_deref()?).ok().filter(Value::is_object)
 }
 
 fn head(record: &Stored, name: &str) -> Option<String> {
