@@ -418,6 +418,64 @@ fn words_stand_where_they_belong() {
     assert_none(&misplaced_words(&tracked()));
 }
 
+// ---- a feature is a folder in each room, and a line in that room's list -----------------------------------------------------------------------
+
+/// A feature, the names of its own folders and files, and how many files of code besides them may name it. Documents,
+/// tests and benches may name it freely.
+struct Spread {
+    feature: &'static str,
+    own: &'static [&'static str],
+    most: usize,
+}
+
+const SPREADS: &[Spread] = &[
+    Spread { feature: "coupon", own: &["coupon", "coupons"], most: 11 },
+    Spread { feature: "reservation", own: &["reservation", "reservations", "seats"], most: 20 },
+    Spread { feature: "expiration", own: &["expiration"], most: 4 },
+    Spread { feature: "payment", own: &["payment", "payments", "points", "wallets"], most: 12 },
+];
+
+/// Whether a folder on the way to a file, or the file itself, has one of these names.
+fn lies_in(path: &str, names: &[&str]) -> bool {
+    let stem = path.strip_suffix(".rs").unwrap_or(path);
+    stem.split('/').any(|part| names.contains(&part))
+}
+
+/// Whether a line names the feature: its module, or its topology by name. A variable may be called like it.
+fn names(line: &str, feature: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let imports = ["use ", "mod "].iter().any(|word| line.trim_start().trim_start_matches("pub ").starts_with(word));
+    line.match_indices(feature).any(|(at, _)| {
+        let (before, after) = (line.get(..at).unwrap_or_default(), line.get(at + feature.len()..).unwrap_or_default());
+        let is_whole = !is_part(before.chars().next_back()) && !is_part(after.chars().next());
+        let is_path = imports || before.ends_with("::") || after.starts_with("::");
+        is_whole && (is_path || (before.ends_with('"') && after.starts_with('"')))
+    })
+}
+
+fn spread_features(files: &[File], spreads: &[Spread]) -> Vec<String> {
+    let mut found = Vec::new();
+    for Spread { feature, own, most } in spreads {
+        let is_free =
+            |file: &File| lies_in(&file.path, own) || lies_in(&file.path, &["tests", "benches", "examples", "peers"]);
+        let naming = |file: &File| file.code().lines().any(|line| !is_comment(line) && names(line, feature));
+        let spread = files.iter().filter(|file| file.is_rust() && !is_free(file) && naming(file));
+        let listed: Vec<&str> = spread.map(|file| &*file.path).collect();
+        if listed.len() > *most {
+            let (now, listed) = (listed.len(), listed.join("\n    "));
+            found.push(format!(
+                "{now} files name {feature}, {most} may: give it a line in a list instead\n    {listed}"
+            ));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_feature_stays_in_its_folders() {
+    assert_none(&spread_features(&tracked(), SPREADS));
+}
+
 // ---- scripts --------------------------------------------------------------------------------------------------------------------------------
 
 /// A script stops at its first error and can be started.
@@ -489,6 +547,29 @@ fn every_word_is_found_outside_its_home_and_nowhere_else() {
     assert_eq!(misplaced_words(&[file("state/tests/a.rs", &format!("{CHILD}b\"]"))]).len(), 0);
     assert_eq!(misplaced_words(&[file("engine/src/a.rs", "#[expect(clippy::disallowed_methods)]")]).len(), 1);
     assert_eq!(misplaced_words(&[file("tools/src/clock.rs", "#[expect(clippy::disallowed_methods)]")]).len(), 0);
+}
+
+#[test]
+fn a_feature_that_spreads_is_found() {
+    let spreads = [Spread { feature: "payment", own: &["payment", "payments"], most: 12 }];
+    let spread = |path: &str, text: &str| spread_features(&[file(path, text)], &spreads).len();
+    for named in ["use model::{payment, coupon};", "pub mod payment;", "payment::NAME => {}", "let x = \"payment\";"] {
+        assert_eq!(spread("src/worker/mod.rs", named), 1, "{named}");
+        for own in ["model/src/payment/row.rs", "src/http/payments/pay.rs", "src/worker/narrator/payment.rs"] {
+            assert_eq!(spread(own, named), 0, "{named} in {own}");
+        }
+        for free in ["topologies/tests/payment/moving.rs", "topologies/benches/shop.rs", "docs/audit.md"] {
+            assert_eq!(spread(free, named), 0, "{named} in {free}");
+        }
+    }
+    for other in [
+        "// a payment::NAME",
+        "let payment = payments.len();",
+        "say(\"a payment\")",
+        "x\n#[cfg(test)]\nmod tests { use model::payment; }",
+    ] {
+        assert_eq!(spread("src/worker/mod.rs", other), 0, "{other}");
+    }
 }
 
 #[test]
