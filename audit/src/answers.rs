@@ -28,6 +28,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::rc::Rc;
 
+/// How long a request may have taken that does not say so, in ms: nobody waits longer.
+const TOOK_MS_MAX: i64 = 30_000;
+/// How far a client's clock and the log's may be apart, in ms.
+const APART_MS: i64 = 10_000;
+
 /// One answer as it was written down.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -72,9 +77,9 @@ pub(crate) struct Answer<'a> {
     pub(crate) query: &'a str,
     pub(crate) status: u16,
     /// When it was written down, in ms since the epoch.
-    pub(crate) time_ms: Option<i64>,
+    time_ms: Option<i64>,
     /// How long it took, in ms.
-    pub(crate) took_ms: Option<i64>,
+    took_ms: Option<i64>,
     /// The body of the request; empty if it had none.
     pub(crate) asked: Named<'a>,
     /// The body of the answer.
@@ -99,6 +104,11 @@ impl Answer<'_> {
             }
         }
         segments.next().is_none()
+    }
+
+    /// First and last moment at which it may have been said, in ms since the epoch by the log's clock.
+    pub(crate) fn moments(&self) -> (i64, i64) {
+        moments(self.time_ms, self.took_ms)
     }
 
     /// The code of a refusal.
@@ -126,6 +136,13 @@ impl Answer<'_> {
         let is_decision = decides && !is_about_the_request(self.code());
         Some((self.said.id("requestId")?, Claim::Refused { code: self.code().to_owned(), is_decision }))
     }
+}
+
+/// When something may have been said that was written down at `time` and took so many ms, in ms since the epoch.
+fn moments(time_ms: Option<i64>, took_ms: Option<i64>) -> (i64, i64) {
+    let Some(time_ms) = time_ms else { return (i64::MIN, i64::MAX) };
+    let took_ms = took_ms.unwrap_or(TOOK_MS_MAX).max(0);
+    (time_ms.saturating_sub(took_ms).saturating_sub(APART_MS), time_ms.saturating_add(APART_MS))
 }
 
 /// What an answer says about the id that it names; `C` is what only its feature knows.
@@ -156,6 +173,17 @@ struct Told<C> {
     at: Spot,
     claim: Claim<C>,
     is_met: bool,
+}
+
+impl<C> Told<C> {
+    fn compare(&mut self, id: &str, judged: Option<Result<(), String>>, findings: &mut Findings) {
+        match judged {
+            None => return,
+            Some(Ok(())) => findings.count(Invariant::Agreement, "answers over HTTP", 1),
+            Some(Err(what)) => findings.breach(Invariant::Agreement, &self.at, format!("{id} {what}")),
+        }
+        self.is_met = true;
+    }
 }
 
 /// Everything that the answers of one feature claim, by the id that each is about.
@@ -190,12 +218,7 @@ impl<C: Debug + PartialEq> Claims<C> {
         judge: impl Fn(&Claim<C>) -> Option<Result<(), String>>,
     ) {
         for told in self.0.get_mut(id).into_iter().flatten() {
-            match judge(&told.claim) {
-                None => continue,
-                Some(Ok(())) => findings.count(Invariant::Agreement, "answers over HTTP", 1),
-                Some(Err(what)) => findings.breach(Invariant::Agreement, &told.at, format!("{id} {what}")),
-            }
-            told.is_met = true;
+            told.compare(id, judge(&told.claim), findings);
         }
     }
 
@@ -400,5 +423,12 @@ mod tests {
         ] {
             assert_eq!(answer(method, path).is_of(pattern), is_so, "{pattern} {method} {path}");
         }
+    }
+
+    #[test]
+    fn without_a_time_any_moment_may_have_been_it() {
+        assert_eq!(moments(None, Some(5)), (i64::MIN, i64::MAX));
+        assert_eq!(moments(Some(100_000), Some(5)), (89_995, 110_000));
+        assert_eq!(moments(Some(100_000), None), (60_000, 110_000));
     }
 }

@@ -13,7 +13,7 @@
 //! | [`feature`] | what a feature is, and the list of them; the walk through an inbox |
 //! | [`wallets`], [`seats`], [`coupons`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
-//! | [`answers`] | what clients were told |
+//! | [`answers`], [`outcomes`] | what clients were told; what outcome topics tell |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
@@ -29,6 +29,7 @@ pub mod invariant;
 mod known;
 mod letters;
 mod notices;
+mod outcomes;
 mod reader;
 mod rebuilt;
 mod record;

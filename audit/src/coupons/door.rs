@@ -3,11 +3,6 @@
 
 use crate::answers::{Answer, Spot};
 
-/// How long a request may have taken that does not say so, in ms: nobody waits longer.
-const TOOK_MS_MAX: i64 = 30_000;
-/// How far a client's clock and the log's may be apart, in ms.
-const APART_MS: i64 = 10_000;
-
 /// The reason that was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
@@ -43,13 +38,6 @@ pub(super) struct Refusal {
     pub(super) why: Why,
     /// First and last moment at which it may have been said, in ms since the epoch by the log's clock.
     pub(super) when_ms: (i64, i64),
-}
-
-/// When something may have been said that was written down at `time` and took so many ms, in ms since the epoch.
-pub(super) fn moments(time_ms: Option<i64>, took_ms: Option<i64>) -> (i64, i64) {
-    let Some(time_ms) = time_ms else { return (i64::MIN, i64::MAX) };
-    let took_ms = took_ms.unwrap_or(TOOK_MS_MAX).max(0);
-    (time_ms.saturating_sub(took_ms).saturating_sub(APART_MS), time_ms.saturating_add(APART_MS))
 }
 
 /// What the log says of a policy, and of the user who was sent away.
@@ -156,13 +144,6 @@ mod tests {
             assert!(refused(why, (1_000, 2_000)).judge(Some(always)).is_err(), "{why:?}");
             assert_eq!(refused(why, (1_000, 2_000)).judge(None).is_ok(), why == Why::NoPolicy, "{why:?}");
         }
-    }
-
-    #[test]
-    fn without_a_time_any_moment_may_have_been_it() {
-        assert_eq!(moments(None, Some(5)), (i64::MIN, i64::MAX));
-        assert_eq!(moments(Some(100_000), Some(5)), (89_995, 110_000));
-        assert_eq!(moments(Some(100_000), None), (60_000, 110_000));
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Coupons {
             if let Some(why) = Why::of(answer.code())
                 && let Some((policy, user)) = door::wish(answer)
             {
-                let when_ms = door::moments(answer.time_ms, answer.took_ms);
+                let when_ms = answer.moments();
                 self.refusals.push(Refusal { at: answer.at.clone(), policy, user, why, when_ms });
                 return true;
             }

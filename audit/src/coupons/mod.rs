@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`message`], [`told`] | what records say; outcomes in little room |
+//! | [`message`] | what records say |
 //! | [`policy`], [`commands`], [`redemptions`] | policies and stock; coupons that are used |
 //! | [`rows`] | what is kept |
 //! | [`hear`], [`door`] | what clients were told; refusals that never came into the log |
@@ -14,14 +14,14 @@ mod message;
 mod policy;
 mod redemptions;
 mod rows;
-mod told;
 
 use crate::answers::{Answer, Claims};
 use crate::cut::Cut;
 use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use crate::known::{self, Known, Print, Seen, print, room, short};
+use crate::known::{self, Known, Print, Seen, print, short};
+use crate::outcomes::{self, Outcomes};
 use crate::reader::Entry;
 use crate::rebuilt::Rebuilt;
 use crate::record::{self, Field, is_user};
@@ -37,10 +37,18 @@ use holdfast_tools::Failure;
 use message::Message;
 use policy::Policy;
 use redemptions::Redemptions;
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use told::{Outcome, Statuses};
+
+/// What was told about a request.
+#[derive(Debug)]
+struct Outcome {
+    coupon: Option<Box<str>>,
+    /// Hash of policy and user.
+    who: u64,
+    remaining: Option<i64>,
+}
 
 /// The sale of one place.
 struct Sale<'a> {
@@ -52,9 +60,7 @@ struct Sale<'a> {
     known: Known,
     commands: Known,
     redemptions: Redemptions,
-    statuses: Statuses,
-    /// By id; and those that supersede another.
-    outcomes: [FxHashMap<Print, Outcome>; 2],
+    outcomes: Outcomes<Outcome>,
     /// What queries show of each request, by id: read once, in the order of the rows.
     shown: FxHashMap<Print, u8>,
     state: Option<&'a Rebuilt>,
@@ -134,20 +140,18 @@ impl<'a> Sale<'a> {
     /// The sale of `place`, before anything has happened.
     fn open(place: u32, audit: &Audit<'a>) -> Result<Self, Failure> {
         let state = audit.state(coupon::NAME, place);
-        let mut statuses = Statuses::default();
-        let shown = rows::shown(state, &mut statuses)?;
-        let records = |topic| audit.cut.records(&TopicPartition::new(topic, place));
-        let outcomes = FxHashMap::with_capacity_and_hasher(room(records(SUCCESS) + records(FAILURES)), FxBuildHasher);
+        let counted = "coupon requests with their outcome";
+        let mut outcomes = Outcomes::new(place, [SUCCESS, FAILURES], counted, audit.cut);
+        let shown = rows::shown(state, &mut outcomes.statuses)?;
         Ok(Self {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
             wanted: FxHashMap::default(),
-            known: Known::for_records(records(INBOX)),
+            known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place))),
             commands: Known::default(),
             redemptions: Redemptions::default(),
-            statuses,
-            outcomes: [outcomes, FxHashMap::default()],
+            outcomes,
             shown,
             state,
         })
@@ -162,28 +166,13 @@ impl Sale<'_> {
             return;
         };
         Times::value(entry, &said.stamps, &said.stamps, findings);
-        let status = said.status.text();
-        if (status == "SUCCESS") != (topic == SUCCESS) {
-            findings.breach(Invariant::Agreement, entry, format!("{id} is {status:?}, which has another topic"));
-        }
-        let supersedes = said.supersedes != Field::Absent;
-        let new = Outcome {
-            status: self.statuses.number(status),
+        let told = Outcome {
             who: short((said.policy_id.id().as_deref(), said.user_id.id().as_deref())),
             coupon: said.coupon_id.id().map(|coupon| (*coupon).into()),
             remaining: said.remaining.int(),
-            is_success_topic: topic == SUCCESS,
-            offset: entry.offset,
-            is_firm: entry.is_firm,
-            times: 0,
         };
-        let outcome = self.outcomes[usize::from(supersedes)].entry(print(&*id)).or_insert(new);
-        outcome.times += 1;
-        if outcome.times > 1 {
-            let (topic, offset) = (outcome.topic(), outcome.offset);
-            let what = format!("{id} has one outcome: this is another than {topic}-{} offset {offset}", self.place);
-            findings.breach(Invariant::OneOutcome, entry, what);
-        }
+        let supersedes = said.supersedes != Field::Absent;
+        self.outcomes.note((topic, entry), (&id, said.status.text()), supersedes, told, findings);
     }
 
     /// A record of the inbox.
@@ -242,33 +231,10 @@ impl Sale<'_> {
         };
         if is_given_up {
             if self.known.give_up(&id, (&*policy, &*user)) {
-                let outcome = self.outcomes[0].remove(&print(&*id));
-                match outcome.map(|outcome| self.statuses.text(outcome.status)) {
-                    Some("SYSTEM_ERROR") => {
-                        findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
-                    }
-                    Some(status) => {
-                        findings.breach(
-                            Invariant::Letters,
-                            entry,
-                            format!("{id} is buried, and was told {status}: nothing else is buried"),
-                        );
-                    }
-                    None => {
-                        findings.breach(Invariant::OneOutcome, entry, format!("{id} has no outcome: it was given up"))
-                    }
-                }
+                self.outcomes.given_up(&id, entry, findings);
             }
-        } else if let Some(outcome) = self.outcomes[0].get(&print(&*id))
-            && let status = self.statuses.text(outcome.status)
-            && !self.known.has(&id)
-            && status != "SYSTEM_ERROR"
-        {
-            findings.breach(
-                Invariant::Letters,
-                entry,
-                format!("{id} is buried, and was told {status}: nothing else is buried"),
-            );
+        } else if !self.known.has(&id) {
+            self.outcomes.rejected(&id, entry, findings);
         }
     }
 
@@ -306,25 +272,26 @@ impl Sale<'_> {
         }
         findings.count(Invariant::NoGap, "records decided", 1);
         let (status, left) = self.issue(&policy, &user);
-        let Some(told) = self.outcomes[usize::from(seen == Seen::Again)].remove(&known) else {
-            let topic = if status == "SUCCESS" { SUCCESS } else { FAILURES };
+        let Some(outcome) = self.outcomes.take(known, seen == Seen::Again) else {
+            let topic = if status == outcomes::SUCCESS { SUCCESS } else { FAILURES };
             if !cut.may_be_forgotten(topic, self.now_ms) {
                 findings.breach(
                     Invariant::OneOutcome,
                     entry,
                     format!("{id} has no outcome: by the log it is {status}"),
                 );
-            } else if status == "SUCCESS" {
+            } else if status == outcomes::SUCCESS {
                 // Its outcome is gone, and the coupon may be used all the same.
                 let number = self.policies.get(&*policy).map_or(0, |policy| policy.issued);
                 self.redemptions.give(&format!("cpn_{}_{policy}_{number}", self.place), &user);
             }
             return Ok(Some(()));
         };
-        findings.count(Invariant::OneOutcome, "coupon requests with their outcome", 1);
+        self.outcomes.count(findings);
+        let told = &outcome.told;
         issued(&mut coupons.claims, &id, (status, told.coupon.as_deref()), findings);
-        let (place, told_status) = (self.place, self.statuses.text(told.status));
-        let at = || format!("{}-{place} offset {}", told.topic(), told.offset);
+        let told_status = self.outcomes.status(&outcome);
+        let at = || self.outcomes.at(&outcome);
         if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
             let what =
                 format!("{id} of {user} for {policy} was told {told_status}, by the order of the log it is {status}");
@@ -332,7 +299,7 @@ impl Sale<'_> {
         } else {
             findings.count(Invariant::FirstCome, "requests decided again in order", 1);
         }
-        if status == "SUCCESS" {
+        if status == outcomes::SUCCESS {
             let rank = self.policies.get(&*policy).map_or(0, |policy| policy.issued - 1);
             if told.remaining != left {
                 let what =
@@ -351,11 +318,11 @@ impl Sale<'_> {
         }
         if self.state.is_some() {
             match self.shown.get(&known).copied() {
-                Some(shown) if shown == told.status => {
+                Some(shown) if shown == outcome.status => {
                     findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
                 }
                 shown => {
-                    let shown = shown.map(|shown| self.statuses.text(shown));
+                    let shown = shown.map(|shown| self.outcomes.statuses.text(shown));
                     findings.breach(
                         Invariant::Agreement,
                         at(),
@@ -385,7 +352,7 @@ impl Sale<'_> {
             *has_one = Some(self.now_ms);
             policy.issued += 1;
             policy.count_left(self.now_ms);
-            ("SUCCESS", Some(policy.total - policy.issued))
+            (outcomes::SUCCESS, Some(policy.total - policy.issued))
         }
     }
 
@@ -406,14 +373,7 @@ impl Sale<'_> {
 
     /// The place is done.
     fn close(self, findings: &mut Findings) -> Result<(), Failure> {
-        for outcome in self.outcomes.iter().flat_map(FxHashMap::values).filter(|outcome| outcome.is_firm) {
-            let at = format!("{}-{} offset {}", outcome.topic(), self.place, outcome.offset);
-            findings.breach(
-                Invariant::OneOutcome,
-                at,
-                format!("no outcome without a request: told {} to nobody", self.statuses.text(outcome.status)),
-            );
-        }
+        self.outcomes.leftover(findings);
         for (id, policy) in &self.policies {
             let due = policy.total.min(policy.wanted);
             if policy.issued > policy.total || (!policy.is_adjusted && policy.issued != due) {

@@ -1,10 +1,10 @@
 //! I-10 and I-11: what is kept of coupons, and shown by queries, is what the log says.
 
 use super::Sale;
-use super::told::Statuses;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{Print, print};
+use crate::outcomes::Statuses;
 use crate::rebuilt::Rebuilt;
 use holdfast_engine::inspect::codec;
 use holdfast_model::coupon::keys::CouponKey;
