@@ -13,6 +13,8 @@ mod clean;
 mod crimes;
 #[path = "audit/discounts.rs"]
 mod discounts;
+#[path = "audit/ended.rs"]
+mod ended;
 #[path = "audit/settings.rs"]
 mod settings;
 #[path = "audit/shop.rs"]

@@ -3,15 +3,14 @@
 use crate::cut::Changelog;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use holdfast_engine::inspect::Rebuild;
 use holdfast_engine::inspect::codec::CodecError;
+use holdfast_engine::inspect::ending::{self, Ended};
 use holdfast_engine::inspect::ports::log::{Fetcher, Log, Start};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::inspect::ports::store::{Store, StoreError, StoreId, Stores, TaskId};
 use holdfast_engine::inspect::position::{self, Position};
-use holdfast_engine::inspect::{changelog, codec};
-use holdfast_engine::prelude::Key;
-use holdfast_engine::prelude::Table;
+use holdfast_engine::inspect::{Rebuild, changelog, codec};
+use holdfast_engine::prelude::{Key, Table, Topology};
 use holdfast_state::RocksStores;
 use holdfast_tools::Failure;
 use holdfast_tools::reading;
@@ -26,6 +25,7 @@ pub(crate) struct Rebuilt {
     store: Box<dyn Store>,
     position: Position,
     source: TopicPartition,
+    ended: Ended,
 }
 
 impl std::fmt::Debug for Rebuilt {
@@ -132,7 +132,43 @@ impl Rebuilt {
             rebuild.take(record, &mut *store).map_err(failed)
         })?;
         let position = rebuild.finish(&mut *store).map_err(failed)?;
-        Ok(Self { store, position, source: source.clone() })
+        let ended = Ended::of(topology.endings(), &*store).map_err(failed)?;
+        let rebuilt = Self { store, position, source: source.clone(), ended };
+        rebuilt.ended_in_time(topology, findings)?;
+        Ok(rebuilt)
+    }
+
+    /// I-18: no row is gone before the time has passed for which it is kept. How long that is, the state says.
+    fn ended_in_time(&self, topology: &Topology, findings: &mut Findings) -> Result<(), Failure> {
+        let periods = ending::periods(&*self.store).map_err(failed)?;
+        for table in topology.endings().iter().map(ending::Ending::store) {
+            let until_ms = self.ended.until_ms(table.id).filter(|until_ms| *until_ms != i64::MIN);
+            let Some(until_ms) = until_ms else { continue };
+            let kept_ms = periods.iter().filter(|period| period.store == table.id).map(|period| period.keep_ms).min();
+            let now_ms = self.position.now_ms;
+            if kept_ms.is_some_and(|kept_ms| until_ms <= now_ms.saturating_sub(kept_ms)) {
+                findings.count(Invariant::Rebuilt, "tables whose rows end in time", 1);
+            } else {
+                let what = format!("rows decided up to {until_ms} ms are gone at {now_ms} ms, kept for {kept_ms:?} ms");
+                findings.breach(Invariant::Rebuilt, format!("{}, store {}", self.source, table.name), what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether rows of a store end.
+    pub(crate) fn ends(&self, store: StoreId) -> bool {
+        self.ended.until_ms(store).is_some()
+    }
+
+    /// Whether a row of a store that was decided then has ended: it may be there still, and may be gone.
+    pub(crate) fn has_ended(&self, store: StoreId, decided_ms: i64) -> bool {
+        self.ended.until_ms(store).is_some_and(|until_ms| decided_ms <= until_ms)
+    }
+
+    /// Which rows have ended.
+    pub(crate) fn ended(&self) -> &Ended {
+        &self.ended
     }
 
     /// How far its inbox is decided.

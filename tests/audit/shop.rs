@@ -211,7 +211,8 @@ impl Shop {
         self.write(topology, place, &bytes, row.map(|_| &*value));
     }
 
-    fn write(&mut self, topology: &str, place: u32, key: &[u8], value: Option<&[u8]>) {
+    /// Writes a row of a changelog, byte by byte.
+    pub(crate) fn write(&mut self, topology: &str, place: u32, key: &[u8], value: Option<&[u8]>) {
         let topic = changelog::topic(APP, topology);
         self.driver.append(&NewRecord { topic: &topic, partition: place, key: Some(key), value, headers: &[] });
     }

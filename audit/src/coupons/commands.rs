@@ -11,7 +11,7 @@ use crate::known::{self, Seen};
 use crate::reader::Entry;
 use crate::record::Field;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::COMMANDS;
+use holdfast_model::coupon::{COMMANDS, POLICIES};
 use holdfast_tools::Failure;
 use std::borrow::Cow;
 
@@ -43,12 +43,20 @@ impl Sale<'_> {
         }
         findings.count(Invariant::NoGap, "records decided", 1);
         let row = self.state.map(|state| state.get(&COMMANDS, &id.clone().into_owned())).transpose()?;
-        if let Some(None) = row {
-            findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome"));
+        let has_ended =
+            row == Some(None) && self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), self.now_ms));
+        match row {
+            Some(None) if has_ended => {
+                findings.count(Invariant::OneOutcome, "coupon commands whose outcome has ended", 1);
+            }
+            Some(None) => findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome")),
+            _ => {}
         }
         let is_refused = row.flatten().is_some_and(|row| row.refused.is_some());
         let Some(policy) = policy.filter(|_| !is_refused) else { return Ok(Some(())) };
         match kind {
+            // Its outcome has ended, and a policy does not: it was created if it is there.
+            "create-policy" if has_ended && !self.keeps(&policy)? => {}
             "create-policy" => {
                 let total = said.total_quantity.int().unwrap_or(0);
                 let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
@@ -74,6 +82,12 @@ impl Sale<'_> {
             }
         }
         Ok(Some(()))
+    }
+
+    /// Whether the state has this policy.
+    fn keeps(&self, policy: &str) -> Result<bool, Failure> {
+        let row = self.state.map(|state| state.get(&POLICIES, &policy.to_owned())).transpose()?;
+        Ok(row.flatten().is_some())
     }
 
     /// Whether it is decided in another place, and told there.

@@ -31,7 +31,7 @@ use door::{Refusal, Sold};
 use hear::{Issued, issued};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::{self, FAILURES, INBOX, SUCCESS};
+use holdfast_model::coupon::{self, FAILURES, INBOX, REQUESTS, SUCCESS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use message::Message;
@@ -316,10 +316,13 @@ impl Sale<'_> {
                 None => findings.breach(Invariant::Stock, at(), format!("{id} got no coupon")),
             }
         }
-        if self.state.is_some() {
+        if let Some(state) = self.state {
             match self.shown.get(&known).copied() {
                 Some(shown) if shown == outcome.status => {
                     findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
+                }
+                None if state.has_ended(REQUESTS.id(), self.now_ms) => {
+                    findings.count(Invariant::Agreement, "coupon requests whose outcome has ended", 1);
                 }
                 shown => {
                     let shown = shown.map(|shown| self.outcomes.statuses.text(shown));

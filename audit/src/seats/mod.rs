@@ -50,10 +50,10 @@ use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::payment;
 use holdfast_model::reservation::serial::Serial;
-use holdfast_model::reservation::{self, COMMANDS, INBOX};
+use holdfast_model::reservation::{self, COMMANDS, INBOX, PAYMENT_STATES, SCHEDULES};
 use holdfast_tools::Failure;
 use message::Message;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 
 /// The feature.
@@ -153,17 +153,17 @@ impl Feature for Seats {
 }
 
 /// One place while it is decided.
-struct Here {
+struct Here<'a> {
     book: Book,
     known: Known,
-    outcomes: Outcomes,
+    outcomes: Outcomes<'a>,
 }
 
 impl Seats {
     /// A record of the inbox.
     fn arrived(
         &mut self,
-        here: &mut Here,
+        here: &mut Here<'_>,
         arrival: &Arrival<'_, '_>,
         cut: &Cut,
         shared: &mut Shared,
@@ -189,15 +189,15 @@ impl Seats {
                 if is_elsewhere && !ANSWERS.contains(&said.kind.text()) {
                     shared.copies.must_have(entry);
                 } else {
-                    give_up(known, &said, entry, outcomes, findings);
+                    give_up((known, book.now_ms), &said, entry, outcomes, findings);
                 }
             }
             (_, Way::Buried { .. }) => {}
-            (Some(said), Way::GivenUpElsewhere) => give_up(known, &said, entry, outcomes, findings),
+            (Some(said), Way::GivenUpElsewhere) => give_up((known, book.now_ms), &said, entry, outcomes, findings),
             (said, _) => {
                 let mut desk = Desk::of(self, shared);
-                let mut scene = Scene { book, desk: &mut desk, entry, cut, findings };
-                if said.and_then(|said| scene.record(&said, known, outcomes)).is_none() {
+                let mut scene = Scene { book, outcomes, desk: &mut desk, entry, cut, findings };
+                if said.and_then(|said| scene.record(&said, known)).is_none() {
                     findings.breach(Invariant::NoGap, entry, "it cannot be read, and is not among the dead letters");
                 }
             }
@@ -233,6 +233,8 @@ struct Told {
     serial: Option<Serial>,
     /// Something is kept: without it nothing is known.
     is_known: bool,
+    /// Nothing is kept any more.
+    has_ended: bool,
 }
 
 impl Told {
@@ -248,6 +250,7 @@ impl Told {
 /// One record and its surroundings.
 struct Scene<'a, 'd, 'e> {
     book: &'a mut Book,
+    outcomes: &'a Outcomes<'a>,
     desk: &'a mut Desk<'d>,
     entry: &'a Entry<'e>,
     cut: &'a Cut,
@@ -285,37 +288,72 @@ fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
 const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
 
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
-fn give_up(known: &mut Known, said: &Message<'_>, entry: &Entry<'_>, outcomes: &Outcomes, findings: &mut Findings) {
+fn give_up(
+    (known, now_ms): (&mut Known, i64),
+    said: &Message<'_>,
+    entry: &Entry<'_>,
+    outcomes: &Outcomes<'_>,
+    findings: &mut Findings,
+) {
     if ANSWERS.contains(&said.kind.text()) {
         return;
     }
     let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
-    if known.give_up(&id, wish(said)) && !outcomes.of(&id).is_known && outcomes.is_known {
+    let told = outcomes.of(&id, now_ms);
+    if known.give_up(&id, wish(said)) && !told.is_known && !told.has_ended && outcomes.state.is_some() {
         findings.breach(Invariant::OneOutcome, entry, format!("{id} was given up, and has no outcome"));
     }
 }
 
 /// What every command of a place was told: read once in the order of the rows, since to look each up costs ten times as much.
 #[derive(Debug, Default)]
-struct Outcomes {
+struct Outcomes<'a> {
     rows: FxHashMap<Print, Told>,
-    /// There is a state: a command that is not in it has no outcome.
-    is_known: bool,
+    /// Schedules and payments, which do not end: looked at where the outcome of their command has.
+    lasting: FxHashSet<Print>,
+    /// With a state a command that is not in it has no outcome.
+    state: Option<&'a Rebuilt>,
 }
 
-impl Outcomes {
-    fn read(state: Option<&Rebuilt>) -> Result<Self, Failure> {
-        let Some(state) = state else { return Ok(Self::default()) };
-        let mut rows = FxHashMap::default();
-        state.each(&COMMANDS, &mut |id: String, row| {
+impl<'a> Outcomes<'a> {
+    fn read(state: Option<&'a Rebuilt>) -> Result<Self, Failure> {
+        let Some(known) = state else { return Ok(Self::default()) };
+        let mut outcomes = Self { state, ..Self::default() };
+        known.each(&COMMANDS, &mut |id: String, row| {
             let refused = row.refused.map(reservation::refusal::Refusal::code);
-            rows.insert(print(&*id), Told { refused, serial: row.serial, is_known: true });
+            let told = Told { refused, serial: row.serial, is_known: true, has_ended: false };
+            outcomes.rows.insert(print(&*id), told);
         })?;
-        Ok(Self { rows, is_known: true })
+        if known.ends(COMMANDS.id()) {
+            known.each_raw(&SCHEDULES, &mut |id: String, _| {
+                outcomes.lasting.insert(print(("schedule", &*id)));
+                Ok(())
+            })?;
+            known.each_raw(&PAYMENT_STATES, &mut |id: String, _| {
+                outcomes.lasting.insert(print(("payment", &*id)));
+                Ok(())
+            })?;
+        }
+        Ok(outcomes)
     }
 
-    fn of(&self, id: &str) -> Told {
-        self.rows.get(&print(id)).copied().unwrap_or_default()
+    /// What the command `id` was told, which is decided at `now_ms`.
+    fn of(&self, id: &str, now_ms: i64) -> Told {
+        let ended = || Told {
+            has_ended: self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), now_ms)),
+            ..Told::default()
+        };
+        self.rows.get(&print(id)).copied().unwrap_or_else(ended)
+    }
+
+    /// Whether the state has this schedule.
+    fn has_schedule(&self, id: &str) -> bool {
+        self.lasting.contains(&print(("schedule", id)))
+    }
+
+    /// Whether the state has this payment.
+    fn has_payment(&self, id: &str) -> bool {
+        self.lasting.contains(&print(("payment", id)))
     }
 }
 
@@ -329,7 +367,7 @@ impl Scene<'_, '_, '_> {
     }
 
     /// One record that is not buried; `None` when it should have been.
-    fn record(&mut self, said: &Message<'_>, known: &mut Known, outcomes: &Outcomes) -> Option<()> {
+    fn record(&mut self, said: &Message<'_>, known: &mut Known) -> Option<()> {
         let kind = said.kind.text();
         if home_of(said, self.book.place, self.cut.places)? != self.book.place {
             self.desk.copies.must_have(self.entry);
@@ -346,11 +384,13 @@ impl Scene<'_, '_, '_> {
             self.count(Invariant::NoGap, "records known already");
             return Some(());
         }
-        let told = outcomes.of(&id);
+        let told = self.outcomes.of(&id, self.book.now_ms);
         if told.is_known {
             self.desk.heard.command(&id, told.refused, kind == "pay", self.findings);
             self.count(Invariant::OneOutcome, "seat commands with their outcome");
-        } else if outcomes.is_known {
+        } else if told.has_ended {
+            self.count(Invariant::OneOutcome, "seat commands whose outcome has ended");
+        } else if self.outcomes.state.is_some() {
             self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));
         }
         self.command(kind, said, &id, &told);

@@ -47,7 +47,8 @@ impl Scene<'_, '_, '_> {
         let debit = self.desk.money.debits.get_mut(&payment_id).filter(|debit| debit.reservation == print(&*wanted));
         // With a coupon the wallet is asked once it is known what that takes off.
         let has_coupon = said.coupon_id != Field::Absent;
-        if debit.is_none() && !(has_coupon && told.is_done()) {
+        let is_granted = told.is_done() || (told.has_ended && self.outcomes.has_payment(&payment_id));
+        if debit.is_none() && !(has_coupon && is_granted) {
             let is_cancelled =
                 self.book.schedules.get(&booking.schedule).is_some_and(|house| house.cancelling.is_some());
             let is_owed = offered == Some(booking.price) && !has_coupon;
@@ -76,6 +77,8 @@ impl Scene<'_, '_, '_> {
                 Some("SHOW_ALREADY_STARTED") if has_begun => {
                     self.count(Invariant::Deadline, "payments of shows that had begun")
                 }
+                // Why it was refused is not kept any more.
+                None if told.has_ended => {}
                 refused if must_be => {
                     let code = refused.unwrap_or("nothing");
                     self.breach(

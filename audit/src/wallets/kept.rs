@@ -12,15 +12,19 @@ use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
 
-/// The outcome that is kept is the one decided here.
+/// The outcome that is kept is the one decided here; `has_ended`: it need not be kept any more.
 pub(super) fn agree(
-    kept: Option<(String, i64, Outcome)>,
+    (kept, has_ended): (Option<(String, i64, Outcome)>, bool),
     (user, amount, fate): (&str, i64, Fate),
     id: &str,
     at: impl Display,
     findings: &mut Findings,
 ) {
     let Some((kept_user, kept_amount, outcome)) = kept else {
+        if has_ended {
+            findings.count(Invariant::OneOutcome, "wallet requests whose outcome has ended", 1);
+            return;
+        }
         findings.breach(Invariant::OneOutcome, at, format!("{id} has no outcome"));
         return;
     };

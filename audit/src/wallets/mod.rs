@@ -105,6 +105,8 @@ struct Place {
     accounts: Accounts,
     charges: Known,
     refunds: Known,
+    /// Logical time, in ms since the epoch: it never steps back.
+    now_ms: i64,
 }
 
 impl Place {
@@ -195,6 +197,7 @@ impl Wallets {
         findings: &mut Findings,
     ) -> Result<(), Failure> {
         let Arrival { entry, is_decided, .. } = *arrival;
+        here.now_ms = here.now_ms.max(entry.append_ms);
         let said = record::read::<Message<'_>>(entry.value);
         let parts = said.as_ref().and_then(|said| Some((said, said.kind.text(), said.user_id.id()?)));
         let Some((said, kind @ ("charge" | "debit" | "refund"), user)) = parts else {
@@ -260,9 +263,10 @@ impl Money {
             debit.fate = take(here, user, &debit);
             check_posted(here, user, entry, findings);
             if let Some(state) = state {
-                let row = state.get(&PAYMENTS, &id.clone().into_owned())?;
+                let row =
+                    state.get(&PAYMENTS, &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
                 agree(
-                    row.map(|row| (row.user_id, row.amount, row.outcome)),
+                    (row, state.has_ended(PAYMENTS.id(), here.now_ms)),
                     (user, debit.amount, debit.fate),
                     &id,
                     entry,
@@ -310,9 +314,9 @@ impl Money {
             }
             refund.fate = self.give_back(here, user, &reservation, &refund);
             if let Some(state) = state {
-                let row = state.get(&REFUNDS, &id)?;
+                let row = state.get(&REFUNDS, &id)?.map(|row| (row.user_id, row.amount, row.outcome));
                 agree(
-                    row.map(|row| (row.user_id, row.amount, row.outcome)),
+                    (row, state.has_ended(REFUNDS.id(), here.now_ms)),
                     (user, amount, refund.fate),
                     &id,
                     entry,
@@ -407,8 +411,8 @@ fn charge(
     let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
     hear::charged(claims, &id, (user, amount), balance, findings);
     if let Some(state) = state {
-        let row = state.get(&CHARGES, &id.clone().into_owned())?;
-        agree(row.map(|row| (row.user_id, row.amount, row.outcome)), (user, amount, fate), &id, entry, findings);
+        let row = state.get(&CHARGES, &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
+        agree((row, state.has_ended(CHARGES.id(), here.now_ms)), (user, amount, fate), &id, entry, findings);
     }
     Ok(Some(()))
 }
