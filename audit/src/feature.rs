@@ -1,33 +1,17 @@
-//! A feature of the shop, as the auditor sees it: one inbox that is decided again, what was told about it, and what must have come out. [`all`] is the one list.
+//! A feature of the shop, as the auditor sees it: one inbox that is decided again, what was told about it, and what must have come out.
 
 use crate::answers::Answer;
+use crate::books::Books;
 use crate::copies::Copies;
 use crate::cut::{Cut, States};
 use crate::findings::Findings;
-use crate::invariant::{Invariant, Owner};
+use crate::invariant::Invariant;
 use crate::letters::{self, Letters};
 use crate::notices::Notices;
 use crate::reader::{Entry, Reader};
 use crate::rebuilt::{Rebuilt, Watch};
-use crate::seats::{Discounts, Seats};
-use crate::wallets::{Money, Wallets};
-use crate::{Question, coupons};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_tools::Failure;
-
-/// Every feature. One comes after those whose [`Books`] it reads.
-pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
-    vec![Box::new(Wallets::default()), Box::new(Seats::new(question)), Box::new(coupons::Coupons::default())]
-}
-
-/// What features have to tell each other.
-#[derive(Debug, Default)]
-pub(crate) struct Books {
-    /// What wallets have decided. Written by wallets; seats explain each debit and refund.
-    pub(crate) money: Money,
-    /// What payments were told about their coupons, and coupons that have to come back. Written by seats; coupons compare.
-    pub(crate) discounts: Discounts,
-}
 
 /// The rules of one topology.
 pub(crate) trait Feature {
@@ -156,53 +140,5 @@ impl<'a> Audit<'a> {
         })?;
         letters::leftover(&buried, &source, self.cut.span(&source).begins, decided, self.findings);
         Ok(())
-    }
-}
-
-/// What cannot be said when the beginning of the inbox of `feature` is gone.
-pub(crate) fn resting_on(feature: &dyn Feature, all: &[Box<dyn Feature>]) -> Vec<Invariant> {
-    let with_it: Vec<_> = all
-        .iter()
-        .filter(|other| other.name() == feature.name() || other.needs().contains(&feature.name()))
-        .map(|other| other.name())
-        .collect();
-    let rests = |invariant: &Invariant| match invariant.owner() {
-        Owner::Feature(name) => with_it.contains(&name),
-        Owner::Requests => true,
-        Owner::Topics | Owner::States => false,
-    };
-    Invariant::ALL.into_iter().filter(rests).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_feature_owns_what_it_proves_and_has_routes_of_its_own() {
-        let features = all(&Question::default());
-        for invariant in Invariant::ALL {
-            if let Owner::Feature(name) = invariant.owner() {
-                assert!(features.iter().any(|feature| feature.name() == name), "{} is nobody's", invariant.id());
-            }
-        }
-        for feature in &features {
-            let owns = |invariant: &Invariant| invariant.owner() == Owner::Feature(feature.name());
-            assert!(Invariant::ALL.iter().any(owns), "{} proves nothing", feature.name());
-            assert!(!feature.routes().is_empty());
-        }
-    }
-
-    #[test]
-    fn what_rests_on_an_inbox_goes_with_it() {
-        let features = all(&Question::default());
-        let gone = |name: &str| {
-            let feature = features.iter().find(|feature| feature.name() == name).unwrap();
-            resting_on(&**feature, &features).into_iter().map(Invariant::number).collect::<Vec<_>>()
-        };
-        // Of seats and money one cannot be judged without the other.
-        let money = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 15, 25];
-        assert_eq!((gone("payment"), gone("reservation")), (money.to_vec(), money.to_vec()));
-        assert_eq!(gone("coupon"), [9, 10, 11, 12, 14, 15, 25]);
     }
 }

@@ -10,20 +10,22 @@
 //! | module | holds |
 //! |---|---|
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
-//! | [`feature`] | what a feature is, and the list of them; the walk through an inbox |
+//! | [`feature`], [`features`], [`books`] | what a feature is, and the walk through an inbox; the list of them; what they tell each other |
 //! | [`wallets`], [`seats`], [`coupons`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
-//! | [`answers`], [`outcomes`] | what clients were told; what outcome topics tell |
+//! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
-//! A new feature is a folder with a [`feature::Feature`], a line in [`feature::all`], and a line in the table of [`invariant`] for each invariant of its own.
+//! A new feature is a folder with a [`feature::Feature`], a line in [`features::all`], and a line in the table of [`invariant`] for each invariant of its own.
 
 mod answers;
+mod books;
 mod copies;
 mod coupons;
 mod cut;
 mod feature;
+mod features;
 pub mod findings;
 pub mod invariant;
 mod known;
@@ -39,6 +41,7 @@ pub mod shadows;
 mod stores;
 mod times;
 mod wallets;
+mod witness;
 
 use cut::{Changelog, Cut};
 use feature::{Audit, Feature, Shared};
@@ -96,9 +99,9 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
     let began_us = clock.monotonic_us();
     let mut findings = Findings::default();
     // Before the cut: what was told by now is in the log by then.
-    let mut features = feature::all(question);
+    let mut features = features::all(question);
     if let Some(file) = &question.answers {
-        answers::read(file, &mut features, &mut findings)?;
+        witness::read(file, &mut features, &mut findings)?;
     }
     let mut fetcher = log.fetcher().map_err(|e| reading::failed("log", &e))?;
     let shown = mirrored(log, question)?;
@@ -154,11 +157,12 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
 /// Reads all topics and decides everything again. Returns what is under way.
 fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], question: &Question) -> Result<u64, Failure> {
     audit.letters = Letters::read(&mut audit.reader, audit.cut, &question.topologies, audit.findings)?;
-    audit.shared.notices = Notices::read(&mut audit.reader, audit.cut, features, audit.findings)?;
+    let kinds = features.iter().flat_map(|feature| feature.notices().iter().copied()).collect();
+    audit.shared.notices = Notices::read(&mut audit.reader, audit.cut, &kinds, audit.findings)?;
     for feature in &*features {
         if let Some((source, begins)) = audit.cut.beheaded(feature.inbox()) {
             let why = format!("{source} begins at offset {begins}: what was decided rests on records that are gone");
-            for invariant in feature::resting_on(&**feature, features) {
+            for invariant in features::resting_on(&**feature, features) {
                 audit.findings.not_applicable(invariant, &why);
             }
         }

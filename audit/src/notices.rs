@@ -1,7 +1,6 @@
 //! I-15, the half that lies in the log: a notice is asked for once for each fact that has one. Whether it was delivered is another book.
 
 use crate::cut::Cut;
-use crate::feature::Feature;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{Print, print};
@@ -43,15 +42,13 @@ record! {
 }
 
 impl Notices {
-    /// Reads those that tell of a fact that one of `features` decides.
+    /// Reads those of these kinds: each with the field of its `data` that names the fact.
     pub(crate) fn read(
         reader: &mut Reader<'_>,
         cut: &mut Cut,
-        features: &[Box<dyn Feature>],
+        kinds: &FxHashMap<&str, &str>,
         findings: &mut Findings,
     ) -> Result<Self, Failure> {
-        let kinds: FxHashMap<&str, &str> =
-            features.iter().flat_map(|feature| feature.notices().iter().copied()).collect();
         let mut notices = Self::default();
         for place in 0..cut.places {
             let source = TopicPartition::new(notification::REQUESTS, place);

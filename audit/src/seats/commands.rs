@@ -236,7 +236,7 @@ impl Scene<'_, '_, '_> {
     pub(super) fn expect_coupon_back(&mut self, payment: &str) {
         if let Some(known) = self.book.payments.get_mut(payment).filter(|known| known.has_coupon) {
             known.has_coupon = false;
-            self.desk.discounts.expect_back(payment, self.entry);
+            self.desk.discounts.expect_back(payment, self.entry.at(reservation::INBOX));
         }
     }
 

@@ -1,34 +1,20 @@
 //! What has to come out in the end: wallets have told what they decided, payments have ended in a seat or a refund, no hold is forgotten.
 
 use super::book::{Book, Paid, State};
-use super::discounts::Discounts;
 use super::facts::{Facts, name};
 use super::message::Message;
+use crate::books::{Answer, Discounts, Fate, Money};
 use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{Print, print};
-use crate::reader::{At, Entry};
-use crate::wallets::{Fate, Money};
+use crate::reader::Entry;
 use hdrhistogram::Histogram;
 use holdfast_model::{coupon, payment, reservation};
 use rustc_hash::FxHashMap;
 
 /// What wallets answer.
 const RESULTS: [&str; 5] = ["", "DEBITED", "INSUFFICIENT_POINTS", "REFUNDED", "REFUSED"];
-
-/// An answer of a wallet.
-#[derive(Debug, Clone)]
-pub(super) struct Answer {
-    result: &'static str,
-    pub(super) amount: Option<i64>,
-    balance_after: Option<i64>,
-    pub(super) at: At,
-    pub(super) is_firm: bool,
-    /// The reservation topology has passed it.
-    is_decided: bool,
-    pub(super) is_met: bool,
-}
 
 /// What is looked at when all places are done.
 #[derive(Debug)]

@@ -11,7 +11,6 @@
 //! | [`message`] | what records say |
 //! | [`commands`], [`paying`] | wishes of customers and of the shop |
 //! | [`answers`] | deadlines that come, and what wallets say |
-//! | [`discounts`] | what coupons say, for coupons to compare |
 //! | [`hear`] | what clients were told |
 //! | [`rows`] | what is kept |
 //! | [`ending`] | what has to come out in the end |
@@ -19,7 +18,6 @@
 mod answers;
 mod book;
 mod commands;
-mod discounts;
 mod ending;
 mod facts;
 mod hear;
@@ -27,13 +25,12 @@ mod message;
 mod paying;
 mod rows;
 
-pub(crate) use discounts::Discounts;
-
 use crate::Question;
 use crate::answers::Answer;
+use crate::books::{Books, Discounts, Money};
 use crate::copies::Copies;
 use crate::cut::Cut;
-use crate::feature::{Arrival, Audit, Books, Feature, Shared, Way};
+use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::known::{self, Known, Print, Seen, print};
@@ -41,7 +38,6 @@ use crate::notices::Notices;
 use crate::reader::Entry;
 use crate::rebuilt::Rebuilt;
 use crate::record;
-use crate::wallets::Money;
 use book::Book;
 use ending::Ending;
 use facts::Facts;

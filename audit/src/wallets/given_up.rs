@@ -1,10 +1,10 @@
 //! Records that were given up: their outcome is `SYSTEM_ERROR`, and nothing moved.
 
 use super::message::Message;
-use super::{Fate, INBOX, Money, Place, Refund, asked};
+use super::{INBOX, Place, asked};
+use crate::books::{Debit, Fate, Money, Refund};
 use crate::reader::Entry;
 use crate::record;
-use crate::wallets::Debit;
 use holdfast_engine::prelude::place_of;
 
 impl Money {

@@ -1,6 +1,7 @@
 //! I-4, I-5 and I-9: what is kept of wallets is what the log says.
 
-use super::{Accounts, Fate, Place};
+use super::{Accounts, Place};
+use crate::books::Fate;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::rebuilt::Rebuilt;

@@ -9,11 +9,12 @@ mod kept;
 mod message;
 
 use crate::answers::{Answer, Claims};
+use crate::books::{Debit, Fate, Money, Refund};
 use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use crate::known::{self, Known, Print, Seen, print};
-use crate::reader::{At, Entry};
+use crate::known::{self, Known, Seen, print};
+use crate::reader::Entry;
 use crate::rebuilt::{Rebuilt, Watch};
 use crate::record::{self, is_user};
 use given_up::is_elsewhere;
@@ -30,66 +31,6 @@ use std::borrow::Cow;
 
 const CHARGE_KRW_MIN: i64 = 1_000;
 const CHARGE_KRW_MAX: i64 = 1_000_000;
-
-/// What became of something that was asked of a wallet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It lies behind the cut.
-    Undecided,
-    /// Posted: number of the line, and the balance after it, in KRW.
-    Posted(u64, i64),
-    /// There was not enough.
-    Insufficient,
-    /// Refused for another reason.
-    Refused,
-    /// Not decided after all attempts.
-    GivenUp,
-}
-
-/// A debit.
-#[derive(Debug, Clone)]
-pub(super) struct Debit {
-    pub(super) reservation: Print,
-    user: Print,
-    /// What the seat costs, in KRW.
-    pub(super) price: i64,
-    /// What a coupon takes off, in KRW.
-    pub(super) discount: i64,
-    /// What is taken, in KRW.
-    pub(super) amount: i64,
-    pub(super) fate: Fate,
-    pub(super) at: At,
-    /// The reservation topology asked for it, and that is decided.
-    pub(super) is_firm: bool,
-    /// A pay command explains it.
-    pub(super) is_explained: bool,
-    refunded: bool,
-}
-
-/// A refund.
-#[derive(Debug, Clone)]
-pub(super) struct Refund {
-    pub(super) payment: String,
-    /// In KRW.
-    pub(super) amount: i64,
-    /// What is kept, in KRW.
-    pub(super) fee: i64,
-    pub(super) fate: Fate,
-    pub(super) at: At,
-    pub(super) is_firm: bool,
-    pub(super) is_explained: bool,
-}
-
-/// What all wallets come to.
-#[derive(Debug, Default)]
-pub(super) struct Money {
-    /// By payment id.
-    pub(super) debits: FxHashMap<String, Debit>,
-    /// By refund id.
-    pub(super) refunds: FxHashMap<String, Refund>,
-    /// By payment id: the refund that was posted or is asked for.
-    pub(super) refund_of: FxHashMap<String, String>,
-}
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Accounts {

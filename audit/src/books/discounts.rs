@@ -1,17 +1,28 @@
-//! What payments were told about their coupons, and the coupons that have to come back: the book between seats and coupons.
+//! What payments were told about their coupons, and the coupons that have to come back. Written by seats; coupons compare.
 
-use super::ending::Answer;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::reader::{At, Entry};
-use holdfast_model::reservation;
 use rustc_hash::FxHashMap;
+
+/// An answer of a wallet, or of coupons.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) result: &'static str,
+    pub(crate) amount: Option<i64>,
+    pub(crate) balance_after: Option<i64>,
+    pub(crate) at: At,
+    pub(crate) is_firm: bool,
+    /// The reservation topology has passed it.
+    pub(crate) is_decided: bool,
+    pub(crate) is_met: bool,
+}
 
 /// The book.
 #[derive(Debug, Default)]
 pub(crate) struct Discounts {
     /// By payment id: what coupons take off.
-    pub(super) answers: FxHashMap<String, Answer>,
+    pub(crate) answers: FxHashMap<String, Answer>,
     /// By payment id: where its coupon became of no use to it, and has not been seen to come back.
     returns: FxHashMap<String, At>,
 }
@@ -39,8 +50,8 @@ impl Discounts {
     }
 
     /// The coupon of a payment has to go back, since `at`.
-    pub(super) fn expect_back(&mut self, payment_id: &str, at: &Entry<'_>) {
-        self.returns.insert(payment_id.to_owned(), at.at(reservation::INBOX));
+    pub(crate) fn expect_back(&mut self, payment_id: &str, at: At) {
+        self.returns.insert(payment_id.to_owned(), at);
     }
 
     /// The shop gives the coupon of a payment back at `at`.
@@ -53,7 +64,7 @@ impl Discounts {
     }
 
     /// All coupons are decided.
-    pub(super) fn settle(&self, findings: &mut Findings) {
+    pub(crate) fn settle(&self, findings: &mut Findings) {
         for (id, at) in &self.returns {
             findings.breach(Invariant::NoGap, at, format!("{id} has no use for its coupon, and nobody gave it back"));
         }
