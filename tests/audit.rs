@@ -15,6 +15,8 @@ mod crimes;
 mod discounts;
 #[path = "audit/ended.rs"]
 mod ended;
+#[path = "audit/limits.rs"]
+mod limits;
 #[path = "audit/settings.rs"]
 mod settings;
 #[path = "audit/shop.rs"]

@@ -61,8 +61,8 @@ pub struct InForce {
     pub place: u32,
     /// Offset of the first record that was decided with them.
     pub from: i64,
-    /// How long a seat was held, in ms.
-    pub hold_ms: i64,
+    /// How long a seat was held, in ms; `None` for a feature that holds none.
+    pub hold_ms: Option<i64>,
     /// How they differ from those before; none = they are the first.
     pub changed: Option<String>,
 }
@@ -106,7 +106,10 @@ fn in_force(topology: &Topology, settings: &[InForce], question: &Question, find
         if let Some(changed) = changed {
             findings.note(Invariant::Replayed, format!("from {at} on decided with {changed}"));
         }
-        if !question.held_ms.is_empty() && !question.held_ms.contains(hold_ms) {
+        if let Some(hold_ms) = hold_ms
+            && !question.held_ms.is_empty()
+            && !question.held_ms.contains(hold_ms)
+        {
             let what = format!("from here on HOLD_MS was {hold_ms}, which nobody has named");
             findings.breach(Invariant::Replayed, at, what);
         }

@@ -7,7 +7,7 @@ use holdfast_engine::inspect::describe;
 use holdfast_engine::prelude::Topology;
 use holdfast_ports::record::Topic;
 use holdfast_tools::table::table;
-use holdfast_topologies::{all, all_with, by_name};
+use holdfast_topologies::{all, by_name, features};
 
 /// Each topology in a line.
 #[must_use]
@@ -39,7 +39,7 @@ pub fn describe(settings: &Settings, name: &str, format: Format) -> Result<Strin
 /// # Errors
 /// Exit code 2 for a name that nobody has.
 pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, RunError> {
-    let all = all_with(&shop_settings(settings));
+    let all = shop(settings)?;
     if wanted.is_empty() {
         return Ok(all);
     }
@@ -52,8 +52,10 @@ pub fn chosen(settings: &Settings, wanted: &[String]) -> Result<Vec<Topology>, R
     Ok(all.into_iter().filter(|topology| wanted.iter().any(|name| **topology.name() == **name)).collect())
 }
 
-fn shop_settings(settings: &Settings) -> holdfast_topologies::Settings {
-    holdfast_topologies::Settings { reservation: settings.of(), payment: settings.of() }
+/// The shop with what `settings` say of it.
+fn shop(settings: &Settings) -> Result<Vec<Topology>, RunError> {
+    let made = features::topologies(|name| settings.features.get(name).map(String::as_str));
+    made.map_err(|error| RunError::Failed(error.to_string()))
 }
 
 /// Exit code 2 for a `name` that no topology has; `given_as`: the argument that brought it.
@@ -72,7 +74,14 @@ mod tests {
     #[test]
     fn what_nobody_sets_is_the_shops_usual() {
         let settings = crate::config::load(&crate::config::Sources::default()).unwrap();
-        assert_eq!(shop_settings(&settings), holdfast_topologies::Settings::default());
+        for feature in holdfast_model::FEATURES {
+            let usual = feature.settings.as_ref().map(|settings| (settings.usual)());
+            assert_eq!(settings.features.get(feature.name), usual.as_ref(), "{}", feature.name);
+        }
+        for feature in holdfast_topologies::FEATURES.iter().filter(|feature| feature.settings.is_some()) {
+            let json = &settings.features[feature.name];
+            assert_eq!(feature.rewritten(json).unwrap(), *json, "the room that decides reads what the words write");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use holdfast_model::reservation;
 use holdfast_model::reservation::{SETTINGS, Settings};
 use holdfast_model::settings::SettingsRow;
 use holdfast_ports::record::Record;
+use holdfast_topologies::features;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -79,9 +80,9 @@ impl Open {
     fn verdict(&self, hold_ms: i64, held_ms: &[i64]) -> Line {
         let only = vec!["I-19".parse().unwrap()];
         // He replays the shop as it is, not this one's topologies.
-        let reservation = Settings { hold_ms, ..Settings::default() };
-        let topologies =
-            holdfast_topologies::all_with(&holdfast_topologies::Settings { reservation, ..Default::default() });
+        let seats = Settings { hold_ms, ..Settings::default() };
+        let json = seats.to_json();
+        let topologies = features::topologies(|name| (name == reservation::NAME).then_some(&*json)).unwrap();
         let question = Question { only, topologies, hold_ms, held_ms: held_ms.to_vec(), ..self.shop.question() };
         examine(self.shop.driver.log(), &question).unwrap().line("I-19").unwrap().clone()
     }

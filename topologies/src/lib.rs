@@ -15,46 +15,37 @@
 //! | [`reservation`] | seats: held, paid, expired, given back |
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
+//! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
 
 pub mod coupon;
 pub mod expiration;
+pub mod features;
 pub mod payment;
 pub mod reservation;
 mod rows;
 mod shell;
 
+use features::Feature;
 use holdfast_engine::prelude::Topology;
 
-/// What a shop may want otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Of seats.
-    pub reservation: holdfast_model::reservation::Settings,
-    /// Of wallets.
-    pub payment: holdfast_model::payment::Settings,
-}
+/// Every feature, in the order of the catalogue: adding one is a line here.
+pub const FEATURES: &[Feature] = &[
+    Feature::of::<coupon::Coupon>(),
+    Feature::of::<reservation::Reservation>(),
+    Feature::of::<expiration::Expirations>(),
+    Feature::of::<payment::Payment>(),
+];
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.
 #[must_use]
 pub fn all() -> Vec<Topology> {
-    all_with(&Settings::default())
+    FEATURES.iter().map(Feature::usual).collect()
 }
 
-/// Every topology of a shop with these settings, in the order of the catalogue.
-#[must_use]
-pub fn all_with(settings: &Settings) -> Vec<Topology> {
-    vec![
-        coupon::topology(),
-        reservation::topology(&settings.reservation),
-        expiration::topology(),
-        payment::topology(&settings.payment),
-    ]
-}
-
-/// The topology called `name`.
+/// The topology called `name`, as it usually is.
 #[must_use]
 pub fn by_name(name: &str) -> Option<Topology> {
-    all().into_iter().find(|topology| &**topology.name() == name)
+    features::named(name).map(Feature::usual)
 }

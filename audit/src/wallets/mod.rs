@@ -1,11 +1,12 @@
 //! Money: each charge, debit and refund of `payment.requests` decided a second time, and compared with what is kept and told.
 //!
-//! Charges are 1,000 to 1,000,000 KRW. A debit takes price less discount, if there is as much. A refund gives back at most what was paid, once. Each posting
-//! has its counter account, and the accounts of a place add up to 0.
+//! Charges lie within the limits that were set then ([`limits`]). A debit takes price less discount, if there is as much. A refund gives back at most
+//! what was paid, once. Each posting has its counter account, and the accounts of a place add up to 0.
 
 mod given_up;
 mod hear;
 mod kept;
+mod limits;
 mod message;
 
 use crate::answers::{Answer, Claims};
@@ -24,13 +25,11 @@ use holdfast_model::payment::{self, CHARGES, INBOX, LEDGER, PAYMENTS, REFUNDS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use kept::{agree, balanced, compare};
+use limits::Limits;
 pub(crate) use message::Discount;
 use message::Message;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
-
-const CHARGE_KRW_MIN: i64 = 1_000;
-const CHARGE_KRW_MAX: i64 = 1_000_000;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Accounts {
@@ -48,6 +47,7 @@ struct Place {
     refunds: Known,
     /// Logical time, in ms since the epoch: it never steps back.
     now_ms: i64,
+    limits: Limits,
 }
 
 impl Place {
@@ -106,7 +106,8 @@ impl Feature for Wallets {
     fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
         for place in 0..audit.cut.places {
             let state = audit.state(payment::NAME, place);
-            let mut here = Place::default();
+            let limits = state.map(|state| Limits::read(state, audit.findings)).transpose()?.unwrap_or_default();
+            let mut here = Place { limits, ..Place::default() };
             audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
                 let (entry, money) = (arrival.entry, &mut shared.books.money);
                 match arrival.way {
@@ -342,7 +343,7 @@ fn charge(
     if !matches!(seen, Seen::New | Seen::Again) {
         return Ok(Some(()));
     }
-    let fate = if !is_user(user) || !(CHARGE_KRW_MIN..=CHARGE_KRW_MAX).contains(&amount) {
+    let fate = if !is_user(user) || !here.limits.allow(amount, entry.offset) {
         Fate::Refused
     } else {
         here.accounts.cash_in -= amount;

@@ -16,6 +16,7 @@ pub use settings::Settings;
 
 use crate::feature::{Feature, Settable};
 use crate::place_id::{self, Kind};
+use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::Table;
 use keys::LineKey;
@@ -45,6 +46,9 @@ pub const PAYMENTS: Table<String, PaymentRow> = Table::new(19, "payments");
 pub const CHARGES: Table<String, ChargeRow> = Table::new(20, "charges");
 /// The outcome of each refund, by refund id.
 pub const REFUNDS: Table<String, RefundRow> = Table::new(21, "refunds");
+/// Settings by the offset of the first record that was decided with them. No command reads them. Versions before kept none, and decided with the
+/// [`Settings::unkept`] ones.
+pub const SETTINGS: Table<u64, SettingsRow> = Table::new(22, "settings");
 
 /// Key of the one row in [`LEDGER`]: amounts are whole won.
 pub const CURRENCY: &str = "KRW";

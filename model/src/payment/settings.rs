@@ -1,4 +1,5 @@
-//! What the shop may set of wallets.
+//! What the shop may set of wallets. A decision rests on it and its record does not tell it, so each place keeps it: see [`super::SETTINGS`]. It is kept as
+//! JSON: a setting that is added later is, in what was kept before, what it is by default.
 
 use crate::config_def::Setting;
 use crate::feature;
@@ -24,4 +25,26 @@ impl feature::Settings for Settings {
     const FEATURE: &'static str = super::NAME;
     // An operator may set neither bound yet.
     const TABLE: &'static [Setting<Self>] = &[];
+}
+
+impl Settings {
+    /// Those of the versions that kept none.
+    #[must_use]
+    pub const fn unkept() -> Self {
+        Self { charge_min_krw: 1_000, charge_max_krw: 1_000_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_from_other_versions_too() {
+        let settings = Settings { charge_min_krw: 1, ..Settings::default() };
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(json, r#"{"chargeMinKrw":1,"chargeMaxKrw":1000000}"#);
+        assert_eq!(serde_json::from_str::<Settings>(&json).unwrap(), settings);
+        assert_eq!(serde_json::from_str::<Settings>(r#"{"chargeMinKrw":1,"unheardOf":[1]}"#).unwrap(), settings);
+    }
 }

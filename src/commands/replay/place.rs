@@ -90,7 +90,7 @@ impl Replay<'_> {
             settings: in_force::spans(self.topology, &*live)?,
             difference: None,
         };
-        let topology = in_force::topology(self.topology, &report.settings);
+        let topology = in_force::topology(self.topology, &report.settings)?;
         let (refusals, trails) = (writings.refusals(place), writings.trails(place)?);
         let targets = &writings.targets;
         let mut comparison = Comparison::new(place, self.author, targets, trails)?;

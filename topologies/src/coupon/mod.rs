@@ -41,7 +41,7 @@ use holdfast_engine::prelude::Topology;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
-enum Coupon {}
+pub(crate) enum Coupon {}
 
 /// The topology.
 ///

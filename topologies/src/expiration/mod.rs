@@ -22,7 +22,7 @@ use holdfast_model::reservation;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
-enum Expirations {}
+pub(crate) enum Expirations {}
 
 /// The handle of [`SINK`].
 static COMMANDS: Sink = Sink::to(SINK);

@@ -2,7 +2,7 @@
 
 use super::{COMMANDS, Expirations};
 use crate::shell::{Case, Feature, Handled, Home};
-use holdfast_engine::prelude::{Output, ProcessError, Table};
+use holdfast_engine::prelude::{Output, ProcessError, Table, Topology};
 use holdfast_model::expiration::NAME;
 use holdfast_model::json::Object;
 use holdfast_model::reservation::ids;
@@ -27,18 +27,22 @@ struct Payload<'a> {
 
 /// A deadline that is to come.
 #[derive(Debug)]
-pub(super) struct Deadline<'a> {
+pub(crate) struct Deadline<'a> {
     reservation_id: Id<'a>,
     expires_ms: i64,
 }
 
 impl Feature for Expirations {
     const NAME: &'static str = NAME;
-    const SETTINGS: Option<Table<u64, SettingsRow>> = None;
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = None;
     type Settings = ();
     /// The command.
     type Buffers = Vec<u8>;
     type Message<'a> = Deadline<'a>;
+
+    fn topology((): &()) -> Topology {
+        super::topology()
+    }
 
     fn parse(value: Option<&[u8]>) -> Result<Deadline<'_>, ProcessError> {
         let value = value.ok_or_else(|| ProcessError::refuse("NoValue", "the record has no value"))?;

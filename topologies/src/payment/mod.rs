@@ -41,7 +41,7 @@ use holdfast_engine::prelude::Topology;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
-enum Payment {}
+pub(crate) enum Payment {}
 
 /// The topology.
 ///
@@ -59,6 +59,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(PAYMENTS.spec())
         .store(CHARGES.spec())
         .store(REFUNDS.spec())
+        .store(SETTINGS.spec())
         .sink(&sinks::REPLIES)
         .sink(&sinks::COMPLETED)
         .dead_letters(DEAD_LETTERS)

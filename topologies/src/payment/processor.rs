@@ -3,7 +3,7 @@
 use crate::payment::decide::{self, Funds, Posting};
 use crate::payment::{Payment, invariants, sinks};
 use crate::shell::{Case, CommandContext, Event, Feature, Handled, Home, set};
-use holdfast_engine::prelude::{ProcessError, Table};
+use holdfast_engine::prelude::{ProcessError, Table, Topology};
 use holdfast_model::payment::completed::{self, Completed};
 use holdfast_model::payment::keys::LineKey;
 use holdfast_model::payment::message::{Charge, Debit, Message, Refund};
@@ -11,7 +11,7 @@ use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::refunded::{self, Refunded};
 use holdfast_model::payment::row::{LineRow, Outcome, RefundMark};
 use holdfast_model::payment::settled::{self, Settled};
-use holdfast_model::payment::{self, CURRENCY, LEDGER, PAYMENTS, STATEMENT, Settings, WALLETS};
+use holdfast_model::payment::{self, CURRENCY, LEDGER, PAYMENTS, SETTINGS, STATEMENT, Settings, WALLETS};
 use holdfast_model::settings::SettingsRow;
 
 /// Texts and keys of the record in hand. The counter accounts are read and written with each decision, too: they lie in the overlay, and only their last
@@ -33,10 +33,14 @@ impl Default for Buffers {
 
 impl Feature for Payment {
     const NAME: &'static str = payment::NAME;
-    const SETTINGS: Option<Table<u64, SettingsRow>> = None;
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = Some(&SETTINGS);
     type Settings = Settings;
     type Buffers = Buffers;
     type Message<'a> = Message<'a>;
+
+    fn topology(settings: &Settings) -> Topology {
+        crate::payment::topology(settings)
+    }
 
     fn parse(value: Option<&[u8]>) -> Result<Message<'_>, ProcessError> {
         Ok(Message::parse(value)?)

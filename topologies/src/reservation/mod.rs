@@ -71,7 +71,7 @@ use holdfast_engine::prelude::Topology;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
-enum Reservation {}
+pub(crate) enum Reservation {}
 
 /// The topology.
 ///

@@ -11,7 +11,7 @@ use holdfast_model::reservation::serial::Serial;
 
 /// What became of a command.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     pub(super) refused: Option<Refusal>,
     pub(super) serial: Option<Serial>,
     pub(super) payment_id: Option<String>,

@@ -1,7 +1,7 @@
 //! What a feature says of itself.
 
 use super::case::{Case, Handled};
-use holdfast_engine::prelude::{Context, ProcessError, Table};
+use holdfast_engine::prelude::{Context, ProcessError, Table, Topology};
 use holdfast_model::settings::SettingsRow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,7 +12,7 @@ pub(crate) trait Feature: Sized + 'static {
     const NAME: &'static str;
 
     /// Where the settings are kept that decisions rest on, by the offset of the first record decided with them. `None` for a feature without settings.
-    const SETTINGS: Option<Table<u64, SettingsRow>>;
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>>;
 
     /// What the shop may set, and decisions rest on.
     type Settings: KeptSettings;
@@ -22,6 +22,9 @@ pub(crate) trait Feature: Sized + 'static {
 
     /// A record of the inbox, read.
     type Message<'a>;
+
+    /// The topology with these settings: what it reads, keeps and sends.
+    fn topology(settings: &Self::Settings) -> Topology;
 
     /// Reads the value of a record.
     ///
@@ -47,9 +50,12 @@ pub(crate) trait Feature: Sized + 'static {
 }
 
 /// Settings that are kept as JSON in the state. A field that is added later is, in what was kept before, what it is by default (`#[serde(default)]`).
-pub(crate) trait KeptSettings: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub(crate) trait KeptSettings:
+    Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+}
 
-impl<S: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static> KeptSettings for S {}
+impl<S: Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static> KeptSettings for S {}
 
 /// Where a message belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,7 +23,7 @@ impl InForce {
 
     #[cold]
     fn look<F: Feature>(&mut self, ctx: &mut Context<'_>, settings: &F::Settings) -> Result<(), ProcessError> {
-        let Some(table) = &F::SETTINGS else {
+        let Some(table) = F::SETTINGS else {
             self.0 = true;
             return Ok(());
         };

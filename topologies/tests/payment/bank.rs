@@ -2,7 +2,7 @@
 
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::inspect::{TaskView, codec};
-use holdfast_engine::prelude::{Key, place_of};
+use holdfast_engine::prelude::{Key, Topology, place_of};
 use holdfast_model::payment;
 use holdfast_model::payment::Settings;
 use holdfast_model::payment::ledger::LedgerRow;
@@ -55,8 +55,11 @@ pub(crate) fn refund<'a>(payment_id: &'a str, user_id: &'a str, amount: i64, fee
 
 impl Bank {
     pub(crate) fn open() -> Self {
-        let mut bank =
-            Self { driver: TestDriver::new(&holdfast_topologies::payment::topology(&Settings::default()), PLACES) };
+        Self::of(&holdfast_topologies::payment::topology(&Settings::default()))
+    }
+
+    pub(crate) fn of(topology: &Topology) -> Self {
+        let mut bank = Self { driver: TestDriver::new(topology, PLACES) };
         bank.driver.settle();
         bank
     }

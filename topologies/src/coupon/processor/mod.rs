@@ -7,7 +7,7 @@ mod redemption;
 use super::Coupon;
 use crate::coupon::invariants;
 use crate::shell::{Case, CommandContext, Feature, Handled, Home, set};
-use holdfast_engine::prelude::{ProcessError, Table, place_of};
+use holdfast_engine::prelude::{ProcessError, Table, Topology, place_of};
 use holdfast_model::coupon::coupon_id::CouponId;
 use holdfast_model::coupon::keys::{CouponKey, IssuedKey};
 use holdfast_model::coupon::message::{
@@ -32,10 +32,14 @@ pub(crate) struct Buffers {
 
 impl Feature for Coupon {
     const NAME: &'static str = coupon::NAME;
-    const SETTINGS: Option<Table<u64, SettingsRow>> = None;
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = None;
     type Settings = ();
     type Buffers = Buffers;
     type Message<'a> = Message<'a>;
+
+    fn topology((): &()) -> Topology {
+        crate::coupon::topology()
+    }
 
     fn parse(value: Option<&[u8]>) -> Result<Message<'_>, ProcessError> {
         Ok(Message::parse(value)?)

@@ -10,7 +10,7 @@ mod sweeps;
 use super::Reservation;
 use super::outcomes::Outcome;
 use crate::shell::{Case, CommandContext, Feature, Handled, Home};
-use holdfast_engine::prelude::{ProcessError, Table};
+use holdfast_engine::prelude::{ProcessError, Table, Topology};
 use holdfast_model::reservation::message::{Command, Message};
 use holdfast_model::reservation::settings::Settings;
 use holdfast_model::reservation::{self, ANSWERS, SETTINGS, ids};
@@ -18,10 +18,14 @@ use holdfast_model::settings::SettingsRow;
 
 impl Feature for Reservation {
     const NAME: &'static str = reservation::NAME;
-    const SETTINGS: Option<Table<u64, SettingsRow>> = Some(SETTINGS);
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = Some(&SETTINGS);
     type Settings = Settings;
     type Buffers = ();
     type Message<'a> = Message;
+
+    fn topology(settings: &Settings) -> Topology {
+        crate::reservation::topology(settings)
+    }
 
     fn parse(value: Option<&[u8]>) -> Result<Message, ProcessError> {
         Ok(Message::parse(value)?)
