@@ -1,6 +1,33 @@
 //! Settings in force, as the state of every feature keeps them.
 
+use crate::config_def::{Setting, whole};
 use serde::{Deserialize, Serialize};
+
+/// How long the outcome of a request is kept after it was decided, if nobody sets anything else, in ms: what inboxes keep, and a day more, so that whatever
+/// may come again from an inbox is recognised.
+pub const OUTCOME_RETENTION_MS: i64 = 8 * 86_400_000;
+
+/// The least it may be: a client must be able to ask for a day.
+const OUTCOME_RETENTION_MIN_MS: i64 = 86_400_000;
+
+/// The setting `outcome_retention_ms`, one for all features.
+pub(crate) const fn outcome_retention<S>(set: fn(&mut S, &str) -> Result<(), String>) -> Setting<S> {
+    Setting::new("outcome_retention_ms", "how long outcomes of requests are kept after they were decided", set)
+        .default("691200000")
+}
+
+/// Reads it.
+///
+/// # Errors
+/// For what is no whole number, or less than a day.
+pub(crate) fn retention_ms(text: &str) -> Result<i64, String> {
+    whole(text, OUTCOME_RETENTION_MIN_MS..=10 * 365 * 86_400_000)
+}
+
+/// What versions did that kept no such setting: no outcome ended.
+pub(crate) fn outcomes_stay() -> i64 {
+    i64::MAX
+}
 
 /// Settings that a place was decided with, from the record on whose offset is the row's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

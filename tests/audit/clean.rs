@@ -169,11 +169,12 @@ fn what_is_too_large_to_be_forwarded_has_its_outcome_at_home() {
         assert!(outcome.text().contains(r#""status":"SYSTEM_ERROR""#), "{}", outcome.text());
     }
     let queries = shop.driver.queries();
-    let charge = queries.task("payment", home("1001")).unwrap().get(&payment::CHARGES, &"large-3".to_owned()).unwrap();
+    let charge =
+        queries.task("payment", home("1001")).unwrap().get_kept(&payment::CHARGES, &"large-3".to_owned()).unwrap();
     let refused = payment::row::Outcome::Refused(payment::outcome::Refusal::System);
     assert_eq!(charge.map(|row| row.outcome), Some(refused));
     let hold = queries.task("reservation", home(SCHEDULE)).unwrap();
-    let hold = hold.get(&reservation::COMMANDS, &"large-4".to_owned()).unwrap().unwrap();
+    let hold = hold.get_kept(&reservation::COMMANDS, &"large-4".to_owned()).unwrap().unwrap();
     assert_eq!(hold.refused, Some(reservation::refusal::Refusal::System));
     let report = examine(shop.driver.log(), &Question { is_settled: true, ..shop.question() }).unwrap();
     proved(&report, &["I-18"]);

@@ -177,9 +177,9 @@ fn balances_do_not_chain() {
 fn a_debit_is_kept_as_refused() {
     found("I-5", "comes to Posted", |shop| {
         let id = "c-1001-1000000".to_owned();
-        let mut row: payment::row::ChargeRow = shop.row("payment", home("1001"), &payment::CHARGES, &id);
+        let mut row: payment::row::ChargeRow = shop.row("payment", home("1001"), payment::CHARGES.stored(), &id);
         row.outcome = payment::row::Outcome::Refused(payment::outcome::Refusal::ChargeTooLarge);
-        shop.forge("payment", home("1001"), &payment::CHARGES, &id, Some(&row));
+        shop.forge("payment", home("1001"), payment::CHARGES.stored(), &id, Some(&row));
     });
 }
 
@@ -249,16 +249,16 @@ fn a_payment_in_time_is_refused_as_too_late() {
         let held = shop.hold("early", "1002", 8);
         shop.pay("in-time", &held, PRICE - 1);
         let id = "in-time".to_owned();
-        let row: CommandRow = shop.row("reservation", home(SCHEDULE), &reservation::COMMANDS, &id);
+        let row: CommandRow = shop.row("reservation", home(SCHEDULE), reservation::COMMANDS.stored(), &id);
         let row = CommandRow { refused: Some(Refusal::ReservationExpired), ..row };
-        shop.forge("reservation", home(SCHEDULE), &reservation::COMMANDS, &id, Some(&row));
+        shop.forge("reservation", home(SCHEDULE), reservation::COMMANDS.stored(), &id, Some(&row));
     });
 }
 
 #[test]
 fn an_outcome_is_lost() {
     found("I-9", "h2 (hold) has no outcome", |shop| {
-        shop.forge("reservation", home(SCHEDULE), &reservation::COMMANDS, &"h2".to_owned(), None);
+        shop.forge("reservation", home(SCHEDULE), reservation::COMMANDS.stored(), &"h2".to_owned(), None);
     });
 }
 
@@ -296,9 +296,9 @@ fn a_free_seat_is_told_to_be_taken() {
         let id = "mistold".to_owned();
         let wish = json!({"type": "hold", "requestId": id, "userId": " ", "scheduleId": SCHEDULE, "seatNo": 20});
         shop.ask(&wish);
-        let row: CommandRow = shop.row("reservation", home(SCHEDULE), &reservation::COMMANDS, &id);
+        let row: CommandRow = shop.row("reservation", home(SCHEDULE), reservation::COMMANDS.stored(), &id);
         let row = CommandRow { refused: Some(Refusal::SeatTaken), ..row };
-        shop.forge("reservation", home(SCHEDULE), &reservation::COMMANDS, &id, Some(&row));
+        shop.forge("reservation", home(SCHEDULE), reservation::COMMANDS.stored(), &id, Some(&row));
     });
 }
 

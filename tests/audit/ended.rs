@@ -3,11 +3,10 @@
 use crate::crimes::expect;
 use crate::shop::{Shop, home};
 use holdfast_engine::inspect::{codec, ending};
-use holdfast_engine::prelude::{Context, EndingTable, Ends, ProcessError, Processor, Record, Topology};
+use holdfast_engine::prelude::{Context, ProcessError, Processor, Record, Topology};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::row::CommandRow;
 use holdfast_model::coupon::{self, COMMANDS, COUPONS, INBOX, POLICIES, REQUESTS};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stream_worker::commands::audit::invariant::Invariant;
 use stream_worker::commands::audit::report::{Report, Verdict};
@@ -17,18 +16,6 @@ use stream_worker::commands::audit::{Question, examine};
 const KEEP_MS: i64 = 600_000;
 const KEY: &str = "coupon-gone";
 
-/// The outcome of a command, as it lies in the store.
-#[derive(Serialize, Deserialize)]
-struct Kept(CommandRow);
-
-impl Ends for Kept {
-    fn decided_ms(&self) -> i64 {
-        self.0.decided_ms
-    }
-}
-
-const ENDING: EndingTable<String, Kept> = EndingTable::new(21, "commands");
-
 /// Refuses every command, and keeps that for a while.
 struct Refusing;
 
@@ -37,7 +24,7 @@ impl Processor for Refusing {
         let value: Value = serde_json::from_slice(record.value.unwrap_or_default()).unwrap();
         let id = value["requestId"].as_str().unwrap().to_owned();
         let refused = Some(CommandRefusal::UnknownPolicy);
-        ctx.put_kept(&ENDING, &id, &Kept(CommandRow { fingerprint: 0, decided_ms: ctx.now_ms(), refused }))
+        ctx.put_kept(&COMMANDS, &id, &CommandRow { fingerprint: 0, decided_ms: ctx.now_ms(), refused })
     }
 }
 
@@ -48,7 +35,7 @@ fn topology() -> Topology {
         .store(POLICIES.spec())
         .store(REQUESTS.spec())
         .store(COUPONS.spec())
-        .ends(&ENDING, KEEP_MS)
+        .ends(&COMMANDS, KEEP_MS)
         .dead_letters(coupon::DEAD_LETTERS)
         .processor(|| Box::new(Refusing))
         .build()
@@ -80,7 +67,7 @@ fn audit(shop: &Shop) -> Report {
 
 fn is_kept(shop: &Shop, id: &str) -> bool {
     let task = shop.driver.queries().task(coupon::NAME, home(KEY)).unwrap();
-    task.get(&COMMANDS, &id.to_owned()).unwrap().is_some()
+    task.get(COMMANDS.stored(), &id.to_owned()).unwrap().is_some()
 }
 
 #[test]
@@ -101,7 +88,7 @@ fn an_outcome_that_has_ended_is_not_missed() {
 fn an_outcome_that_should_have_ended_and_is_still_there_is_no_breach() {
     let mut shop = asked();
     let row = CommandRow { fingerprint: 0, decided_ms: 0, refused: Some(CommandRefusal::UnknownPolicy) };
-    shop.forge(coupon::NAME, home(KEY), &COMMANDS, &"old-1".to_owned(), Some(&row));
+    shop.forge(coupon::NAME, home(KEY), COMMANDS.stored(), &"old-1".to_owned(), Some(&row));
     let report = audit(&shop);
     assert_ne!(report.verdict, Verdict::Breached, "{}", report.text());
 }
@@ -109,7 +96,7 @@ fn an_outcome_that_should_have_ended_and_is_still_there_is_no_breach() {
 #[test]
 fn an_outcome_is_gone_before_its_time() {
     let mut shop = asked();
-    shop.forge::<_, CommandRow>(coupon::NAME, home(KEY), &COMMANDS, &"new-1".to_owned(), None);
+    shop.forge::<_, CommandRow>(coupon::NAME, home(KEY), COMMANDS.stored(), &"new-1".to_owned(), None);
     expect(&shop, "I-9", "new-1 (adjust-stock) has no outcome");
 }
 

@@ -42,7 +42,7 @@ impl Sale<'_> {
             return Ok(Some(()));
         }
         findings.count(Invariant::NoGap, "records decided", 1);
-        let row = self.state.map(|state| state.get(&COMMANDS, &id.clone().into_owned())).transpose()?;
+        let row = self.state.map(|state| state.get(COMMANDS.stored(), &id.clone().into_owned())).transpose()?;
         let has_ended =
             row == Some(None) && self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), self.now_ms));
         match row {

@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 pub(super) fn shown(state: Option<&Rebuilt>, statuses: &mut Statuses) -> Result<FxHashMap<Print, u8>, Failure> {
     let mut shown = FxHashMap::default();
     let Some(state) = state else { return Ok(shown) };
-    state.each_raw(&REQUESTS, &mut |id: String, row| {
+    state.each_raw(REQUESTS.stored(), &mut |id: String, row| {
         let row: RequestRow<&str> = codec::decode_borrowed(row)?;
         shown.insert(print(&*id), statuses.number(row.outcome.status().as_str()));
         Ok(())

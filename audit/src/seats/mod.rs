@@ -315,7 +315,7 @@ impl<'a> Outcomes<'a> {
     fn read(state: Option<&'a Rebuilt>) -> Result<Self, Failure> {
         let Some(known) = state else { return Ok(Self::default()) };
         let mut outcomes = Self { state, ..Self::default() };
-        known.each(&COMMANDS, &mut |id: String, row| {
+        known.each(COMMANDS.stored(), &mut |id: String, row| {
             let refused = row.refused.map(reservation::refusal::Refusal::code);
             let told = Told { refused, serial: row.serial, is_known: true, has_ended: false };
             outcomes.rows.insert(print(&*id), told);

@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_charge_is_judged_by_the_limits_of_its_time() {
-        let other = Settings { charge_min_krw: 5, charge_max_krw: 9 };
+        let other = Settings { charge_min_krw: 5, charge_max_krw: 9, ..Settings::default() };
         let limits = Limits(vec![(10, other), (20, Settings::unkept())]);
         for (amount, offset, expected) in [
             (1_000, 9, true),

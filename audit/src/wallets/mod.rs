@@ -256,7 +256,7 @@ impl Money {
             }
             refund.fate = self.give_back(here, user, &reservation, &refund);
             if let Some(state) = state {
-                let row = state.get(&REFUNDS, &id)?.map(|row| (row.user_id, row.amount, row.outcome));
+                let row = state.get(REFUNDS.stored(), &id)?.map(|row| (row.user_id, row.amount, row.outcome));
                 agree(
                     (row, state.has_ended(REFUNDS.id(), here.now_ms)),
                     (user, amount, refund.fate),
@@ -353,7 +353,8 @@ fn charge(
     let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
     hear::charged(claims, &id, (user, amount), balance, findings);
     if let Some(state) = state {
-        let row = state.get(&CHARGES, &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
+        let row =
+            state.get(CHARGES.stored(), &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
         agree((row, state.has_ended(CHARGES.id(), here.now_ms)), (user, amount, fate), &id, entry, findings);
     }
     Ok(Some(()))

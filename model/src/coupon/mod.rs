@@ -9,13 +9,16 @@ pub mod outcome_record;
 pub mod redemption_record;
 pub mod row;
 pub mod sample;
+pub mod settings;
 
 pub use crate::topics::coupon::{DEAD_LETTERS, FAILURES, INBOX, SUCCESS};
+pub use settings::Settings;
 
-use crate::feature::Feature;
+use crate::feature::{Feature, Settable};
 use crate::place_id::{self, Kind};
+use crate::settings::SettingsRow;
 use crate::topics;
-use holdfast_engine::prelude::Table;
+use holdfast_engine::prelude::{EndingTable, Table};
 use keys::{CouponKey, IssuedKey};
 use row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RedemptionRow, RequestRow, TermsRow};
 
@@ -29,22 +32,25 @@ pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 pub const REPLIES: &str = topics::reservation::INBOX;
 
 /// What all rooms know of it.
-pub const FEATURE: Feature = Feature { name: NAME, inbox: INBOX, settings: None, sample: sample::SAMPLE };
+pub const FEATURE: Feature =
+    Feature { name: NAME, inbox: INBOX, settings: Some(Settable::of::<Settings>()), sample: sample::SAMPLE };
 
 /// What a request needs to know of a policy, by policy id: stock, window, title. Read for each request, so it is small.
 pub const POLICIES: Table<String, PolicyRow> = Table::new(16, "policies");
 /// What only people read of a policy, by policy id: what it was created with, and when.
 pub const TERMS: Table<String, TermsRow> = Table::new(17, "terms");
 /// The outcome of each request, by request id.
-pub const REQUESTS: Table<String, RequestRow> = Table::new(18, "requests");
+pub const REQUESTS: EndingTable<String, RequestRow> = EndingTable::new(18, "requests");
 /// Who has a coupon of which policy: at most one.
 pub const ISSUED: Table<IssuedKey, IssuedRow> = Table::new(19, "issued");
 /// The coupons.
 pub const COUPONS: Table<CouponKey, CouponRow> = Table::new(20, "coupons");
 /// The outcome of each command, by command id (its `requestId`, else `eventId`, else where it entered the log).
-pub const COMMANDS: Table<String, CommandRow> = Table::new(21, "commands");
+pub const COMMANDS: EndingTable<String, CommandRow> = EndingTable::new(21, "commands");
 /// What became of each wish to pay with a coupon, by payment id.
 pub const REDEMPTIONS: Table<String, RedemptionRow> = Table::new(22, "redemptions");
+/// Settings by the offset of the first record that was decided with them. No command reads them.
+pub const SETTINGS: Table<u64, SettingsRow> = Table::new(23, "settings");
 
 /// Key of everything that concerns a policy: it places the record, and with it the decision.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::coupon::command_outcome::{CommandRefusal, CommandStatus};
 use crate::coupon::outcome::{Refusal, Status};
-use holdfast_engine::prelude::EncodeLike;
+use holdfast_engine::prelude::{EncodeLike, Ends};
 use serde::{Deserialize, Serialize};
 
 /// What a request needs to know of a policy.
@@ -99,6 +99,12 @@ pub struct RequestRow<S = String> {
     pub outcome: RequestOutcome,
 }
 
+impl<S> Ends for RequestRow<S> {
+    fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
+}
+
 impl EncodeLike<RequestRow> for RequestRow<&str> {}
 
 /// What became of a request.
@@ -193,6 +199,12 @@ pub struct CommandRow {
     pub decided_ms: i64,
     /// Why it was not done; none = done.
     pub refused: Option<CommandRefusal>,
+}
+
+impl Ends for CommandRow {
+    fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
 }
 
 impl CommandRow {

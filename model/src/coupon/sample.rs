@@ -11,7 +11,7 @@ pub const SAMPLE: Sample = Sample {
         let (key, id) = (inbox_key(&policy.policy_id), policy.request_id.clone().unwrap_or_default());
         vec![SampleCommand { key, id, value: Command::CreatePolicy(policy).to_json() }]
     },
-    is_decided: |view, id| view.get(&COMMANDS, id).is_ok_and(|row| row.is_some()),
+    is_decided: |view, id| view.get_kept(&COMMANDS, id).is_ok_and(|row| row.is_some()),
 };
 
 /// The command that creates it. It brings its own id, so a second start changes nothing and adds nothing.

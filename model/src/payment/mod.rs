@@ -18,7 +18,7 @@ use crate::feature::{Feature, Settable};
 use crate::place_id::{self, Kind};
 use crate::settings::SettingsRow;
 use crate::topics;
-use holdfast_engine::prelude::Table;
+use holdfast_engine::prelude::{EndingTable, Table};
 use keys::LineKey;
 use ledger::LedgerRow;
 use row::{ChargeRow, LineRow, PaymentRow, RefundRow, WalletRow};
@@ -43,9 +43,9 @@ pub const LEDGER: Table<String, LedgerRow> = Table::new(18, "ledger");
 /// The outcome of each debit, by payment id, and whether it has been refunded.
 pub const PAYMENTS: Table<String, PaymentRow> = Table::new(19, "payments");
 /// The outcome of each charge, by request id.
-pub const CHARGES: Table<String, ChargeRow> = Table::new(20, "charges");
+pub const CHARGES: EndingTable<String, ChargeRow> = EndingTable::new(20, "charges");
 /// The outcome of each refund, by refund id.
-pub const REFUNDS: Table<String, RefundRow> = Table::new(21, "refunds");
+pub const REFUNDS: EndingTable<String, RefundRow> = EndingTable::new(21, "refunds");
 /// Settings by the offset of the first record that was decided with them. No command reads them. Versions before kept none, and decided with the
 /// [`Settings::unkept`] ones.
 pub const SETTINGS: Table<u64, SettingsRow> = Table::new(22, "settings");

@@ -3,7 +3,7 @@
 
 use crate::payment::ledger::Account;
 use crate::payment::outcome::{Refusal, Status};
-use holdfast_engine::prelude::EncodeLike;
+use holdfast_engine::prelude::{EncodeLike, Ends};
 use serde::{Deserialize, Serialize};
 
 /// A wallet.
@@ -118,6 +118,12 @@ pub struct ChargeRow<S = String> {
     pub outcome: Outcome,
 }
 
+impl<S> Ends for ChargeRow<S> {
+    fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
+}
+
 impl EncodeLike<ChargeRow> for ChargeRow<&str> {}
 
 /// A payment and what became of it.
@@ -184,6 +190,12 @@ pub struct RefundRow<S = String> {
     pub decided_ms: i64,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+impl<S> Ends for RefundRow<S> {
+    fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
 }
 
 impl EncodeLike<RefundRow> for RefundRow<&str> {}

@@ -18,7 +18,7 @@ pub use settings::Settings;
 use crate::feature::{Feature, Settable};
 use crate::settings::SettingsRow;
 use crate::topics;
-use holdfast_engine::prelude::Table;
+use holdfast_engine::prelude::{EndingTable, Table};
 use keys::{BuyerKey, SeatKey};
 use row::{
     AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,
@@ -62,7 +62,7 @@ pub const RESERVATIONS: Table<Serial, ReservationRow> = Table::new(21, "reservat
 /// Payments, by id.
 pub const PAYMENT_STATES: Table<String, PaymentRow> = Table::new(22, "payments");
 /// The outcome of each command, by command id.
-pub const COMMANDS: Table<String, CommandRow> = Table::new(23, "commands");
+pub const COMMANDS: EndingTable<String, CommandRow> = EndingTable::new(23, "commands");
 /// The coupon of each payment that wants one, by payment id.
 pub const PAYMENT_COUPONS: Table<String, CouponRow> = Table::new(24, "payment-coupons");
 /// The sweep that is due, by schedule id.
@@ -70,5 +70,6 @@ pub const SWEEPS: Table<String, SweepRow> = Table::new(25, "sweeps");
 /// Settings by the offset of the first record that was decided with them. No command reads them.
 pub const SETTINGS: Table<u64, SettingsRow> = Table::new(26, "settings");
 
-/// What commands were told, by command id, where their rows say something else by now: so a repetition is told the same.
+/// What commands were told, by command id, where their rows say something else by now: so a repetition is told the same. They stay: a row does not say
+/// when it was decided.
 pub const ANSWERS: Table<String, AnswerRow> = Table::new(27, "answers");

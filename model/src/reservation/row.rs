@@ -3,6 +3,7 @@
 use crate::reservation::refusal::{Refusal, Status};
 use crate::reservation::serial::Serial;
 use crate::reservation::state::State;
+use holdfast_engine::prelude::Ends;
 use serde::{Deserialize, Serialize};
 
 /// A concert. It decides nothing: schedules carry what they need of it, since they may live in another place.
@@ -259,6 +260,12 @@ pub struct CommandRow {
     pub serial: Option<Serial>,
     /// The payment it began, or the one that stood in its way.
     pub payment_id: Option<String>,
+}
+
+impl Ends for CommandRow {
+    fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
 }
 
 impl CommandRow {

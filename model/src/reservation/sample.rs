@@ -17,7 +17,7 @@ pub const SAMPLE: Sample = Sample {
         };
         commands().into_iter().map(sampled).collect()
     },
-    is_decided: |view, id| view.get(&COMMANDS, id).is_ok_and(|row| row.is_some()),
+    is_decided: |view, id| view.get_kept(&COMMANDS, id).is_ok_and(|row| row.is_some()),
 };
 
 /// The commands that create it, each with the key that places it. They bring their own ids, so a second start changes nothing and adds nothing.

@@ -6,6 +6,7 @@
 use super::fees;
 use crate::config_def::{Setting, put, whole};
 use crate::feature;
+use crate::settings::{self, OUTCOME_RETENTION_MS, outcomes_stay};
 use serde::{Deserialize, Serialize};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -58,6 +59,9 @@ pub struct Settings {
     pub cancel_batch_max: usize,
     /// Pause between two such steps, in ms: wallets, notices and other buyers share the log with them.
     pub cancel_pause_ms: i64,
+    /// How long outcomes of requests are kept after they were decided, in ms.
+    #[serde(default = "outcomes_stay")]
+    pub outcome_retention_ms: i64,
 }
 
 impl Default for Settings {
@@ -81,6 +85,7 @@ impl Default for Settings {
             overdue_grace_ms: 60_000,
             cancel_batch_max: 100,
             cancel_pause_ms: 100,
+            outcome_retention_ms: OUTCOME_RETENTION_MS,
         }
     }
 }
@@ -110,6 +115,9 @@ impl feature::Settings for Settings {
             put(&mut s.free_cancel_days_min, whole(text, 0..=3_660))
         })
         .default("3"),
+        settings::outcome_retention(|s: &mut Self, text| {
+            put(&mut s.outcome_retention_ms, settings::retention_ms(text))
+        }),
     ];
 }
 
@@ -147,7 +155,7 @@ mod tests {
         let fees = vec![Fee { days_before_min: 5, percent: 25 }, Fee { days_before_min: 0, percent: 60 }];
         let settings = Settings { hold_ms: 7, fees, ..Settings::default() };
         assert_eq!(Settings::from_json(&settings.to_json()), Some(settings));
-        let another = Settings { rules: 1, hold_ms: 9, ..Settings::default() };
+        let another = Settings { rules: 1, hold_ms: 9, outcome_retention_ms: i64::MAX, ..Settings::default() };
         assert_eq!(Settings::from_json(r#"{"holdMs":9,"unheardOf":[1]}"#), Some(another));
         assert_eq!((Settings::from_json(""), Settings::from_json(r#"{"holdMs":"long"}"#)), (None, None));
     }

@@ -9,6 +9,7 @@ use super::in_force;
 use super::report::{Difference, PlaceReport};
 use super::rows::{self, Excuses};
 use crate::worker::RunError;
+use holdfast_engine::inspect::ending::{self, Ended};
 use holdfast_engine::inspect::{Made, Rebuild, Shadow, changelog, delayed};
 use holdfast_engine::prelude::Topology;
 use holdfast_ports::log::{Fetcher, Start};
@@ -100,6 +101,7 @@ impl Replay<'_> {
             report.skipped_to = Some(decided_to);
             return Ok(report);
         };
+        shadow.keep_as(ending::periods(&*live).map_err(failed)?);
         report.state_at = (start > 0).then_some(start);
         report.skipped_to = self.from.skipped_to(begins, start);
         let mut parted: Option<(i64, Parting)> = None;
@@ -142,11 +144,12 @@ impl Replay<'_> {
                 let replayed = shadow.finish().map_err(failed)?;
                 let was_sent = &|message: &NewRecord<'_>| comparison.was_sent(message);
                 let nothing = BTreeSet::new();
-                let excuses = Excuses { was_sent, written_since: &nothing };
+                let ended = &Ended::of(self.topology.endings(), &*live).map_err(failed)?;
+                let excuses = Excuses { was_sent, written_since: &nothing, ended };
                 let (mut rows, mut parting) = rows::compare(self.topology, &*replayed, &*live, &excuses)?;
                 if parting.is_some() {
                     let written_since = &self.written_since(place, changelog_end, fetcher)?;
-                    let excuses = Excuses { was_sent, written_since };
+                    let excuses = Excuses { was_sent, written_since, ended };
                     (rows, parting) = rows::compare(self.topology, &*replayed, &*live, &excuses)?;
                 }
                 report.rows = rows;

@@ -56,7 +56,7 @@ where
     }
 
     fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<CommandRow>, ApiError> {
-        match view.get(&COMMANDS, id)? {
+        match view.get_kept(&COMMANDS, id)? {
             Some(row) if row.fingerprint != self.command.fingerprint() => Err(ApiError::IdempotencyKeyReused),
             row => Ok(row),
         }

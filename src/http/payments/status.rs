@@ -105,7 +105,8 @@ async fn follow(
     wait: Duration,
 ) -> Result<Shown, ApiError> {
     let begun_us = api.clock.monotonic_us();
-    let command = api.watch_row(view, &COMMANDS, payment_id, wait, || look(api, view, payment_id, after)).await?;
+    let command =
+        api.watch_row(view, COMMANDS.stored(), payment_id, wait, || look(api, view, payment_id, after)).await?;
     match &command {
         Shown::Payment(payment) if !payment.is_decided() => {}
         _ => return Ok(command),

@@ -92,7 +92,7 @@ impl<A: Answer> Order for SeatOrder<A> {
     }
 
     fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<A::Outcome>, ApiError> {
-        match view.get(&COMMANDS, id)? {
+        match view.get_kept(&COMMANDS, id)? {
             Some(row) if row.fingerprint != self.message.command.fingerprint() => Err(ApiError::IdempotencyKeyReused),
             row => Ok(row.map(A::Outcome::from)),
         }

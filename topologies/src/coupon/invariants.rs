@@ -91,8 +91,10 @@ pub struct Books {
     pub issued: BTreeMap<IssuedKey, IssuedRow>,
     /// By policy and serial.
     pub coupons: BTreeMap<CouponKey, CouponRow>,
-    /// By request id.
+    /// By request id: those that have not ended.
     pub requests: BTreeMap<String, RequestRow>,
+    /// Requests that were decided at this time or before have ended, in ms since the epoch; `None` = none has.
+    pub requests_ended_ms: Option<i64>,
     /// By payment id.
     pub redemptions: BTreeMap<String, RedemptionRow>,
 }
@@ -103,11 +105,13 @@ impl Books {
     /// # Errors
     /// [`QueryError`] when the view cannot be read.
     pub fn load(task: &TaskView) -> Result<Self, QueryError> {
+        let (requests, requests_ended_ms) = rows::all_kept(task, &REQUESTS)?;
         Ok(Self {
             policies: rows::all(task, &POLICIES)?,
             issued: rows::all(task, &ISSUED)?,
             coupons: rows::all(task, &COUPONS)?,
-            requests: rows::all(task, &REQUESTS)?,
+            requests,
+            requests_ended_ms,
             redemptions: rows::all(task, &REDEMPTIONS)?,
         })
     }
@@ -164,7 +168,7 @@ impl Books {
         Ok(())
     }
 
-    /// Each coupon was got by exactly one request, of its user.
+    /// Each coupon was got by exactly one request, of its user; they were decided at once, so they tell whether that one has ended.
     fn check_requests(&self) -> Result<(), Broken> {
         let mut got: BTreeMap<CouponKey, usize> = self.coupons.keys().map(|key| (key.clone(), 0)).collect();
         for row in self.requests.values() {
@@ -176,7 +180,11 @@ impl Books {
                 _ => return Err(Broken::Unrequested { policy_id: key.policy_id, serial, requests: 0 }),
             }
         }
-        match got.into_iter().find(|(_, requests)| *requests != 1) {
+        let expected = |key: &CouponKey| {
+            let issued_ms = self.coupons.get(key).map(|coupon| coupon.issued_ms);
+            usize::from(issued_ms > self.requests_ended_ms)
+        };
+        match got.into_iter().find(|(key, requests)| *requests != expected(key)) {
             None => Ok(()),
             Some((key, requests)) => {
                 Err(Broken::Unrequested { policy_id: key.policy_id, serial: key.serial, requests })

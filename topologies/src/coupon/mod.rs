@@ -43,28 +43,36 @@ use holdfast_engine::prelude::Topology;
 #[derive(Debug)]
 pub(crate) enum Coupon {}
 
+/// The topology as it usually is.
+#[must_use]
+pub fn topology() -> Topology {
+    topology_with(&Settings::default())
+}
+
 /// The topology.
 ///
 /// # Panics
-/// Never: the sentence is constant, and a test builds it.
+/// Never, with a retention above 0: the definition is constant, and a test builds it.
 #[must_use]
-pub fn topology() -> Topology {
+pub fn topology_with(settings: &Settings) -> Topology {
+    let settings = *settings;
     Topology::named(NAME)
         .group(GROUP)
         .inbox(INBOX)
         .store(POLICIES.spec())
         .store(TERMS.spec())
-        .store(REQUESTS.spec())
+        .ends(&REQUESTS, settings.outcome_retention_ms)
         .store(ISSUED.spec())
         .store(COUPONS.spec())
-        .store(COMMANDS.spec())
+        .ends(&COMMANDS, settings.outcome_retention_ms)
         .store(REDEMPTIONS.spec())
+        .store(SETTINGS.spec())
         .sink(&sinks::SUCCESS)
         .sink(&sinks::FAILURES)
         .sink(&sinks::NOTIFICATIONS)
         .sink(&sinks::REPLIES)
         .dead_letters(DEAD_LETTERS)
-        .processor(|| Box::new(Shell::<Coupon>::new(())))
+        .processor(move || Box::new(Shell::<Coupon>::new(settings)))
         .build()
         .expect("the sentence is constant, and a test builds it")
 }

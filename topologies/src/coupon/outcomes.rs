@@ -27,13 +27,13 @@ impl Once<Coupon> for IssueRequest<'_> {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<RequestRow>, ProcessError> {
-        ctx.get(&REQUESTS, id)
+        ctx.get_kept(&REQUESTS, id)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: RequestOutcome) -> Result<(), ProcessError> {
         let (policy_id, user_id) = (&*self.policy_id, &*self.user_id);
         let row = RequestRow { policy_id, user_id, decided_ms: ctx.now_ms(), outcome };
-        ctx.put(&REQUESTS, id, &row)
+        ctx.put_kept(&REQUESTS, id, &row)
     }
 
     fn brief(&self) -> Vec<u8> {
@@ -63,12 +63,12 @@ impl Once<Coupon> for Command {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<CommandRow>, ProcessError> {
-        ctx.get(&COMMANDS, id)
+        ctx.get_kept(&COMMANDS, id)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Self::Outcome) -> Result<(), ProcessError> {
         let row = CommandRow { fingerprint: self.fingerprint(), decided_ms: ctx.now_ms(), refused: outcome.err() };
-        ctx.put(&COMMANDS, id, &row)
+        ctx.put_kept(&COMMANDS, id, &row)
     }
 
     fn brief(&self) -> Vec<u8> {

@@ -282,7 +282,7 @@ pub fn policies(task: &TaskView) -> Result<Vec<PolicyView>, QueryError> {
 /// [`QueryError`] when the view cannot be read.
 pub fn request(task: &TaskView, request_id: &str) -> Result<Option<RequestView>, QueryError> {
     let request_id = request_id.to_owned();
-    let row = task.get(&REQUESTS, &request_id)?;
+    let row = task.get_kept(&REQUESTS, &request_id)?;
     Ok(row.map(|row| RequestView::decided(task.place(), request_id, row)))
 }
 
@@ -322,7 +322,7 @@ pub fn coupons_of_user(task: &TaskView, user_id: &str) -> Result<Vec<CouponView>
 /// [`QueryError`] when the view cannot be read.
 pub fn command(task: &TaskView, command_id: &str) -> Result<Option<CommandView>, QueryError> {
     let command_id = command_id.to_owned();
-    let row = task.get(&COMMANDS, &command_id)?;
+    let row = task.get_kept(&COMMANDS, &command_id)?;
     Ok(row.map(|row| CommandView::new(command_id, &row)))
 }
 

@@ -98,10 +98,14 @@ pub struct Books {
     pub ledger: BTreeMap<String, LedgerRow>,
     /// By payment id.
     pub payments: BTreeMap<String, PaymentRow>,
-    /// By request id.
+    /// By request id: those that have not ended.
     pub charges: BTreeMap<String, ChargeRow>,
-    /// By refund id.
+    /// Charges that were decided at this time or before have ended, in ms since the epoch; `None` = none has.
+    pub charges_ended_ms: Option<i64>,
+    /// By refund id: those that have not ended.
     pub refunds: BTreeMap<String, RefundRow>,
+    /// Refunds that were decided at this time or before have ended, in ms since the epoch; `None` = none has.
+    pub refunds_ended_ms: Option<i64>,
 }
 
 impl Books {
@@ -110,13 +114,17 @@ impl Books {
     /// # Errors
     /// [`QueryError`] when the view cannot be read.
     pub fn load(task: &TaskView) -> Result<Self, QueryError> {
+        let (charges, charges_ended_ms) = rows::all_kept(task, &CHARGES)?;
+        let (refunds, refunds_ended_ms) = rows::all_kept(task, &REFUNDS)?;
         Ok(Self {
             wallets: rows::all(task, &WALLETS)?,
             statement: rows::all(task, &STATEMENT)?,
             ledger: rows::all(task, &LEDGER)?,
             payments: rows::all(task, &PAYMENTS)?,
-            charges: rows::all(task, &CHARGES)?,
-            refunds: rows::all(task, &REFUNDS)?,
+            charges,
+            charges_ended_ms,
+            refunds,
+            refunds_ended_ms,
         })
     }
 
@@ -168,7 +176,17 @@ impl Books {
         }
     }
 
-    /// Each charge, payment and refund that moved money is one line of its user's statement, and each line is one of them.
+    /// Whether the outcome that a line stands for has ended. Line and outcome are written by one decision, so they have one time.
+    fn has_ended(&self, line: &LineRow) -> bool {
+        let until_ms = match line.entry {
+            Entry::Charge => self.charges_ended_ms,
+            Entry::Refund => self.refunds_ended_ms,
+            Entry::Payment => None,
+        };
+        Some(line.posted_ms) <= until_ms
+    }
+
+    /// Each charge, payment and refund that moved money is one line of its user's statement, and each line is one of them, unless it has ended.
     fn check_lines(&self) -> Result<(), Broken> {
         let charges = self.charges.iter().map(|(id, row)| (Entry::Charge, id, &row.user_id, row.amount, row.outcome));
         let payments =
@@ -185,7 +203,7 @@ impl Books {
                 return Err(Broken::Unposted { entry, id: id.clone() });
             }
         }
-        match unclaimed.into_values().next() {
+        match unclaimed.into_values().find(|line| !self.has_ended(line)) {
             None => Ok(()),
             Some(line) => Err(Broken::Unposted { entry: line.entry, id: line.reference.clone() }),
         }
@@ -202,7 +220,19 @@ impl Books {
         Ok(())
     }
 
-    /// A debited payment has at most one refund, and both know of each other.
+    /// Whether the refund of a payment was posted and has ended: its line stays. Asked for again under its id it was refused, since the payment was refunded.
+    fn refund_has_ended(&self, refund_id: &str, payment: &PaymentRow, amount: i64) -> bool {
+        let from = LineKey { user_id: payment.user_id.clone(), sequence: 0 };
+        let mut lines = self.statement.range(from..).take_while(|(key, _)| key.user_id == payment.user_id);
+        self.refunds.get(refund_id).is_none_or(|again| again.outcome.refusal().is_some())
+            && payment.outcome.refusal().is_none()
+            && lines.any(|(_, line)| {
+                (line.entry, &*line.reference, line.amount) == (Entry::Refund, refund_id, amount)
+                    && self.has_ended(line)
+            })
+    }
+
+    /// A debited payment has at most one refund, and both know of each other, unless the refund has ended.
     fn check_refunds(&self) -> Result<(), Broken> {
         let broken = |payment_id: &str| Broken::Misrefunded { payment_id: payment_id.to_owned() };
         for (payment_id, payment) in &self.payments {
@@ -216,7 +246,7 @@ impl Books {
                     && refund.fee >= 0
                     && refund.amount.checked_add(refund.fee).is_some_and(|settled| settled <= payment.amount)
             });
-            if !agrees {
+            if !agrees && !self.refund_has_ended(&mark.refund_id, payment, mark.amount) {
                 return Err(broken(payment_id));
             }
         }

@@ -28,12 +28,12 @@ impl Once<Payment> for Charge<'_> {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<ChargeRow>, ProcessError> {
-        ctx.get(&CHARGES, id)
+        ctx.get_kept(&CHARGES, id)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Outcome) -> Result<(), ProcessError> {
         let row = ChargeRow { user_id: &*self.user_id, amount: self.amount, decided_ms: ctx.now_ms(), outcome };
-        ctx.put(&CHARGES, id, &row)
+        ctx.put_kept(&CHARGES, id, &row)
     }
 
     fn brief(&self) -> Vec<u8> {
@@ -126,7 +126,7 @@ impl Once<Payment> for Refund<'_> {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<RefundRow>, ProcessError> {
-        ctx.get(&REFUNDS, id)
+        ctx.get_kept(&REFUNDS, id)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Outcome) -> Result<(), ProcessError> {
@@ -140,7 +140,7 @@ impl Once<Payment> for Refund<'_> {
             decided_ms: ctx.now_ms(),
             outcome,
         };
-        ctx.put(&REFUNDS, id, &row)
+        ctx.put_kept(&REFUNDS, id, &row)
     }
 
     fn brief(&self) -> Vec<u8> {

@@ -328,7 +328,7 @@ impl Cursor {
 /// [`QueryError`] when the view cannot be read.
 pub fn charge(task: &TaskView, request_id: &str) -> Result<Option<ChargeView>, QueryError> {
     let request_id = request_id.to_owned();
-    let row = task.get(&CHARGES, &request_id)?;
+    let row = task.get_kept(&CHARGES, &request_id)?;
     Ok(row.map(|row| ChargeView::decided(request_id, row)))
 }
 
@@ -348,7 +348,7 @@ pub fn payment(task: &TaskView, payment_id: &str) -> Result<Option<PaymentView>,
 /// [`QueryError`] when the view cannot be read.
 pub fn refund(task: &TaskView, refund_id: &str) -> Result<Option<RefundView>, QueryError> {
     let refund_id = refund_id.to_owned();
-    let row = task.get(&REFUNDS, &refund_id)?;
+    let row = task.get_kept(&REFUNDS, &refund_id)?;
     Ok(row.map(|row| RefundView::decided(refund_id, row)))
 }
 

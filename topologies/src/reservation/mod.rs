@@ -90,7 +90,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(BUYERS.spec())
         .store(RESERVATIONS.spec())
         .store(PAYMENT_STATES.spec())
-        .store(COMMANDS.spec())
+        .ends(&COMMANDS, settings.outcome_retention_ms)
         .store(PAYMENT_COUPONS.spec())
         .store(SWEEPS.spec())
         .store(SETTINGS.spec())

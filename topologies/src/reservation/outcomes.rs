@@ -53,7 +53,7 @@ impl Once<Reservation> for Message {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<CommandRow>, ProcessError> {
-        ctx.get(&COMMANDS, id)
+        ctx.get_kept(&COMMANDS, id)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Outcome) -> Result<(), ProcessError> {
@@ -65,7 +65,7 @@ impl Once<Reservation> for Message {
             serial,
             payment_id,
         };
-        ctx.put(&COMMANDS, id, &row)
+        ctx.put_kept(&COMMANDS, id, &row)
     }
 
     fn brief(&self) -> Vec<u8> {

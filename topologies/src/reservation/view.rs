@@ -333,6 +333,6 @@ pub fn first_deadline(task: &TaskView, serial: Serial, row: &ReservationRow) -> 
 /// [`QueryError`] when the view cannot be read.
 pub fn command(task: &TaskView, command_id: &str) -> Result<Option<CommandView>, QueryError> {
     let command_id = command_id.to_owned();
-    let row = task.get(&COMMANDS, &command_id)?;
+    let row = task.get_kept(&COMMANDS, &command_id)?;
     Ok(row.map(|row| CommandView::new(task.place(), command_id, row)))
 }

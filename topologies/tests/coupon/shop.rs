@@ -2,7 +2,7 @@
 
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::inspect::{TaskView, codec};
-use holdfast_engine::prelude::{Key, place_of};
+use holdfast_engine::prelude::{Key, Topology, place_of};
 use holdfast_model::coupon;
 use holdfast_model::coupon::message::{Command, IssueRequest};
 use holdfast_model::coupon::row::PolicyRow;
@@ -22,7 +22,11 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn open() -> Self {
-        let mut shop = Self { driver: TestDriver::new(&holdfast_topologies::coupon::topology(), PLACES) };
+        Self::of(&holdfast_topologies::coupon::topology())
+    }
+
+    pub(crate) fn of(topology: &Topology) -> Self {
+        let mut shop = Self { driver: TestDriver::new(topology, PLACES) };
         shop.driver.settle();
         shop.command("1", &Command::CreatePolicy(sample::policy()));
         shop

@@ -40,8 +40,8 @@ fn a_place_keeps_the_limits_since_the_first_record_that_they_decided() {
     let limit = Arc::new(AtomicI64::new(1_000_000));
     let set = Arc::clone(&limit);
     let mut bank = Bank::of(&topology(&Settings::default()).decided_by(move || Box::new(Changing(Arc::clone(&set)))));
-    let usual = r#"{"chargeMinKrw":1000,"chargeMaxKrw":1000000}"#.to_owned();
-    let other = r#"{"chargeMinKrw":1000,"chargeMaxKrw":5000}"#.to_owned();
+    let usual = r#"{"chargeMinKrw":1000,"chargeMaxKrw":1000000,"outcomeRetentionMs":691200000}"#.to_owned();
+    let other = r#"{"chargeMinKrw":1000,"chargeMaxKrw":5000,"outcomeRetentionMs":691200000}"#.to_owned();
     for (id, limit_krw) in [("a", 1_000_000), ("b", 1_000_000), ("c", 5_000), ("d", 5_000), ("e", 1_000_000)] {
         limit.store(limit_krw, Ordering::Relaxed);
         bank.charge(id, "u", 6_000);

@@ -4,6 +4,7 @@
 mod any_history;
 mod bank;
 mod broken_books;
+mod ending;
 mod limits;
 mod moving;
 mod records;

@@ -14,7 +14,7 @@ use holdfast_model::coupon::message::{
     AdjustStock, Command, CreatePolicy, IssueRequest, Message, ReturnCoupon, UseForPayment,
 };
 use holdfast_model::coupon::row::PolicyRow;
-use holdfast_model::coupon::{self, POLICIES};
+use holdfast_model::coupon::{self, POLICIES, SETTINGS, Settings};
 use holdfast_model::settings::SettingsRow;
 
 /// Texts and keys of the record in hand.
@@ -32,13 +32,13 @@ pub(crate) struct Buffers {
 
 impl Feature for Coupon {
     const NAME: &'static str = coupon::NAME;
-    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = None;
-    type Settings = ();
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = Some(&SETTINGS);
+    type Settings = Settings;
     type Buffers = Buffers;
     type Message<'a> = Message<'a>;
 
-    fn topology((): &()) -> Topology {
-        crate::coupon::topology()
+    fn topology(settings: &Settings) -> Topology {
+        crate::coupon::topology_with(settings)
     }
 
     fn parse(value: Option<&[u8]>) -> Result<Message<'_>, ProcessError> {

@@ -129,7 +129,7 @@ proptest! {
     fn no_amounts_wrap(balance in 0i64.., price: i64, discount: Option<i64>, amount: i64, fee: i64) {
         let before = funds(balance, 1);
         for posting in [
-            charge(&before, &Charge::new("c", "u", amount, 0), &Settings { charge_min_krw: 1, charge_max_krw: i64::MAX }),
+            charge(&before, &Charge::new("c", "u", amount, 0), &Settings { charge_min_krw: 1, charge_max_krw: i64::MAX, ..SETTINGS }),
             debit(&before, &a_debit(price, discount, amount)),
             refund(&before, Some(&row_of(&a_debit(price, discount, price), before_outcome())), &a_refund(amount, fee)),
         ]

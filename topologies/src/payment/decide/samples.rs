@@ -7,7 +7,7 @@ use holdfast_model::payment::message::{Debit, Discount, Refund};
 use holdfast_model::payment::outcome::Refusal;
 use holdfast_model::payment::row::{DiscountRow, Outcome, PaymentRow, WalletRow};
 
-pub(super) const SETTINGS: Settings = Settings { charge_min_krw: 1_000, charge_max_krw: 1_000_000 };
+pub(super) const SETTINGS: Settings = Settings::unkept();
 
 /// A wallet with so much in it, after so many lines.
 pub(super) fn funds(balance: i64, sequence: u64) -> Funds {

@@ -79,7 +79,7 @@ impl Place {
         take(&SWEEPS, write, &mut books.sweeps)?;
         changes.reservations.extend(take(&RESERVATIONS, write, &mut books.reservations)?);
         changes.payments.extend(take(&PAYMENT_STATES, write, &mut books.payments)?);
-        changes.commands.extend(take(&COMMANDS, write, &mut self.commands)?);
+        changes.commands.extend(take(COMMANDS.stored(), write, &mut self.commands)?);
         Ok(())
     }
 
@@ -89,9 +89,9 @@ impl Place {
         take(&WALLETS, write, &mut books.wallets)?;
         take(&STATEMENT, write, &mut books.statement)?;
         take(&LEDGER, write, &mut books.ledger)?;
-        let charge = take(&CHARGES, write, &mut books.charges)?;
+        let charge = take(CHARGES.stored(), write, &mut books.charges)?;
         let debit = take(&PAYMENTS, write, &mut books.payments)?;
-        let refund = take(&REFUNDS, write, &mut books.refunds)?;
+        let refund = take(REFUNDS.stored(), write, &mut books.refunds)?;
         changes.outcomes.extend(charge.map(|c| c.map("charge", |row: ChargeRow| row.outcome)));
         changes.outcomes.extend(debit.map(|c| c.map("debit", |row: DebitRow| row.outcome)));
         changes.outcomes.extend(refund.map(|c| c.map("refund", |row: RefundRow| row.outcome)));
