@@ -8,7 +8,7 @@ use super::peer::FORWARDED;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, Method, Uri};
-use holdfast_engine::inspect::{QueryError, TaskView, Wake};
+use holdfast_engine::inspect::{OnWake, QueryError, TaskView, Ticket, Wake};
 use holdfast_engine::prelude::{Key, Table};
 use holdfast_model::envelope::Envelope;
 use holdfast_ports::log::AppendError;
@@ -277,6 +277,20 @@ impl Api {
         at_most: Duration,
         look: impl Fn() -> Result<Seen<T>, ApiError>,
     ) -> Result<T, ApiError> {
+        self.watch(view, |wake| vec![view.wait_row(table, key, wake)], at_most, look).await
+    }
+
+    /// [`Api::watch_row`] of whatever `register` registers a waiter for.
+    ///
+    /// # Errors
+    /// As [`Api::watch_row`].
+    pub async fn watch<T>(
+        &self,
+        view: &TaskView,
+        register: impl Fn(OnWake) -> Vec<Ticket>,
+        at_most: Duration,
+        look: impl Fn() -> Result<Seen<T>, ApiError>,
+    ) -> Result<T, ApiError> {
         let begun_us = self.clock.monotonic_us();
         loop {
             let gone = Duration::from_micros(self.clock.monotonic_us().saturating_sub(begun_us));
@@ -286,14 +300,10 @@ impl Api {
             }
             let (wake, woken) = oneshot::channel();
             // Registered first and looked second, so that no commit slips between.
-            let _ticket = view.wait_row(
-                table,
-                key,
-                Box::new(move |how| {
-                    // The client may have gone.
-                    let _ = wake.send(how);
-                }),
-            );
+            let _tickets = register(Box::new(move |how| {
+                // The client may have gone.
+                let _ = wake.send(how);
+            }));
             let seen = match look()? {
                 Seen::Decided(seen) => return Ok(seen),
                 Seen::Pending(seen) => seen,

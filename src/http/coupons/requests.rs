@@ -55,7 +55,7 @@ pub(crate) async fn show(
             return foreign(&api, &request_id, &asked).await;
         }
     };
-    let asking = Asking { topology: NAME, place, outcomes: REQUESTS.stored(), id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[REQUESTS.stored()], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::request(view, &request_id)?.map(Shown::decided));
     let pending = |waiting: Waiting| {
         let (policy_id, user_id) = waiting.entry.map(|e| (e.of.into_string(), e.user_id.into_string())).unzip();

@@ -7,19 +7,49 @@ use crate::http::handover;
 use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
 use crate::http::position::PositionToken;
 use axum::response::Response;
-use holdfast_engine::inspect::TaskView;
+use holdfast_engine::inspect::{OnWake, TaskView, Ticket};
 use holdfast_engine::prelude::Table;
+use parking_lot::Mutex;
 use serde::Serialize;
+use std::sync::Arc;
+
+/// A table of outcomes by id, whatever its rows are.
+pub trait Outcomes: Send + Sync {
+    /// Calls `wake` once, after the next commit that changes the outcome `id`.
+    fn wait(&self, view: &TaskView, id: &String, wake: OnWake) -> Ticket;
+}
+
+impl<V> Outcomes for Table<String, V> {
+    fn wait(&self, view: &TaskView, id: &String, wake: OnWake) -> Ticket {
+        view.wait_row(self, id, wake)
+    }
+}
+
+/// Calls `wake` once, after the next commit that changes the outcome `id` in one of the tables.
+fn wait_any(tables: &[&dyn Outcomes], view: &TaskView, id: &String, wake: OnWake) -> Vec<Ticket> {
+    let wake = Arc::new(Mutex::new(Some(wake)));
+    let of_table = |table: &&dyn Outcomes| {
+        let wake = wake.clone();
+        let once = move |how| {
+            let wake = wake.lock().take();
+            if let Some(wake) = wake {
+                wake(how);
+            }
+        };
+        table.wait(view, id, Box::new(once))
+    };
+    tables.iter().map(of_table).collect()
+}
 
 /// A request whose outcome is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Asking<'a, V> {
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
     /// The topology that decides it.
     pub topology: &'static str,
     /// The place that decides it.
     pub place: u32,
-    /// Its outcomes, by id.
-    pub outcomes: &'a Table<String, V>,
+    /// The tables in which its outcome may come to lie, by id.
+    pub outcomes: &'a [&'a dyn Outcomes],
     /// Its id.
     pub id: &'a String,
     /// `waitMs` and `after`.
@@ -80,10 +110,10 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::query`]; 422 for a position that is none; [`ApiError::RequestNotFound`] when nothing was accepted under the id.
-    pub async fn outcome<V: Sync, T: Serialize + Send>(
+    pub async fn outcome<T: Serialize + Send>(
         &self,
         asked: Asked,
-        asking: Asking<'_, V>,
+        asking: Asking<'_>,
         decided: impl Fn(&TaskView) -> Result<Option<T>, ApiError> + Send + Sync,
         pending: impl Fn(Waiting) -> T + Send + Sync,
     ) -> Result<Response, ApiError> {
@@ -111,7 +141,8 @@ impl Api {
         // Most have been decided by now: nothing needs to be registered for them.
         let shown = match look()? {
             Seen::Pending(_) if !query.wait().is_zero() => {
-                self.watch_row(&view, outcomes, id, query.wait(), look).await?
+                let register = |wake| wait_any(outcomes, &view, id, wake);
+                self.watch(&view, register, query.wait(), look).await?
             }
             seen => seen.into_inner(),
         };

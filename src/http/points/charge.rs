@@ -158,7 +158,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = request_place(&request_id).filter(|place| *place < api.settings.places);
     let place = place.ok_or(ApiError::RequestNotFound)?;
-    let asking = Asking { topology: NAME, place, outcomes: CHARGES.stored(), id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[CHARGES.stored()], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::charge(view, &request_id)?.map(Shown::Charge));
     let pending = |_| Shown::Undecided(UndecidedCharge { request_id: request_id.clone(), status: PENDING });
     api.outcome(asked, asking, decided, pending).await

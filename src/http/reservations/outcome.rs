@@ -76,7 +76,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = place_id::parse(Kind::Request, &request_id).map(|(place, _)| place);
     let place = place.filter(|place| *place < api.settings.places).ok_or(ApiError::RequestNotFound)?;
-    let asking = Asking { topology: NAME, place, outcomes: COMMANDS.stored(), id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[COMMANDS.stored()], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::command(view, &request_id)?.map(Shown::from));
     let pending = |_| Shown {
         request_id: request_id.clone(),
