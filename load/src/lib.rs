@@ -22,6 +22,7 @@ mod open_loop;
 mod payment;
 mod random;
 mod reservation;
+mod rush;
 mod shape;
 mod target;
 mod values;
