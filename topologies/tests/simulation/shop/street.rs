@@ -3,7 +3,7 @@
 
 use super::HOLD_MS;
 use crate::simulation::paper::{self, head};
-use crate::simulation::wrapped::{CLUMSY, STUMBLED};
+use crate::simulation::wrapped::{CLUMSY, STUMBLED, put_back};
 use holdfast_engine::inspect::header;
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::prelude::place_of;
@@ -369,30 +369,12 @@ impl Street {
         Self::append(world, payment::INBOX, "thief", &charge);
     }
 
-    /// Puts a dead letter back as the operator's command does.
-    fn put_back(world: &mut World<'_>, place: u32, offset: i64, letter: &Stored, dead_letters: &str) {
-        let Some(topic) = head(letter, header::TOPIC) else { return };
-        let why = [header::CLASS, header::MESSAGE, header::TIMESTAMP, header::ATTEMPTS];
-        let mut headers: Vec<(&str, &[u8])> = Vec::new();
-        for (name, value) in letter.headers.iter().filter(|(name, _)| !why.contains(&name.as_str())) {
-            headers.push((name, value.as_deref().unwrap_or_default()));
-        }
-        let entered = format!("{topic}-{place}-{}", head(letter, header::OFFSET).unwrap_or_default());
-        if !headers.iter().any(|(name, _)| [header::ORIGIN, header::ENTERED].contains(name)) {
-            headers.push((header::ENTERED, entered.as_bytes()));
-        }
-        let from = format!("{dead_letters}-{place}-{offset}");
-        headers.extend([(header::REDRIVE, b"1".as_slice()), (header::REDRIVEN_FROM, from.as_bytes())]);
-        let (key, value) = (letter.key.as_deref(), letter.value.as_deref());
-        world.append_on_top(&NewRecord { topic: &topic, partition: place, key, value, headers: &headers });
-    }
-
     /// The operator puts back what stumbled, in any order.
     fn redrive(&mut self, world: &mut World<'_>, letters_max: usize) {
         for _ in 0..letters_max.min(self.letters.len()) {
             let nth = usize::try_from(world.rng().below(self.letters.len() as u64)).unwrap_or(0);
             let (place, offset, letter, dead_letters) = self.letters.swap_remove(nth);
-            Self::put_back(world, place, offset, &letter, dead_letters);
+            put_back(world, place, offset, &letter, dead_letters);
         }
     }
 }
