@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`topics`] | the name of every topic |
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
@@ -40,13 +41,15 @@ pub mod reservation;
 pub mod rfc3339;
 pub mod schema;
 pub mod settings;
+pub mod timesale;
 pub mod topics;
 pub mod wire;
 
 use feature::Feature;
 
 /// Every feature, in the order of the catalogue.
-pub const FEATURES: &[&Feature] = &[&coupon::FEATURE, &reservation::FEATURE, &expiration::FEATURE, &payment::FEATURE];
+pub const FEATURES: &[&Feature] =
+    &[&coupon::FEATURE, &reservation::FEATURE, &expiration::FEATURE, &payment::FEATURE, &timesale::FEATURE];
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@
 //! cpn_2_1_57          coupon 57 of policy 1
 //! res_2_8000000004d2… a reservation of place 2; of an earlier version res_2_1234
 //! pay_2_0198c1f2…     a payment for a reservation of place 2
+//! ord_0_0198c1f2…     an order in a time sale of place 0
 //! ```
 //! The number of places is part of the data format, so a place in an id stays right.
 
@@ -40,6 +41,8 @@ kinds! {
     Reservation = "res",
     /// `pay`: a payment, in the place of its reservation.
     Payment = "pay",
+    /// `ord`: an order, in the place of its time sale.
+    Order = "ord",
 }
 
 /// Writes the id of something of `kind` that is decided in `place`. `rest` is unique within the place.

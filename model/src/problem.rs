@@ -185,7 +185,7 @@ pub(crate) use table;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{coupon, payment, reservation};
+    use crate::{coupon, payment, reservation, timesale};
     use std::collections::BTreeMap;
 
     fn all() -> Vec<&'static Problem> {
@@ -195,6 +195,10 @@ mod tests {
         all.extend(coupon::command_outcome::CommandRefusal::ALL.map(coupon::command_outcome::CommandRefusal::problem));
         all.extend(reservation::refusal::Refusal::ALL.map(reservation::refusal::Refusal::problem));
         all.extend(payment::outcome::Refusal::ALL.map(payment::outcome::Refusal::problem));
+        all.extend(timesale::outcome::Refusal::ALL.map(timesale::outcome::Refusal::problem));
+        all.extend(
+            timesale::command_outcome::CommandRefusal::ALL.map(timesale::command_outcome::CommandRefusal::problem),
+        );
         all
     }
 

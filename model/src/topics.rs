@@ -42,6 +42,18 @@ pub mod payment {
     pub const DEAD_LETTERS: &str = "payment.requests.dlq";
 }
 
+/// Time sales.
+pub mod timesale {
+    /// Where orders and commands come in. Key: timeSaleId.
+    pub const INBOX: &str = "timesale-order-requests";
+    /// Orders that were confirmed, and confirmed orders that were cancelled.
+    pub const SUCCESS: &str = "timesale-order-success";
+    /// Orders that were refused.
+    pub const FAILURES: &str = "timesale-order-failures";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "timesale-order-dlq";
+}
+
 /// What rankings count.
 pub mod ranking {
     /// Each sale and each return. Key: scheduleId.
