@@ -5,7 +5,7 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment"]);
+//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
@@ -15,6 +15,7 @@
 //! | [`reservation`] | seats: held, paid, expired, given back |
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
+//! | [`timesale`] | time sales: orders of several units, all or nothing |
 //! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
@@ -26,6 +27,7 @@ pub mod payment;
 pub mod reservation;
 mod rows;
 mod shell;
+pub mod timesale;
 
 use features::Feature;
 use holdfast_engine::prelude::Topology;
@@ -36,6 +38,7 @@ pub const FEATURES: &[Feature] = &[
     Feature::of::<reservation::Reservation>(),
     Feature::of::<expiration::Expirations>(),
     Feature::of::<payment::Payment>(),
+    Feature::of::<timesale::TimeSale>(),
 ];
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.
