@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`coupon`], [`shop`] | coupons by themselves; the flow of a seat, with the wallets and coupons that pay for it |
+//! | [`coupon`], [`timesale`], [`shop`] | coupons and time sales by themselves; the flow of a seat, with the wallets and coupons that pay for it |
 //! | [`paper`] | records as anybody could read them |
 //! | [`wrapped`] | a topology with something around its processor, and records that stumble until they are put back |
 //! | [`tally`] | what happened |
@@ -15,12 +15,13 @@ pub(crate) mod coupon;
 pub(crate) mod paper;
 pub(crate) mod shop;
 pub(crate) mod tally;
+pub(crate) mod timesale;
 pub(crate) mod wrapped;
 
 use holdfast_sim::{Simulation, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
-pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, shop::PART];
+pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, shop::PART, timesale::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
