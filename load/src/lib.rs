@@ -9,6 +9,8 @@
 //! | `coupon-backlog` | the log itself: how fast requests that wait are decided |
 //! | `hold-backlog` | the log itself: the same with seats |
 //! | `debit-backlog` | the log itself: the same with money |
+//! | `time-sale` | HTTP: orders of several units, most of them of one sale |
+//! | `time-sale-backlog` | the log itself: the same as the other backlogs with orders |
 //! | `expiry-cliff` | the log itself: deadlines that come together; `expiry-lateness` reads what became of them |
 
 #![warn(missing_docs)]
@@ -25,6 +27,7 @@ mod reservation;
 mod rush;
 mod shape;
 mod target;
+mod timesale;
 mod values;
 mod witness;
 
@@ -45,6 +48,8 @@ const SHAPES: &[Listed] = &[
     Listed::of::<payment::debit_backlog::DebitBacklog>("debit-backlog"),
     Listed::of::<reservation::expiry_cliff::ExpiryCliff>("expiry-cliff"),
     Listed::of::<reservation::expiry_lateness::ExpiryLateness>("expiry-lateness"),
+    Listed::of::<timesale::time_sale::TimeSale>("time-sale"),
+    Listed::of::<timesale::time_sale_backlog::TimeSaleBacklog>("time-sale-backlog"),
 ];
 
 /// The shape that a command line names, with its options.
