@@ -2,12 +2,13 @@
 //!
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
-use super::{Api, coupons, payments, points, reservations};
+use super::{Api, coupons, payments, points, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
 /// The features that have routes.
-pub const FEATURES: &[Feature] = &[coupons::FEATURE, reservations::FEATURE, payments::FEATURE, points::FEATURE];
+pub const FEATURES: &[Feature] =
+    &[coupons::FEATURE, reservations::FEATURE, payments::FEATURE, points::FEATURE, timesales::FEATURE];
 
 /// A feature, as HTTP sees it.
 pub struct Feature {

@@ -19,6 +19,7 @@
 //! | [`feature`] | the list of features: each is a folder and a line there |
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
+//! | [`timesales`] | the time-sale routes |
 //! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
@@ -59,6 +60,7 @@ pub mod signature;
 pub mod starting;
 #[cfg(test)]
 mod tests;
+pub mod timesales;
 pub mod under_way;
 
 use crate::config::Secret;

@@ -11,6 +11,7 @@ mod seats;
 mod series;
 mod strangers;
 mod strict;
+mod timesales;
 
 use super::error::answer;
 use super::*;
