@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The requests of the seeds as they stand there, sent to a running worker, and for each sentence about them whether it is so.
-#   scripts/seeds.sh [URL] [SCENE...]     URL of a worker with the sample data [http://127.0.0.1:3000], scenes [eleven issue thousand reserve expire]
+#   scripts/seeds.sh [URL] [SCENE...]     URL of a worker with the sample data [http://127.0.0.1:3000], scenes [eleven issue thousand order reserve expire]
 # `make run` with an empty directory has what `eleven` counts on: 100 coupons. Exit code 1: something is not as written.
 set -euo pipefail
 
 url=${1:-http://127.0.0.1:3000}
 shift || true
-[ $# -gt 0 ] || set -- eleven issue thousand reserve expire
+[ $# -gt 0 ] || set -- eleven issue thousand order reserve expire
 wrong=0
 # How often something is looked at that takes its time, ten times a second.
 LOOKS_MAX=3000
@@ -114,6 +114,24 @@ thousand() {
   says S4-30 "which is no more than there are" is issued 100
 }
 
+# S4-13 to S4-16: the answer at once, and what becomes of it.
+order() {
+  ask POST "/api/timesales/1/orders?strategy=v3" '{
+    "userId": "1001",
+    "quantity": 1
+  }'
+  local id
+  id=$(field orderId)
+  says S4-14 "it is answered QUEUED" is status QUEUED
+  says S4-14 "in these words" is message "주문 요청이 대기열에 등록되었습니다. 순차적으로 처리됩니다."
+  says S4-14 "for sale 1" is timeSaleId 1
+  says S4-14 "and user 1001" is userId 1001
+  says S4-14 "with a place in the queue" like queuePosition 'Processing\.\.\.|[0-9]+'
+  says S4-16 "and the order is confirmed" becomes "/api/timesales/orders/$id" status CONFIRMED
+  ask GET /api/timesales/1
+  says S4-16 "one unit less is left" is remaining 99
+}
+
 # S0-14, S0-15, S0-31, S0-32: a seat, and its price.
 reserve() {
   decide /reservations '{
@@ -205,7 +223,7 @@ status="" said=""
 curl -fsS "$url/health/live" >/dev/null
 for scene in "$@"; do
   case $scene in
-    eleven | issue | thousand | reserve | expire | before | restarted | outage | resumed) "$scene" ;;
+    eleven | issue | thousand | order | reserve | expire | before | restarted | outage | resumed) "$scene" ;;
     *)
       echo "seeds: no scene is called $scene" >&2
       exit 2

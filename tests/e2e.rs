@@ -49,6 +49,8 @@ mod starting;
 #[path = "support/mod.rs"]
 #[expect(dead_code, reason = "the other binary of tests uses the rest")]
 mod support;
+#[path = "e2e/timesales.rs"]
+mod timesales;
 #[path = "e2e/unsafe_topics.rs"]
 mod unsafe_topics;
 #[path = "e2e/verdict.rs"]

@@ -1,5 +1,5 @@
-//! The seeds' own scripts, as `scripts/seeds.sh` sends them: coupons (S3-29 to S3-31, S4-5, S4-6, S4-30), seats (S0-14, S0-31, S0-38), and what a restart does to
-//! them (S0-30, S0-48). Brokers that go away (S0-46, S0-47) are in `seats_on_kafka.rs`, which calls it, too.
+//! The seeds' own scripts, as `scripts/seeds.sh` sends them: coupons (S3-29 to S3-31, S4-5, S4-6, S4-30), a time sale (S4-13 to S4-16), seats (S0-14, S0-31,
+//! S0-38), and what a restart does to them (S0-30, S0-48). Brokers that go away (S0-46, S0-47) are in `seats_on_kafka.rs`, which calls it, too.
 
 use crate::seats::short_holds;
 use crate::support::worker::{Setup, Worker};
@@ -31,9 +31,9 @@ fn on_the_embedded_log() {
     assert!(worker.terminate().success());
 }
 
-/// The coupons' scripts, on a worker that has sold none.
+/// The scripts of coupons and of the time sale, on a worker that has sold none.
 pub(crate) fn scripts(worker: &Worker) {
-    println!("{}", script(worker, &["eleven", "issue", "thousand"]));
+    println!("{}", script(worker, &["eleven", "issue", "thousand", "order"]));
 }
 
 fn run(worker: &Worker, scenes: &[&str]) -> Output {
