@@ -21,3 +21,5 @@ mod limits;
 mod settings;
 #[path = "audit/shop.rs"]
 mod shop;
+#[path = "audit/timesale.rs"]
+mod timesale;

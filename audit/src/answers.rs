@@ -183,6 +183,19 @@ impl<C: Debug + PartialEq> Claims<C> {
         }
     }
 
+    /// Compares every claim that `judge` knows something about, by the id that it names.
+    pub(crate) fn compare_all(
+        &mut self,
+        findings: &mut Findings,
+        judge: impl Fn(&str, &Claim<C>) -> Option<Result<(), String>>,
+    ) {
+        for (id, all) in &mut self.0 {
+            for told in all {
+                told.compare(id, judge(id, &told.claim), findings);
+            }
+        }
+    }
+
     /// A request of this id is in the log.
     pub(crate) fn in_log(&mut self, id: Option<&str>, findings: &mut Findings) {
         if let Some(id) = id.filter(|_| !self.is_empty()) {

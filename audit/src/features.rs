@@ -2,7 +2,7 @@
 
 use crate::feature::Feature;
 use crate::invariant::{Invariant, Owner};
-use crate::{Question, coupons, seats, wallets};
+use crate::{Question, coupons, seats, timesale, wallets};
 
 /// Every feature. One comes after those whose [`crate::books`] it reads.
 pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
@@ -10,6 +10,7 @@ pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
         Box::new(wallets::Wallets::default()),
         Box::new(seats::Seats::new(question)),
         Box::new(coupons::Coupons::default()),
+        Box::new(timesale::TimeSales::default()),
     ]
 }
 

@@ -47,6 +47,7 @@ invariants! {
     Agreement = 10, Owner::Requests, "what queries answer is what the topics say";
     Stock = 11, Owner::Feature("coupon"), "as many coupons as there are, one for a user, none kept back";
     FirstCome = 12, Owner::Feature("coupon"), "coupons go to the first valid users in the order of the log";
+    Units = 13, Owner::Feature("timesale"), "units sold and left add up to a time sale's stock, no buyer has more than allowed, none is lost";
     Retries = 14, Owner::Requests, "the same id again gets the first outcome; something else under it has no effect";
     Notices = 15, Owner::Requests, "a notice was asked for once for each fact that has one";
     Rebuilt = 18, Owner::States, "a store rebuilt from its changelog is the live store, key by key";

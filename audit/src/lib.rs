@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`feature`], [`features`], [`books`] | what a feature is, and the walk through an inbox; the list of them; what they tell each other |
-//! | [`wallets`], [`seats`], [`coupons`] | the rules, a folder for each feature |
+//! | [`wallets`], [`seats`], [`coupons`], [`timesale`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
@@ -40,6 +40,7 @@ mod seats;
 pub mod shadows;
 mod stores;
 mod times;
+mod timesale;
 mod wallets;
 mod witness;
 
