@@ -73,6 +73,8 @@ pub enum ApiError {
     ForeignPage,
     /// An id that nothing was ever accepted under.
     RequestNotFound,
+    /// The outcome was kept for as long as `outcome_retention_ms` says, and is gone.
+    OutcomeExpired,
     /// No dead letter of this name.
     DeadLetterNotFound,
     /// A feature refuses: code, texts and class are the feature's.
@@ -255,6 +257,12 @@ impl ApiError {
             Self::RequestNotFound => {
                 row(StatusCode::NOT_FOUND, "REQUEST_NOT_FOUND", "없는 요청", "요청을 찾을 수 없습니다.")
             }
+            Self::OutcomeExpired => row(
+                StatusCode::GONE,
+                "OUTCOME_EXPIRED",
+                "보관 기간이 지난 결과",
+                "요청 결과의 보관 기간이 지나 더 이상 조회할 수 없습니다.",
+            ),
             Self::DeadLetterNotFound => {
                 row(StatusCode::NOT_FOUND, "DEAD_LETTER_NOT_FOUND", "없는 데드레터", "데드레터를 찾을 수 없습니다.")
             }

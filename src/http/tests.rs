@@ -2,6 +2,7 @@
 
 mod admin;
 mod bodies;
+mod expired;
 mod keys;
 mod peers;
 mod positions;
@@ -65,6 +66,11 @@ struct Worker {
 
 /// A worker whose places do not run.
 fn idle(admin_token: Option<&str>) -> Worker {
+    idle_of(admin_token, holdfast_topologies::all())
+}
+
+/// A worker of these topologies whose places do not run.
+fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
     let dir = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let log: Arc<dyn Log> = EmbeddedLog::open(EmbeddedConfig::new(dir.path().join("log"), clock.clone())).unwrap();
@@ -83,7 +89,7 @@ fn idle(admin_token: Option<&str>) -> Worker {
     };
     let api = Api::new(Parts {
         settings,
-        topologies: holdfast_topologies::all(),
+        topologies,
         clock,
         appender: appender.clone(),
         log,

@@ -38,6 +38,7 @@ impl Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its outcome was kept for as long as `outcome_retention_ms` says, and is gone (`OUTCOME_EXPIRED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -55,7 +56,7 @@ pub(crate) async fn show(
             return foreign(&api, &request_id, &asked).await;
         }
     };
-    let asking = Asking { topology: NAME, place, outcomes: &[REQUESTS.stored()], id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[&REQUESTS], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::request(view, &request_id)?.map(Shown::decided));
     let pending = |waiting: Waiting| {
         let (policy_id, user_id) = waiting.entry.map(|e| (e.of.into_string(), e.user_id.into_string())).unzip();

@@ -21,6 +21,7 @@
 //! What is in the log is never called a failure: it is done, or refused, or not known yet. A read goes its own way through [`query`]: place, look, answer.
 
 mod order;
+mod outcomes;
 pub mod query;
 mod reuse;
 

@@ -1,5 +1,6 @@
 //! The one way of a request that reads: place → look → answer. Where a peer owns the place, the request goes there as it came.
 
+use super::outcomes::{Outcomes, has_ended, wait_any};
 use crate::http::Api;
 use crate::http::accepted::Entry;
 use crate::http::error::{ApiError, answer};
@@ -7,39 +8,8 @@ use crate::http::handover;
 use crate::http::intake::{Asked, OutcomeQuery, Owner, Seen};
 use crate::http::position::PositionToken;
 use axum::response::Response;
-use holdfast_engine::inspect::{OnWake, TaskView, Ticket};
-use holdfast_engine::prelude::Table;
-use parking_lot::Mutex;
+use holdfast_engine::inspect::TaskView;
 use serde::Serialize;
-use std::sync::Arc;
-
-/// A table of outcomes by id, whatever its rows are.
-pub trait Outcomes: Send + Sync {
-    /// Calls `wake` once, after the next commit that changes the outcome `id`.
-    fn wait(&self, view: &TaskView, id: &String, wake: OnWake) -> Ticket;
-}
-
-impl<V> Outcomes for Table<String, V> {
-    fn wait(&self, view: &TaskView, id: &String, wake: OnWake) -> Ticket {
-        view.wait_row(self, id, wake)
-    }
-}
-
-/// Calls `wake` once, after the next commit that changes the outcome `id` in one of the tables.
-fn wait_any(tables: &[&dyn Outcomes], view: &TaskView, id: &String, wake: OnWake) -> Vec<Ticket> {
-    let wake = Arc::new(Mutex::new(Some(wake)));
-    let of_table = |table: &&dyn Outcomes| {
-        let wake = wake.clone();
-        let once = move |how| {
-            let wake = wake.lock().take();
-            if let Some(wake) = wake {
-                wake(how);
-            }
-        };
-        table.wait(view, id, Box::new(once))
-    };
-    tables.iter().map(of_table).collect()
-}
 
 /// A request whose outcome is asked for.
 #[derive(Clone, Copy)]
@@ -109,7 +79,8 @@ impl Api {
     /// as the query says.
     ///
     /// # Errors
-    /// As [`Api::query`]; 422 for a position that is none; [`ApiError::RequestNotFound`] when nothing was accepted under the id.
+    /// As [`Api::query`]; 422 for a position that is none; [`ApiError::RequestNotFound`] when nothing was accepted under the id,
+    /// [`ApiError::OutcomeExpired`] when its outcome has ended.
     pub async fn outcome<T: Serialize + Send>(
         &self,
         asked: Asked,
@@ -135,7 +106,11 @@ impl Api {
             let waiting = self.waiting(&view, id, after);
             Ok(match decided(&view)? {
                 Some(outcome) => Seen::Decided(outcome),
-                None => Seen::Pending(pending(waiting.ok_or(ApiError::RequestNotFound)?)),
+                None => match waiting {
+                    Some(waiting) => Seen::Pending(pending(waiting)),
+                    None if has_ended(outcomes, &view, id)? => return Err(ApiError::OutcomeExpired),
+                    None => return Err(ApiError::RequestNotFound),
+                },
             })
         };
         // Most have been decided by now: nothing needs to be registered for them.

@@ -147,6 +147,7 @@ enum Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its outcome was kept for as long as `outcome_retention_ms` says, and is gone (`OUTCOME_EXPIRED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -158,7 +159,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = request_place(&request_id).filter(|place| *place < api.settings.places);
     let place = place.ok_or(ApiError::RequestNotFound)?;
-    let asking = Asking { topology: NAME, place, outcomes: &[CHARGES.stored()], id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[&CHARGES], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::charge(view, &request_id)?.map(Shown::Charge));
     let pending = |_| Shown::Undecided(UndecidedCharge { request_id: request_id.clone(), status: PENDING });
     api.outcome(asked, asking, decided, pending).await

@@ -65,6 +65,7 @@ impl From<CommandView> for Shown {
     responses(
         (status = 200, description = "The outcome, or `PENDING`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its outcome was kept for as long as `outcome_retention_ms` says, and is gone (`OUTCOME_EXPIRED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -76,7 +77,7 @@ pub(crate) async fn show(
 ) -> Result<Response, ApiError> {
     let place = place_id::parse(Kind::Request, &request_id).map(|(place, _)| place);
     let place = place.filter(|place| *place < api.settings.places).ok_or(ApiError::RequestNotFound)?;
-    let asking = Asking { topology: NAME, place, outcomes: &[COMMANDS.stored()], id: &request_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[&COMMANDS], id: &request_id, query: &query };
     let decided = |view: &TaskView| Ok(view::command(view, &request_id)?.map(Shown::from));
     let pending = |_| Shown {
         request_id: request_id.clone(),

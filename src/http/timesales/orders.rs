@@ -226,6 +226,7 @@ impl Order for Buying {
     responses(
         (status = 200, description = "The outcome, or `QUEUED`", body = Shown),
         (status = 404, description = "Nothing was accepted under this id", body = openapi::ProblemBody, content_type = "application/problem+json"),
+        (status = 410, description = "Its outcome was kept for as long as `outcome_retention_ms` says, and is gone (`OUTCOME_EXPIRED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`after` belongs elsewhere or lies past the end of the inbox (`INVALID_POSITION`), or wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "Its place is not served now", body = openapi::ProblemBody, content_type = "application/problem+json"),
     ))]
@@ -236,7 +237,7 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let place = place_of_order(&api, &order_id)?;
-    let asking = Asking { topology: NAME, place, outcomes: &[&ORDERS, REFUSED.stored()], id: &order_id, query: &query };
+    let asking = Asking { topology: NAME, place, outcomes: &[&ORDERS, &REFUSED], id: &order_id, query: &query };
     let decided = |view: &TaskView| {
         let order = view::order(view, &order_id)?;
         Ok(order.map(|order| Shown { order, queue_position: None }))
