@@ -31,12 +31,14 @@ pub(crate) trait Once<F: Feature> {
     ///
     /// # Errors
     /// As [`Context::get`].
+    #[expect(clippy::ptr_arg, reason = "it is the key of a table, whose keys are owned")]
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<Self::Row>, ProcessError>;
 
     /// Writes what became of it under `id`.
     ///
     /// # Errors
     /// As [`Context::put`].
+    #[expect(clippy::ptr_arg, reason = "it is the key of a table, whose keys are owned")]
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: Self::Outcome) -> Result<(), ProcessError>;
 
     /// The value of a record that stands for the command, which was given up in a foreign place: what its outcome needs of it, in few bytes.

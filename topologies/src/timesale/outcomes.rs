@@ -24,6 +24,7 @@ pub(crate) enum Decided {
 }
 
 /// The id of the order that came under `identity`. Copies nothing of an identity that is an order id of this place.
+#[expect(clippy::owned_cow, reason = "it is the key of a table, whose keys are owned")]
 fn order_id<'i>(ctx: &Context<'_>, identity: &'i String) -> Cow<'i, String> {
     if order_id::place(identity) == Some(ctx.place()) {
         Cow::Borrowed(identity)
