@@ -1,36 +1,9 @@
 //! What became of a command: done, or why not.
 
-use crate::problem::{self, Class, Problem};
+pub use crate::command_status::CommandStatus;
+
+use crate::problem::{self, Problem};
 use serde::{Deserialize, Serialize};
-
-/// What became of a command, named by what to answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CommandStatus {
-    /// It is done, by this command or by an earlier one that wished the same.
-    Success,
-    /// It makes no sense.
-    ValidationFailed,
-    /// What it speaks of does not exist.
-    NotFound,
-    /// What it speaks of is in no state for it.
-    Conflict,
-    /// It could not be processed although it was tried again.
-    SystemError,
-}
-
-impl CommandStatus {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::ValidationFailed => "VALIDATION_FAILED",
-            Self::NotFound => "NOT_FOUND",
-            Self::Conflict => "CONFLICT",
-            Self::SystemError => "SYSTEM_ERROR",
-        }
-    }
-}
 
 /// Why a command was not done. Kept in rows by its number: new reasons go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,11 +62,6 @@ impl CommandRefusal {
     /// What to answer.
     #[must_use]
     pub fn status(self) -> CommandStatus {
-        match self.problem().class {
-            Class::Invalid => CommandStatus::ValidationFailed,
-            Class::NotFound => CommandStatus::NotFound,
-            Class::Conflict | Class::Gone | Class::Unpaid => CommandStatus::Conflict,
-            Class::Fault => CommandStatus::SystemError,
-        }
+        self.problem().class.into()
     }
 }

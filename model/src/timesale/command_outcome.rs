@@ -1,10 +1,10 @@
 //! What became of a command: done, or why not.
 
-use crate::problem::{self, Class, Problem};
+use crate::problem::{self, Problem};
 use crate::timesale::outcome::TIMESALE_NOT_FOUND;
 use serde::{Deserialize, Serialize};
 
-pub use crate::coupon::command_outcome::CommandStatus;
+pub use crate::command_status::CommandStatus;
 
 /// Why a command was not done. Kept in rows by its number: new reasons go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,12 +61,7 @@ impl CommandRefusal {
     /// What to answer.
     #[must_use]
     pub fn status(self) -> CommandStatus {
-        match self.problem().class {
-            Class::Invalid => CommandStatus::ValidationFailed,
-            Class::NotFound => CommandStatus::NotFound,
-            Class::Conflict | Class::Gone | Class::Unpaid => CommandStatus::Conflict,
-            Class::Fault => CommandStatus::SystemError,
-        }
+        self.problem().class.into()
     }
 }
 
