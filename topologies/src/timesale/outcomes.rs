@@ -9,7 +9,6 @@ use holdfast_model::timesale::message::{Command, OrderRequest};
 use holdfast_model::timesale::outcome::Refusal;
 use holdfast_model::timesale::row::{CommandRow, OrderRow, RefusedRow};
 use holdfast_model::timesale::{COMMANDS, ORDERS, REFUSED, order_id};
-use std::borrow::Cow;
 
 /// What became of an order: it was confirmed at this price of a unit, in KRW, or refused.
 pub(crate) type OrderOutcome = Result<(Confirmed, u64), Refusal>;
@@ -23,13 +22,13 @@ pub(crate) enum Decided {
     Refused(RefusedRow),
 }
 
-/// The id of the order that came under `identity`. Copies nothing of an identity that is an order id of this place.
-#[expect(clippy::owned_cow, reason = "it is the key of a table, whose keys are owned")]
-fn order_id<'i>(ctx: &Context<'_>, identity: &'i String) -> Cow<'i, String> {
+/// Calls `with` with the id of the order that came under `identity`. Copies nothing of an identity that is an order id of this place.
+fn with_order_id<R>(ctx: &mut Context<'_>, identity: &String, with: impl FnOnce(&mut Context<'_>, &String) -> R) -> R {
     if order_id::place(identity) == Some(ctx.place()) {
-        Cow::Borrowed(identity)
+        with(ctx, identity)
     } else {
-        Cow::Owned(order_id::of(ctx.place(), identity))
+        let id = order_id::of(ctx.place(), identity);
+        with(ctx, &id)
     }
 }
 
@@ -66,24 +65,22 @@ impl Once<TimeSale> for OrderRequest<'_> {
     }
 
     fn find(ctx: &mut Context<'_>, id: &String) -> Result<Option<Decided>, ProcessError> {
-        let id = order_id(ctx, id);
-        Decided::find(ctx, &id)
+        with_order_id(ctx, id, Decided::find)
     }
 
     fn keep(&self, ctx: &mut Context<'_>, id: &String, outcome: OrderOutcome) -> Result<(), ProcessError> {
-        let id = order_id(ctx, id);
         let (time_sale_id, user_id, now_ms) = (&*self.time_sale_id, &*self.user_id, ctx.now_ms());
-        match outcome {
+        with_order_id(ctx, id, |ctx, id| match outcome {
             Ok((Confirmed { quantity, .. }, unit_price)) => {
                 let row =
                     OrderRow { time_sale_id, user_id, quantity, unit_price, ordered_ms: now_ms, cancelled_ms: None };
-                ctx.put(&ORDERS, &id, &row)
+                ctx.put(&ORDERS, id, &row)
             }
             Err(refusal) => {
                 let row = RefusedRow { time_sale_id, user_id, quantity: self.quantity, decided_ms: now_ms, refusal };
-                ctx.put_kept(&REFUSED, &id, &row)
+                ctx.put_kept(&REFUSED, id, &row)
             }
-        }
+        })
     }
 
     fn brief(&self) -> Vec<u8> {
