@@ -433,6 +433,7 @@ const SPREADS: &[Spread] = &[
     Spread { feature: "reservation", own: &["reservation", "reservations", "seats"], most: 20 },
     Spread { feature: "expiration", own: &["expiration"], most: 4 },
     Spread { feature: "payment", own: &["payment", "payments", "points", "wallets"], most: 12 },
+    Spread { feature: "timesale", own: &["timesale", "timesales"], most: 6 },
 ];
 
 /// Whether a folder on the way to a file, or the file itself, has one of these names.
