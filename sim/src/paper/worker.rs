@@ -3,7 +3,7 @@
 use super::log::PaperLog;
 use crate::clock::SimClock;
 use crate::driver::memory_disk;
-use holdfast_engine::inspect::{EngineMetrics, Status};
+use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
 use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, Performer, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
@@ -26,6 +26,7 @@ pub struct PaperWorker {
     thread: StreamThread,
     log: PaperLog,
     clock: SimClock,
+    queries: Arc<Queries>,
     _disk: tempfile::TempDir,
 }
 
@@ -36,7 +37,7 @@ impl PaperWorker {
     /// When the temporary directory cannot be made.
     #[must_use]
     pub fn new(topologies: &[Topology], places: u32) -> Self {
-        let (disk, clock) = (memory_disk(), SimClock::default());
+        let (disk, clock, queries) = (memory_disk(), SimClock::default(), Arc::<Queries>::default());
         let log = PaperLog::new(clock.clone());
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places };
         let owner = Owner::new("paper:0", format!("{APP}-one-0"));
@@ -49,14 +50,14 @@ impl PaperWorker {
             log: Arc::new(log.clone()),
             stores: Arc::new(stores),
             clock: Arc::new(clock.clone()),
-            queries: Arc::default(),
+            queries: queries.clone(),
             status: Status::default(),
             metrics,
             performer: Box::new(Nobody),
             assistant: None,
         };
         let thread = StreamThread::join(parts).expect("paper can be joined");
-        let mut worker = Self { thread, log, clock, _disk: disk };
+        let mut worker = Self { thread, log, clock, queries, _disk: disk };
         worker.settle();
         worker
     }
@@ -65,6 +66,12 @@ impl PaperWorker {
     #[must_use]
     pub fn log(&self) -> &PaperLog {
         &self.log
+    }
+
+    /// The committed state of its tasks.
+    #[must_use]
+    pub fn queries(&self) -> &Queries {
+        &self.queries
     }
 
     /// Wall time, in ms since the epoch.
