@@ -1,4 +1,8 @@
-//! What is left on disk of requests whose outcomes have ended. `cargo run --release -p stream-worker -p holdfast-topologies --example retention -- 5000000`
+//! What is left in the state of requests whose outcomes have ended.
+//!
+//! ```text
+//! cargo build --release -p stream-worker -p holdfast-topologies --example retention && target/release/examples/retention 5000000
+//! ```
 //!
 //! The real coupon topology on the real store, in one place, over a log that costs next to nothing: so many requests for a policy of 100 coupons, and 9 days later
 //! as many more as the clean-up needs. What is counted is what the store holds; a changelog that has been compacted holds the same.
