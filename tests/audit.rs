@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
 
+#[path = "audit/again.rs"]
+mod again;
 #[path = "audit/answers.rs"]
 mod answers;
 #[path = "audit/clean.rs"]

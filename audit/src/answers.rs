@@ -134,6 +134,10 @@ struct Told<C> {
     at: Spot,
     claim: Claim<C>,
     is_met: bool,
+    /// It was right of an outcome that has ended since: of what its id came to later it says nothing.
+    is_of_ended: bool,
+    /// What is against it, unless its id came to what it says later.
+    doubt: Option<String>,
 }
 
 impl<C> Told<C> {
@@ -143,7 +147,28 @@ impl<C> Told<C> {
             Some(Ok(())) => findings.count(Invariant::Agreement, "answers over HTTP", 1),
             Some(Err(what)) => findings.breach(Invariant::Agreement, &self.at, format!("{id} {what}")),
         }
-        self.is_met = true;
+        (self.is_met, self.doubt) = (true, None);
+    }
+
+    /// The same with the outcome of one decision. Has that ended, another one may have been made under the id, and either may be meant.
+    fn compare_outcome(
+        &mut self,
+        id: &str,
+        judged: Option<Result<(), String>>,
+        has_ended: bool,
+        findings: &mut Findings,
+    ) {
+        match judged {
+            Some(_) if self.is_of_ended => {}
+            Some(Err(what)) if has_ended => {
+                self.doubt = Some(what);
+                self.is_met = true;
+            }
+            judged => {
+                self.is_of_ended = has_ended && judged.is_some();
+                self.compare(id, judged, findings);
+            }
+        }
     }
 }
 
@@ -161,7 +186,7 @@ impl<C: Debug + PartialEq> Claims<C> {
     /// Notes what `answer` claims; false when it claims nothing.
     pub(crate) fn note(&mut self, answer: &Answer<'_>, found: Option<(String, Claim<C>)>) -> bool {
         let Some((id, claim)) = found else { return false };
-        let told = Told { at: answer.at.clone(), claim, is_met: false };
+        let told = Told { at: answer.at.clone(), claim, is_met: false, is_of_ended: false, doubt: None };
         self.0.entry(id.into()).or_default().push(told);
         true
     }
@@ -196,6 +221,28 @@ impl<C: Debug + PartialEq> Claims<C> {
         }
     }
 
+    /// Compares every claim about the outcome of the request `id` that `judge` knows something about; `has_ended`: the outcome has, by the cut.
+    pub(crate) fn decided(
+        &mut self,
+        id: &str,
+        has_ended: bool,
+        findings: &mut Findings,
+        judge: impl Fn(&Claim<C>) -> Option<Result<(), String>>,
+    ) {
+        for told in self.0.get_mut(id).into_iter().flatten() {
+            told.compare_outcome(id, judge(&told.claim), has_ended, findings);
+        }
+    }
+
+    /// The outcome of the request `id` has ended, and cannot be known otherwise: whether it was refused for the reason that was told nobody can say.
+    pub(crate) fn ended(&mut self, id: &str, findings: &mut Findings) {
+        let told = self.0.get_mut(id).into_iter().flatten();
+        for told in told.filter(|told| !told.is_of_ended && matches!(told.claim, Claim::Refused { .. })) {
+            findings.count(Invariant::Agreement, "refusals over HTTP whose outcome has ended", 1);
+            (told.is_met, told.is_of_ended) = (true, true);
+        }
+    }
+
     /// A request of this id is in the log.
     pub(crate) fn in_log(&mut self, id: Option<&str>, findings: &mut Findings) {
         if let Some(id) = id.filter(|_| !self.is_empty()) {
@@ -211,7 +258,11 @@ impl<C: Debug + PartialEq> Claims<C> {
     /// What was told of things that are not in the log.
     pub(crate) fn leftover(&self, findings: &mut Findings) {
         let all = self.0.iter().flat_map(|(id, told)| told.iter().map(move |told| (id, told)));
-        for (id, Told { at, claim, .. }) in all.filter(|(_, told)| !told.is_met) {
+        for (id, Told { at, claim, doubt, .. }) in all.filter(|(_, told)| !told.is_met || told.doubt.is_some()) {
+            if let Some(what) = doubt {
+                findings.breach(Invariant::Agreement, at, format!("{id} {what}"));
+                continue;
+            }
             match claim {
                 Claim::Accepted => {
                     findings.breach(Invariant::OneOutcome, at, format!("{id} was accepted, and is not in the log"));

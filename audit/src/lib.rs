@@ -14,7 +14,8 @@
 //! | [`wallets`], [`seats`], [`coupons`], [`timesale`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
-//! | [`letters`], [`copies`], [`known`], [`notices`], [`times`] | dead letters, records sent on, ids that came again, notices, clocks |
+//! | [`letters`], [`copies`], [`notices`], [`times`] | dead letters, records sent on, notices, clocks |
+//! | [`known`], [`retention`] | ids that came again; how long outcomes are kept |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
 //! A new feature is a folder with a [`feature::Feature`], a line in [`features::all`], and a line in the table of [`invariant`] for each invariant of its own.
@@ -36,6 +37,7 @@ mod reader;
 mod rebuilt;
 mod record;
 pub mod report;
+mod retention;
 mod seats;
 pub mod shadows;
 mod stores;
@@ -188,8 +190,8 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
             feature.settle(&mut audit.shared, findings);
         }
         audit.shared.copies.settle(findings);
-        audit.shared.notices.leftover(findings);
     }
+    audit.shared.notices.leftover(gone.is_empty(), findings);
     if audit.reader.times.steps_back > 0 {
         let n = audit.reader.times.steps_back;
         findings.note(Invariant::Times, format!("append time stepped back {n} times, logical time did not"));

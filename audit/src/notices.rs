@@ -20,9 +20,14 @@ struct Notice {
     at: (u32, i64),
 }
 
-/// The requests for notices, by kind and subject.
+/// The requests for notices.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(FxHashMap<Print, Notice>);
+pub(crate) struct Notices {
+    /// By kind and subject: those that no fact has explained.
+    left: FxHashMap<Print, Notice>,
+    /// What was asked for more than once, as its first fact was decided: where, and what is wrong unless as many facts come.
+    repeated: FxHashMap<Print, (String, String)>,
+}
 
 record! {
     /// A request for a notice: an envelope with the request inside, or the request by itself.
@@ -59,7 +64,9 @@ impl Notices {
                 let named = kinds.get(kind).zip(request.data.as_ref());
                 if let Some(subject) = named.and_then(|(name, data)| data.get(name).id()) {
                     let new = Notice { times: 0, is_firm: entry.is_firm, at: (place, entry.offset) };
-                    notices.0.entry(print((kind, &*subject))).or_insert(new).times += 1;
+                    let notice = notices.left.entry(print((kind, &*subject))).or_insert(new);
+                    notice.times += 1;
+                    notice.is_firm &= entry.is_firm;
                 }
                 Ok(())
             })?;
@@ -77,19 +84,34 @@ impl Notices {
         cut: &Cut,
         findings: &mut Findings,
     ) {
-        match self.0.remove(&print((kind, subject))).map_or(0, |notice| notice.times) {
-            1 => findings.count(Invariant::Notices, "notices", 1),
-            0 if cut.may_be_forgotten(notification::REQUESTS, now_ms) => {}
-            n => findings.breach(Invariant::Notices, at, format!("{kind} of {subject} was asked for {n} times")),
+        let key = print((kind, subject));
+        match self.left.get_mut(&key) {
+            Some(notice) => {
+                findings.count(Invariant::Notices, "notices", 1);
+                if notice.times == 1 {
+                    self.left.remove(&key);
+                    return;
+                }
+                // Its request may come again after its outcome has ended, and be decided again.
+                let what = || format!("{kind} of {subject} was asked for {} times", notice.times);
+                self.repeated.entry(key).or_insert_with(|| (at.to_string(), what()));
+                notice.times -= 1;
+            }
+            None if cut.may_be_forgotten(notification::REQUESTS, now_ms) => {}
+            None => findings.breach(Invariant::Notices, at, format!("{kind} of {subject} was asked for 0 times")),
         }
     }
 
-    /// Notices of nothing.
-    pub(crate) fn leftover(&self, findings: &mut Findings) {
-        for notice in self.0.values().filter(|notice| notice.is_firm) {
-            let (partition, offset) = notice.at;
-            let at = format!("{}-{partition} offset {offset}", notification::REQUESTS);
-            findings.breach(Invariant::Notices, at, "a notice of something that did not happen");
+    /// Notices that are one too many; and, where all facts have been decided again, notices of nothing.
+    pub(crate) fn leftover(&self, is_complete: bool, findings: &mut Findings) {
+        for (key, notice) in self.left.iter().filter(|(_, notice)| notice.is_firm) {
+            if let Some((at, what)) = self.repeated.get(key) {
+                findings.breach(Invariant::Notices, at, what);
+            } else if is_complete {
+                let (partition, offset) = notice.at;
+                let at = format!("{}-{partition} offset {offset}", notification::REQUESTS);
+                findings.breach(Invariant::Notices, at, "a notice of something that did not happen");
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use holdfast_engine::inspect::{codec, ending};
 use holdfast_engine::prelude::{Context, ProcessError, Processor, Record, Topology};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::row::CommandRow;
-use holdfast_model::coupon::{self, COMMANDS, COUPONS, INBOX, POLICIES, REQUESTS};
+use holdfast_model::coupon::{self, COMMANDS, COUPONS, INBOX, POLICIES, REQUESTS, SETTINGS};
 use serde_json::{Value, json};
 use stream_worker::commands::audit::invariant::Invariant;
 use stream_worker::commands::audit::report::{Report, Verdict};
@@ -35,6 +35,7 @@ fn topology() -> Topology {
         .store(POLICIES.spec())
         .store(REQUESTS.spec())
         .store(COUPONS.spec())
+        .store(SETTINGS.spec())
         .ends(&COMMANDS, KEEP_MS)
         .dead_letters(coupon::DEAD_LETTERS)
         .processor(|| Box::new(Refusing))

@@ -66,6 +66,16 @@ impl Shop {
         shop
     }
 
+    /// Its worker is started again with these instead.
+    pub(crate) fn deploy(&mut self, topologies: Vec<Topology>) {
+        self.driver.settle();
+        self.driver.stop();
+        topologies.iter().for_each(|topology| self.driver.deploy(topology));
+        self.driver.start();
+        self.driver.settle();
+        self.topologies = topologies;
+    }
+
     pub(crate) fn charge(&mut self, user: &str, amount: i64) {
         let value =
             json!({"type": "charge", "requestId": format!("c-{user}-{amount}"), "userId": user, "amount": amount});

@@ -51,6 +51,8 @@ pub(crate) struct Refund {
     pub(crate) at: At,
     pub(crate) is_firm: bool,
     pub(crate) is_explained: bool,
+    /// How often it was decided again after its outcome had ended, and has not been answered for that.
+    pub(crate) again: u32,
 }
 
 /// What all wallets come to.

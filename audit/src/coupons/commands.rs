@@ -7,11 +7,12 @@ use crate::cut::Cut;
 use crate::feature::Shared;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use crate::known::{self, Seen};
+use crate::known;
 use crate::reader::Entry;
 use crate::record::Field;
+use crate::retention::Kept;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::{COMMANDS, POLICIES};
+use holdfast_model::coupon::{COMMANDS, TERMS};
 use holdfast_tools::Failure;
 use std::borrow::Cow;
 
@@ -37,26 +38,27 @@ impl Sale<'_> {
         let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let seen = self.commands.see(&id, command_wish(said), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
-        if !matches!(seen, Seen::New | Seen::Again) {
+        if !seen.is_to_decide() {
             findings.count(Invariant::NoGap, "records known already", 1);
             return Ok(Some(()));
         }
         findings.count(Invariant::NoGap, "records decided", 1);
-        let row = self.state.map(|state| state.get(COMMANDS.stored(), &id.clone().into_owned())).transpose()?;
-        let has_ended =
-            row == Some(None) && self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), self.now_ms));
-        match row {
-            Some(None) if has_ended => {
+        let kept = self.state.map(|state| Kept::of(state, &COMMANDS, &id, self.now_ms)).transpose()?;
+        let has_ended = matches!(kept, Some(Kept::Ended));
+        match &kept {
+            Some(Kept::Ended) => {
                 findings.count(Invariant::OneOutcome, "coupon commands whose outcome has ended", 1);
             }
-            Some(None) => findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome")),
-            _ => {}
+            Some(Kept::Missing) => {
+                findings.breach(Invariant::OneOutcome, entry, format!("{id} ({kind}) has no outcome"))
+            }
+            Some(Kept::Row(_)) | None => {}
         }
-        let is_refused = row.flatten().is_some_and(|row| row.refused.is_some());
+        let is_refused = matches!(kept, Some(Kept::Row(row)) if row.refused.is_some());
         let Some(policy) = policy.filter(|_| !is_refused) else { return Ok(Some(())) };
         match kind {
-            // Its outcome has ended, and a policy does not: it was created if it is there.
-            "create-policy" if has_ended && !self.keeps(&policy)? => {}
+            // Its outcome has ended, and a policy does not: that says when it was created.
+            "create-policy" if has_ended && !self.has_created(&policy)? => {}
             "create-policy" => {
                 let total = said.total_quantity.int().unwrap_or(0);
                 let (starts_ms, ends_ms) = (said.start_time.when(), said.end_time.when());
@@ -84,10 +86,10 @@ impl Sale<'_> {
         Ok(Some(()))
     }
 
-    /// Whether the state has this policy.
-    fn keeps(&self, policy: &str) -> Result<bool, Failure> {
-        let row = self.state.map(|state| state.get(&POLICIES, &policy.to_owned())).transpose()?;
-        Ok(row.flatten().is_some())
+    /// Whether the state has this policy, and it was created now.
+    fn has_created(&self, policy: &str) -> Result<bool, Failure> {
+        let row = self.state.map(|state| state.get(&TERMS, &policy.to_owned())).transpose()?;
+        Ok(row.flatten().is_some_and(|row| row.created_ms == self.now_ms))
     }
 
     /// Whether it is decided in another place, and told there.

@@ -37,14 +37,15 @@ impl Coupons {
     }
 }
 
-/// A request came to `status`, by the log.
+/// A request came to `status`, by the log; `has_ended`: that need not be kept any more.
 pub(super) fn issued(
     claims: &mut Claims<Issued>,
     id: &str,
     (status, coupon): (&str, Option<&str>),
+    has_ended: bool,
     findings: &mut Findings,
 ) {
-    claims.compare(id, findings, |claim| {
+    claims.decided(id, has_ended, findings, |claim| {
         let Claim::Told(Issued { status: told, coupon: given }) = claim else { return None };
         let is_so = told == status && given.as_deref() == coupon;
         Some(if is_so {

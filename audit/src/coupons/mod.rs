@@ -25,13 +25,14 @@ use crate::outcomes::{self, Outcomes};
 use crate::reader::Entry;
 use crate::rebuilt::Rebuilt;
 use crate::record::{self, Field, is_user};
+use crate::retention::{Kept, Retention};
 use crate::times::Times;
 use commands::{command_wish, key_of};
 use door::{Refusal, Sold};
 use hear::{Issued, issued};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::{self, FAILURES, INBOX, REQUESTS, SUCCESS};
+use holdfast_model::coupon::{self, COMMANDS, FAILURES, INBOX, REQUESTS, SETTINGS, SUCCESS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use message::Message;
@@ -138,18 +139,20 @@ impl Coupons {
 
 impl<'a> Sale<'a> {
     /// The sale of `place`, before anything has happened.
-    fn open(place: u32, audit: &Audit<'a>) -> Result<Self, Failure> {
+    fn open(place: u32, audit: &mut Audit<'a>) -> Result<Self, Failure> {
         let state = audit.state(coupon::NAME, place);
         let counted = "coupon requests with their outcome";
         let mut outcomes = Outcomes::new(place, [SUCCESS, FAILURES], counted, audit.cut);
         let shown = rows::shown(state, &mut outcomes.statuses)?;
+        let requests = Retention::of(&REQUESTS, state, &SETTINGS, audit.findings)?;
+        let commands = Retention::of(&COMMANDS, state, &SETTINGS, audit.findings)?;
         Ok(Self {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
             wanted: FxHashMap::default(),
-            known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place))),
-            commands: Known::default(),
+            known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place)), requests),
+            commands: Known::for_records(0, commands),
             redemptions: Redemptions::default(),
             outcomes,
             shown,
@@ -199,6 +202,8 @@ impl Sale<'_> {
             return Ok(());
         }
         self.now_ms = self.now_ms.max(entry.append_ms);
+        self.known.at(entry.offset, self.now_ms);
+        self.commands.at(entry.offset, self.now_ms);
         match (said, arrival.way) {
             (Some(said), Way::Buried { is_given_up: true }) if self.is_elsewhere(&said, cut) => {
                 shared.copies.must_have(entry);
@@ -266,7 +271,7 @@ impl Sale<'_> {
         let known = print(&*id);
         let seen = self.known.see_print(known, (&*policy, &*user), entry.heads.origin.is_redriven());
         known::retried(seen, &id, entry, findings);
-        if !matches!(seen, Seen::New | Seen::Again) {
+        if !seen.is_to_decide() {
             findings.count(Invariant::NoGap, "records known already", 1);
             return Ok(Some(()));
         }
@@ -289,7 +294,8 @@ impl Sale<'_> {
         };
         self.outcomes.count(findings);
         let told = &outcome.told;
-        issued(&mut coupons.claims, &id, (status, told.coupon.as_deref()), findings);
+        let has_ended = self.state.is_some_and(|state| state.has_ended(REQUESTS.id(), self.now_ms));
+        issued(&mut coupons.claims, &id, (status, told.coupon.as_deref()), has_ended, findings);
         let told_status = self.outcomes.status(&outcome);
         let at = || self.outcomes.at(&outcome);
         if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
@@ -317,21 +323,15 @@ impl Sale<'_> {
             }
         }
         if let Some(state) = self.state {
-            match self.shown.get(&known).copied() {
-                Some(shown) if shown == outcome.status => {
-                    findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
-                }
-                None if state.has_ended(REQUESTS.id(), self.now_ms) => {
-                    findings.count(Invariant::Agreement, "coupon requests whose outcome has ended", 1);
-                }
-                shown => {
-                    let shown = shown.map(|shown| self.outcomes.statuses.text(shown));
-                    findings.breach(
-                        Invariant::Agreement,
-                        at(),
-                        format!("{id} was told {told_status}, shown is {shown:?}"),
-                    );
-                }
+            let shown = self.shown.get(&known).copied();
+            if shown == Some(outcome.status) {
+                findings.count(Invariant::Agreement, "coupon requests shown as told", 1);
+            } else if let Kept::Ended = Kept::of(state, &REQUESTS, &id, self.now_ms)? {
+                findings.count(Invariant::Agreement, "coupon requests whose outcome has ended", 1);
+            } else {
+                let shown = shown.map(|shown| self.outcomes.statuses.text(shown));
+                let what = format!("{id} was told {told_status}, shown is {shown:?}");
+                findings.breach(Invariant::Agreement, at(), what);
             }
         }
         Ok(Some(()))

@@ -25,7 +25,7 @@ impl Scene<'_, '_, '_> {
 
     fn create_schedule(&mut self, said: &Message<'_>, told: &Told) {
         let Some(schedule) = said.schedule_id.id().filter(|_| !told.is_refused()) else { return };
-        let is_refused = told.has_ended && !self.outcomes.has_schedule(&schedule);
+        let is_refused = told.has_ended && !self.outcomes.has_schedule(&schedule, self.book.now_ms);
         if is_refused || self.book.schedules.contains_key(&*schedule) {
             return;
         }

@@ -3,7 +3,7 @@
 use super::book::{Book, Paid, State};
 use super::facts::{Facts, name};
 use super::message::Message;
-use crate::books::{Answer, Discounts, Fate, Money};
+use crate::books::{Answer, Books, Fate, Money};
 use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
@@ -49,7 +49,7 @@ impl Ending {
         &mut self,
         said: &Message<'_>,
         (entry, is_decided): (&Entry<'_>, bool),
-        discounts: &mut Discounts,
+        Books { money, discounts }: &mut Books,
         findings: &mut Findings,
     ) {
         let kind = said.kind.text();
@@ -71,13 +71,22 @@ impl Ending {
             is_decided,
             is_met: false,
         };
-        // A refund that was refused may be paid when an operator puts it back: that is the one answer after another.
-        let is_second =
-            |first: &&Answer| !(kind == "refunded" && first.result == "REFUSED" && answer.result == "REFUNDED");
-        if let Some(first) = answers.get(&*id).filter(is_second) {
-            findings.breach(Invariant::OneOutcome, entry, format!("{id} was answered at {} already", first.at));
-        } else {
+        let Some(first) = answers.get_mut(&*id) else {
             answers.insert(id.into_owned(), answer);
+            return;
+        };
+        // A refund that was refused may be paid when an operator puts it back, and one whose outcome has ended is answered again when it comes again.
+        let is_refund = kind == "refunded";
+        let again = money.refunds.get_mut(&*id).filter(|refund| is_refund && refund.again > 0);
+        if is_refund && first.result == "REFUSED" && answer.result == "REFUNDED" {
+            *first = answer;
+        } else if let Some(refund) = again {
+            refund.again -= 1;
+            if first.result == "REFUSED" {
+                *first = answer;
+            }
+        } else {
+            findings.breach(Invariant::OneOutcome, entry, format!("{id} was answered at {} already", first.at));
         }
     }
 

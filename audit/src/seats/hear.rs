@@ -97,9 +97,15 @@ impl Heard {
         self.claims.note(answer, found)
     }
 
-    /// A command is decided, with this refusal; what is granted to a payment is not its end.
-    pub(super) fn command(&mut self, id: &str, refused: Option<&str>, is_pay: bool, findings: &mut Findings) {
-        self.claims.compare(id, findings, |claim| match (claim, refused) {
+    /// A command is decided, with this refusal; what is granted to a payment is not its end. `has_ended`: the outcome need not be kept any more.
+    pub(super) fn command(
+        &mut self,
+        id: &str,
+        (refused, has_ended): (Option<&str>, bool),
+        is_pay: bool,
+        findings: &mut Findings,
+    ) {
+        self.claims.decided(id, has_ended, findings, |claim| match (claim, refused) {
             (Claim::Refused { code, .. }, Some(is)) if code == is => Some(Ok(())),
             (Claim::Refused { .. }, None) if is_pay => None,
             (Claim::Refused { code, .. }, is) => {

@@ -33,11 +33,12 @@ use crate::cut::Cut;
 use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use crate::known::{self, Known, Print, Seen, print};
+use crate::known::{self, Known, Print, print};
 use crate::notices::Notices;
 use crate::reader::Entry;
 use crate::rebuilt::Rebuilt;
 use crate::record;
+use crate::retention::Retention;
 use book::Book;
 use ending::Ending;
 use facts::Facts;
@@ -45,8 +46,9 @@ use hear::Heard;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::payment;
+use holdfast_model::reservation::row::{PaymentRow, ScheduleRow};
 use holdfast_model::reservation::serial::Serial;
-use holdfast_model::reservation::{self, COMMANDS, INBOX, PAYMENT_STATES, SCHEDULES};
+use holdfast_model::reservation::{self, COMMANDS, INBOX, PAYMENT_STATES, SCHEDULES, SETTINGS};
 use holdfast_tools::Failure;
 use message::Message;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -123,8 +125,9 @@ impl Feature for Seats {
         for place in 0..audit.cut.places {
             let records = audit.cut.records(&TopicPartition::new(INBOX, place));
             let state = audit.state(reservation::NAME, place);
-            let mut here =
-                Here { book: Book::new(place), known: Known::for_records(records), outcomes: Outcomes::read(state)? };
+            let retention = Retention::of(&COMMANDS, state, &SETTINGS, audit.findings)?;
+            let known = Known::for_records(records, retention);
+            let mut here = Here { book: Book::new(place), known, outcomes: Outcomes::read(state)? };
             audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
                 self.arrived(&mut here, arrival, cut, shared, findings);
                 Ok(())
@@ -170,7 +173,7 @@ impl Seats {
         let said = record::read::<Message<'_>>(entry.value);
         let is_buried = matches!(way, Way::Buried { .. });
         if let Some(said) = said.as_ref().filter(|_| !is_buried) {
-            self.ending.answer(said, (entry, is_decided), &mut shared.books.discounts, findings);
+            self.ending.answer(said, (entry, is_decided), &mut shared.books, findings);
         }
         if let Some(said) = said.as_ref().filter(|_| !self.heard.claims.is_empty()) {
             self.heard.claims.in_log(said.ids.get().as_deref(), findings);
@@ -179,6 +182,7 @@ impl Seats {
             return;
         }
         book.now_ms = book.now_ms.max(entry.append_ms);
+        known.at(entry.offset, book.now_ms);
         match (said, way) {
             (Some(said), Way::Buried { is_given_up: true }) => {
                 let is_elsewhere = home_of(&said, book.place, cut.places).is_some_and(|home| home != book.place);
@@ -227,9 +231,11 @@ struct Told {
     /// Code of the refusal; none = done.
     refused: Option<&'static str>,
     serial: Option<Serial>,
+    /// When that was decided, in ms since the epoch.
+    decided_ms: i64,
     /// Something is kept: without it nothing is known.
     is_known: bool,
-    /// Nothing is kept any more.
+    /// Nothing is kept any more, or only what its id came to later.
     has_ended: bool,
 }
 
@@ -305,7 +311,7 @@ fn give_up(
 #[derive(Debug, Default)]
 struct Outcomes<'a> {
     rows: FxHashMap<Print, Told>,
-    /// Schedules and payments, which do not end: looked at where the outcome of their command has.
+    /// Schedules and payments with the time they were made at, which do not end: looked at where the outcome of their command has.
     lasting: FxHashSet<Print>,
     /// With a state a command that is not in it has no outcome.
     state: Option<&'a Rebuilt>,
@@ -317,17 +323,16 @@ impl<'a> Outcomes<'a> {
         let mut outcomes = Self { state, ..Self::default() };
         known.each(COMMANDS.stored(), &mut |id: String, row| {
             let refused = row.refused.map(reservation::refusal::Refusal::code);
-            let told = Told { refused, serial: row.serial, is_known: true, has_ended: false };
+            let (serial, decided_ms) = (row.serial, row.decided_ms);
+            let told = Told { refused, serial, decided_ms, is_known: true, has_ended: false };
             outcomes.rows.insert(print(&*id), told);
         })?;
         if known.ends(COMMANDS.id()) {
-            known.each_raw(&SCHEDULES, &mut |id: String, _| {
-                outcomes.lasting.insert(print(("schedule", &*id)));
-                Ok(())
+            known.each(&SCHEDULES, &mut |id: String, row: ScheduleRow| {
+                outcomes.lasting.insert(print(("schedule", &*id, row.created_ms)));
             })?;
-            known.each_raw(&PAYMENT_STATES, &mut |id: String, _| {
-                outcomes.lasting.insert(print(("payment", &*id)));
-                Ok(())
+            known.each(&PAYMENT_STATES, &mut |id: String, row: PaymentRow| {
+                outcomes.lasting.insert(print(("payment", &*id, row.asked_ms)));
             })?;
         }
         Ok(outcomes)
@@ -335,21 +340,19 @@ impl<'a> Outcomes<'a> {
 
     /// What the command `id` was told, which is decided at `now_ms`.
     fn of(&self, id: &str, now_ms: i64) -> Told {
-        let ended = || Told {
-            has_ended: self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), now_ms)),
-            ..Told::default()
-        };
-        self.rows.get(&print(id)).copied().unwrap_or_else(ended)
+        let has_ended = self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), now_ms));
+        let told = self.rows.get(&print(id)).filter(|told| !(has_ended && told.decided_ms > now_ms));
+        told.copied().unwrap_or_else(|| Told { has_ended, ..Told::default() })
     }
 
-    /// Whether the state has this schedule.
-    fn has_schedule(&self, id: &str) -> bool {
-        self.lasting.contains(&print(("schedule", id)))
+    /// Whether the state has this schedule, and it was created then.
+    fn has_schedule(&self, id: &str, now_ms: i64) -> bool {
+        self.lasting.contains(&print(("schedule", id, now_ms)))
     }
 
-    /// Whether the state has this payment.
-    fn has_payment(&self, id: &str) -> bool {
-        self.lasting.contains(&print(("payment", id)))
+    /// Whether the state has this payment, and it was asked for then.
+    fn has_payment(&self, id: &str, now_ms: i64) -> bool {
+        self.lasting.contains(&print(("payment", id, now_ms)))
     }
 }
 
@@ -376,15 +379,17 @@ impl Scene<'_, '_, '_> {
         let id = said.ids.get().unwrap_or_else(|| Cow::Owned(self.entry.entered()));
         let seen = known.see(&id, wish(said), self.entry.heads.origin.is_redriven());
         known::retried(seen, &id, self.entry, self.findings);
-        if !matches!(seen, Seen::New | Seen::Again) {
+        if !seen.is_to_decide() {
             self.count(Invariant::NoGap, "records known already");
             return Some(());
         }
         let told = self.outcomes.of(&id, self.book.now_ms);
         if told.is_known {
-            self.desk.heard.command(&id, told.refused, kind == "pay", self.findings);
+            let has_ended = self.outcomes.state.is_some_and(|state| state.has_ended(COMMANDS.id(), self.book.now_ms));
+            self.desk.heard.command(&id, (told.refused, has_ended), kind == "pay", self.findings);
             self.count(Invariant::OneOutcome, "seat commands with their outcome");
         } else if told.has_ended {
+            self.desk.heard.claims.ended(&id, self.findings);
             self.count(Invariant::OneOutcome, "seat commands whose outcome has ended");
         } else if self.outcomes.state.is_some() {
             self.breach(Invariant::OneOutcome, format!("{id} ({kind}) has no outcome"));

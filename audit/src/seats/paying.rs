@@ -47,7 +47,7 @@ impl Scene<'_, '_, '_> {
         let debit = self.desk.money.debits.get_mut(&payment_id).filter(|debit| debit.reservation == print(&*wanted));
         // With a coupon the wallet is asked once it is known what that takes off.
         let has_coupon = said.coupon_id != Field::Absent;
-        let is_granted = told.is_done() || (told.has_ended && self.outcomes.has_payment(&payment_id));
+        let is_granted = told.is_done() || (told.has_ended && self.outcomes.has_payment(&payment_id, now_ms));
         if debit.is_none() && !(has_coupon && is_granted) {
             let is_cancelled =
                 self.book.schedules.get(&booking.schedule).is_some_and(|house| house.cancelling.is_some());

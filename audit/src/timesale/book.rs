@@ -93,6 +93,8 @@ pub(super) struct Book {
     /// By sale and user: units of confirmed orders that were not cancelled.
     pub(super) buyers: FxHashMap<Print, i64>,
     users: FxHashMap<Rc<str>, ()>,
+    /// By order id: why orders were refused that have been decided again since.
+    refused_before: FxHashMap<Print, Vec<&'static str>>,
 }
 
 impl Book {
@@ -133,7 +135,7 @@ impl Book {
         }
         let state = decided.map_or_else(|refused| State::Refused(refused.code), |()| State::Confirmed);
         let order = Order { sale, user, quantity: wish.quantity, unit_price, state, decided_ms: self.now_ms };
-        self.orders.insert(print(order_id), order);
+        self.keep(order_id, order);
         decided
     }
 
@@ -169,7 +171,19 @@ impl Book {
         let (sale, user) = (self.name(&wish.sale), self.name(&wish.user));
         let state = State::Refused("SYSTEM_ERROR");
         let order = Order { sale, user, quantity: wish.quantity, unit_price: 0, state, decided_ms: self.now_ms };
-        self.orders.insert(print(order_id), order);
+        self.keep(order_id, order);
+    }
+
+    fn keep(&mut self, order_id: &str, order: Order) {
+        let id = print(order_id);
+        if let Some(Order { state: State::Refused(code), .. }) = self.orders.insert(id, order) {
+            self.refused_before.entry(id).or_default().push(code);
+        }
+    }
+
+    /// Whether an order was refused with `code` before it was decided as it is now.
+    pub(super) fn was_refused(&self, order_id: &str, code: &str) -> bool {
+        self.refused_before.get(&print(order_id)).is_some_and(|codes| codes.contains(&code))
     }
 
     /// A user cancels an order: a confirmed one of that user, once.

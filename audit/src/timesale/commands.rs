@@ -65,8 +65,12 @@ impl Place<'_> {
         findings: &mut Findings,
     ) {
         let kind = said.kind.text();
-        let row = self.state.map(|_| self.kept.get(&print(id)).copied());
-        let has_ended = self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), self.book.now_ms));
+        let now_ms = self.book.now_ms;
+        let has_ended = self.state.is_some_and(|state| state.has_ended(COMMANDS.id(), now_ms));
+        // What was decided later is the outcome of another decision under the id.
+        let is_later = |decided_ms: i64| has_ended && decided_ms > now_ms;
+        let kept = self.kept.get(&print(id)).filter(|(_, decided_ms)| !is_later(*decided_ms));
+        let row = self.state.map(|_| kept.map(|(refused, _)| *refused));
         match row {
             None => {}
             Some(None) if has_ended => {
@@ -80,8 +84,9 @@ impl Place<'_> {
         let (sale, user) = (said.time_sale_id.id().unwrap_or_default(), said.user_id.id().unwrap_or_default());
         let is_done = match kind {
             "create-sale" => {
-                // Its outcome has ended, and a sale does not: it was created if it is there.
-                let is_refused = if is_gone { !self.sales.contains(&print(&*sale)) } else { told.flatten().is_some() };
+                // Its outcome has ended, and a sale does not: that says when it was created.
+                let is_created = || self.sales.contains(&print((&*sale, now_ms)));
+                let is_refused = if is_gone { !is_created() } else { told.flatten().is_some() };
                 if !is_refused {
                     self.create(&sale, said);
                 }

@@ -96,7 +96,7 @@ impl TimeSales {
                 Claim::Told(Told::Confirmed) => !matches!(order.state, State::Refused(_)),
                 Claim::Told(Told::Cancelled) => order.state == State::Cancelled,
                 Claim::Told(Told::Failed { code }) | Claim::Refused { code, .. } => {
-                    matches!(order.state, State::Refused(is) if is == code)
+                    matches!(order.state, State::Refused(is) if is == code) || book.was_refused(order_id, code)
                 }
             };
             Some(if is_so { Ok(()) } else { Err(format!("was told as {claim:?}, by the log it is {:?}", order.state)) })

@@ -27,13 +27,15 @@ use crate::outcomes::{self, Outcomes};
 use crate::reader::Entry;
 use crate::rebuilt::Rebuilt;
 use crate::record::{self, Field};
+use crate::retention::Retention;
 use crate::times::Times;
 use book::Book;
 use commands::{Cancellation, command_wish};
 use hear::{Refusal, Told};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::timesale::{self, COMMANDS, FAILURES, INBOX, SALES, SUCCESS, order_id};
+use holdfast_model::timesale::row::TermsRow;
+use holdfast_model::timesale::{self, COMMANDS, FAILURES, INBOX, REFUSED, SETTINGS, SUCCESS, TERMS, order_id};
 use holdfast_tools::Failure;
 use message::{Message, Wish};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -117,32 +119,34 @@ struct Place<'a> {
     outcomes: Outcomes<Outcome>,
     /// By order id.
     cancelled: FxHashMap<Print, Cancellation>,
-    /// Commands with the code of their refusal, if they were refused: read once, in the order of the rows.
-    kept: FxHashMap<Print, Option<&'static str>>,
-    /// Sales that the state has.
+    /// Commands with the code of their refusal, if they were refused, and when they were decided: read once, in the order of the rows.
+    kept: FxHashMap<Print, (Option<&'static str>, i64)>,
+    /// Sales that the state has, with the time they were created at.
     sales: FxHashSet<Print>,
     state: Option<&'a Rebuilt>,
 }
 
 impl<'a> Place<'a> {
     /// The place before anything has happened.
-    fn open(place: u32, audit: &Audit<'a>) -> Result<Self, Failure> {
+    fn open(place: u32, audit: &mut Audit<'a>) -> Result<Self, Failure> {
         let state = audit.state(timesale::NAME, place);
         let (mut kept, mut sales) = (FxHashMap::default(), FxHashSet::default());
         if let Some(state) = state {
             state.each(COMMANDS.stored(), &mut |id: String, row| {
-                kept.insert(print(&*id), row.refused.map(|refusal| refusal.code()));
+                kept.insert(print(&*id), (row.refused.map(|refusal| refusal.code()), row.decided_ms));
             })?;
-            state.each_raw(&SALES, &mut |id: String, _| {
-                sales.insert(print(&*id));
-                Ok(())
+            state.each(&TERMS, &mut |id: String, row: TermsRow| {
+                sales.insert(print((&*id, row.created_ms)));
             })?;
         }
+        // A confirmed order does not end.
+        let orders = Retention::of(&REFUSED, state, &SETTINGS, audit.findings)?;
+        let commands = Retention::of(&COMMANDS, state, &SETTINGS, audit.findings)?;
         Ok(Self {
             place,
             book: Book::default(),
-            known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place))),
-            commands: Known::default(),
+            known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place)), orders),
+            commands: Known::for_records(0, commands),
             outcomes: Outcomes::new(place, [SUCCESS, FAILURES], "orders with their outcome", audit.cut),
             cancelled: FxHashMap::default(),
             kept,
@@ -200,6 +204,8 @@ impl Place<'_> {
             return;
         }
         self.book.now_ms = self.book.now_ms.max(entry.append_ms);
+        self.known.at(entry.offset, self.book.now_ms);
+        self.commands.at(entry.offset, self.book.now_ms);
         match (said, arrival.way) {
             (Some(said), Way::Buried { is_given_up: true }) if self.is_elsewhere(&said, cut) => {
                 shared.copies.must_have(entry);
@@ -272,7 +278,7 @@ impl Place<'_> {
             None => self.commands.see(&id, command_wish(said), is_redriven),
         };
         known::retried(seen, &id, entry, findings);
-        if !matches!(seen, Seen::New | Seen::Again) {
+        if !seen.is_to_decide() {
             findings.count(Invariant::NoGap, "records known already", 1);
             return Some(());
         }
@@ -296,6 +302,9 @@ impl Place<'_> {
     ) {
         let order = order_id::of(self.place, id);
         let decided = self.book.order(&order, wish);
+        if decided.is_ok() {
+            self.known.lasts(id);
+        }
         let (status, code) =
             decided.map_or_else(|refused| (refused.status, refused.code), |()| (outcomes::SUCCESS, ""));
         let Some(outcome) = self.outcomes.take(print(id), is_again) else {

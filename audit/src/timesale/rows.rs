@@ -78,9 +78,13 @@ fn orders(here: &Place<'_>, state: &Rebuilt, findings: &mut Findings) -> Result<
         }
     })?;
     state.each(REFUSED.stored(), &mut |id: String, row: RefusedRow| {
-        // One that has ended may be there still.
-        kept[1] += usize::from(!state.has_ended(REFUSED.id(), row.decided_ms));
+        // One that has ended may be there still, and its order may have been decided again.
+        let has_ended = state.has_ended(REFUSED.id(), row.decided_ms);
         let own = here.book.orders.get(&print(&*id));
+        if has_ended && own.is_some_and(|order| order.decided_ms > row.decided_ms) {
+            return;
+        }
+        kept[1] += usize::from(!has_ended);
         let (code, quantity) = (row.refusal.code(), row.quantity);
         let is_so = own.is_some_and(|order| {
             order.state == State::Refused(code)

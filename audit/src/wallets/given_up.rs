@@ -27,17 +27,23 @@ impl Money {
                     return;
                 };
                 let fee = said.fee.int().unwrap_or(0);
-                if here.refunds.give_up(&id, (&*payment, &*reservation, &*user, amount, fee)) {
-                    self.refund_of.entry(payment.clone().into_owned()).or_insert_with(|| id.clone());
-                    let refund = Refund {
-                        payment: payment.into_owned(),
-                        amount,
-                        fee,
-                        fate: Fate::GivenUp,
-                        at: entry.at(INBOX),
-                        is_firm: entry.is_firm && entry.heads.is_by("reservation"),
-                        is_explained: false,
-                    };
+                if !here.refunds.give_up(&id, (&*payment, &*reservation, &*user, amount, fee)) {
+                    return;
+                }
+                let refund = Refund {
+                    payment: payment.clone().into_owned(),
+                    amount,
+                    fee,
+                    fate: Fate::GivenUp,
+                    at: entry.at(INBOX),
+                    is_firm: entry.is_firm && entry.heads.is_by("reservation"),
+                    is_explained: false,
+                    again: 0,
+                };
+                if self.refunds.contains_key(&id) {
+                    self.decided_again(&id, refund);
+                } else {
+                    self.refund_of.entry(payment.into_owned()).or_insert_with(|| id.clone());
                     self.refunds.insert(id, refund);
                 }
             }

@@ -28,15 +28,16 @@ pub(super) fn note(claims: &mut Claims<Told>, answer: &Answer<'_>) -> bool {
     claims.note(answer, found)
 }
 
-/// A charge of so many KRW is decided; `balance` after it, if it was posted.
+/// A charge of so many KRW is decided; `balance` after it, if it was posted; `has_ended`: that need not be kept any more.
 pub(super) fn charged(
     claims: &mut Claims<Told>,
     id: &str,
     of: (&str, i64),
     balance: Option<i64>,
+    has_ended: bool,
     findings: &mut Findings,
 ) {
-    claims.compare(id, findings, |claim| {
+    claims.decided(id, has_ended, findings, |claim| {
         let is_so = match claim {
             Claim::Told(Told::Charged { user, amount, balance: told }) => {
                 (&**user, *amount) == (of.0, Some(of.1)) && balance.is_some() && *told == balance

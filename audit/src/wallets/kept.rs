@@ -5,6 +5,7 @@ use crate::books::Fate;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::rebuilt::Rebuilt;
+use crate::retention::Kept;
 use holdfast_engine::inspect::codec;
 use holdfast_model::payment::ledger::LedgerRow;
 use holdfast_model::payment::row::{LineRow, Outcome, WalletRow};
@@ -13,21 +14,24 @@ use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;
 use std::fmt::Display;
 
-/// The outcome that is kept is the one decided here; `has_ended`: it need not be kept any more.
+/// The outcome that is kept is the one decided here.
 pub(super) fn agree(
-    (kept, has_ended): (Option<(String, i64, Outcome)>, bool),
+    kept: Kept<(String, i64, Outcome)>,
     (user, amount, fate): (&str, i64, Fate),
     id: &str,
     at: impl Display,
     findings: &mut Findings,
 ) {
-    let Some((kept_user, kept_amount, outcome)) = kept else {
-        if has_ended {
+    let (kept_user, kept_amount, outcome) = match kept {
+        Kept::Row(kept) => kept,
+        Kept::Ended => {
             findings.count(Invariant::OneOutcome, "wallet requests whose outcome has ended", 1);
             return;
         }
-        findings.breach(Invariant::OneOutcome, at, format!("{id} has no outcome"));
-        return;
+        Kept::Missing => {
+            findings.breach(Invariant::OneOutcome, at, format!("{id} has no outcome"));
+            return;
+        }
     };
     findings.count(Invariant::OneOutcome, "wallet requests with their outcome", 1);
     let kept_fate = match outcome {

@@ -18,10 +18,11 @@ use crate::known::{self, Known, Seen, print};
 use crate::reader::Entry;
 use crate::rebuilt::{Rebuilt, Watch};
 use crate::record::{self, is_user};
+use crate::retention::{Kept, Retention};
 use given_up::is_elsewhere;
 use hear::Told;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::payment::{self, CHARGES, INBOX, LEDGER, PAYMENTS, REFUNDS};
+use holdfast_model::payment::{self, CHARGES, INBOX, LEDGER, PAYMENTS, REFUNDS, SETTINGS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use kept::{agree, balanced, compare};
@@ -51,6 +52,13 @@ struct Place {
 }
 
 impl Place {
+    /// This record is the next.
+    fn at(&mut self, entry: &Entry<'_>) {
+        self.now_ms = self.now_ms.max(entry.append_ms);
+        self.charges.at(entry.offset, self.now_ms);
+        self.refunds.at(entry.offset, self.now_ms);
+    }
+
     fn balance(&self, user: &str) -> i64 {
         self.wallets.get(user).map_or(0, |(balance, _)| *balance)
     }
@@ -107,9 +115,12 @@ impl Feature for Wallets {
         for place in 0..audit.cut.places {
             let state = audit.state(payment::NAME, place);
             let limits = state.map(|state| Limits::read(state, audit.findings)).transpose()?.unwrap_or_default();
-            let mut here = Place { limits, ..Place::default() };
+            let charges = Known::for_records(0, Retention::of(&CHARGES, state, &SETTINGS, audit.findings)?);
+            let refunds = Known::for_records(0, Retention::of(&REFUNDS, state, &SETTINGS, audit.findings)?);
+            let mut here = Place { limits, charges, refunds, ..Place::default() };
             audit.walk(INBOX, place, &mut |arrival, cut, shared, findings| {
                 let (entry, money) = (arrival.entry, &mut shared.books.money);
+                here.at(entry);
                 match arrival.way {
                     Way::Buried { is_given_up: true } if is_elsewhere(entry, cut.places) => {
                         shared.copies.must_have(entry);
@@ -139,7 +150,6 @@ impl Wallets {
         findings: &mut Findings,
     ) -> Result<(), Failure> {
         let Arrival { entry, is_decided, .. } = *arrival;
-        here.now_ms = here.now_ms.max(entry.append_ms);
         let said = record::read::<Message<'_>>(entry.value);
         let parts = said.as_ref().and_then(|said| Some((said, said.kind.text(), said.user_id.id()?)));
         let Some((said, kind @ ("charge" | "debit" | "refund"), user)) = parts else {
@@ -205,15 +215,10 @@ impl Money {
             debit.fate = take(here, user, &debit);
             check_posted(here, user, entry, findings);
             if let Some(state) = state {
-                let row =
-                    state.get(&PAYMENTS, &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
-                agree(
-                    (row, state.has_ended(PAYMENTS.id(), here.now_ms)),
-                    (user, debit.amount, debit.fate),
-                    &id,
-                    entry,
-                    findings,
-                );
+                // Payments do not end.
+                let kept = state.get(&PAYMENTS, &id.clone().into_owned())?.map_or(Kept::Missing, Kept::Row);
+                let kept = kept.map(|row| (row.user_id, row.amount, row.outcome));
+                agree(kept, (user, debit.amount, debit.fate), &id, entry, findings);
             }
         }
         self.debits.insert(id.into_owned(), debit);
@@ -246,24 +251,24 @@ impl Money {
             at: entry.at(INBOX),
             is_firm,
             is_explained: false,
+            again: 0,
         };
         if is_decided {
             let wish = (&*payment, &*reservation, user, amount, fee);
             let seen = here.refunds.see(&id, wish, entry.heads.origin.is_redriven());
             known::retried(seen, &id, entry, findings);
-            if !matches!(seen, Seen::New | Seen::Again) {
+            if !seen.is_to_decide() {
                 return Ok(Some(()));
             }
             refund.fate = self.give_back(here, user, &reservation, &refund);
             if let Some(state) = state {
-                let row = state.get(REFUNDS.stored(), &id)?.map(|row| (row.user_id, row.amount, row.outcome));
-                agree(
-                    (row, state.has_ended(REFUNDS.id(), here.now_ms)),
-                    (user, amount, refund.fate),
-                    &id,
-                    entry,
-                    findings,
-                );
+                let kept = Kept::of(state, &REFUNDS, &id, here.now_ms)?;
+                let kept = kept.map(|row| (row.user_id, row.amount, row.outcome));
+                agree(kept, (user, amount, refund.fate), &id, entry, findings);
+            }
+            if seen == Seen::Ended {
+                self.decided_again(&id, refund);
+                return Ok(Some(()));
             }
         } else if self.refunds.contains_key(&id) {
             return Ok(Some(()));
@@ -271,6 +276,17 @@ impl Money {
         self.refund_of.entry(payment.into_owned()).or_insert_with(|| id.clone());
         self.refunds.insert(id, refund);
         Ok(Some(()))
+    }
+
+    /// A refund was decided again after its outcome had ended. What was paid back is paid back.
+    fn decided_again(&mut self, id: &str, refund: Refund) {
+        if let Some(first) = self.refunds.get_mut(id) {
+            let again = first.again + 1;
+            if !matches!(first.fate, Fate::Posted(..)) {
+                *first = refund;
+            }
+            first.again = again;
+        }
     }
 
     fn give_back(&mut self, here: &mut Place, user: &str, reservation: &str, refund: &Refund) -> Fate {
@@ -340,7 +356,7 @@ fn charge(
     let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
     let seen = here.charges.see(&id, (user, Some(amount)), entry.heads.origin.is_redriven());
     known::retried(seen, &id, entry, findings);
-    if !matches!(seen, Seen::New | Seen::Again) {
+    if !seen.is_to_decide() {
         return Ok(Some(()));
     }
     let fate = if !is_user(user) || !here.limits.allow(amount, entry.offset) {
@@ -351,11 +367,12 @@ fn charge(
     };
     check_posted(here, user, entry, findings);
     let balance = if let Fate::Posted(_, balance) = fate { Some(balance) } else { None };
-    hear::charged(claims, &id, (user, amount), balance, findings);
+    let has_ended = state.is_some_and(|state| state.has_ended(CHARGES.id(), here.now_ms));
+    hear::charged(claims, &id, (user, amount), balance, has_ended, findings);
     if let Some(state) = state {
-        let row =
-            state.get(CHARGES.stored(), &id.clone().into_owned())?.map(|row| (row.user_id, row.amount, row.outcome));
-        agree((row, state.has_ended(CHARGES.id(), here.now_ms)), (user, amount, fate), &id, entry, findings);
+        let kept = Kept::of(state, &CHARGES, &id, here.now_ms)?;
+        let kept = kept.map(|row| (row.user_id, row.amount, row.outcome));
+        agree(kept, (user, amount, fate), &id, entry, findings);
     }
     Ok(Some(()))
 }
