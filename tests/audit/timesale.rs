@@ -7,6 +7,7 @@ use holdfast_model::timesale::keys::BuyerKey;
 use holdfast_model::timesale::row::{BuyerRow, OrderRow, RefusedRow, SaleRow};
 use holdfast_model::timesale::{self, BUYERS, COMMANDS, FAILURES, INBOX, ORDERS, REFUSED, SALES, SUCCESS, order_id};
 use holdfast_model::{notification, rfc3339};
+use holdfast_sim::memory_log::RECORD_BYTES_MAX;
 use serde_json::{Value, json};
 use stream_worker::commands::audit::report::{Report, Verdict};
 use stream_worker::commands::audit::{Question, examine};
@@ -77,6 +78,30 @@ fn proved(shop: &Shop) -> Report {
     let report = examine(shop.driver.log(), &Question { is_settled: true, ..shop.question() }).unwrap();
     assert_eq!((report.verdict, report.in_flight), (Verdict::Proved, 0), "{}", report.text());
     report
+}
+
+/// An order in the wrong partition that is too large to be sent on is given up at home, and confirmed when an operator puts it back. The refusal keeps its row until
+/// that ends, and is no lie.
+#[test]
+fn an_order_that_was_given_up_and_put_back_is_proved() {
+    let mut shop = traded();
+    let order = json!({"requestId": "large", "timeSaleId": SALE, "userId": "1009", "quantity": 1}).to_string();
+    let padded = format!("{}{}}}", &order[..order.len() - 1], " ".repeat(RECORD_BYTES_MAX - order.len() - 1));
+    let stray = (home(SALE) + 1) % crate::shop::PLACES;
+    let at = shop.put(INBOX, stray, padded.as_bytes(), &[]).to_string();
+    shop.driver.settle();
+    assert_eq!(shop.last(FAILURES, |value| value["requestId"] == "large")["status"], "SYSTEM_ERROR");
+    tell(&mut shop, &json!({"type": "adjust-stock", "requestId": "a9", "timeSaleId": SALE, "by": 1}));
+    let place = stray.to_string();
+    let origin: [(&str, &[u8]); 3] = [
+        ("X-Original-Topic", INBOX.as_bytes()),
+        ("X-Original-Partition", place.as_bytes()),
+        ("X-Original-Offset", at.as_bytes()),
+    ];
+    shop.put(INBOX, home(SALE), order.as_bytes(), &origin);
+    shop.driver.settle();
+    assert_eq!(shop.last(SUCCESS, |value| value["requestId"] == "large")["supersedes"], "SYSTEM_ERROR");
+    proved(&shop);
 }
 
 /// Does `tampering` to a sale that is right, and has it found.

@@ -84,8 +84,13 @@ fn orders(here: &Place<'_>, state: &Rebuilt, findings: &mut Findings) -> Result<
         if has_ended && own.is_some_and(|order| order.decided_ms > row.decided_ms) {
             return;
         }
-        kept[1] += usize::from(!has_ended);
         let (code, quantity) = (row.refusal.code(), row.quantity);
+        // Confirmed after it was given up and put back: what gave it up is kept until it ends.
+        let is_confirmed = own.is_some_and(|order| !matches!(order.state, State::Refused(_)));
+        if is_confirmed && code == "SYSTEM_ERROR" && here.book.was_refused(&id, code) {
+            return;
+        }
+        kept[1] += usize::from(!has_ended);
         let is_so = own.is_some_and(|order| {
             order.state == State::Refused(code)
                 && (&*order.sale, &*order.user, order.quantity) == (&*row.time_sale_id, &*row.user_id, quantity)
