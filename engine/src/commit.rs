@@ -120,7 +120,7 @@ impl Commit {
         writer.begin()?;
         // All that are refused, and not one in each attempt.
         let mut refusals = Vec::new();
-        sent.outbox.each(|nth, output| match writer.send(output) {
+        sent.collector.each(|nth, output| match writer.send(output) {
             Ok(()) => Ok(()),
             Err(WriteError::Refused { which: Which::This, why }) => {
                 refusals.push(refusal(sent, nth, why)?);
@@ -135,7 +135,7 @@ impl Commit {
         for part in &*parts {
             changes += part.write_changelog(&mut **writer, sent, effects)?;
         }
-        self.metrics.outputs.inc_by(sent.outbox.len() as u64 + changes);
+        self.metrics.outputs.inc_by(sent.collector.len() as u64 + changes);
         let positions: Vec<_> = parts.iter().flat_map(Part::positions).collect();
         let log_began_us = self.clock.monotonic_us();
         let ends = writer.commit(&positions, &self.generation).map_err(|error| traced(sent, error))?;
@@ -190,7 +190,7 @@ fn refusal(sent: &Sent, nth: usize, why: String) -> Result<Refusal, Setback> {
 fn traced(sent: &Sent, error: WriteError) -> Setback {
     let WriteError::Refused { which: Which::Earlier { to, after }, why } = error else { return error.into() };
     // A changelog's record is of no single output: it is found like one that the log does not name.
-    let Some(nth) = sent.outbox.nth_to(&to, after) else { return WriteError::refused(why).into() };
+    let Some(nth) = sent.collector.nth_to(&to, after) else { return WriteError::refused(why).into() };
     match refusal(sent, nth, why) {
         Ok(refusal) => Setback::Refused(vec![refusal]),
         Err(setback) => setback,

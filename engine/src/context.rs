@@ -6,10 +6,10 @@ use crate::effect::{self, EffectId};
 use crate::ending::{EndingTable, Endings, Ends, Found};
 use crate::key::Key;
 use crate::origin::Origin;
-use crate::outbox::Outbox;
 use crate::output::{Output, Payload};
 use crate::position::Position;
 use crate::process_error::ProcessError;
+use crate::record_collector::RecordCollector;
 use crate::sink::{Sink, Sinks};
 use crate::table::Table;
 use holdfast_ports::place::place_of;
@@ -21,7 +21,7 @@ use std::ops::ControlFlow;
 /// What a processor sees while it has a record in hand.
 pub struct Context<'a> {
     pub(crate) store: &'a mut dyn Store,
-    pub(crate) outbox: &'a mut Outbox,
+    pub(crate) collector: &'a mut RecordCollector,
     pub(crate) position: &'a mut Position,
     pub(crate) delayed: &'a mut delayed::Pending,
     pub(crate) ending: &'a mut Endings,
@@ -232,7 +232,7 @@ impl<'a> Context<'a> {
     pub fn send_output(&mut self, output: &Output<'_>) -> Result<(), ProcessError> {
         let topic = self.topic_of(output.to)?.clone();
         let partition = self.partition_of(output.place, output.key);
-        self.outbox.push(topic, partition, &output.payload());
+        self.collector.push(topic, partition, &output.payload());
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl<'a> Context<'a> {
     /// Sends to `place`, or to where the key lives, of the topic that the record in hand came from.
     pub(crate) fn send_back(&mut self, place: Option<u32>, payload: &Payload<'_>) {
         let partition = self.partition_of(place, payload.key);
-        self.outbox.push(self.source.clone(), partition, payload);
+        self.collector.push(self.source.clone(), partition, payload);
     }
 
     fn partition_of(&self, place: Option<u32>, key: Option<&[u8]>) -> u32 {

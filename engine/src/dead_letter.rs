@@ -2,9 +2,9 @@
 
 use crate::condemned::Verdict;
 use crate::header;
-use crate::outbox::Outbox;
 use crate::output::Payload;
 use crate::process_error::ProcessError;
+use crate::record_collector::RecordCollector;
 use holdfast_ports::record::{NewRecord, Record, Topic};
 use holdfast_ports::store::TaskId;
 
@@ -29,9 +29,9 @@ pub(crate) struct Delayed<'a> {
     pub(crate) now_ms: i64,
 }
 
-/// Puts the dead letter of a delayed `message` into the outbox, in the place that had kept it.
+/// Puts the dead letter of a delayed `message` into the collector, in the place that had kept it.
 pub(crate) fn bury_delayed(
-    outbox: &mut Outbox,
+    collector: &mut RecordCollector,
     dead_letters: &Topic,
     delayed: &Delayed<'_>,
     message: &NewRecord<'_>,
@@ -51,12 +51,12 @@ pub(crate) fn bury_delayed(
         (header::DELAYED_DUE, due.as_bytes()),
     ]);
     let place = delayed.by.place;
-    outbox.push(dead_letters.clone(), place, &Payload { key: message.key, value: message.value, headers: &headers });
+    collector.push(dead_letters.clone(), place, &Payload { key: message.key, value: message.value, headers: &headers });
 }
 
-/// Puts the dead letter of `record` into the outbox, in the same place of `dead_letters` as it came from.
+/// Puts the dead letter of `record` into the collector, in the same place of `dead_letters` as it came from.
 pub(crate) fn bury(
-    outbox: &mut Outbox,
+    collector: &mut RecordCollector,
     dead_letters: &Topic,
     failed: &Failed<'_>,
     record: &Record<'_>,
@@ -83,7 +83,7 @@ pub(crate) fn bury(
         (header::TIMESTAMP, now.as_bytes()),
         (header::ATTEMPTS, attempts.as_bytes()),
     ]);
-    outbox.push(
+    collector.push(
         dead_letters.clone(),
         failed.place,
         &Payload { key: record.key, value: record.value, headers: &headers },
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn a_dead_letter_keeps_the_value_and_says_why() {
-        let mut outbox = Outbox::default();
+        let mut collector = RecordCollector::default();
         let source: Topic = "in".into();
         let record = Record { offset: 7, append_ms: 1, key: Some(b"k"), value: Some(b"\xff\xfe"), headers: &NoHeaders };
         let failed = Failed { source: &source, place: 2, now_ms: 99, attempts: 4 };
-        bury(&mut outbox, &"in-dlq".into(), &failed, &record, &ProcessError::fail("Boom", "no luck"));
+        bury(&mut collector, &"in-dlq".into(), &failed, &record, &ProcessError::fail("Boom", "no luck"));
         let mut seen = Vec::new();
-        outbox
+        collector
             .each::<()>(|_, out| {
                 assert_eq!((out.topic, out.partition, out.key, out.value), ("in-dlq", 2, record.key, record.value));
                 seen.extend(out.headers.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v))));

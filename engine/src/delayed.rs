@@ -9,8 +9,8 @@
 use crate::condemned::{Condemned, Verdict};
 use crate::dead_letter;
 use crate::key;
-use crate::outbox::Outbox;
 use crate::output::Payload;
+use crate::record_collector::RecordCollector;
 use holdfast_ports::record::{NewRecord, Topic};
 use holdfast_ports::store::{Store, StoreError, StoreId, StoreSpec, TaskId};
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub(crate) struct Pending {
 /// What [`Pending::send_due`] did.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
-    /// Each has one record in the outbox, in this order.
+    /// Each has one record in the collector, in this order.
     pub(crate) ids: Vec<DelayedId>,
     /// Of those, how many have gone to the dead letters.
     pub(crate) refused: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Due<'a> {
     /// By the worker's clock.
     pub(crate) now_ms: i64,
     pub(crate) messages_max: usize,
-    /// Bytes of the outbox after which none follows.
+    /// Bytes of the collector after which none follows.
     pub(crate) bytes_max: u64,
     pub(crate) task: &'a TaskId,
     pub(crate) condemned: &'a Condemned<DelayedId>,
@@ -111,13 +111,13 @@ pub(crate) struct Due<'a> {
 }
 
 impl Due<'_> {
-    /// Puts the dead letter of a message into the outbox, in its place.
-    fn bury(&self, outbox: &mut Outbox, id: DelayedId, row: &Row<'_>, verdict: &Verdict) {
+    /// Puts the dead letter of a message into the collector, in its place.
+    fn bury(&self, collector: &mut RecordCollector, id: DelayedId, row: &Row<'_>, verdict: &Verdict) {
         let value = row.value.filter(|_| !verdict.without_value());
         let message =
             NewRecord { topic: row.topic, partition: row.partition, key: row.key, value, headers: &row.headers };
         let delayed = dead_letter::Delayed { by: self.task, due_ms: id.due_ms, now_ms: self.now_ms };
-        dead_letter::bury_delayed(outbox, self.dead_letters, &delayed, &message, verdict);
+        dead_letter::bury_delayed(collector, self.dead_letters, &delayed, &message, verdict);
         let (topic, why) = (row.topic, &verdict.why);
         tracing::warn!(task = %self.task, due_ms = id.due_ms, topic, why, "delayed message sent to the dead letters");
     }
@@ -158,12 +158,12 @@ impl Pending {
         })
     }
 
-    /// Moves messages that are due from the store to the outbox, in order of due time: at most `messages_max`, and none after that with which the outbox has
+    /// Moves messages that are due from the store to the collector, in order of due time: at most `messages_max`, and none after that with which the collector has
     /// come to `bytes_max`.
     pub(crate) fn send_due(
         &mut self,
         store: &mut dyn Store,
-        outbox: &mut Outbox,
+        collector: &mut RecordCollector,
         due: &Due<'_>,
     ) -> Result<Sent, StoreError> {
         let mut sent = Sent::default();
@@ -184,13 +184,13 @@ impl Pending {
                     sent.lateness_max_ms = sent.lateness_max_ms.max(now_ms - id.due_ms);
                     if let Some(verdict) = due.condemned.of(&id) {
                         sent.refused += 1;
-                        due.bury(outbox, id, &row, verdict);
+                        due.bury(collector, id, &row, verdict);
                     } else {
                         let payload = Payload { key: row.key, value: row.value, headers: &row.headers };
                         // Nearly all that is due goes to one topic.
                         let topic =
                             last_topic.take().filter(|topic| **topic == *row.topic).unwrap_or_else(|| row.topic.into());
-                        outbox.push(topic.clone(), row.partition, &payload);
+                        collector.push(topic.clone(), row.partition, &payload);
                         last_topic = Some(topic);
                     }
                 }
@@ -199,7 +199,7 @@ impl Pending {
                     return ControlFlow::Break(());
                 }
             }
-            sent.is_cut = sent.ids.len() >= due.messages_max || outbox.bytes() >= due.bytes_max;
+            sent.is_cut = sent.ids.len() >= due.messages_max || collector.bytes() >= due.bytes_max;
             if sent.is_cut { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if let Some(error) = failed {

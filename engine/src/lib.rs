@@ -23,7 +23,7 @@
 //! | `topology`, `describe` | what a topology reads, keeps and sends; how it is shown |
 //! | `processor`, `context`, `misplaced`, `process_error` | what a topology's author writes, its verbs, and how it fails |
 //! | `table`, `key`, `codec` | typed stores: order-preserving keys, versioned rows |
-//! | `sink`, `output`, `outbox` | typed handles of topics, a record on its way out, and what waits for the commit |
+//! | `sink`, `output`, `record_collector` | typed handles of topics, a record on its way out, and what waits for the commit |
 //! | `stream_thread`, `transaction`, `commit`, `setback` | the heartbeat, what was decided, how it becomes true, and what is done when it does not |
 //! | `task`, `task_state`, `restore`, `restore_progress`, `position`, `changelog` | a task, its life, the way back, and where it stands |
 //! | `delayed`, `effect`, `dead_letter`, `condemned`, `origin`, `header` | what a task keeps for later and for outside, what it cannot take, where that came from, and the headers that say so |
@@ -49,13 +49,13 @@ mod key;
 mod metrics;
 mod misplaced;
 mod origin;
-mod outbox;
 mod output;
 mod position;
 pub mod prelude;
 mod process_error;
 mod processor;
 mod queries;
+mod record_collector;
 mod restore;
 mod restore_progress;
 pub mod runtime;

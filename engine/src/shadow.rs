@@ -9,8 +9,8 @@ use crate::codec;
 use crate::delayed;
 use crate::ending::{EndingTable, Ends, Period};
 use crate::key::Key;
-use crate::outbox::Outbox;
 use crate::position::{self, Position};
+use crate::record_collector::RecordCollector;
 use crate::restore::Restore;
 use crate::task::Task;
 use crate::topology::Topology;
@@ -36,7 +36,7 @@ pub enum Made<'a> {
 /// The shadow of one task.
 pub struct Shadow {
     task: Task,
-    outbox: Outbox,
+    collector: RecordCollector,
     uncommitted: usize,
     batches: i64,
 }
@@ -79,7 +79,7 @@ impl Shadow {
         let batches = store.changelog_next().unwrap_or(0);
         Ok(Self {
             task: Task::new(id, topology, store, app, places)?,
-            outbox: Outbox::default(),
+            collector: RecordCollector::default(),
             uncommitted: 0,
             batches,
         })
@@ -105,13 +105,13 @@ impl Shadow {
     pub fn decide(&mut self, record: &Record<'_>, each: &mut dyn FnMut(Made<'_>)) -> Result<(), StoreError> {
         let sequence = self.task.position.sequence;
         self.task.ending.follow(record.offset);
-        self.task.decide(0, record, &mut self.outbox)?;
-        let shown: Result<(), Infallible> = self.outbox.each(|_, output| {
+        self.task.decide(0, record, &mut self.collector)?;
+        let shown: Result<(), Infallible> = self.collector.each(|_, output| {
             each(Made::Now(output));
             Ok(())
         });
         debug_assert!(shown.is_ok());
-        self.outbox.clear();
+        self.collector.clear();
         self.uncommitted += 1;
         // A delayed message is shown once, and before it can be taken back: so its record is the last of its batch.
         let made_later = self.task.position.sequence != sequence;

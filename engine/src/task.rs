@@ -7,11 +7,11 @@ use crate::delayed::{self, DelayedId, Pending};
 use crate::effect::{self, EffectId};
 use crate::ending::Endings;
 use crate::header;
-use crate::outbox::Outbox;
 use crate::position::{self, Position};
 use crate::process_error::ProcessError;
 use crate::processor::{ATTEMPTS_MAX, Processor};
 use crate::queries::Shown;
+use crate::record_collector::RecordCollector;
 use crate::restore::Restore;
 use crate::status::LostInput;
 use crate::task_state::State;
@@ -189,14 +189,14 @@ impl Task {
         std::mem::take(&mut self.ended_rows)
     }
 
-    /// Decides one record of source number `source`; its outputs come behind what is in `outbox`.
+    /// Decides one record of source number `source`; its outputs come behind what is in `collector`.
     pub(crate) fn decide(
         &mut self,
         source: usize,
         record: &Record<'_>,
-        outbox: &mut Outbox,
+        collector: &mut RecordCollector,
     ) -> Result<Decided, StoreError> {
-        outbox.mark();
+        collector.mark();
         let topic = self.sources[source].partition.topic.clone();
         if self.position.next_offset(&topic).is_some_and(|next| record.offset < next) {
             return Ok(Decided::KnownDuplicate);
@@ -214,11 +214,11 @@ impl Task {
         while failure.is_none() {
             attempts += 1;
             self.mark();
-            match self.attempt(&topic, record, outbox) {
+            match self.attempt(&topic, record, collector) {
                 Ok(()) => break,
                 Err(ProcessError::Store(error)) => return Err(error),
                 Err(error) => {
-                    self.undo(outbox, sequence);
+                    self.undo(collector, sequence);
                     if matches!(error, ProcessError::Refuse { .. }) || attempts >= ATTEMPTS_MAX {
                         failure = Some(error);
                     }
@@ -227,7 +227,7 @@ impl Task {
         }
         self.position.advance(&topic, record.offset + 1);
         let Some(why) = failure else { return Ok(Decided::Processed) };
-        self.bury(&topic, record, outbox, attempts, condemned.as_ref(), &why)?;
+        self.bury(&topic, record, collector, attempts, condemned.as_ref(), &why)?;
         Ok(Decided::Buried(why.class()))
     }
 
@@ -238,9 +238,14 @@ impl Task {
         bytes.saturating_sub(before) as u64
     }
 
-    fn attempt(&mut self, topic: &Topic, record: &Record<'_>, outbox: &mut Outbox) -> Result<(), ProcessError> {
+    fn attempt(
+        &mut self,
+        topic: &Topic,
+        record: &Record<'_>,
+        collector: &mut RecordCollector,
+    ) -> Result<(), ProcessError> {
         self.end_effect(record)?;
-        self.call(topic, record, outbox, |processor, ctx| processor.process(ctx, record))
+        self.call(topic, record, collector, |processor, ctx| processor.process(ctx, record))
     }
 
     /// A record that brings the result of an effect ends it, whatever becomes of the record.
@@ -257,7 +262,7 @@ impl Task {
         &mut self,
         topic: &Topic,
         record: &Record<'_>,
-        outbox: &mut Outbox,
+        collector: &mut RecordCollector,
         attempts: u32,
         condemned: Option<&Verdict>,
         why: &ProcessError,
@@ -265,12 +270,12 @@ impl Task {
         let sequence = self.position.sequence;
         self.mark();
         if !condemned.is_some_and(Verdict::without_outcome) {
-            match self.call(topic, record, outbox, |processor, ctx| processor.gave_up(ctx, record, why)) {
+            match self.call(topic, record, collector, |processor, ctx| processor.gave_up(ctx, record, why)) {
                 Ok(()) => {}
                 Err(ProcessError::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::warn!(task = %self.id, offset = record.offset, %error, "giving a record up failed too");
-                    self.undo(outbox, sequence);
+                    self.undo(collector, sequence);
                 }
             }
         }
@@ -283,16 +288,16 @@ impl Task {
         };
         let without_value = Record { value: None, ..*record };
         let letter = if condemned.is_some_and(Verdict::without_value) { &without_value } else { record };
-        dead_letter::bury(outbox, self.topology.dead_letters(), &failed, letter, why);
+        dead_letter::bury(collector, self.topology.dead_letters(), &failed, letter, why);
         tracing::warn!(task = %self.id, offset = record.offset, attempts = failed.attempts, why = %why, "record sent to the dead letters");
         Ok(())
     }
 
-    /// Sends delayed messages that are due at `now_ms`, at most so many and none after that with which the outbox has come to so many bytes; those that the log
+    /// Sends delayed messages that are due at `now_ms`, at most so many and none after that with which the collector has come to so many bytes; those that the log
     /// refuses to the dead letters.
     pub(crate) fn send_due(
         &mut self,
-        outbox: &mut Outbox,
+        collector: &mut RecordCollector,
         now_ms: i64,
         (messages_max, bytes_max): (usize, u64),
     ) -> Result<delayed::Sent, StoreError> {
@@ -304,7 +309,7 @@ impl Task {
             condemned: &self.condemned_delayed,
             dead_letters: self.topology.dead_letters(),
         };
-        self.delayed.send_due(&mut *self.store, outbox, &due)
+        self.delayed.send_due(&mut *self.store, collector, &due)
     }
 
     fn mark(&mut self) {
@@ -312,10 +317,10 @@ impl Task {
         self.ending.mark();
     }
 
-    fn undo(&mut self, outbox: &mut Outbox, sequence: u64) {
+    fn undo(&mut self, collector: &mut RecordCollector, sequence: u64) {
         self.store.undo();
         self.ending.undo();
-        outbox.undo();
+        collector.undo();
         self.position.sequence = sequence;
     }
 
@@ -323,14 +328,14 @@ impl Task {
         &mut self,
         topic: &Topic,
         record: &Record<'_>,
-        outbox: &mut Outbox,
+        collector: &mut RecordCollector,
         run: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<(), ProcessError>,
     ) -> Result<(), ProcessError> {
         let now_ms = self.position.now_ms;
         let processor = &mut *self.processor;
         let mut ctx = Context {
             store: &mut *self.store,
-            outbox,
+            collector,
             position: &mut self.position,
             delayed: &mut self.delayed,
             ending: &mut self.ending,

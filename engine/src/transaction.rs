@@ -2,7 +2,7 @@
 
 use crate::config::CommitConfig;
 use crate::delayed::DelayedId;
-use crate::outbox::Outbox;
+use crate::record_collector::RecordCollector;
 use holdfast_ports::log::Slot;
 use holdfast_ports::store::TaskId;
 
@@ -42,7 +42,7 @@ struct Share {
 /// What has been sent, and by whom.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
-    pub(crate) outbox: Outbox,
+    pub(crate) collector: RecordCollector,
     shares: Vec<Share>,
 }
 
@@ -85,7 +85,7 @@ impl Sent {
     }
 
     fn clear(&mut self) {
-        self.outbox.clear();
+        self.collector.clear();
         self.shares.clear();
     }
 }
@@ -100,11 +100,11 @@ impl Transaction {
         self.began_us.is_some()
     }
 
-    /// A record was decided. It has sent what has come into the outbox since the last one, and written so many bytes to its stores.
+    /// A record was decided. It has sent what has come into the collector since the last one, and written so many bytes to its stores.
     pub(crate) fn took(&mut self, slot: Slot, offset: i64, stored_bytes: u64) {
         self.records += 1;
         self.stored_bytes += stored_bytes;
-        self.sent.share(self.sent.outbox.len(), Origin::Record(slot, offset));
+        self.sent.share(self.sent.collector.len(), Origin::Record(slot, offset));
         self.last = Some(Origin::Record(slot, offset));
     }
 
@@ -112,7 +112,7 @@ impl Transaction {
     pub(crate) fn took_due(&mut self, task: &TaskId, ids: &[DelayedId], stored_bytes: u64) {
         self.records += ids.len();
         self.stored_bytes += stored_bytes;
-        let before = self.sent.outbox.len() - ids.len();
+        let before = self.sent.collector.len() - ids.len();
         for (nth, id) in ids.iter().enumerate() {
             self.sent.share(before + nth + 1, Origin::Delayed(task.clone(), *id));
         }
@@ -121,7 +121,7 @@ impl Transaction {
 
     /// Bytes that it holds in memory: what was sent, and what was written to stores.
     pub(crate) fn bytes(&self) -> u64 {
-        self.sent.outbox.bytes() + self.stored_bytes
+        self.sent.collector.bytes() + self.stored_bytes
     }
 
     /// Whether it holds as many bytes as it may. Asked after each record: one may be a megabyte.
@@ -202,7 +202,7 @@ mod tests {
         let mut transaction = Transaction { records, began_us: Some(100_000), ..Transaction::default() };
         let value = vec![0; bytes];
         let payload = Payload { key: None, value: Some(&value), headers: &[] };
-        transaction.sent.outbox.push("t".into(), 0, &payload);
+        transaction.sent.collector.push("t".into(), 0, &payload);
         if let Some(began_us) = last {
             transaction.last_commit = Some(by_itself(began_us, began_us + 2_000));
         }
@@ -268,7 +268,7 @@ mod tests {
         let mut transaction = Transaction::default();
         let send = |transaction: &mut Transaction, times: usize| {
             let payload = Payload { key: None, value: None, headers: &[] };
-            (0..times).for_each(|_| transaction.sent.outbox.push("t".into(), 0, &payload));
+            (0..times).for_each(|_| transaction.sent.collector.push("t".into(), 0, &payload));
         };
         for (offset, times) in [(5, 2), (6, 0), (7, 1)] {
             send(&mut transaction, times);

@@ -33,7 +33,7 @@ impl StreamThread {
                 }
                 Some(Feeds::Source(index, source)) => {
                     let task = &mut tasks[*index];
-                    let decision = task.decide(*source, record, &mut transaction.sent.outbox);
+                    let decision = task.decide(*source, record, &mut transaction.sent.collector);
                     decision.map_err(|e| Setback::Store(task.id.clone(), e)).map(|decision| {
                         match decision {
                             Decided::KnownDuplicate => {
@@ -167,9 +167,9 @@ impl StreamThread {
                 return Ok(true);
             }
             let bytes_left = self.config.commit.bytes_max.saturating_sub(transaction.bytes());
-            let bytes_max = transaction.sent.outbox.bytes() + bytes_left;
+            let bytes_max = transaction.sent.collector.bytes() + bytes_left;
             let sent = task
-                .send_due(&mut transaction.sent.outbox, now_ms, (messages_max, bytes_max))
+                .send_due(&mut transaction.sent.collector, now_ms, (messages_max, bytes_max))
                 .map_err(|e| Setback::Store(task.id.clone(), e))?;
             if sent.ids.is_empty() {
                 continue;

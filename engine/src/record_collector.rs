@@ -11,7 +11,7 @@ const RECORDS_KEPT: usize = 1 << 16;
 
 /// See the head of this file.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct RecordCollector {
     bytes: Vec<u8>,
     records: Vec<Queued>,
     headers: Vec<(usize, Span)>,
@@ -40,7 +40,7 @@ struct Mark {
     headers: usize,
 }
 
-impl Outbox {
+impl RecordCollector {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.records.clear();
@@ -64,7 +64,7 @@ impl Outbox {
         self.bytes.len() as u64
     }
 
-    /// What is in it now is what [`Outbox::undo`] returns to.
+    /// What is in it now is what [`RecordCollector::undo`] returns to.
     pub(crate) fn mark(&mut self) {
         self.mark = Mark { bytes: self.bytes.len(), records: self.records.len(), headers: self.headers.len() };
     }
@@ -154,9 +154,9 @@ mod tests {
     use proptest::prelude::*;
     use std::convert::Infallible;
 
-    fn values(outbox: &Outbox) -> Vec<String> {
+    fn values(collector: &RecordCollector) -> Vec<String> {
         let mut values = Vec::new();
-        let visited: Result<(), Infallible> = outbox.each(|nth, record| {
+        let visited: Result<(), Infallible> = collector.each(|nth, record| {
             assert_eq!(nth, values.len());
             let headers = record.headers.iter().map(|(name, value)| format!(" {name}={}", value.len()));
             let value = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
@@ -167,36 +167,36 @@ mod tests {
         values
     }
 
-    fn push(outbox: &mut Outbox, value: &str, headers: &[(&str, &[u8])]) {
+    fn push(collector: &mut RecordCollector, value: &str, headers: &[(&str, &[u8])]) {
         let payload = Payload { key: None, value: Some(value.as_bytes()), headers };
-        outbox.push("t".into(), 0, &payload);
+        collector.push("t".into(), 0, &payload);
     }
 
     #[test]
     fn what_came_since_the_mark_can_be_taken_back() {
-        let mut outbox = Outbox::default();
-        push(&mut outbox, "a", &[("x", b"1")]);
-        outbox.mark();
-        let bytes = outbox.bytes();
-        push(&mut outbox, "b", &[("y", b"22"), ("x", b"")]);
-        assert_eq!(values(&outbox), ["a x=1", "b y=2 x=0"]);
-        outbox.undo();
-        assert_eq!((values(&outbox), outbox.len(), outbox.bytes()), (vec!["a x=1".to_owned()], 1, bytes));
-        push(&mut outbox, "c", &[("x", b"333")]);
-        assert_eq!(values(&outbox), ["a x=1", "c x=3"]);
-        outbox.clear();
-        outbox.undo();
-        assert_eq!((outbox.len(), outbox.bytes()), (0, 0));
+        let mut collector = RecordCollector::default();
+        push(&mut collector, "a", &[("x", b"1")]);
+        collector.mark();
+        let bytes = collector.bytes();
+        push(&mut collector, "b", &[("y", b"22"), ("x", b"")]);
+        assert_eq!(values(&collector), ["a x=1", "b y=2 x=0"]);
+        collector.undo();
+        assert_eq!((values(&collector), collector.len(), collector.bytes()), (vec!["a x=1".to_owned()], 1, bytes));
+        push(&mut collector, "c", &[("x", b"333")]);
+        assert_eq!(values(&collector), ["a x=1", "c x=3"]);
+        collector.clear();
+        collector.undo();
+        assert_eq!((collector.len(), collector.bytes()), (0, 0));
     }
 
     #[test]
     fn a_record_is_known_by_where_it_was_sent_and_after_how_many() {
-        let mut outbox = Outbox::default();
+        let mut collector = RecordCollector::default();
         let payload = Payload { key: None, value: None, headers: &[] };
         for (topic, partition) in [("t", 0), ("u", 0), ("t", 1), ("t", 0)] {
-            outbox.push(topic.into(), partition, &payload);
+            collector.push(topic.into(), partition, &payload);
         }
-        let nth_to = |after| outbox.nth_to(&TopicPartition::new("t", 0), after);
+        let nth_to = |after| collector.nth_to(&TopicPartition::new("t", 0), after);
         assert_eq!((nth_to(0), nth_to(1), nth_to(2)), (Some(0), Some(3), None));
     }
 
@@ -206,22 +206,22 @@ mod tests {
         // Few names, in any order: some have the number they had in the record before, some have another.
         #[test]
         fn headers_come_out_as_they_went_in(rounds in prop::collection::vec(prop::collection::vec(prop::collection::vec(("[a-e]{0,2}", any::<Vec<u8>>()), 0..6), 0..4), 0..6)) {
-            let mut outbox = Outbox::default();
+            let mut collector = RecordCollector::default();
             for sent in &rounds {
                 for headers in sent {
                     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, content)| (&**name, &**content)).collect();
                     let payload = Payload { key: None, value: None, headers: &headers };
-                    outbox.push(Topic::from("t"), 0, &payload);
+                    collector.push(Topic::from("t"), 0, &payload);
                 }
                 let mut seen: Vec<Headers> = Vec::new();
                 let owned = |(name, content): &(&str, &[u8])| ((*name).to_owned(), content.to_vec());
-                outbox
+                collector
                     .each(|_, record| {
                         seen.push(record.headers.iter().map(owned).collect());
                         Ok::<(), ()>(())
                     })
                     .unwrap();
-                outbox.clear();
+                collector.clear();
                 prop_assert_eq!(&seen, sent);
             }
         }
