@@ -39,7 +39,7 @@ pub use crate::process_error::ProcessError;
 pub use crate::processor::Processor;
 pub use crate::sink::Sink;
 pub use crate::table::Table;
-pub use crate::topology::{Builder, Nonsense, Topology};
+pub use crate::topology::{Builder, InvalidTopology, Topology};
 pub use holdfast_ports::place::place_of;
 pub use holdfast_ports::record::Record;
 

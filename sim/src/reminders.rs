@@ -8,7 +8,7 @@
 //! | `called NAME` | the same in [`OUTBOX`], once, however often it was performed |
 
 use crate::simulation::{Audit, Cursor, History, LiveStores, Simulation, Workload, World};
-use holdfast_engine::prelude::{Context, Nonsense, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, InvalidTopology, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_engine::runtime::Effect;
 use holdfast_ports::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ const DELAY_MAX_MS: u64 = 5_000;
 ///
 /// # Errors
 /// Never: a test builds it.
-pub fn topology() -> Result<Topology, Nonsense> {
+pub fn topology() -> Result<Topology, InvalidTopology> {
     Topology::named("reminders")
         .inbox(INBOX)
         .store(ARMED.spec())
@@ -46,7 +46,7 @@ pub fn topology() -> Result<Topology, Nonsense> {
 ///
 /// # Errors
 /// As [`topology`].
-pub fn simulation() -> Result<Simulation, Nonsense> {
+pub fn simulation() -> Result<Simulation, InvalidTopology> {
     Ok(Simulation::of(&[topology()?]).workload(Callers::default).audit(Auditor::default))
 }
 

@@ -120,9 +120,9 @@ impl Builder {
     /// Checks the sentence.
     ///
     /// # Errors
-    /// [`Nonsense`], which says what is wrong with which topology and how to mend it.
-    pub fn build(self) -> Result<Topology, Nonsense> {
-        let wrong = |what: String| Err(Nonsense { topology: self.name.clone(), what });
+    /// [`InvalidTopology`], which says what is wrong with which topology and how to mend it.
+    pub fn build(self) -> Result<Topology, InvalidTopology> {
+        let wrong = |what: String| Err(InvalidTopology { topology: self.name.clone(), what });
         if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         {
             return wrong(
@@ -228,7 +228,7 @@ fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 /// A topology that cannot work, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("topology {topology}: {what}")]
-pub struct Nonsense {
+pub struct InvalidTopology {
     /// Which one.
     pub topology: String,
     /// What is wrong and what to do.

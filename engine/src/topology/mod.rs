@@ -4,7 +4,7 @@
 
 mod builder;
 
-pub use builder::{Builder, Nonsense};
+pub use builder::{Builder, InvalidTopology};
 
 use crate::ending::Ending;
 use crate::processor::Processor;

@@ -7,7 +7,7 @@ use holdfast_sim::memory_log::RECORD_BYTES_MAX;
 #[test]
 fn each_kind_of_failure_is_buried_with_its_reason_and_attempts() {
     for (value, class, attempts) in [
-        ("refuse nonsense", "Nonsense", "1"),
+        ("refuse nonsense", "InvalidTopology", "1"),
         ("fail always", "Unlucky", "4"),
         ("panic on purpose", "Panic", "4"),
         ("what is this", "UnknownVerb", "1"),

@@ -31,7 +31,7 @@ impl Processor for Keeper {
             ("send", _) => ctx.send_output(&output),
             ("later", _) => ctx.send_at(ctx.now_ms() + 1_000, &output).map(drop),
             ("effect", _) => ctx.effect("phone", value).map(drop),
-            _ => Err(ProcessError::refuse("Nonsense", key)),
+            _ => Err(ProcessError::refuse("InvalidTopology", key)),
         }
     }
 }

@@ -64,7 +64,7 @@ impl Processor for Tally {
                 Ok(())
             }
             "answered" => ctx.send(&COUNTED, b"answer", rest.as_bytes()),
-            "refuse" => Err(ProcessError::refuse("Nonsense", rest.to_owned())),
+            "refuse" => Err(ProcessError::refuse("InvalidTopology", rest.to_owned())),
             "fail" => {
                 // What it wrote before it failed must be gone.
                 ctx.put(&COUNTS, &"half".to_owned(), &1)?;
