@@ -1,6 +1,6 @@
 //! The simulated log keeps what every log promises.
 
-use holdfast_log_contract::{Harness, OpenTransaction, SecondMember, SystemClock, Ways, contract_tests};
+use holdfast_log_contract::{Capabilities, Harness, OpenTransaction, SecondMember, SystemClock, contract_tests};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_sim::memory_log::MemoryLog;
@@ -39,8 +39,8 @@ impl Harness for InMemory {
         &self.clock
     }
 
-    fn ways(&self) -> Ways {
-        Ways { open_transaction: OpenTransaction::HoldsOffsets, second_member: SecondMember::Shares }
+    fn ways(&self) -> Capabilities {
+        Capabilities { open_transaction: OpenTransaction::HoldsOffsets, second_member: SecondMember::Shares }
     }
 }
 

@@ -33,7 +33,7 @@ pub trait Harness: Send + Sync {
     }
 
     /// Where logs may differ and still keep the contract.
-    fn ways(&self) -> Ways;
+    fn ways(&self) -> Capabilities;
 
     /// Lets a moment pass between two looks at something that cannot be waited for. A simulated log advances its time here.
     fn pause(&self) {
@@ -43,7 +43,7 @@ pub trait Harness: Send + Sync {
 
 /// Where logs may differ and still keep the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ways {
+pub struct Capabilities {
     /// What records of an open transaction do to the partition.
     pub open_transaction: OpenTransaction,
     /// What happens when a second member joins an app.
@@ -93,7 +93,7 @@ impl<H: Harness + ?Sized> Harness for &H {
         (**self).clock_slack_ms()
     }
 
-    fn ways(&self) -> Ways {
+    fn ways(&self) -> Capabilities {
         (**self).ways()
     }
 

@@ -42,7 +42,7 @@
 //! | L-29 | Positions are committed with the transaction under the app's group, or not at all. |
 //! | L-30 | A generation that is over is refused as Stale and nothing of that transaction is seen; after an abort the same writer goes on, and the generation that followed is good. |
 //! | L-31 | The only member of an app is given every place, once. |
-//! | L-32 | A second member either shares the places with the first or takes them all, as the log's [`crate::Ways`] say; no place has two owners. |
+//! | L-32 | A second member either shares the places with the first or takes them all, as the log's [`crate::Capabilities`] say; no place has two owners. |
 //! | L-33 | A claim is what `owners` shows for its place, until it is released. |
 //! | L-34 | A claim fences the writer of the claim before it, if that was not released. |
 //! | L-35 | A claim after a release, or over a claim with the same writer, fences nobody. |
@@ -58,7 +58,7 @@
 //! | L-45 | Where members share, whoever works in a place that the group has given away goes on until the next owner asks for it; the place is held until it was released, and nobody is fenced. Elsewhere the next owner has it at once. |
 //! | L-46 | A member has joined once it was given its share: not while others have still to give places up for it. Then it has, for good. |
 //!
-//! Where logs may differ and still keep the contract stands in [`Ways`].
+//! Where logs may differ and still keep the contract stands in [`Capabilities`].
 #![warn(missing_docs)]
 
 mod deadline;
@@ -68,7 +68,7 @@ mod reader;
 mod system_clock;
 mod world;
 
-pub use harness::{Harness, OpenTransaction, SecondMember, Ways};
+pub use harness::{Capabilities, Harness, OpenTransaction, SecondMember};
 pub use promises::*;
 pub use system_clock::SystemClock;
 

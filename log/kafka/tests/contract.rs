@@ -3,7 +3,7 @@
 mod brokers;
 
 use brokers::{Brokers, brokers};
-use holdfast_log_contract::{Harness, OpenTransaction, SecondMember, Ways};
+use holdfast_log_contract::{Capabilities, Harness, OpenTransaction, SecondMember};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use std::sync::Arc;
@@ -36,8 +36,8 @@ impl Harness for Kafka {
         5_000
     }
 
-    fn ways(&self) -> Ways {
-        Ways { open_transaction: OpenTransaction::HoldsOffsets, second_member: SecondMember::Shares }
+    fn ways(&self) -> Capabilities {
+        Capabilities { open_transaction: OpenTransaction::HoldsOffsets, second_member: SecondMember::Shares }
     }
 }
 

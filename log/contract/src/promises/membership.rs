@@ -117,7 +117,7 @@ pub fn l31_a_member_alone_gets_every_place(log: &dyn Harness) {
     assert_eq!(member.poll().expect("poll"), []);
 }
 
-/// L-32: a second member either shares the places with the first or takes them all, as the log's [`crate::Ways`] say; no place has two owners.
+/// L-32: a second member either shares the places with the first or takes them all, as the log's [`crate::Capabilities`] say; no place has two owners.
 pub fn l32_no_place_has_two_owners(log: &dyn Harness) {
     let world = World::new(log);
     let app = world.app();

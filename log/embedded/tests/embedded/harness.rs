@@ -1,6 +1,6 @@
 //! The embedded log in a directory of its own, and short ways to write and read.
 
-use holdfast_log_contract::{Harness, OpenTransaction, SecondMember, SystemClock, Ways};
+use holdfast_log_contract::{Capabilities, Harness, OpenTransaction, SecondMember, SystemClock};
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{AppendError, Cleanup, Fetcher, Log, Start, TopicSpec};
@@ -53,8 +53,8 @@ impl Harness for EmbeddedHarness {
         &self.clock
     }
 
-    fn ways(&self) -> Ways {
-        Ways { open_transaction: OpenTransaction::HoldsNothing, second_member: SecondMember::Replaces }
+    fn ways(&self) -> Capabilities {
+        Capabilities { open_transaction: OpenTransaction::HoldsNothing, second_member: SecondMember::Replaces }
     }
 }
 
