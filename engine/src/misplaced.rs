@@ -24,7 +24,7 @@ impl Context<'_> {
         self.send_on(record, Some(place), record.key)
     }
 
-    /// For [`crate::prelude::Processor::gave_up`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what
+    /// For [`crate::prelude::Processor::on_dead_letter`] of a record that could not be forwarded to the place of `key`: has its outcome decided there. `value` says what
     /// the record wanted in few bytes. The copy has the header [`GIVEN_UP`], and only its outcome is to be decided. A record that has been forwarded
     /// before is not sent on again.
     ///

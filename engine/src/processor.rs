@@ -21,7 +21,12 @@ pub trait Processor: Send {
     ///
     /// # Errors
     /// As for `process`; what it wrote is dropped then, the dead letter stands.
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
         let _ = (ctx, record, why);
         Ok(())
     }

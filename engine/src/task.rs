@@ -270,7 +270,7 @@ impl Task {
         let sequence = self.position.sequence;
         self.mark();
         if !condemned.is_some_and(Verdict::without_outcome) {
-            match self.call(topic, record, collector, |processor, ctx| processor.gave_up(ctx, record, why)) {
+            match self.call(topic, record, collector, |processor, ctx| processor.on_dead_letter(ctx, record, why)) {
                 Ok(()) => {}
                 Err(ProcessError::Store(error)) => return Err(error),
                 Err(error) => {

@@ -238,8 +238,13 @@ impl Processor for Forgetful {
         self.1.process(ctx, record)
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
-        self.1.gave_up(ctx, record, why)
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
+        self.1.on_dead_letter(ctx, record, why)
     }
 }
 

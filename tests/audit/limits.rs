@@ -25,8 +25,13 @@ impl Processor for Changing {
         self.now().process(ctx, record)
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
-        self.now().gave_up(ctx, record, why)
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
+        self.now().on_dead_letter(ctx, record, why)
     }
 }
 

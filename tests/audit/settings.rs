@@ -118,8 +118,13 @@ impl Processor for Changing {
         if self.0.is_kept.load(Ordering::Relaxed) { Ok(()) } else { ctx.delete(&SETTINGS, &since) }
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
-        self.now().gave_up(ctx, record, why)
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
+        self.now().on_dead_letter(ctx, record, why)
     }
 }
 

@@ -93,7 +93,12 @@ impl Processor for Tally {
     }
 
     /// As shops do: what was accepted and cannot be decided has an outcome, what was refused has none.
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
         let value = record.value.unwrap_or_default();
         if matches!(why, ProcessError::Refuse { .. }) || why.class() != "OutputRefused" {
             return Ok(());

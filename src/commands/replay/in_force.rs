@@ -144,9 +144,14 @@ impl Processor for InTurn {
         }
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
         let begun = self.begun(record.offset);
-        self.processor(begun).gave_up(ctx, record, why)
+        self.processor(begun).on_dead_letter(ctx, record, why)
     }
 }
 

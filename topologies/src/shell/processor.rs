@@ -80,7 +80,12 @@ impl<F: Feature> Processor for Shell<F> {
         F::decide(self.case(ctx, record, origin, stage), &message).map(|_| ())
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
         // A refused record was never accepted, or it is a second one under a decided id: it has no outcome of its own.
         if matches!(why, ProcessError::Refuse { .. }) {
             return Ok(());

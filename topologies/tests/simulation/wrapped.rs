@@ -28,8 +28,13 @@ impl<A: Around> Processor for Wrapped<A> {
         self.around.process(&mut *self.inner, ctx, record)
     }
 
-    fn gave_up(&mut self, ctx: &mut Context<'_>, record: &Record<'_>, why: &ProcessError) -> Result<(), ProcessError> {
-        self.inner.gave_up(ctx, record, why)
+    fn on_dead_letter(
+        &mut self,
+        ctx: &mut Context<'_>,
+        record: &Record<'_>,
+        why: &ProcessError,
+    ) -> Result<(), ProcessError> {
+        self.inner.on_dead_letter(ctx, record, why)
     }
 }
 

@@ -129,7 +129,7 @@ impl Carrier {
 
     fn refused(&self, tag: usize, to: &TopicPartition, bundle: Bundle, code: Code) {
         tracing::debug!(%to, %code, "appends were refused");
-        self.lanes.gave_up(tag, &bundle);
+        self.lanes.on_dead_letter(tag, &bundle);
         bundle.failed(code);
     }
 }

@@ -254,7 +254,7 @@ impl Lanes {
     }
 
     /// A carrier's: what it had in hand for this lane does not go to the log, whatever the reason.
-    pub(super) fn gave_up(&self, tag: usize, bundle: &Bundle) {
+    pub(super) fn on_dead_letter(&self, tag: usize, bundle: &Bundle) {
         let mut inner = self.inner.lock();
         inner.free(tag).give_up(bundle);
         self.gone.notify_all();
@@ -474,7 +474,7 @@ mod tests {
         assert_eq!(numbers(&first), (1, 0, 0));
         deliver(&lanes, first, 0, 0);
         let Shipment { tag, bundle, .. } = take(&lanes);
-        lanes.gave_up(tag, &bundle);
+        lanes.on_dead_letter(tag, &bundle);
         bundle.failed(Code::MessageSizeTooLarge);
         assert!(matches!(large.try_recv().unwrap(), Err(AppendError::Refused(_))));
         let _after: Vec<_> = (0..9).map(|_| push(&lanes, &[0; 10_000], 0)).collect();
