@@ -1,6 +1,6 @@
 //! What a row costs that ends. `cargo bench -p stream-worker -p holdfast-sim --bench ending`
 //!
-//! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::paper`): each record looks for a row
+//! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::null_log`): each record looks for a row
 //! that is not there, and writes it. `for-ever` with `put`; `kept` with `put_kept`, none of them ends meanwhile; `ending` has as many rows end with
 //! each commit as come. Instructions can be counted:
 //!
@@ -11,7 +11,7 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use holdfast_engine::prelude::{Context, EndingTable, Ends, ProcessError, Processor, Record, Topology};
-use holdfast_sim::paper::PaperWorker;
+use holdfast_sim::null_log::NullLogWorker;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Processor for Requests {
 }
 
 struct Worker {
-    paper: PaperWorker,
+    paper: NullLogWorker,
     next: u64,
 }
 
@@ -72,7 +72,7 @@ impl Worker {
             None => topology.store(ROWS.spec()),
         };
         let topology = topology.processor(move || Box::new(Requests { end })).build().unwrap();
-        Self { paper: PaperWorker::new(&[topology], 1), next: 0 }
+        Self { paper: NullLogWorker::new(&[topology], 1), next: 0 }
     }
 
     /// The records of a round, with ids in no order.

@@ -48,7 +48,7 @@ pub mod clock;
 pub mod driver;
 pub mod memory_disk;
 pub mod memory_log;
-pub mod paper;
+pub mod null_log;
 pub mod reminders;
 pub mod rng;
 pub mod simulation;

@@ -1,6 +1,6 @@
 //! What one core spends on a coupon, a hold, an expiry, a payment, a debit. `cargo bench -p stream-worker -p holdfast-topologies --bench shop`
 //!
-//! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::paper`): what is left is deciding.
+//! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::null_log`): what is left is deciding.
 //! Each round works on a shop that has seen three of its kind, so rows are looked for in memory tables and not in emptiness. Input is the same in
 //! every run: where a time says little, since others want the machine too, instructions can be counted:
 //!

@@ -10,7 +10,7 @@
 
 use holdfast_model::coupon::message::{Command, CreatePolicy, IssueRequest, Message};
 use holdfast_model::coupon::{INBOX, NAME, inbox_key};
-use holdfast_sim::paper::PaperWorker;
+use holdfast_sim::null_log::NullLogWorker;
 use holdfast_topologies::coupon::topology;
 use std::ops::ControlFlow;
 
@@ -23,7 +23,7 @@ const COMMIT: u64 = 2_000;
 const DAY_MS: u64 = 86_400_000;
 
 struct Shop {
-    worker: PaperWorker,
+    worker: NullLogWorker,
     next: u64,
 }
 
@@ -62,7 +62,7 @@ impl Shop {
 
 fn main() {
     let requests: u64 = std::env::args().nth(1).map_or(500_000, |n| n.parse().unwrap());
-    let mut shop = Shop { worker: PaperWorker::new(&[topology()], 1), next: 0 };
+    let mut shop = Shop { worker: NullLogWorker::new(&[topology()], 1), next: 0 };
     let policy = CreatePolicy {
         policy_id: POLICY.to_owned(),
         title: "첫 구매 쿠폰".to_owned(),

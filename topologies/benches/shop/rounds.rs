@@ -9,7 +9,7 @@ use holdfast_model::reservation::serial::{self, Secret};
 use holdfast_model::reservation::{self, ids};
 use holdfast_model::wire::When;
 use holdfast_model::{coupon, payment};
-use holdfast_sim::paper::{PaperLog, PaperWorker};
+use holdfast_sim::null_log::{NullLog, NullLogWorker};
 use holdfast_topologies::all;
 
 /// Records of a round, and of a commit.
@@ -34,8 +34,8 @@ struct Held {
 
 /// See the head of this file.
 pub(crate) struct Shop {
-    worker: PaperWorker,
-    log: PaperLog,
+    worker: NullLogWorker,
+    log: NullLog,
     /// Of the last round.
     held: Vec<Held>,
     next: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Shop {
 impl Shop {
     /// An empty shop.
     pub(crate) fn open() -> Self {
-        let worker = PaperWorker::new(&all(), PLACES);
+        let worker = NullLogWorker::new(&all(), PLACES);
         let log = worker.log().clone();
         Self { worker, log, held: Vec::new(), next: 0, has_policies: false, has_schedules: false, has_wallets: false }
     }

@@ -39,12 +39,12 @@ struct Sheet {
 
 /// The log. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct PaperLog {
+pub struct NullLog {
     sheets: Arc<Mutex<Sheets>>,
     clock: SimClock,
 }
 
-impl PaperLog {
+impl NullLog {
     /// An empty log, whose append times are the clock's.
     #[must_use]
     pub fn new(clock: SimClock) -> Self {
@@ -70,9 +70,9 @@ fn offset(records: usize) -> i64 {
     i64::try_from(records).unwrap_or(i64::MAX)
 }
 
-impl Log for PaperLog {
+impl Log for NullLog {
     fn kind(&self) -> &'static str {
-        "paper"
+        "null-log"
     }
 
     fn create_topics(&self, _: &[TopicSpec]) -> Result<Vec<TopicReport>, LogError> {
@@ -88,7 +88,7 @@ impl Log for PaperLog {
     }
 
     fn appender(&self) -> Result<Arc<dyn Appender>, LogError> {
-        Err(LogError::Fatal("only its owner appends to paper".to_owned()))
+        Err(LogError::Fatal("only its owner appends to the null log".to_owned()))
     }
 
     fn fetcher(&self) -> Result<Box<dyn Fetcher>, LogError> {
@@ -118,7 +118,7 @@ impl Log for PaperLog {
 
 /// Slots are numbered as they come, and nobody gives one up but restores, which have nothing to read.
 struct Reader {
-    log: PaperLog,
+    log: NullLog,
     sources: Vec<TopicPartition>,
 }
 
@@ -151,7 +151,7 @@ impl Fetcher for Reader {
             for (offset, (key, value)) in (first..).zip(&records) {
                 let record = Record { offset, append_ms, key: Some(key), value: Some(value), headers: &NoHeaders };
                 fetched += 1;
-                assert!(each(slot, &record).is_continue(), "nothing sets a worker on paper back");
+                assert!(each(slot, &record).is_continue(), "nothing sets a worker on the null log back");
             }
         }
         Ok(fetched)
@@ -172,7 +172,7 @@ impl Fetcher for Reader {
 }
 
 struct Pen {
-    log: PaperLog,
+    log: NullLog,
 }
 
 impl Writer for Pen {
@@ -216,7 +216,7 @@ impl Writer for Pen {
     }
 
     fn abort(&mut self) -> Result<(), WriteError> {
-        Err(WriteError::Fatal("nothing sets a worker on paper back".to_owned()))
+        Err(WriteError::Fatal("nothing sets a worker on the null log back".to_owned()))
     }
 }
 

@@ -6,5 +6,5 @@
 mod log;
 mod worker;
 
-pub use log::{PaperLog, Written};
-pub use worker::PaperWorker;
+pub use log::{NullLog, Written};
+pub use worker::NullLogWorker;

@@ -1,6 +1,6 @@
 //! The worker that reads it.
 
-use super::log::PaperLog;
+use super::log::NullLog;
 use crate::clock::SimClock;
 use crate::driver::memory_disk;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
@@ -11,7 +11,7 @@ use holdfast_ports::membership::{Member, Owner};
 use holdfast_state::{RocksStores, StateConfig};
 use std::sync::Arc;
 
-const APP: &str = "paper";
+const APP: &str = "null-log";
 
 /// Nobody wants anything outside.
 struct Nobody;
@@ -20,17 +20,17 @@ impl Performer for Nobody {
     fn perform(&self, _: Effect) {}
 }
 
-/// One worker, on paper.
-pub struct PaperWorker {
+/// One worker on the null log.
+pub struct NullLogWorker {
     /// First, so that it is dropped before its disk is.
     thread: StreamThread,
-    log: PaperLog,
+    log: NullLog,
     clock: SimClock,
     queries: Arc<Queries>,
     _disk: tempfile::TempDir,
 }
 
-impl PaperWorker {
+impl NullLogWorker {
     /// A worker that runs `topologies` in `places` places, on an empty disk.
     ///
     /// # Panics
@@ -38,9 +38,9 @@ impl PaperWorker {
     #[must_use]
     pub fn new(topologies: &[Topology], places: u32) -> Self {
         let (disk, clock, queries) = (memory_disk(), SimClock::default(), Arc::<Queries>::default());
-        let log = PaperLog::new(clock.clone());
+        let log = NullLog::new(clock.clone());
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places };
-        let owner = Owner::new("paper:0", format!("{APP}-one-0"));
+        let owner = Owner::new("null-log:0", format!("{APP}-one-0"));
         let stores = RocksStores::open(StateConfig::new(disk.path().join(APP))).expect("the state directory opens");
         let metrics =
             EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
@@ -56,7 +56,7 @@ impl PaperWorker {
             performer: Box::new(Nobody),
             assistant: None,
         };
-        let thread = StreamThread::join(parts).expect("paper can be joined");
+        let thread = StreamThread::join(parts).expect("the null log can be joined");
         let mut worker = Self { thread, log, clock, queries, _disk: disk };
         worker.settle();
         worker
@@ -64,7 +64,7 @@ impl PaperWorker {
 
     /// Its log.
     #[must_use]
-    pub fn log(&self) -> &PaperLog {
+    pub fn log(&self) -> &NullLog {
         &self.log
     }
 
@@ -80,7 +80,7 @@ impl PaperWorker {
         self.clock.now_ms()
     }
 
-    /// Time passes. What falls due is sent by the next [`PaperWorker::settle`].
+    /// Time passes. What falls due is sent by the next [`NullLogWorker::settle`].
     pub fn advance_ms(&self, ms: u64) {
         self.clock.advance_us(ms * 1_000);
     }
