@@ -59,14 +59,6 @@ pub fn derive(principal: &str, route: &str, key: &str) -> String {
     text
 }
 
-/// Whether [`derive`] may have made `name`.
-#[must_use]
-pub fn is_derived(name: &str) -> bool {
-    let digits = name.strip_prefix('k').unwrap_or_default();
-    digits.len() == DIGEST_BYTES * 2
-        && digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

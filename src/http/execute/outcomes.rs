@@ -1,6 +1,5 @@
 //! Tables of outcomes: waiting for one, and telling what has ended from what never was.
 
-use crate::http::idempotency;
 use holdfast_engine::inspect::{OnWake, QueryError, TaskView, Ticket};
 use holdfast_engine::prelude::{EndingTable, Ends, Table};
 use parking_lot::Mutex;
@@ -57,20 +56,17 @@ pub(super) fn wait_any(tables: &[&dyn Outcomes], view: &TaskView, id: &String, w
 }
 
 /// Whether the outcome of a request that has no row has ended. A random id tells when it was made, and nothing is decided before that. An id that was derived
-/// from an idempotency key tells no time, and clients know only those that were accepted: without a row it has ended. An id of another shape is no worker's.
+/// from an idempotency key tells no time: one that has ended looks like one that never was.
 ///
 /// # Errors
 /// When the view cannot be read.
 pub(super) fn has_ended(tables: &[&dyn Outcomes], view: &TaskView, id: &str) -> Result<bool, QueryError> {
-    let name = id.rsplit('_').next().unwrap_or_default();
+    let Some(made_ms) = id.rsplit('_').next().and_then(made_ms) else { return Ok(false) };
     let mut until_ms = None;
     for table in tables {
         until_ms = until_ms.max(table.ended_until_ms(view)?);
     }
-    Ok(until_ms.is_some_and(|until_ms| match made_ms(name) {
-        Some(made_ms) => made_ms <= until_ms,
-        None => idempotency::is_derived(name),
-    }))
+    Ok(until_ms.is_some_and(|until_ms| made_ms <= until_ms))
 }
 
 /// When a random name was made, in ms since the epoch: it is a UUID of version 7.
@@ -82,6 +78,7 @@ fn made_ms(name: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::idempotency;
     use crate::unique;
     use holdfast_ports::clock::Clock;
     use holdfast_tools::clock::SystemClock;
@@ -95,7 +92,7 @@ mod tests {
         assert_eq!(made_ms("01a22cbf604b7cbcb4f2ff580bfcb788"), Some(0x01a2_2cbf_604b));
         let derived = idempotency::derive("1001", "POST /a", "k");
         for name in [&*derived, "never", "", "쿠폰쿠폰쿠폰쿠폰쿠폰12"] {
-            assert_eq!((made_ms(name), idempotency::is_derived(name)), (None, name == derived), "{name}");
+            assert_eq!(made_ms(name), None, "{name}");
         }
     }
 }
