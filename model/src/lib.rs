@@ -27,6 +27,7 @@ pub mod coupon;
 pub mod envelope;
 pub mod expiration;
 pub mod feature;
+mod fingerprint;
 pub mod flat;
 pub mod id_rule;
 pub mod json;

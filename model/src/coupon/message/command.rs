@@ -1,4 +1,5 @@
 use crate::coupon::row::Discount;
+use crate::fingerprint;
 use crate::reading::{self, Unreadable, unreadable};
 use crate::schema::or_null;
 use crate::wire::{self, Id, When};
@@ -141,6 +142,11 @@ impl Command {
         }
     }
 
+    /// Takes the id by which its outcome is found.
+    pub fn set_request_id(&mut self, id: &str) {
+        *self.ids_mut().1 = Some(id.to_owned());
+    }
+
     /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.
     #[must_use]
     pub fn identity(&self) -> Option<&str> {
@@ -165,9 +171,6 @@ impl Command {
         let mut content = self.clone();
         let (event_id, request_id) = content.ids_mut();
         (*event_id, *request_id) = (None, None);
-        content
-            .to_json()
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+        fingerprint::of_json(&content)
     }
 }

@@ -1,5 +1,5 @@
 use super::{CouponRefused, CouponUsed, Sweep};
-use crate::json;
+use crate::fingerprint::{self, START};
 use crate::place_id;
 use crate::reading::{self, Unreadable, unreadable};
 use crate::wire::{self, Id, When};
@@ -356,58 +356,18 @@ impl Command {
         if let Self::Hold(hold) = self {
             return hold.fingerprint();
         }
-        let mut hash = Fnv(START);
-        // Texts and numbers always encode, there is no failing Serialize in a command, and a hash takes any byte.
-        let hashed = serde_json::to_writer(&mut hash, self);
-        debug_assert!(hashed.is_ok());
-        hash.0
+        fingerprint::of_json(self)
     }
 }
 
 impl Hold {
     /// That of the command's JSON, none of which is written: there is one for each of the many.
     fn fingerprint(&self) -> u64 {
-        const HEAD: u64 = fnv(START, br#"{"type":"hold","userId":"#);
-        let hash = fnv_text(HEAD, &self.user_id);
-        let hash = fnv_text(fnv(hash, br#","scheduleId":"#), &self.schedule_id);
-        let hash = fnv_text(fnv(hash, br#","seatNo":"#), &self.seat_no);
-        fnv(hash, b"}")
-    }
-}
-
-/// Where FNV-1a begins.
-const START: u64 = 0xcbf2_9ce4_8422_2325;
-
-const fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    let (mut hash, mut at) = (hash, 0);
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
-        at += 1;
-    }
-    hash
-}
-
-/// FNV-1a of a text in JSON.
-fn fnv_text(hash: u64, text: &str) -> u64 {
-    if json::is_plain(text) {
-        return fnv(fnv(fnv(hash, b"\""), text.as_bytes()), b"\"");
-    }
-    let mut escaped = Vec::new();
-    json::put_text(&mut escaped, text);
-    fnv(hash, &escaped)
-}
-
-/// FNV-1a of what is written to it.
-struct Fnv(u64);
-
-impl std::io::Write for Fnv {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 = fnv(self.0, bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        const HEAD: u64 = fingerprint::and(START, br#"{"type":"hold","userId":"#);
+        let hash = fingerprint::and_text(HEAD, &self.user_id);
+        let hash = fingerprint::and_text(fingerprint::and(hash, br#","scheduleId":"#), &self.schedule_id);
+        let hash = fingerprint::and_text(fingerprint::and(hash, br#","seatNo":"#), &self.seat_no);
+        fingerprint::and(hash, b"}")
     }
 }
 
@@ -420,7 +380,7 @@ mod tests {
         #[test]
         fn a_hold_has_the_fingerprint_of_its_json(user_id: String, schedule_id in "[\\x00-\\x7f]{0,9}", seat_no in "[0-9a-z\"\\\\]{0,4}") {
             let hold = Command::Hold(Hold { user_id, schedule_id, seat_no });
-            prop_assert_eq!(hold.fingerprint(), fnv(START, &serde_json::to_vec(&hold).unwrap()));
+            prop_assert_eq!(hold.fingerprint(), fingerprint::and(START, &serde_json::to_vec(&hold).unwrap()));
         }
     }
 }
