@@ -12,7 +12,8 @@
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
 //! | [`notification`] | the record that asks for a notification |
-//! | [`problem`], [`command_status`] | refusals as clients are told them; what became of a command |
+//! | [`problem`] | refusals as clients are told them |
+//! | [`command_row`], [`command_status`] | what became of a command |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
 //! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of outgoing records |
@@ -21,6 +22,7 @@
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
 
+pub mod command_row;
 pub mod command_status;
 pub mod config_def;
 pub mod coupon;

@@ -150,6 +150,12 @@ pub const SYSTEM_ERROR: Problem = Problem::fault(
     "The request could not be processed because of a temporary error.",
 );
 
+/// Why a feature refuses. What [`table`] is made for is one.
+pub trait Refusal: Copy {
+    /// What clients are told.
+    fn problem(self) -> &'static Problem;
+}
+
 /// The table of an enum of refusals: a row for each variant, in their order. It makes `ALL`, `problem`, `code` and `reason`.
 macro_rules! table {
     ($refusal:ident $($variant:ident => $problem:expr;)+) => {
@@ -175,6 +181,12 @@ macro_rules! table {
             #[must_use]
             pub const fn reason(self) -> &'static str {
                 self.problem().detail.ko
+            }
+        }
+
+        impl $crate::problem::Refusal for $refusal {
+            fn problem(self) -> &'static Problem {
+                $refusal::problem(self)
             }
         }
     };

@@ -1,6 +1,6 @@
 //! What is stored. Rows are bincode: a field is its place and a variant its number, so fields are never moved and variants only added at the end.
 
-use crate::coupon::command_outcome::{CommandRefusal, CommandStatus};
+use crate::coupon::command_outcome::CommandRefusal;
 use crate::coupon::outcome::{Refusal, Status};
 use holdfast_engine::prelude::{EncodeLike, Ends};
 use serde::{Deserialize, Serialize};
@@ -191,29 +191,7 @@ pub enum RedemptionOutcome {
 }
 
 /// The outcome of a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandRow {
-    /// Hash of what the command said: another command under the same id is refused.
-    pub fingerprint: u64,
-    /// When it was decided.
-    pub decided_ms: i64,
-    /// Why it was not done; none = done.
-    pub refused: Option<CommandRefusal>,
-}
-
-impl Ends for CommandRow {
-    fn decided_ms(&self) -> i64 {
-        self.decided_ms
-    }
-}
-
-impl CommandRow {
-    /// What to answer.
-    #[must_use]
-    pub fn status(&self) -> CommandStatus {
-        self.refused.map_or(CommandStatus::Success, CommandRefusal::status)
-    }
-}
+pub type CommandRow = crate::command_row::CommandRow<CommandRefusal>;
 
 #[cfg(test)]
 mod tests {

@@ -1,78 +1,33 @@
 //! Commands of the coupon inbox that are no requests for a coupon: policies, their stock, the use of a coupon.
 
 use super::faults;
-use crate::http::error::{ApiError, answer};
-use crate::http::execute::{At, Inbox, Order, Undecided};
-use axum::response::{IntoResponse, Response};
-use holdfast_engine::inspect::TaskView;
+use crate::http::error::FieldError;
+use crate::http::execute::{self, Inbox};
+use holdfast_engine::prelude::EndingTable;
+use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::message::Command;
 use holdfast_model::coupon::row::CommandRow;
 use holdfast_model::coupon::{COMMANDS, INBOX, NAME};
 
-/// A command, and how it is answered.
-pub(super) struct CouponOrder<D> {
-    /// The user, or the administrator, in the scope of the idempotency key.
-    pub user: String,
-    /// The policy's key in the inbox.
-    pub key: String,
-    /// What is wanted.
-    pub command: Command,
-    /// The answer once it is done.
-    pub done: D,
-}
-
-impl<D> Order for CouponOrder<D>
-where
-    D: Fn(&TaskView) -> Result<Response, ApiError> + Send + Sync,
-{
-    type Outcome = CommandRow;
+impl execute::Command for Command {
+    type Refusal = CommandRefusal;
 
     const INBOX: Inbox = Inbox { topology: NAME, topic: INBOX, kind: "coupon.command" };
-    const IS_SHOWN: bool = false;
+    const OUTCOMES: EndingTable<String, CommandRow> = COMMANDS;
 
-    fn user(&self) -> &str {
-        &self.user
+    fn set_request_id(&mut self, id: &str) {
+        self.set_request_id(id);
     }
 
-    fn key(&self) -> &str {
-        &self.key
+    fn to_json(&self) -> Vec<u8> {
+        self.to_json()
     }
 
-    fn id(_place: u32, unique: &str) -> String {
-        format!("cmd_{unique}")
+    fn fingerprint(&self) -> u64 {
+        self.fingerprint()
     }
 
-    fn name(&mut self, id: &str) {
-        let request_id = match &mut self.command {
-            Command::CreatePolicy(command) => &mut command.request_id,
-            Command::AdjustStock(command) => &mut command.request_id,
-            Command::UseCoupon(command) => &mut command.request_id,
-        };
-        *request_id = Some(id.to_owned());
-    }
-
-    fn value(&mut self, _id: &str, _now_ms: i64) -> Vec<u8> {
-        self.command.to_json()
-    }
-
-    fn outcome(&self, view: &TaskView, id: &String) -> Result<Option<CommandRow>, ApiError> {
-        match view.get_kept(&COMMANDS, id)? {
-            Some(row) if row.fingerprint != self.command.fingerprint() => Err(ApiError::IdempotencyKeyReused),
-            row => Ok(row),
-        }
-    }
-
-    async fn answer(&self, at: &At<'_>, outcome: CommandRow) -> Result<Response, ApiError> {
-        match outcome.refused {
-            Some(refusal) => {
-                let refused = ApiError::refused(refusal.problem(), Some(at.id.clone()));
-                Err(refused.because_of(faults::of(&self.command, refusal)))
-            }
-            None => (self.done)(at.view),
-        }
-    }
-
-    fn accepted(&self, at: &At<'_>) -> Response {
-        (answer::ACCEPTED, axum::Json(Undecided::new(at.id))).into_response()
+    fn faults(&self, refusal: CommandRefusal) -> Vec<FieldError> {
+        faults::of(self, refusal)
     }
 }

@@ -1,8 +1,7 @@
 //! Coupons in somebody's hands.
 
-use super::command::CouponOrder;
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{Call, Principal, Undecided};
+use crate::http::execute::{Call, CommandOrder, Principal, Undecided};
 use crate::http::extract::{self, Params};
 use crate::http::fields::{both, id};
 use crate::http::intake::Asked;
@@ -109,7 +108,7 @@ pub(crate) async fn use_coupon(
         let coupon = view::coupon(view, &coupon_id)?.ok_or_else(not_found)?;
         Ok((answer::OK, axum::Json(coupon)).into_response())
     };
-    let order = CouponOrder { user: user_id, key: inbox_key(parsed.policy_id), command, done };
+    let order = CommandOrder { user: user_id, key: inbox_key(parsed.policy_id), command, done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 

@@ -1,10 +1,9 @@
 //! Coupon policies: created and adjusted by admins through the same log, shown to everybody.
 
-use super::command::CouponOrder;
 use super::key_and_place;
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{Call, Principal, Undecided};
+use crate::http::execute::{Call, CommandOrder, Principal, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, moment, required};
 use crate::http::intake::{AfterQuery, Asked};
@@ -70,7 +69,7 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
         }
         Ok(response)
     };
-    let order = CouponOrder { user: ADMIN.to_owned(), key, command: Command::CreatePolicy(wanted), done };
+    let order = CommandOrder { user: ADMIN.to_owned(), key, command: Command::CreatePolicy(wanted), done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
@@ -100,7 +99,7 @@ pub(crate) async fn adjust(
     let call = Call { place, route: "POST /api/coupons/policies/{policyId}/stock", request_id: body.request_id };
     let wanted = AdjustStock { event_id: None, request_id: None, policy_id: policy_id.clone(), by };
     let done = |view: &TaskView| shown(view, &policy_id, answer::OK);
-    let order = CouponOrder { user: ADMIN.to_owned(), key, command: Command::AdjustStock(wanted), done };
+    let order = CommandOrder { user: ADMIN.to_owned(), key, command: Command::AdjustStock(wanted), done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 

@@ -20,11 +20,13 @@
 //! ```
 //! What is in the log is never called a failure: it is done, or refused, or not known yet. A read goes its own way through [`query`]: place, look, answer.
 
+mod command;
 mod order;
 mod outcomes;
 pub mod query;
 mod reuse;
 
+pub use command::{Command, CommandOrder};
 pub use order::{At, Call, Form, Inbox, Kept, Order, PENDING, Principal, RETRY_AFTER, Undecided, accepted};
 
 use super::Api;

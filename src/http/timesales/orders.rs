@@ -1,10 +1,9 @@
 //! Orders. The hot path: one read of the committed view, one append, one small answer.
 
-use super::command::SaleOrder;
 use super::{place_of_order, place_of_sale, refused};
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::query::{Asking, Waiting};
-use crate::http::execute::{At, Call, Form, Inbox, Kept, Order, Principal, RETRY_AFTER, Undecided};
+use crate::http::execute::{At, Call, CommandOrder, Form, Inbox, Kept, Order, Principal, RETRY_AFTER, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{self, both, id, required};
 use crate::http::intake::{Asked, OutcomeQuery};
@@ -312,6 +311,6 @@ pub(crate) async fn cancel(
         let order = view::order(view, &order_id)?.ok_or_else(|| refused(CommandRefusal::UnknownOrder))?;
         Ok(answer::current(&order))
     };
-    let order = SaleOrder { user: user_id, key: order_id.clone(), command, done };
+    let order = CommandOrder { user: user_id, key: order_id.clone(), command, done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }

@@ -1,10 +1,9 @@
 //! Sales: created and adjusted by admins through the same log, shown to everybody.
 
-use super::command::SaleOrder;
 use super::{place_of_sale, refused};
 use crate::http::admin::{ADMIN, Admin};
 use crate::http::error::{ApiError, answer};
-use crate::http::execute::{Call, Principal, Undecided};
+use crate::http::execute::{Call, CommandOrder, Principal, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id, moment, required};
 use crate::http::intake::{AfterQuery, Asked};
@@ -63,7 +62,7 @@ pub(crate) async fn create(State(api): State<Api>, _admin: Admin, asked: Asked) 
         Ok(response)
     };
     let (key, command) = (time_sale_id.clone(), Command::CreateSale(wanted));
-    let order = SaleOrder { user: ADMIN.to_owned(), key, command, done };
+    let order = CommandOrder { user: ADMIN.to_owned(), key, command, done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
@@ -95,7 +94,7 @@ pub(crate) async fn adjust(
     let wanted = AdjustStock { event_id: None, request_id: None, time_sale_id: time_sale_id.clone(), by };
     let done = |view: &TaskView| shown(view, &time_sale_id, answer::OK);
     let (key, command) = (time_sale_id.clone(), Command::AdjustStock(wanted));
-    let order = SaleOrder { user: ADMIN.to_owned(), key, command, done };
+    let order = CommandOrder { user: ADMIN.to_owned(), key, command, done };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(order)).await
 }
 
