@@ -56,7 +56,7 @@ struct Sale<'a> {
     place: u32,
     now_ms: i64,
     policies: BTreeMap<String, Policy>,
-    /// Users and the policy each asked for, and when he got one, if he did.
+    /// Users and the policy that each asked for, and when the user got a coupon, if any.
     wanted: FxHashMap<Print, Option<i64>>,
     known: Known,
     commands: Known,

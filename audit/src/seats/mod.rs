@@ -1,7 +1,7 @@
 //! Seats: `reservation.requests` decided a second time, in the order of the log and by append times, and compared with everything that was told.
 //!
-//! A hold lasts from the append time of its record to its deadline, which is the first moment after it. Whoever pays before has the seat, however late that
-//! is read; whoever pays at it or after has not, even if nobody has freed the seat yet. What is policy (limits for each user, extensions, discounts) is
+//! A hold lasts from the append time of its record to its deadline, which is the first moment after it. A buyer that pays before has the seat, however late that
+//! is read; one that pays at it or after has not, even if nothing has freed the seat yet. What is policy (limits for each user, extensions, discounts) is
 //! not decided here: of a hold that is granted or refused by policy the facts say which, and it is looked at whether it could be.
 //!
 //! | module | holds |

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Many users want one coupon at once.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CouponRush {
-    /// Users, each with a name of his own
+    /// Users, each with a name of its own
     #[arg(long, default_value_t = 1_000)]
     users: u64,
     /// The coupon policy

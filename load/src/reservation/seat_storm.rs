@@ -25,7 +25,7 @@ use std::path::PathBuf;
 /// Many want few seats at once; exit code 1 when a seat has not exactly one winner.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SeatStorm {
-    /// Users, each with a name of his own, who ask for one seat
+    /// Users, each with a name of its own, who ask for one seat
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     users: u64,
     /// Seats they want

@@ -1,4 +1,4 @@
-//! A small topology whose rows end: whoever asks gets a receipt, and for a while the same one again.
+//! A small topology whose rows end: a client that asks gets a receipt, and for a while the same one again.
 
 use holdfast_engine::inspect::{TaskView, ending};
 use holdfast_engine::prelude::{

@@ -6,7 +6,7 @@ use holdfast_engine::prelude::{Context, ProcessError};
 use holdfast_model::settings::SettingsRow;
 use std::ops::ControlFlow;
 
-/// Whether the place has the processor's settings for those in force. Known from a record before that kept them: whoever rolls that one back makes a new processor.
+/// Whether the place has the processor's settings for those in force. Known from a record before that kept them: a task that rolls that one back makes a new processor.
 #[derive(Debug, Default)]
 pub(super) struct InForce(bool);
 
