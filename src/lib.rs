@@ -8,6 +8,7 @@
 //! | [`config`] | settings: defaults < holdfast.toml < environment < flags |
 //! | [`worker`] | the wiring, the threads, start and stop |
 //! | [`http`] | the API |
+//! | [`effects`] | what topologies want done outside, performed |
 //! | [`dead_letters`] | dead letters listed and put back |
 //! | [`telemetry`], [`unique`] | log lines; new names |
 
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dead_letters;
+pub mod effects;
 pub mod http;
 pub mod telemetry;
 pub mod unique;

@@ -8,7 +8,9 @@
 //! The log hears of a transaction for the first time here, and it is ended here, one way or the other.
 
 use crate::changelog;
-use crate::effect::{self, Effect};
+use crate::effect::row::EffectKey;
+use crate::effect::{self, Lane};
+use crate::key::Key;
 use crate::metrics::EngineMetrics;
 use crate::position::Position;
 use crate::queries::Shown;
@@ -64,7 +66,8 @@ pub struct Outcome {
     pub(crate) took: Span,
     /// Nothing was committed when it is an error, but for [`Setback::Unknown`], [`Setback::Fenced`] and [`Setback::Fatal`].
     pub(crate) committed: Result<Vec<Committed>, Setback>,
-    pub(crate) effects: Vec<Effect>,
+    /// Lanes with new effects.
+    pub(crate) effects: Vec<(TaskId, Vec<Lane>)>,
 }
 
 /// What is true of a task since the log said so.
@@ -115,7 +118,7 @@ impl Commit {
     }
 
     /// Everything that has to become true, into the log. Returns where each partition ends.
-    fn write(&mut self, effects: &mut Vec<Effect>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
+    fn write(&mut self, effects: &mut Vec<(TaskId, Vec<Lane>)>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
         let Self { writer, sent, parts, .. } = self;
         writer.begin()?;
         // All that are refused, and not one in each attempt.
@@ -224,25 +227,17 @@ impl Part {
         &self,
         writer: &mut dyn Writer,
         outputs: &Sent,
-        effects: &mut Vec<Effect>,
+        effects: &mut Vec<(TaskId, Vec<Lane>)>,
     ) -> Result<u64, Setback> {
         let mut key = Vec::new();
+        let mut lanes = Vec::new();
         let mut outcome: Result<u64, Setback> = Ok(0);
         self.batch.changes(&mut |write| {
             let Ok(sent) = &mut outcome else { return };
             *sent += 1;
             changelog::encode_key(&write, &mut key);
-            if self.has_effects
-                && write.store == effect::STORE.id
-                && let Some(value) = write.value
-            {
-                match effect::decode(&self.id, write.key, value) {
-                    Ok(effect) => effects.push(effect),
-                    Err(error) => {
-                        outcome = Err(Setback::Store(self.id.clone(), error));
-                        return;
-                    }
-                }
+            if self.has_effects && write.store == effect::STORE.id && write.value.is_some() {
+                lanes.extend(EffectKey::decode(write.key).map(|key| key.lane).filter(|lane| !lanes.contains(lane)));
             }
             let record = NewRecord {
                 topic: &self.changelog.topic,
@@ -255,6 +250,9 @@ impl Part {
                 outcome = Err(traced(outputs, error));
             }
         });
+        if !lanes.is_empty() {
+            effects.push((self.id.clone(), lanes));
+        }
         outcome
     }
 }

@@ -85,6 +85,10 @@ pub struct StreamConfig {
     pub store_age_max_ms: i64,
     /// Offsets of a changelog that may still be missing when a place is asked for in which another one works: they are restored while nobody does.
     pub tail_max: i64,
+    /// What results of effects are proved with in tasks whose state has no such secret yet: drawn at random by each worker.
+    pub effect_secret: [u8; 32],
+    /// How long a place that is to be given up waits for effects that are under way, in µs.
+    pub effect_drain_us: u64,
     /// What is done about records that retention deleted before they were decided.
     pub on_lost_input: OnLostInput,
 }
@@ -102,6 +106,8 @@ impl StreamConfig {
             membership_interval_us: 20_000,
             store_age_max_ms: STORE_AGE_MAX_MS,
             tail_max: 5_000,
+            effect_secret: [0; 32],
+            effect_drain_us: 2_000_000,
             on_lost_input: OnLostInput::Stop,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::codec::{self, EncodeLike};
 use crate::delayed::{self, DelayedId};
-use crate::effect::{self, EffectId};
+use crate::effect::{self, EffectId, NewEffect};
 use crate::ending::{EndingTable, Endings, Ends, Found};
 use crate::key::Key;
 use crate::origin::Origin;
@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub(crate) ending: &'a mut Endings,
     /// Where it may send to.
     pub(crate) sinks: &'a Sinks,
+    pub(crate) has_effects: bool,
+    pub(crate) dead_letters: &'a Topic,
     pub(crate) source: &'a Topic,
     pub(crate) offset: i64,
     pub(crate) append_ms: i64,
@@ -261,17 +263,25 @@ impl<'a> Context<'a> {
         Ok(self.store.delete(delayed::STORE.id, &id.to_bytes())?)
     }
 
-    /// Asks for something outside: performed after this commit, at least once, never in a replay. The result comes back into the inbox with header
-    /// [`crate::header::EFFECT_ID`], and that record ends the effect.
+    /// Asks for something outside: performed after this commit, at least once, never in a replay. Its result comes back as a record with the effect's
+    /// key, through the inbox or the topic that [`crate::prelude::Builder::results`] names, and ends it.
     ///
     /// # Errors
-    /// [`ProcessError::Store`].
-    pub fn effect(&mut self, kind: &str, payload: &[u8]) -> Result<EffectId, ProcessError> {
+    /// [`ProcessError::Store`]; [`ProcessError::Fail`] when the topology has not declared effects, or the channel has no name.
+    pub fn effect(&mut self, effect: &NewEffect<'_>) -> Result<EffectId, ProcessError> {
+        if !self.has_effects || effect.channel.is_empty() {
+            let what =
+                format!("an effect for channel {:?} of a topology that does not declare effects", effect.channel);
+            return Err(ProcessError::fail("UndeclaredEffect", what));
+        }
         self.position.sequence += 1;
         let id = EffectId(self.position.sequence);
         self.scratch.clear();
-        effect::encode(kind, payload, self.scratch);
-        self.store.put(effect::STORE.id, &id.to_bytes(), self.scratch)?;
+        effect::row::encode_key(effect.channel, effect.urgency, id, self.scratch);
+        let key_end = self.scratch.len();
+        effect::row::encode(effect.key, effect.payload, self.scratch);
+        let (key, row) = self.scratch.split_at(key_end);
+        self.store.put(effect::STORE.id, key, row)?;
         Ok(id)
     }
 

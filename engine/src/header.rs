@@ -31,5 +31,9 @@ pub const ENTERED: &str = "x-entered";
 pub const ORIGIN: &str = "x-origin";
 /// Of a record that stands for one that was given up in a foreign place, before it could be forwarded: only its outcome is to be decided. Says where.
 pub const GIVEN_UP: &str = "x-given-up";
-/// Of a record in the inbox that brings an effect's result: the effect's id, in decimal.
+/// Of a record that brings an effect's result: the effect's name, `<app>/<topology>/<place>/<id>`.
 pub const EFFECT_ID: &str = "x-effect-id";
+/// Of such a record: the effect's lane, `<channel>/<urgency>`.
+pub const EFFECT_LANE: &str = "x-effect-lane";
+/// Of such a record: shows that it comes from an executor of effects.
+pub const EFFECT_PROOF: &str = "x-effect-proof";

@@ -34,7 +34,7 @@ pub mod describe {
 
 pub mod effect {
     //! Effects that wait in a task's state until they are ended.
-    pub use crate::effect::{STORE, decode};
+    pub use crate::effect::STORE;
 }
 
 pub mod ending {

@@ -1,7 +1,7 @@
 //! Records whose key belongs to another place, because of a producer that set no key or of another partitioner: the verbs for them.
 
 use crate::context::Context;
-use crate::header::{GIVEN_UP, ORIGIN};
+use crate::header::{EFFECT_ID, EFFECT_LANE, EFFECT_PROOF, GIVEN_UP, ORIGIN};
 use crate::output::Payload;
 use crate::process_error::ProcessError;
 use holdfast_ports::record::Record;
@@ -68,7 +68,12 @@ impl Context<'_> {
         }
         let origin = self.origin(record);
         let mut headers = Vec::new();
-        record.headers.each(&mut |name, value| headers.push((name, value.unwrap_or_default())));
+        // What says that it is a result is true where the effect was asked for, and nowhere else.
+        record.headers.each(&mut |name, value| {
+            if !matches!(name, EFFECT_ID | EFFECT_LANE | EFFECT_PROOF) {
+                headers.push((name, value.unwrap_or_default()));
+            }
+        });
         headers.push((ORIGIN, origin.as_bytes()));
         self.send_back(place, &Payload { key, value: record.value, headers: &headers });
         Ok(())

@@ -173,7 +173,7 @@ impl Shown {
 
 /// The committed view of one running task.
 #[derive(Debug, Clone)]
-pub struct TaskView(Arc<Shown>);
+pub struct TaskView(pub(crate) Arc<Shown>);
 
 impl TaskView {
     /// Its topology.
@@ -256,6 +256,20 @@ impl TaskView {
     /// As [`TaskView::get`].
     pub fn scan_bytes(&self, store: StoreId, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), QueryError> {
         self.0.view.scan(store, prefix, prefix_end(prefix).as_deref(), visit).map_err(|e| self.failed(&e))
+    }
+
+    /// Visits raw keys and rows of a store from key `from` on, up to `to` and without it; `None`: to the end.
+    ///
+    /// # Errors
+    /// As [`TaskView::get`].
+    pub fn scan_bytes_from(
+        &self,
+        store: StoreId,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), QueryError> {
+        self.0.view.scan(store, from, to, visit).map_err(|e| self.failed(&e))
     }
 
     /// Rows of `table` that were decided at this time or before have ended, in ms since the epoch; `i64::MIN` when none has.

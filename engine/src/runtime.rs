@@ -5,6 +5,6 @@
 
 pub use crate::commit::{Assistant, Commit, Outcome};
 pub use crate::config::{CommitConfig, OnLostInput, StreamConfig};
-pub use crate::effect::{Effect, Performer};
+pub use crate::effect::{Effect, EffectId, Lane, Performer, TaskEffects};
 pub use crate::stream_thread::{Next, NotJoined, Parts, StepError, StreamThread};
 pub use holdfast_ports as ports;

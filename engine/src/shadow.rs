@@ -78,7 +78,7 @@ impl Shadow {
         }
         let batches = store.changelog_next().unwrap_or(0);
         Ok(Self {
-            task: Task::new(id, topology, store, app, places)?,
+            task: Task::new(id, topology, store, (app, places), [0; 32])?,
             collector: RecordCollector::default(),
             uncommitted: 0,
             batches,

@@ -4,9 +4,12 @@ use crate::condemned::{Condemned, Verdict};
 use crate::context::Context;
 use crate::dead_letter;
 use crate::delayed::{self, DelayedId, Pending};
-use crate::effect::{self, EffectId};
+use crate::effect::row::{EffectKey, secret_key};
+use crate::effect::{self, EffectId, Lane, proof};
 use crate::ending::Endings;
 use crate::header;
+use crate::key::Key;
+use crate::origin::Origin;
 use crate::position::{self, Position};
 use crate::process_error::ProcessError;
 use crate::processor::{ATTEMPTS_MAX, Processor};
@@ -41,6 +44,32 @@ pub(crate) enum Decided {
     Buried(&'static str),
 }
 
+/// What a record says about an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// Nothing.
+    None,
+    /// How it ended.
+    Result,
+    /// How one ended that has ended before.
+    Repeated,
+    /// Something, but nothing shows that an executor wrote it.
+    Forged,
+}
+
+/// How far effects of a task may be performed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effects {
+    /// Not at all.
+    Closed,
+    /// Not before results up to this offset are decided: the owners before us appended them.
+    Catching(i64),
+    /// As they come.
+    Open,
+    /// Nothing is begun any more since then, in µs.
+    Draining(u64),
+}
+
 pub(crate) struct Task {
     pub(crate) id: TaskId,
     pub(crate) topology: Topology,
@@ -50,6 +79,11 @@ pub(crate) struct Task {
     pub(crate) sources: Vec<Source>,
     pub(crate) restore: Option<Restore>,
     pub(crate) shown: Option<Arc<Shown>>,
+    pub(crate) effects: Effects,
+    /// What results of its effects are proved with, as its state says; and what it becomes when that says nothing.
+    pub(crate) secret: Option<proof::Secret>,
+    new_secret: proof::Secret,
+    app: Arc<str>,
     /// Where it stands, uncommitted work included.
     pub(crate) position: Position,
     /// Where its last commit left it.
@@ -82,8 +116,8 @@ impl Task {
         id: TaskId,
         topology: &Topology,
         store: Box<dyn Store>,
-        app: &str,
-        places: u32,
+        (app, places): (&str, u32),
+        new_secret: proof::Secret,
     ) -> Result<Self, StoreError> {
         let sources = topology
             .sources()
@@ -99,6 +133,10 @@ impl Task {
             sources,
             restore: None,
             shown: None,
+            effects: Effects::Closed,
+            secret: None,
+            new_secret,
+            app: app.into(),
             position: Position::default(),
             committed: Position::default(),
             delayed: Pending::none(),
@@ -144,6 +182,11 @@ impl Task {
         self.position = self.committed.clone();
         self.delayed = Pending::load(&*self.store)?;
         self.ending = Endings::load(self.topology.endings(), &*self.store, &self.position)?;
+        self.secret = None;
+        if self.topology.has_effects() {
+            let secret = &mut self.secret;
+            self.store.get(effect::STORE.id, &secret_key(), &mut |bytes| *secret = bytes.try_into().ok())?;
+        }
         self.processor = self.topology.make_processor();
         Ok(())
     }
@@ -207,14 +250,21 @@ impl Task {
         self.position.now_ms = self.position.now_ms.max(record.append_ms);
         self.ending.advance(self.position.now_ms);
         let sequence = self.position.sequence;
+        self.ensure_secret()?;
+        let answer = self.answer(&topic, record)?;
+        if answer == Answer::Repeated {
+            self.position.advance(&topic, record.offset + 1);
+            return Ok(Decided::Processed);
+        }
         let condemned = self.condemned.of(&(source, record.offset)).cloned();
         let refused = |verdict: &Verdict| ProcessError::fail(dead_letter::OUTPUT_REFUSED, verdict.why.clone());
-        let mut failure = condemned.as_ref().map(refused);
+        let forged = || ProcessError::refuse("ForgedResult", "no executor of this app wrote it");
+        let mut failure = condemned.as_ref().map(refused).or_else(|| (answer == Answer::Forged).then(forged));
         let mut attempts = 0;
         while failure.is_none() {
             attempts += 1;
             self.mark();
-            match self.attempt(&topic, record, collector) {
+            match self.attempt(&topic, record, collector, answer) {
                 Ok(()) => break,
                 Err(ProcessError::Store(error)) => return Err(error),
                 Err(error) => {
@@ -227,7 +277,7 @@ impl Task {
         }
         self.position.advance(&topic, record.offset + 1);
         let Some(why) = failure else { return Ok(Decided::Processed) };
-        self.bury(&topic, record, collector, attempts, condemned.as_ref(), &why)?;
+        self.bury(&topic, record, collector, (attempts, answer), condemned.as_ref(), &why)?;
         Ok(Decided::Buried(why.class()))
     }
 
@@ -243,17 +293,51 @@ impl Task {
         topic: &Topic,
         record: &Record<'_>,
         collector: &mut RecordCollector,
+        answer: Answer,
     ) -> Result<(), ProcessError> {
-        self.end_effect(record)?;
+        self.end_effect(record, answer)?;
         self.call(topic, record, collector, |processor, ctx| processor.process(ctx, record))
     }
 
+    /// A task with effects has a secret from its first record on.
+    fn ensure_secret(&mut self) -> Result<(), StoreError> {
+        if self.topology.has_effects() && self.secret.is_none() {
+            self.store.put(effect::STORE.id, &secret_key(), &self.new_secret)?;
+            self.secret = Some(self.new_secret);
+        }
+        Ok(())
+    }
+
+    fn answer(&self, topic: &Topic, record: &Record<'_>) -> Result<Answer, StoreError> {
+        if !self.topology.has_effects() || topic != self.topology.results() {
+            return Ok(Answer::None);
+        }
+        let Some(name) = record.header(header::EFFECT_ID) else { return Ok(Answer::None) };
+        let Some((key, secret)) = self.effect_key(name, record).zip(self.secret) else { return Ok(Answer::Forged) };
+        let shown = record.header(header::EFFECT_PROOF).unwrap_or_default();
+        if !proof::is(&secret, &effect::name_of(&self.app, &self.id, key.id), &key.lane, shown) {
+            return Ok(Answer::Forged);
+        }
+        // One that comes back from the dead letters was not decided when it ended the effect.
+        let waits =
+            Origin::of(record).is_redriven() || self.store.get(effect::STORE.id, &encoded(&key), &mut |_| {})?;
+        Ok(if waits { Answer::Result } else { Answer::Repeated })
+    }
+
+    fn effect_key(&self, name: &[u8], record: &Record<'_>) -> Option<EffectKey> {
+        let name = std::str::from_utf8(name).ok()?;
+        let id = EffectId(name.rsplit_once('/')?.1.parse().ok()?);
+        let lane = Lane::from_header(record.header(header::EFFECT_LANE)?)?;
+        (!lane.channel.is_empty() && effect::name_of(&self.app, &self.id, id) == name).then_some(EffectKey { lane, id })
+    }
+
     /// A record that brings the result of an effect ends it, whatever becomes of the record.
-    fn end_effect(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
-        if self.topology.has_effects()
-            && let Some(id) = record.header(header::EFFECT_ID).and_then(EffectId::from_header)
+    fn end_effect(&mut self, record: &Record<'_>, answer: Answer) -> Result<(), StoreError> {
+        if answer == Answer::Result
+            && let Some(name) = record.header(header::EFFECT_ID)
+            && let Some(key) = self.effect_key(name, record)
         {
-            self.store.delete(effect::STORE.id, &id.to_bytes())?;
+            self.store.delete(effect::STORE.id, &encoded(&key))?;
         }
         Ok(())
     }
@@ -263,7 +347,7 @@ impl Task {
         topic: &Topic,
         record: &Record<'_>,
         collector: &mut RecordCollector,
-        attempts: u32,
+        (attempts, answer): (u32, Answer),
         condemned: Option<&Verdict>,
         why: &ProcessError,
     ) -> Result<(), StoreError> {
@@ -279,7 +363,7 @@ impl Task {
                 }
             }
         }
-        self.end_effect(record)?;
+        self.end_effect(record, answer)?;
         let failed = dead_letter::Failed {
             source: topic,
             place: self.id.place,
@@ -340,6 +424,8 @@ impl Task {
             delayed: &mut self.delayed,
             ending: &mut self.ending,
             sinks: self.topology.handles(),
+            has_effects: self.topology.has_effects(),
+            dead_letters: self.topology.dead_letters(),
             source: topic,
             offset: record.offset,
             append_ms: record.append_ms,
@@ -365,6 +451,12 @@ impl Task {
         codec::encode(&self.position, &mut self.scratch).map_err(|e| StoreError::Fatal(e.to_string()))?;
         self.store.put(position::STORE.id, position::KEY, &self.scratch)
     }
+}
+
+fn encoded(key: &EffectKey) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    key.encode(&mut bytes);
+    bytes
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -22,6 +22,7 @@
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
 
+pub mod call_result;
 pub mod command_row;
 pub mod command_status;
 pub mod config_def;

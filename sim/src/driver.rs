@@ -3,11 +3,10 @@
 use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::{MemoryLog, Stored};
+use crate::pulled::Pulled;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status, TaskState, TaskStatus};
 use holdfast_engine::prelude::Topology;
-use holdfast_engine::runtime::{
-    CommitConfig, Effect, Next, OnLostInput, Parts, Performer, StepError, StreamConfig, StreamThread,
-};
+use holdfast_engine::runtime::{CommitConfig, Effect, Next, OnLostInput, Parts, StepError, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_ports::membership::{Member, Owner};
@@ -53,16 +52,6 @@ impl Out {
     }
 }
 
-/// Collects effects instead of performing them.
-#[derive(Debug, Clone, Default)]
-struct Collected(Arc<Mutex<Vec<Effect>>>);
-
-impl Performer for Collected {
-    fn perform(&self, effect: Effect) {
-        self.0.lock().push(effect);
-    }
-}
-
 /// A directory that outlives a simulated crash and nothing else: in memory where the machine has that, since hundreds of them are opened.
 pub(crate) fn memory_disk() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary directory can be made")
@@ -83,7 +72,7 @@ pub struct TestDriver {
     disk: tempfile::TempDir,
     queries: Arc<Queries>,
     status: Status,
-    effects: Collected,
+    effects: Pulled,
     metrics: Option<Arc<EngineMetrics>>,
 }
 
@@ -120,7 +109,7 @@ impl TestDriver {
             disk,
             queries: Arc::default(),
             status: Status::default(),
-            effects: Collected::default(),
+            effects: Pulled::default(),
             metrics: None,
             thread: None,
         };
@@ -164,7 +153,7 @@ impl TestDriver {
     /// Takes the effects that have been handed over so far.
     #[must_use]
     pub fn take_effects(&self) -> Vec<Effect> {
-        std::mem::take(&mut *self.effects.0.lock())
+        std::iter::from_fn(|| self.effects.take()).collect()
     }
 
     /// Appends a record where its key lives (place 0 without a key). Returns where it landed.

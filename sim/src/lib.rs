@@ -49,9 +49,11 @@ pub mod driver;
 pub mod memory_disk;
 pub mod memory_log;
 pub mod null_log;
+mod pulled;
 pub mod reminders;
 pub mod rng;
 pub mod simulation;
 
 pub use driver::TestDriver;
+pub use pulled::NoEffects;
 pub use simulation::Simulation;

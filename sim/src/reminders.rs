@@ -8,7 +8,9 @@
 //! | `called NAME` | the same in [`OUTBOX`], once, however often it was performed |
 
 use crate::simulation::{Audit, Cursor, History, LiveStores, Simulation, Workload, World};
-use holdfast_engine::prelude::{Context, InvalidTopology, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{
+    Context, InvalidTopology, NewEffect, Output, ProcessError, Processor, Sink, Table, Topology,
+};
 use holdfast_engine::runtime::Effect;
 use holdfast_ports::record::Record;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,7 +99,8 @@ impl Processor for Reminders {
             "call" => {
                 if !ctx.contains(&CALLS, &name)? {
                     ctx.put(&CALLS, &name, &false)?;
-                    ctx.effect("call", name.as_bytes())?;
+                    let (key, payload) = (name.as_bytes(), name.as_bytes());
+                    ctx.effect(&NewEffect { channel: "call", urgency: 0, key, payload })?;
                 }
                 Ok(())
             }

@@ -16,7 +16,7 @@ mod timesales;
 
 use super::error::answer;
 use super::*;
-use crate::worker::effects::ToTheLog;
+use crate::effects::to_the_log::ToTheLog;
 use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};

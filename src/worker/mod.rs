@@ -15,13 +15,11 @@
 //! | [`claims`] | who owns what, for a worker without that thread |
 //! | [`observer`] | once a second: mirrored positions, lag |
 //! | [`narrator`] | what is committed, in the lines of the seeds |
-//! | [`effects`] | who performs what topologies want done outside |
 //! | [`sample`] | the sample data |
 
 pub mod assistant;
 pub mod claims;
 pub mod descriptors;
-pub mod effects;
 pub mod logs;
 pub mod narrator;
 pub mod observer;
@@ -32,6 +30,7 @@ pub mod topic_watch;
 pub mod topics;
 
 use crate::config::{ConfigError, Settings};
+use crate::effects::to_the_log::ToTheLog;
 use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
@@ -232,7 +231,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             queries,
             status: status.clone(),
             metrics: engine_metrics,
-            performer: Box::new(effects::ToTheLog),
+            performer: Box::new(ToTheLog),
             assistant: Some(Box::new(Assistant::hire().map_err(|e| RunError::failed("commit thread")(&e))?)),
         };
         let wanted = Wanted::by(settings, &options.topologies);

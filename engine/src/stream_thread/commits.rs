@@ -157,8 +157,8 @@ impl StreamThread {
                 }
             }
         }
-        for effect in effects {
-            self.performer.perform(effect);
+        for (task, lanes) in effects {
+            self.performer.committed(&task, &lanes);
         }
         failure.map_or(Ok(()), Err)
     }

@@ -1,6 +1,7 @@
 //! The heartbeat. Everything the engine ever does is reachable from [`StreamThread::step`].
 
 mod commits;
+mod effects;
 mod places;
 mod records;
 mod restores;
@@ -298,6 +299,7 @@ impl StreamThread {
             return Ok(Next::Wait(Duration::from_micros(self.config.membership_interval_us)));
         }
         self.prepare(now_ms)?;
+        self.open_effects();
         let fetched = self.fetch()?;
         if self.transaction.is_heavy(&self.config.commit) {
             // What is due goes into the next one, which has room: large records that keep coming must not keep it waiting.

@@ -1,5 +1,6 @@
 //! Places: what the group gave and took, claims, tasks opened and closed.
 
+use super::effects::close_effects_of;
 use super::{Feeds, StreamThread};
 use crate::setback::Setback;
 use crate::task::Task;
@@ -19,15 +20,17 @@ impl StreamThread {
         while let Some(change) = self.pending.front().cloned() {
             self.take_generation();
             // It stays in front until it is done: a setback on the way must lose neither it nor those behind it.
-            self.follow(&change)?;
+            if !self.follow(&change)? {
+                break;
+            }
             self.pending.pop_front();
         }
         self.take_generation();
         Ok(polled?)
     }
 
-    /// Once for each change, and again after a setback on the way.
-    fn follow(&mut self, change: &Change) -> Result<(), Setback> {
+    /// Once for each change, and again after a setback on the way, or when it returns false: effects are under way in a place that is to be given up.
+    fn follow(&mut self, change: &Change) -> Result<bool, Setback> {
         match change {
             Change::Assigned(places) => {
                 let news = places.iter().filter(|place| !self.unclaimed.contains(place)).copied();
@@ -35,6 +38,9 @@ impl StreamThread {
                 self.show_places();
             }
             Change::Revoked(places) => {
+                if !self.effects_are_drained(places) {
+                    return Ok(false);
+                }
                 self.commit_all()?;
                 // Somebody waits for the place, and nobody for our disk: it is written down afterwards.
                 let closing = self.take_tasks(places);
@@ -48,7 +54,7 @@ impl StreamThread {
                 self.close_tasks(places, false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The group holds commits against its latest generation as soon as that exists, the last commit before a place is given back among them: the place
@@ -107,7 +113,7 @@ impl StreamThread {
         let member = &self.config.member;
         let open = || {
             let store = self.stores.open(&id, &topology.all_stores())?;
-            Task::new(id.clone(), topology, store, &member.app, member.places)
+            Task::new(id.clone(), topology, store, (&member.app, member.places), self.config.effect_secret)
         };
         let opened = match open() {
             Err(StoreError::Corrupt(why)) => {
@@ -136,6 +142,7 @@ impl StreamThread {
         self.tasks = staying;
         for task in &mut closing {
             task.stop_reading(&mut *self.fetcher);
+            close_effects_of(task, &*self.performer);
             if let Some(shown) = task.shown.take() {
                 self.queries.hide(&shown);
             }

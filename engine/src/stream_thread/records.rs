@@ -1,5 +1,6 @@
 //! Records fetched and decided, delayed messages sent.
 
+use super::effects::close_effects_of;
 use super::{Feeds, StreamThread};
 use crate::config::OnLostInput;
 use crate::dead_letter;
@@ -141,6 +142,7 @@ impl StreamThread {
                 tracing::error!(task = %task.id, "{lost}; the task is halted. To go on without them, start with ON_LOST_INPUT=continue");
                 task.lost = Some(lost);
                 task.stop_reading(&mut *self.fetcher);
+                close_effects_of(task, &*self.performer);
                 task.become_state(State::Halted);
                 if let Some(shown) = task.shown.take() {
                     self.queries.hide(&shown);

@@ -5,7 +5,6 @@
 //! counts.
 
 use super::StreamThread;
-use crate::effect;
 use crate::restore::Restore;
 use crate::setback::Setback;
 use crate::task_state::State;
@@ -119,11 +118,7 @@ impl StreamThread {
             Some(shown) => shown.committed(&task.committed),
             None => task.shown = Some(self.queries.show(&task.id, view.clone(), inbox, &task.committed)),
         }
-        if task.topology.has_effects() {
-            for effect in effect::pending(&task.id, &*view).map_err(|e| failed(&task.id, e))? {
-                self.performer.perform(effect);
-            }
-        }
+        self.catch_up_with_results(index)?;
         self.index_feeds();
         self.show_places();
         Ok(())

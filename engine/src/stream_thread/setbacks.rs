@@ -1,5 +1,6 @@
 //! What is done about a setback: roll back, replace the writer, reopen a store.
 
+use super::effects::close_effects_of;
 use super::{BACKOFF_MAX_US, BACKOFF_MIN_US, Feeds, Next, StepError, StreamThread, WAIT_MAX_US};
 use crate::setback::{Refusal, Setback};
 use crate::task_state::State;
@@ -42,6 +43,8 @@ impl StreamThread {
                 Ok(())
             }
             Setback::Fenced(_) => {
+                // Another worker may perform them already.
+                self.close_effects(|_| true);
                 self.drop_writer();
                 self.unconfirmed = true;
                 // Beside those that were given and not yet claimed: the group says that once.
@@ -173,6 +176,7 @@ impl StreamThread {
         };
         let mut task = self.tasks.remove(index);
         task.stop_reading(&mut *self.fetcher);
+        close_effects_of(&mut task, &*self.performer);
         if let Some(shown) = &task.shown {
             self.queries.hide(shown);
         }

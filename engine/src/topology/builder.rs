@@ -23,6 +23,8 @@ pub struct Builder {
     sinks: Vec<&'static Sink>,
     dead_letters: Option<String>,
     effects: bool,
+    results: Option<String>,
+    compacted: Vec<String>,
     retention_ms: Vec<(String, i64)>,
     make: Option<MakeProcessor>,
 }
@@ -40,6 +42,8 @@ impl Builder {
             sinks: Vec::new(),
             dead_letters: None,
             effects: false,
+            results: None,
+            compacted: Vec::new(),
             retention_ms: Vec::new(),
             make: None,
         }
@@ -64,6 +68,13 @@ impl Builder {
     pub fn source(mut self, topic: &str) -> Self {
         self.sources.push(topic.to_owned());
         self
+    }
+
+    /// Reads `topic`, which keeps the last record of each key for ever; one without a value deletes its key.
+    #[must_use]
+    pub fn compacted_source(mut self, topic: &str) -> Self {
+        self.compacted.push(topic.to_owned());
+        self.source(topic)
     }
 
     /// Keeps a store.
@@ -96,11 +107,20 @@ impl Builder {
         self
     }
 
-    /// Asks for effects, whose results come back through the inbox.
+    /// Asks for effects, whose results come back through the first source.
     #[must_use]
     pub fn effects(mut self) -> Self {
         self.effects = true;
         self
+    }
+
+    /// Asks for effects, whose results come back through `topic`: a source of its own, so that no result waits behind a backlog of requests. For
+    /// topologies with several sources.
+    #[must_use]
+    pub fn results(mut self, topic: &str) -> Self {
+        self.effects = true;
+        self.results = Some(topic.to_owned());
+        self.source(topic)
     }
 
     /// Keeps records of `topic` for `retention_ms` instead of 7 days.
@@ -207,6 +227,7 @@ impl Builder {
             name: self.name.into(),
             group,
             handles: Sinks::new(&sources[0], &self.sinks),
+            results: self.results.map_or_else(|| sources[0].clone(), Topic::from),
             sources,
             deciding,
             stores: self.stores,
@@ -214,6 +235,7 @@ impl Builder {
             sinks,
             dead_letters: dead_letters.into(),
             effects: self.effects,
+            compacted: self.compacted,
             retention_ms: self.retention_ms,
             make,
         })))

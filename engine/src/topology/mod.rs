@@ -45,6 +45,10 @@ struct Parts {
     handles: Sinks,
     dead_letters: Topic,
     effects: bool,
+    /// Where results of effects come back.
+    results: Topic,
+    /// Sources that keep the last record of each key.
+    compacted: Vec<String>,
     retention_ms: Vec<(String, i64)>,
     make: MakeProcessor,
 }
@@ -147,6 +151,11 @@ impl Topology {
         self.0.effects
     }
 
+    /// Where results of its effects come back.
+    pub(crate) fn results(&self) -> &Topic {
+        &self.0.results
+    }
+
     /// A processor for a new task.
     #[must_use]
     pub fn make_processor(&self) -> Box<dyn Processor> {
@@ -165,7 +174,15 @@ impl Topology {
             .chain([&self.0.dead_letters])
             .collect::<BTreeSet<_>>()
             .into_iter()
-            .map(|topic| spec(topic, Cleanup::Delete { retention_ms: self.retention_ms(topic) }))
+            .map(|topic| {
+                let is_compacted = self.0.compacted.iter().any(|compacted| **compacted == **topic);
+                let cleanup = if is_compacted {
+                    Cleanup::Compact { delete_retention_ms: DELETE_RETENTION_MS }
+                } else {
+                    Cleanup::Delete { retention_ms: self.retention_ms(topic) }
+                };
+                spec(topic, cleanup)
+            })
             .collect();
         specs.push(spec(
             &changelog::topic(app, &self.0.name),

@@ -3,22 +3,16 @@
 use super::log::NullLog;
 use crate::clock::SimClock;
 use crate::driver::memory_disk;
+use crate::pulled::NoEffects;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
-use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, Performer, StreamConfig, StreamThread};
+use holdfast_engine::runtime::{CommitConfig, Next, Parts, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::membership::{Member, Owner};
 use holdfast_state::{RocksStores, StateConfig};
 use std::sync::Arc;
 
 const APP: &str = "null-log";
-
-/// Nobody wants anything outside.
-struct Nobody;
-
-impl Performer for Nobody {
-    fn perform(&self, _: Effect) {}
-}
 
 /// One worker on the null log.
 pub struct NullLogWorker {
@@ -53,7 +47,7 @@ impl NullLogWorker {
             queries: queries.clone(),
             status: Status::default(),
             metrics,
-            performer: Box::new(Nobody),
+            performer: Box::new(NoEffects),
             assistant: None,
         };
         let thread = StreamThread::join(parts).expect("the null log can be joined");

@@ -3,7 +3,8 @@
 
 use super::mutant::Mutant;
 use crate::memory_log::MemoryLog;
-use holdfast_engine::runtime::{Effect, Performer};
+use crate::pulled::Pulled;
+use holdfast_engine::runtime::{Lane, Performer, TaskEffects};
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
 };
@@ -38,7 +39,7 @@ pub(super) struct Machine {
     /// Open stores, for mistakes that need them.
     pub(super) stores: Arc<Mutex<BTreeMap<TaskId, SharedStore>>>,
     /// Effects that were handed over and not yet performed. They live in memory.
-    pub(super) effects: Arc<Mutex<Vec<Effect>>>,
+    pub(super) effects: Pulled,
 }
 
 impl Machine {
@@ -98,10 +99,24 @@ impl Machine {
 }
 
 impl Performer for Machine {
-    fn perform(&self, effect: Effect) {
+    fn open(&self, effects: TaskEffects) {
         if !self.is_off() {
-            self.effects.lock().push(effect);
+            self.effects.open(effects);
         }
+    }
+
+    fn committed(&self, task: &TaskId, lanes: &[Lane]) {
+        if !self.is_off() {
+            self.effects.committed(task, lanes);
+        }
+    }
+
+    fn drain(&self, task: &TaskId) -> bool {
+        self.effects.drain(task)
+    }
+
+    fn close(&self, task: &TaskId) {
+        self.effects.close(task);
     }
 }
 

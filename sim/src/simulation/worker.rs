@@ -160,12 +160,11 @@ impl Worker {
     pub(super) fn drop_thread(&mut self) {
         self.machine.switch_off();
         self.thread = None;
-        self.machine.effects.lock().clear();
+        self.machine.effects.forget();
     }
 
     /// An effect that waits to be performed; it is taken off the list.
     pub(super) fn take_effect(&self) -> Option<Effect> {
-        let mut effects = self.machine.effects.lock();
-        if effects.is_empty() { None } else { Some(effects.remove(0)) }
+        self.machine.effects.take()
     }
 }

@@ -4,7 +4,6 @@ use super::APP;
 use crate::clock::SimClock;
 use crate::memory_log::{MemoryLog, Stored};
 use crate::rng::Rng;
-use holdfast_engine::inspect::header;
 use holdfast_engine::runtime::Effect;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
@@ -119,16 +118,16 @@ impl World<'_> {
 
     /// Appends the result of an effect to the inbox of its topology.
     pub fn answer(&mut self, effect: &Effect, value: &[u8]) {
-        let id = effect.id.0.to_string();
-        let headers: &[(&str, &[u8])] = &[(header::EFFECT_ID, id.as_bytes())];
+        let headers = effect.result_headers();
+        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
         let inbox = self.inboxes.iter().find(|(topology, _)| *topology == effect.task.topology);
         if let Some((_, topic)) = inbox {
             self.append_anyway(&NewRecord {
                 topic,
                 partition: effect.task.place,
-                key: None,
+                key: Some(&effect.key),
                 value: Some(value),
-                headers,
+                headers: &headers,
             });
         }
     }

@@ -1,13 +1,14 @@
 //! A worker whose group is led by the test: it gives and takes places and moves on to other generations when the test says so.
 
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status, TaskState};
-use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, Performer, StreamConfig, StreamThread};
+use holdfast_engine::runtime::{CommitConfig, Next, Parts, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer};
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::{NewRecord, TopicPartition};
 use holdfast_ports::store::{Stores, TaskId};
+use holdfast_sim::NoEffects;
 use holdfast_sim::clock::SimClock;
 use holdfast_sim::memory_log::MemoryLog;
 use holdfast_state::{RocksStores, StateConfig};
@@ -212,12 +213,6 @@ impl Membership for LedMember {
     }
 }
 
-struct Nobody;
-
-impl Performer for Nobody {
-    fn perform(&self, _: Effect) {}
-}
-
 /// One worker, and the test in the lead of its group.
 pub(crate) struct Led {
     thread: StreamThread,
@@ -256,7 +251,7 @@ impl Led {
             queries: Arc::new(Queries::default()),
             status: status.clone(),
             metrics: metrics.clone(),
-            performer: Box::new(Nobody),
+            performer: Box::new(NoEffects),
             assistant: None,
         };
         // The first attempt comes too early: nothing is lost by it.

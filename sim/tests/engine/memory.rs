@@ -1,6 +1,6 @@
 //! A transaction holds so many bytes and no more, however large the records are that come.
 
-use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, NewEffect, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_engine::runtime::CommitConfig;
 use holdfast_ports::record::{NewRecord, Record};
 use holdfast_sim::TestDriver;
@@ -30,7 +30,9 @@ impl Processor for Keeper {
             ("same row", _) => ctx.put(&ROWS, &"one".to_owned(), &value.to_vec()),
             ("send", _) => ctx.send_output(&output),
             ("later", _) => ctx.send_at(ctx.now_ms() + 1_000, &output).map(drop),
-            ("effect", _) => ctx.effect("phone", value).map(drop),
+            ("effect", _) => {
+                ctx.effect(&NewEffect { channel: "phone", urgency: 0, key: b"", payload: value }).map(drop)
+            }
             _ => Err(ProcessError::refuse("InvalidTopology", key)),
         }
     }

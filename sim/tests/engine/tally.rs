@@ -1,6 +1,6 @@
 //! A small topology that uses every verb: it counts words and obeys a few commands.
 
-use holdfast_engine::prelude::{Context, DelayedId, Output, ProcessError, Processor, Sink, Table, Topology};
+use holdfast_engine::prelude::{Context, DelayedId, NewEffect, Output, ProcessError, Processor, Sink, Table, Topology};
 use holdfast_ports::record::Record;
 use holdfast_sim::TestDriver;
 
@@ -60,7 +60,7 @@ impl Processor for Tally {
                 None => Ok(()),
             },
             "call" => {
-                ctx.effect("phone", rest.as_bytes())?;
+                ctx.effect(&NewEffect { channel: "phone", urgency: 0, key: b"k", payload: rest.as_bytes() })?;
                 Ok(())
             }
             "answered" => ctx.send(&COUNTED, b"answer", rest.as_bytes()),
