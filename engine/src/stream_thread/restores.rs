@@ -42,6 +42,7 @@ impl StreamThread {
         task.become_state(if ours { State::Restoring } else { State::Warming });
         tracing::info!(task = %task.id, from = next, end, ours, "restoring");
         self.index_feeds();
+        self.show_places();
         Ok(())
     }
 

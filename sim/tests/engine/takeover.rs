@@ -85,6 +85,8 @@ fn a_place_given_and_taken_again_before_it_was_warm_is_forgotten() {
     led.tell([Change::Assigned(vec![1])]);
     led.until("it warms up", |led| led.state_of(1) == Some(TaskState::Warming));
     led.tell([Change::Revoked(vec![1])]);
+    // The group is asked for changes at intervals, and steps that find records take no simulated time.
+    led.pass_ms(20);
     led.until("it is forgotten", |led| led.state_of(1).is_none());
     assert_eq!((led.status().is_ready(), led.wished()), (true, vec![]));
     led.hold([]);
