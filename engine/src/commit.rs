@@ -66,8 +66,17 @@ pub struct Outcome {
     pub(crate) took: Span,
     /// Nothing was committed when it is an error, but for [`Setback::Unknown`], [`Setback::Fenced`] and [`Setback::Fatal`].
     pub(crate) committed: Result<Vec<Committed>, Setback>,
-    /// Lanes with new effects.
-    pub(crate) effects: Vec<(TaskId, Vec<Lane>)>,
+    /// What it has changed about effects, of each task for which it has.
+    pub(crate) effects: Vec<EffectChanges>,
+}
+
+/// What a commit has changed about the effects of a task.
+pub(crate) struct EffectChanges {
+    pub(crate) task: TaskId,
+    /// Lanes with new ones.
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) asked: u64,
+    pub(crate) ended: u64,
 }
 
 /// What is true of a task since the log said so.
@@ -118,7 +127,7 @@ impl Commit {
     }
 
     /// Everything that has to become true, into the log. Returns where each partition ends.
-    fn write(&mut self, effects: &mut Vec<(TaskId, Vec<Lane>)>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
+    fn write(&mut self, effects: &mut Vec<EffectChanges>) -> Result<Vec<(TopicPartition, i64)>, Setback> {
         let Self { writer, sent, parts, .. } = self;
         writer.begin()?;
         // All that are refused, and not one in each attempt.
@@ -227,17 +236,28 @@ impl Part {
         &self,
         writer: &mut dyn Writer,
         outputs: &Sent,
-        effects: &mut Vec<(TaskId, Vec<Lane>)>,
+        effects: &mut Vec<EffectChanges>,
     ) -> Result<u64, Setback> {
         let mut key = Vec::new();
-        let mut lanes = Vec::new();
+        let mut changed = EffectChanges { task: self.id.clone(), lanes: Vec::new(), asked: 0, ended: 0 };
         let mut outcome: Result<u64, Setback> = Ok(0);
         self.batch.changes(&mut |write| {
             let Ok(sent) = &mut outcome else { return };
             *sent += 1;
             changelog::encode_key(&write, &mut key);
-            if self.has_effects && write.store == effect::STORE.id && write.value.is_some() {
-                lanes.extend(EffectKey::decode(write.key).map(|key| key.lane).filter(|lane| !lanes.contains(lane)));
+            if self.has_effects
+                && write.store == effect::STORE.id
+                && let Some(EffectKey { lane, .. }) = EffectKey::decode(write.key).filter(|key| !key.is_secret())
+            {
+                match write.value {
+                    Some(_) => {
+                        changed.asked += 1;
+                        if !changed.lanes.contains(&lane) {
+                            changed.lanes.push(lane);
+                        }
+                    }
+                    None => changed.ended += 1,
+                }
             }
             let record = NewRecord {
                 topic: &self.changelog.topic,
@@ -250,8 +270,8 @@ impl Part {
                 outcome = Err(traced(outputs, error));
             }
         });
-        if !lanes.is_empty() {
-            effects.push((self.id.clone(), lanes));
+        if changed.asked + changed.ended > 0 {
+            effects.push(changed);
         }
         outcome
     }

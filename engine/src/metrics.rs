@@ -1,5 +1,6 @@
 //! What the engine counts and measures.
 
+use holdfast_ports::store::TaskId;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, exponential_buckets,
 };
@@ -26,6 +27,8 @@ pub struct EngineMetrics {
     pub commit_records: Histogram,
     /// Commits that did not go through, by reaction.
     pub setbacks: IntCounterVec,
+    /// Effects by topology and what became of them: `asked` and `ended` with a commit; `repeated` and `forged` results when they are decided.
+    pub effects: IntCounterVec,
     /// Rows deleted because the time was over for which they are kept, by topology and place.
     pub ended_rows: IntCounterVec,
     /// Delayed messages sent, by topology.
@@ -42,7 +45,38 @@ pub struct EngineMetrics {
     pub task_state: IntGaugeVec,
 }
 
+/// What is counted of effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Committed, to be performed.
+    Asked,
+    /// Their result is decided and committed.
+    Ended,
+    /// Records with the result of one that had ended before: it was performed twice, or its result was appended twice.
+    Repeated,
+    /// Records that said they bring a result, and were not written by an executor.
+    Forged,
+}
+
+impl What {
+    /// Label of the metric.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Ended => "ended",
+            Self::Repeated => "repeated",
+            Self::Forged => "forged",
+        }
+    }
+}
+
 impl EngineMetrics {
+    pub(crate) fn count_effects(&self, task: &TaskId, what: What, count: u64) {
+        if count > 0 {
+            self.effects.with_label_values(&[&*task.topology, what.name()]).inc_by(count);
+        }
+    }
+
     /// Makes and registers them.
     ///
     /// # Errors
@@ -100,6 +134,11 @@ impl EngineMetrics {
                 exponential_buckets(1.0, 4.0, 9)?,
             )?,
             setbacks: counters("holdfast_setbacks_total", "Transactions that did not go through", &["reaction"])?,
+            effects: counters(
+                "holdfast_effects_total",
+                "Effects asked for and ended, results repeated and forged",
+                &["topology", "what"],
+            )?,
             ended_rows: counters(
                 "holdfast_ended_rows_total",
                 "Rows deleted after the time for which they are kept",

@@ -4,12 +4,10 @@ use crate::condemned::{Condemned, Verdict};
 use crate::context::Context;
 use crate::dead_letter;
 use crate::delayed::{self, DelayedId, Pending};
-use crate::effect::row::{EffectKey, secret_key};
-use crate::effect::{self, EffectId, Lane, proof};
+use crate::effect::results::Answer;
+use crate::effect::row::secret_key;
+use crate::effect::{self, proof};
 use crate::ending::Endings;
-use crate::header;
-use crate::key::Key;
-use crate::origin::Origin;
 use crate::position::{self, Position};
 use crate::process_error::ProcessError;
 use crate::processor::{ATTEMPTS_MAX, Processor};
@@ -38,23 +36,12 @@ pub(crate) struct Source {
 pub(crate) enum Decided {
     /// The processor took it.
     Processed,
+    /// It brought the result of an effect that had ended before, and nothing was decided.
+    RepeatedResult,
     /// Its offset had been decided before.
     KnownDuplicate,
     /// It went to the dead letters, for this class of reason.
     Buried(&'static str),
-}
-
-/// What a record says about an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
-    /// Nothing.
-    None,
-    /// How it ended.
-    Result,
-    /// How one ended that has ended before.
-    Repeated,
-    /// Something, but nothing shows that an executor wrote it.
-    Forged,
 }
 
 /// How far effects of a task may be performed.
@@ -62,8 +49,15 @@ enum Answer {
 pub(crate) enum Effects {
     /// Not at all.
     Closed,
-    /// Not before results up to this offset are decided: the owners before us appended them.
-    Catching(i64),
+    /// Not before results up to offset `end` are decided and committed: the owners before us appended them.
+    Catching {
+        /// Where the results topic ended when the task began to run.
+        end: i64,
+        /// The last of them are decided in the commit that is under way.
+        in_commit: bool,
+    },
+    /// From the next step on.
+    CaughtUp,
     /// As they come.
     Open,
     /// Nothing is begun any more since then, in µs.
@@ -82,8 +76,8 @@ pub(crate) struct Task {
     pub(crate) effects: Effects,
     /// What results of its effects are proved with, as its state says; and what it becomes when that says nothing.
     pub(crate) secret: Option<proof::Secret>,
-    new_secret: proof::Secret,
-    app: Arc<str>,
+    pub(crate) new_secret: proof::Secret,
+    pub(crate) app: Arc<str>,
     /// Where it stands, uncommitted work included.
     pub(crate) position: Position,
     /// Where its last commit left it.
@@ -193,6 +187,9 @@ impl Task {
 
     /// Nothing of what it has done is to be committed any more.
     pub(crate) fn forget(&mut self) {
+        if let Effects::Catching { in_commit, .. } = &mut self.effects {
+            *in_commit = false;
+        }
         self.store.rollback();
         self.ending.forget();
         self.dirty = false;
@@ -229,6 +226,9 @@ impl Task {
         }
         self.committed = position;
         self.committing = false;
+        if let Effects::Catching { in_commit: true, .. } = self.effects {
+            self.effects = Effects::CaughtUp;
+        }
         std::mem::take(&mut self.ended_rows)
     }
 
@@ -254,17 +254,17 @@ impl Task {
         let answer = self.answer(&topic, record)?;
         if answer == Answer::Repeated {
             self.position.advance(&topic, record.offset + 1);
-            return Ok(Decided::Processed);
+            return Ok(Decided::RepeatedResult);
         }
         let condemned = self.condemned.of(&(source, record.offset)).cloned();
         let refused = |verdict: &Verdict| ProcessError::fail(dead_letter::OUTPUT_REFUSED, verdict.why.clone());
-        let forged = || ProcessError::refuse("ForgedResult", "no executor of this app wrote it");
+        let forged = || ProcessError::refuse(effect::FORGED_RESULT, "no executor of this app wrote it");
         let mut failure = condemned.as_ref().map(refused).or_else(|| (answer == Answer::Forged).then(forged));
         let mut attempts = 0;
         while failure.is_none() {
             attempts += 1;
             self.mark();
-            match self.attempt(&topic, record, collector, answer) {
+            match self.attempt(&topic, record, collector, &answer) {
                 Ok(()) => break,
                 Err(ProcessError::Store(error)) => return Err(error),
                 Err(error) => {
@@ -277,7 +277,7 @@ impl Task {
         }
         self.position.advance(&topic, record.offset + 1);
         let Some(why) = failure else { return Ok(Decided::Processed) };
-        self.bury(&topic, record, collector, (attempts, answer), condemned.as_ref(), &why)?;
+        self.bury(&topic, record, collector, (attempts, &answer), condemned.as_ref(), &why)?;
         Ok(Decided::Buried(why.class()))
     }
 
@@ -293,53 +293,10 @@ impl Task {
         topic: &Topic,
         record: &Record<'_>,
         collector: &mut RecordCollector,
-        answer: Answer,
+        answer: &Answer,
     ) -> Result<(), ProcessError> {
-        self.end_effect(record, answer)?;
+        self.end_effect(answer)?;
         self.call(topic, record, collector, |processor, ctx| processor.process(ctx, record))
-    }
-
-    /// A task with effects has a secret from its first record on.
-    fn ensure_secret(&mut self) -> Result<(), StoreError> {
-        if self.topology.has_effects() && self.secret.is_none() {
-            self.store.put(effect::STORE.id, &secret_key(), &self.new_secret)?;
-            self.secret = Some(self.new_secret);
-        }
-        Ok(())
-    }
-
-    fn answer(&self, topic: &Topic, record: &Record<'_>) -> Result<Answer, StoreError> {
-        if !self.topology.has_effects() || topic != self.topology.results() {
-            return Ok(Answer::None);
-        }
-        let Some(name) = record.header(header::EFFECT_ID) else { return Ok(Answer::None) };
-        let Some((key, secret)) = self.effect_key(name, record).zip(self.secret) else { return Ok(Answer::Forged) };
-        let shown = record.header(header::EFFECT_PROOF).unwrap_or_default();
-        if !proof::is(&secret, &effect::name_of(&self.app, &self.id, key.id), &key.lane, shown) {
-            return Ok(Answer::Forged);
-        }
-        // One that comes back from the dead letters was not decided when it ended the effect.
-        let waits =
-            Origin::of(record).is_redriven() || self.store.get(effect::STORE.id, &encoded(&key), &mut |_| {})?;
-        Ok(if waits { Answer::Result } else { Answer::Repeated })
-    }
-
-    fn effect_key(&self, name: &[u8], record: &Record<'_>) -> Option<EffectKey> {
-        let name = std::str::from_utf8(name).ok()?;
-        let id = EffectId(name.rsplit_once('/')?.1.parse().ok()?);
-        let lane = Lane::from_header(record.header(header::EFFECT_LANE)?)?;
-        (!lane.channel.is_empty() && effect::name_of(&self.app, &self.id, id) == name).then_some(EffectKey { lane, id })
-    }
-
-    /// A record that brings the result of an effect ends it, whatever becomes of the record.
-    fn end_effect(&mut self, record: &Record<'_>, answer: Answer) -> Result<(), StoreError> {
-        if answer == Answer::Result
-            && let Some(name) = record.header(header::EFFECT_ID)
-            && let Some(key) = self.effect_key(name, record)
-        {
-            self.store.delete(effect::STORE.id, &encoded(&key))?;
-        }
-        Ok(())
     }
 
     fn bury(
@@ -347,7 +304,7 @@ impl Task {
         topic: &Topic,
         record: &Record<'_>,
         collector: &mut RecordCollector,
-        (attempts, answer): (u32, Answer),
+        (attempts, answer): (u32, &Answer),
         condemned: Option<&Verdict>,
         why: &ProcessError,
     ) -> Result<(), StoreError> {
@@ -363,7 +320,7 @@ impl Task {
                 }
             }
         }
-        self.end_effect(record, answer)?;
+        self.end_effect(answer)?;
         let failed = dead_letter::Failed {
             source: topic,
             place: self.id.place,
@@ -451,12 +408,6 @@ impl Task {
         codec::encode(&self.position, &mut self.scratch).map_err(|e| StoreError::Fatal(e.to_string()))?;
         self.store.put(position::STORE.id, position::KEY, &self.scratch)
     }
-}
-
-fn encoded(key: &EffectKey) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    key.encode(&mut bytes);
-    bytes
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -223,7 +223,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let (mut stream, mut following, mut topic_watch) = (None, None, None);
     if let Some(stores) = stores {
         let parts = Parts {
-            config: stream_config(settings, &endpoint, secret, &*clock),
+            config: stream_config(settings, &endpoint, secret, &*clock)?,
             topologies: options.topologies.clone(),
             log: log.clone(),
             stores,
@@ -381,14 +381,25 @@ async fn become_ready(
     Ok(())
 }
 
-fn stream_config(settings: &Settings, endpoint: &str, secret: PeerSecret, clock: &dyn Clock) -> StreamConfig {
+fn stream_config(
+    settings: &Settings,
+    endpoint: &str,
+    secret: PeerSecret,
+    clock: &dyn Clock,
+) -> Result<StreamConfig, RunError> {
     // Without a stable name each run is another writer; a successor fences the dead one by the name in its claim.
     let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(clock));
     let member =
         Member { app: settings.app_id.clone(), worker: settings.worker_id.clone(), places: settings.partitions };
     let owner = Owner::new(endpoint, format!("{}-{worker}-0", settings.app_id)).with_secret(secret);
     let commit = if settings.kafka.is_some() { CommitConfig::KAFKA } else { CommitConfig::EMBEDDED };
-    StreamConfig { on_lost_input: settings.on_lost_input, ..StreamConfig::new(member, owner, commit) }
+    let mut effect_secret = [0; 32];
+    getrandom::fill(&mut effect_secret).map_err(|e| RunError::failed("random numbers")(&e))?;
+    Ok(StreamConfig {
+        on_lost_input: settings.on_lost_input,
+        effect_secret,
+        ..StreamConfig::new(member, owner, commit)
+    })
 }
 
 /// The log as commands use it, without a worker.

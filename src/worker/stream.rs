@@ -75,7 +75,13 @@ fn run(parts: Parts, wanted: &Wanted, stopped: &mpsc::Receiver<()>) -> Result<()
     announce(&parts);
     let clock: Arc<dyn Clock> = parts.clock.clone();
     let Some(mut stream) = join(parts, stopped)? else { return Ok(()) };
-    while stopped.try_recv().is_err() {
+    let mut stops = false;
+    loop {
+        stops = stops || stopped.try_recv().is_ok();
+        // Effects that are under way get the time to end and their results to be decided.
+        if stops && stream.drain() {
+            break;
+        }
         match stream.step(clock.now_ms()).map_err(|e| RunError::Failed(e.to_string()))? {
             Next::Now => {}
             Next::Wait(at_most) => stream.wait(at_most),

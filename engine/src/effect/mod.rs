@@ -13,10 +13,12 @@
 //! |---|---|
 //! | [`row`] | keys and values of the store |
 //! | [`proof`] | what tells a result of the executor from a record that a stranger wrote |
+//! | [`results`] | what a record says about an effect |
 //! | [`performer`] | what the stream thread and the executor tell each other |
 
 pub(crate) mod performer;
 pub(crate) mod proof;
+pub(crate) mod results;
 pub(crate) mod row;
 
 pub use performer::{Performer, TaskEffects};
@@ -24,6 +26,9 @@ pub use row::{Lane, STORE};
 
 use crate::header;
 use holdfast_ports::store::TaskId;
+
+/// Class of a record that says it brings a result and does not come from an executor of this app.
+pub(crate) const FORGED_RESULT: &str = "ForgedResult";
 
 /// Number of an effect, unique within its task and growing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -61,6 +61,13 @@ pub(crate) struct EffectKey {
     pub(crate) id: EffectId,
 }
 
+impl EffectKey {
+    /// Whether the row holds the secret instead of an effect.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.lane.channel.is_empty()
+    }
+}
+
 impl Key for EffectKey {
     fn encode(&self, out: &mut Vec<u8>) {
         encode_key(&self.lane.channel, self.lane.urgency, self.id, out);

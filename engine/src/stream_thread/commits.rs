@@ -10,8 +10,10 @@
 //! for it first: a place that is given up, what is done about a setback, the end.
 
 use super::StreamThread;
-use crate::commit::{Commit, Outcome, Part};
+use super::effects::note_results;
+use crate::commit::{Commit, EffectChanges, Outcome, Part};
 use crate::config::CommitConfig;
+use crate::metrics::What;
 use crate::setback::Setback;
 use crate::transaction::Sealed;
 use std::time::Duration;
@@ -82,6 +84,7 @@ impl StreamThread {
 
     fn seal_tasks(&mut self) -> Result<Vec<Part>, Setback> {
         let sealed = self.tasks.iter_mut().filter(|task| task.dirty).map(|task| {
+            note_results(task, &*self.fetcher);
             let batch = task.seal().map_err(|error| Setback::Store(task.id.clone(), error))?;
             Ok(Part {
                 id: task.id.clone(),
@@ -157,8 +160,12 @@ impl StreamThread {
                 }
             }
         }
-        for (task, lanes) in effects {
-            self.performer.committed(&task, &lanes);
+        for EffectChanges { task, lanes, asked, ended } in effects {
+            self.metrics.count_effects(&task, What::Asked, asked);
+            self.metrics.count_effects(&task, What::Ended, ended);
+            if !lanes.is_empty() {
+                self.performer.committed(&task, &lanes);
+            }
         }
         failure.map_or(Ok(()), Err)
     }

@@ -149,6 +149,8 @@ pub struct StreamThread {
     unconfirmed: bool,
     /// All that was given to us has run at some moment.
     settled: bool,
+    /// No effect is begun any more.
+    is_stopping: bool,
     /// A generation that was refused, and until when another one is waited for.
     regrouping: Option<(Generation, u64)>,
     membership_due_us: u64,
@@ -201,6 +203,7 @@ impl StreamThread {
             narrowed: None,
             unconfirmed: false,
             settled: false,
+            is_stopping: false,
             regrouping: None,
             membership_due_us: 0,
             status_due_us: 0,
@@ -257,7 +260,7 @@ impl StreamThread {
         !matches!(self.beside, Beside::Nothing)
     }
 
-    /// Finishes: commits what is done, closes the stores, releases the places, leaves the group.
+    /// Finishes, after [`StreamThread::drain`]: commits what is done, closes the stores, releases the places, leaves the group.
     ///
     /// # Errors
     /// When something could not be finished; nothing is lost by it, a restart repeats the rest.

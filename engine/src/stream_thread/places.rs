@@ -17,13 +17,19 @@ impl StreamThread {
             }
             self.pending.extend(changes);
         });
-        while let Some(change) = self.pending.front().cloned() {
+        // Places in which effects are under way and that are to be given up: what was changed about others is followed meanwhile.
+        let mut draining: Vec<u32> = Vec::new();
+        let mut at = 0;
+        while let Some(change) = self.pending.get(at).cloned() {
             self.take_generation();
-            // It stays in front until it is done: a setback on the way must lose neither it nor those behind it.
-            if !self.follow(&change)? {
-                break;
+            let is_next = !places_of(&change).iter().any(|place| draining.contains(place));
+            // It stays there until it is done: a setback on the way must lose neither it nor those behind it.
+            if is_next && self.follow(&change)? {
+                self.pending.remove(at);
+            } else {
+                draining.extend(places_of(&change));
+                at += 1;
             }
-            self.pending.pop_front();
         }
         self.take_generation();
         Ok(polled?)
@@ -178,5 +184,11 @@ impl StreamThread {
                 self.feeds.insert(restore.slot, Feeds::Restore(index));
             }
         }
+    }
+}
+
+fn places_of(change: &Change) -> &[u32] {
+    match change {
+        Change::Assigned(places) | Change::Revoked(places) | Change::Lost(places) => places,
     }
 }

@@ -4,6 +4,8 @@ use super::effects::close_effects_of;
 use super::{Feeds, StreamThread};
 use crate::config::OnLostInput;
 use crate::dead_letter;
+use crate::effect::FORGED_RESULT;
+use crate::metrics::What;
 use crate::setback::Setback;
 use crate::status::LostInput;
 use crate::task::Decided;
@@ -41,8 +43,12 @@ impl StreamThread {
                                 metrics.known_duplicates.with_label_values(&[&*task.id.topology]).inc();
                                 return;
                             }
+                            Decided::RepeatedResult => metrics.count_effects(&task.id, What::Repeated, 1),
                             Decided::Buried(class) => {
-                                metrics.dead_letters.with_label_values(&[&*task.id.topology, class]).inc()
+                                metrics.dead_letters.with_label_values(&[&*task.id.topology, class]).inc();
+                                if class == FORGED_RESULT {
+                                    metrics.count_effects(&task.id, What::Forged, 1);
+                                }
                             }
                             Decided::Processed => {}
                         }

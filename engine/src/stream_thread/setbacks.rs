@@ -44,7 +44,7 @@ impl StreamThread {
             }
             Setback::Fenced(_) => {
                 // Another worker may perform them already.
-                self.close_effects(|_| true);
+                self.close_effects();
                 self.drop_writer();
                 self.unconfirmed = true;
                 // Beside those that were given and not yet claimed: the group says that once.
