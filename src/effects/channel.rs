@@ -19,16 +19,35 @@ pub trait Channel: Send + Sync {
     fn limits(&self) -> Limits;
 
     /// Performs an effect once. `view` is the committed state of the task that asked: contact data is read there at this moment, and nowhere else.
-    fn call<'a>(&'a self, effect: &'a Effect, view: &'a TaskView) -> Calling<'a, CallResult>;
+    /// The future may be dropped at any point, when the task moves away or the call takes longer than [`Limits::call_max`].
+    fn call<'a>(&'a self, effect: &'a Effect, view: &'a TaskView) -> Calling<'a, Called>;
 
     /// Whether somebody answers at all, found out without delivering anything. True when that cannot be found out.
     fn answers(&self) -> Calling<'_, bool>;
 }
 
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    /// It ended like this: the effect's result. [`CallResult::retry_after_ms`] with status 429, or of a call that was done, also pauses the channel.
+    Ended(CallResult),
+    /// No connection could be made, so nothing has reached the receiver: no result. The breaker of the channel opens, and the effect stays pending.
+    NotReached {
+        /// What kept it, for humans; names no address.
+        reason: String,
+    },
+}
+
+impl From<CallResult> for Called {
+    fn from(result: CallResult) -> Self {
+        Self::Ended(result)
+    }
+}
+
 /// What a channel stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Calls under way at one time, in one worker.
+    /// Calls under way at one time, in one worker; a call is under way until its result is in the log.
     pub in_flight_max: usize,
     /// Calls a second, for all workers together; `None`: as many as there are.
     pub per_second: Option<f64>,
