@@ -6,6 +6,10 @@
 //! ```
 //! The seeds' shape, with `priority` added. The key is the user, so that one person's notices keep their order.
 
+pub mod call;
+pub mod channel;
+pub mod contact;
+
 use crate::json::Object;
 
 /// Topic of the requests.
