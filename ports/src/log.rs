@@ -248,7 +248,8 @@ pub trait Writer: Send {
     fn send(&mut self, record: &NewRecord<'_>) -> Result<(), WriteError>;
 
     /// Commits what was sent, together with `positions` (source, next offset) under the app's group as member of `generation`. Returns, for each
-    /// partition written, the offset after its last record.
+    /// partition written, the offset after its last record. A program that is no member of the group shows [`Generation::none`], and commits no
+    /// positions.
     fn commit(
         &mut self,
         positions: &[(TopicPartition, i64)],

@@ -98,7 +98,22 @@ pub const PATIENCE_MS: u64 = 5_000;
 #[derive(Clone)]
 pub struct Generation(pub Arc<dyn Any + Send + Sync>);
 
+/// What [`Generation::none`] holds.
+struct NoMembership;
+
 impl Generation {
+    /// No proof: of a program beside the workers that commits no positions.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Arc::new(NoMembership))
+    }
+
+    /// Whether this is [`Generation::none`].
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0.is::<NoMembership>()
+    }
+
     /// Whether both are the same proof, not only equal ones.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

@@ -57,6 +57,7 @@
 //! | L-44 | The group confirms a member whose generation counts, again and again, and no other. |
 //! | L-45 | Where members share, whoever works in a place that the group has given away goes on until the next owner asks for it; the place is held until it was released, and nobody is fenced. Elsewhere the next owner has it at once. |
 //! | L-46 | A member has joined once it was given its share: not while others have still to give places up for it. Then it has, for good. |
+//! | L-47 | A program that is no member of a group commits transactions without positions. |
 //!
 //! Where logs may differ and still keep the contract stands in [`Capabilities`].
 #![warn(missing_docs)]
@@ -125,6 +126,7 @@ macro_rules! contract_tests {
             l44_the_group_confirms_its_members
             l45_a_place_is_held_until_it_was_asked_for
             l46_who_has_joined_has_its_share
+            l47_a_program_that_is_no_member_commits
         }
     };
     (@each ($harness:expr) $($promise:ident)*) => {

@@ -99,7 +99,12 @@ impl Queue {
     }
 
     /// Queues a commit, unless the writer's or the member's tenure has ended.
-    pub(crate) fn commit(&self, writer: &Tenure, member: &Tenure, transaction: Transaction) -> Result<(), WriteError> {
+    pub(crate) fn commit(
+        &self,
+        writer: &Tenure,
+        member: Option<&Tenure>,
+        transaction: Transaction,
+    ) -> Result<(), WriteError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(WriteError::Fatal("the log is closed".to_owned()));
@@ -107,7 +112,7 @@ impl Queue {
         if writer.has_ended() {
             return Err(WriteError::Fenced("a newer writer of this name exists".to_owned()));
         }
-        if member.has_ended() {
+        if member.is_some_and(Tenure::has_ended) {
             return Err(WriteError::Stale("the generation is over".to_owned()));
         }
         state.group.bytes += transaction.bytes;

@@ -154,7 +154,7 @@ impl MemoryWriter {
 
     /// The app of the group that `generation` proves to be a member of.
     fn check_generation(state: &State, generation: &Generation) -> Result<String, WriteError> {
-        if generation.0.is::<Unproven>() {
+        if generation.0.is::<Unproven>() || generation.is_none() {
             return Ok(String::new());
         }
         match generation.0.downcast_ref::<Proof>() {

@@ -288,3 +288,16 @@ pub fn l25_writers_of_different_names_work_beside_each_other(log: &dyn Harness) 
     seen.sort();
     assert_eq!(seen, ["0", "1"]);
 }
+
+/// L-47: a program that is no member of a group commits transactions without positions.
+pub fn l47_a_program_that_is_no_member_commits(log: &dyn Harness) {
+    let world = World::new(log);
+    let topic = world.topic("l47");
+    let mut reader = world.reader();
+    reader.assign(&TopicPartition::new(topic.clone(), 0), Start::Earliest);
+    let mut writer = world.any_writer();
+    let end = transact(&mut *writer, &Generation::none(), &topic, 0, &["a", "b"]);
+    reader.read(2);
+    assert_eq!(reader.texts(), ["a", "b"]);
+    assert!(end >= 2, "{end}");
+}
