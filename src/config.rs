@@ -15,11 +15,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod alerts;
 mod reader;
 mod security;
 mod table;
 mod values;
 
+pub use alerts::AlertSettings;
 use reader::Reader;
 pub use table::abouts;
 
@@ -172,6 +174,8 @@ pub struct Settings {
     pub admin_token: Option<Secret>,
     /// Where notices go.
     pub channels: Channels,
+    /// Where alerts go, and when.
+    pub alerts: AlertSettings,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Filter of log lines.

@@ -8,16 +8,19 @@
 //! | [`config`] | settings: defaults < holdfast.toml < environment < flags |
 //! | [`worker`] | the wiring, the threads, start and stop |
 //! | [`http`] | the API |
+//! | [`lag`], [`alerts`] | how far behind decisions are; operators told of what is wrong |
 //! | [`effects`] | what topologies want done outside, performed |
 //! | [`dead_letters`] | dead letters listed and put back |
 //! | [`telemetry`], [`unique`] | log lines; new names |
 
+pub mod alerts;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dead_letters;
 pub mod effects;
 pub mod http;
+pub mod lag;
 pub mod telemetry;
 pub mod unique;
 pub mod worker;

@@ -1,5 +1,6 @@
 //! From texts to settings: a table at a time, an entry at a time, so that a refusal can name the key and where it stood.
 
+use super::alerts::{self, ALERTS};
 use super::table::{Draft, OF_THE_LOG_AND_THE_APP, OUTSIDE};
 use super::{ConfigError, Settings};
 use figment::Figment;
@@ -88,6 +89,7 @@ impl Reader<'_> {
             draft.settings.features.insert(feature.name, json);
         }
         self.table(OUTSIDE, &mut draft)?;
+        self.table(ALERTS, &mut draft)?;
         self.finish(draft)
     }
 
@@ -98,6 +100,7 @@ impl Reader<'_> {
             let first = settings.http_addr.first();
             settings.http_advertised = first.map(|addr| format!("http://{addr}")).unwrap_or_default();
         }
+        alerts::finish(&mut settings);
         if !kafka.brokers.is_empty() {
             self.check_security(&kafka.security)?;
             // The direct way knows neither TLS nor SASL: the line of settings tells what is in force, not what was set.

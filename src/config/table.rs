@@ -1,9 +1,10 @@
 //! Every setting there is: the worker's own tables, and between them those of the features. The file's keys, the
 //! environment's names, flags, what is shown and what is not derive from them.
 
+use super::alerts::ALERTS;
 use super::security::{MECHANISMS, PROTOCOLS};
 use super::values::{addresses, brokers, flag, one_of, topic_part, url};
-use super::{Channels, Kafka, LogFormat, Secret, Settings};
+use super::{AlertSettings, Channels, Kafka, LogFormat, Secret, Settings};
 use holdfast_engine::runtime::OnLostInput;
 use holdfast_model::config_def::{About, Setting, put, whole};
 use holdfast_model::{FEATURES, coupon};
@@ -37,6 +38,7 @@ impl Default for Draft {
             features: BTreeMap::new(),
             admin_token: None,
             channels: Channels::default(),
+            alerts: AlertSettings::default(),
             log_format: LogFormat::default(),
             log_level: String::new(),
             shown: Vec::new(),
@@ -56,16 +58,16 @@ pub fn abouts() -> impl Iterator<Item = About> {
         }
     }
     let own = |table: &'static [Setting<Draft>]| table.iter().map(|setting| setting.about);
-    own(OF_THE_LOG_AND_THE_APP).chain(of_features).chain(own(OUTSIDE))
+    own(OF_THE_LOG_AND_THE_APP).chain(of_features).chain(own(OUTSIDE)).chain(own(ALERTS))
 }
 
-type Entry = Setting<Draft>;
+pub(super) type Entry = Setting<Draft>;
 
 fn secret(text: &str) -> Result<Option<Secret>, String> {
     Ok(Some(Secret::new(text)))
 }
 
-fn secret_url(text: &str) -> Result<Option<Secret>, String> {
+pub(super) fn secret_url(text: &str) -> Result<Option<Secret>, String> {
     url(text).map(Secret::new).map(Some)
 }
 

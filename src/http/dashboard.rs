@@ -1,6 +1,7 @@
 //! A page for humans: how it stands, and where to look further. Plain HTML, no script.
 
 use super::{Api, health};
+use crate::alerts::board::AlertView;
 use axum::extract::State;
 use axum::response::Html;
 use std::fmt::Write;
@@ -33,17 +34,24 @@ pub(super) async fn dashboard(State(api): State<Api>) -> Html<String> {
     } else {
         format!("준비 중 (not ready)<ul>{reasons}</ul>")
     };
+    let alerts: String = api.alerts.shown().iter().map(line_of).collect();
+    let alerts = if alerts.is_empty() { String::new() } else { format!("<h2>알림 (alerts)</h2><ul>{alerts}</ul>") };
     Html(format!(
         "<!doctype html><html lang=\"ko\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"5\"><title>Holdfast</title><style>{STYLE}</style>\
 <h1>Holdfast</h1><p>{state}</p><p>app <code>{}</code>, log <code>{}</code>, places {} of {}</p>\
-<table><tr><th>topology</th><th>place</th><th>state</th><th>position</th></tr>{rows}</table>\
-<ul><li><a href=\"/health/ready\">/health/ready</a></li><li><a href=\"/api/lag\">/api/lag</a></li><li><a href=\"/api/places\">/api/places</a></li>\
+<table><tr><th>topology</th><th>place</th><th>state</th><th>position</th></tr>{rows}</table>{alerts}\
+<ul><li><a href=\"/health/ready\">/health/ready</a></li><li><a href=\"/api/lag\">/api/lag</a></li><li><a href=\"/api/alerts\">/api/alerts</a></li><li><a href=\"/api/places\">/api/places</a></li>\
 <li><a href=\"/api/coupons/policies\">/api/coupons/policies</a></li><li><a href=\"/metrics\">/metrics</a></li><li><a href=\"/openapi.json\">/openapi.json</a></li></ul></html>",
         escaped(&api.settings.app),
         api.log.kind(),
         snapshot.places.len(),
         api.settings.places,
     ))
+}
+
+fn line_of(alert: &AlertView) -> String {
+    let AlertView { alert, state, summary, since, .. } = alert;
+    format!("<li>{} {}: {} ({})</li>", state.as_str(), escaped(alert), escaped(summary), escaped(since))
 }
 
 fn escaped(text: &str) -> String {

@@ -21,10 +21,11 @@
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`timesales`] | the time-sale routes |
 //! | [`dlq`] | dead letters, for admins |
-//! | [`health`], [`lag`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
+//! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
 pub mod accepted;
 pub mod admin;
+pub mod alerts;
 pub mod coupons;
 pub mod dashboard;
 pub mod dlq;
@@ -63,7 +64,9 @@ mod tests;
 pub mod timesales;
 pub mod under_way;
 
+use crate::alerts::board::AlertBoard;
 use crate::config::Secret;
+use crate::lag::LagBoard;
 use crate::worker::Role;
 use crate::worker::topic_watch::TopicBoard;
 use accepted::Accepted;
@@ -78,7 +81,6 @@ use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Appender, Health, Log};
 use holdfast_ports::membership::{Owner, PeerSecret};
 use kept_body::BodyMemory;
-use lag::LagBoard;
 use metrics::HttpMetrics;
 use parking_lot::RwLock;
 use position::Ends;
@@ -179,6 +181,8 @@ pub struct Parts {
     pub claims: Claims,
     /// How far behind it is.
     pub lag: LagBoard,
+    /// What operators are told.
+    pub alerts: AlertBoard,
     /// What `/metrics` shows.
     pub registry: Registry,
     /// What the API itself counts.
@@ -298,6 +302,7 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .route("/api/lag", get(lag::lag))
+        .route("/api/alerts", get(alerts::alerts))
         .route("/api/places", get(places::places))
         .route("/api/dlq", get(dlq::list))
         .route("/api/dlq/redrive", post(dlq::redrive))

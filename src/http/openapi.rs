@@ -5,7 +5,7 @@ mod common;
 
 use super::error::Problem;
 use super::feature::FEATURES;
-use super::{Api, dashboard, dlq, health, lag, metrics, places};
+use super::{Api, alerts, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -44,7 +44,7 @@ pub(crate) type ProblemBody = Problem<'static>;
         description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
-        health::live, health::ready, lag::lag, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
+        health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
     tags((name = "operations", description = "For operators and programs")),
@@ -117,6 +117,7 @@ mod tests {
             "/metrics",
             "/openapi.json",
             "/api/lag",
+            "/api/alerts",
             "/api/places",
             "/api/dlq",
             "/api/dlq/redrive",

@@ -16,6 +16,7 @@ mod timesales;
 
 use super::error::answer;
 use super::*;
+use crate::alerts::expiries::ExpiryBoard;
 use crate::effects::to_the_log::ToTheLog;
 use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
@@ -97,6 +98,7 @@ fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
         status: Status::default(),
         claims: Claims::default(),
         lag: LagBoard::register(&registry).unwrap(),
+        alerts: AlertBoard::register(&registry).unwrap(),
         metrics: HttpMetrics::register(&registry).unwrap(),
         registry,
         loaded: Arc::new(AtomicBool::new(true)),
@@ -136,6 +138,7 @@ async fn running_as(mut worker: Worker) -> Worker {
         api.status.clone(),
         api.topologies.clone(),
         api.lag.clone(),
+        ExpiryBoard::default(),
     ));
     let mut look = tokio::time::interval(Duration::from_millis(5));
     while !api.every_place_runs() {

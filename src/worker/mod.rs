@@ -29,13 +29,17 @@ pub mod stream;
 pub mod topic_watch;
 pub mod topics;
 
+use crate::alerts::board::AlertBoard;
+use crate::alerts::breakers::BreakerBoard;
+use crate::alerts::expiries::ExpiryBoard;
+use crate::alerts::{self, Sources};
 use crate::config::{ConfigError, Settings};
 use crate::effects::to_the_log::ToTheLog;
-use crate::http::lag::LagBoard;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
 use crate::http::starting::Starting;
 use crate::http::{self, Api, ApiSettings, Claims, signature};
+use crate::lag::LagBoard;
 pub use run_error::RunError;
 
 use crate::telemetry;
@@ -184,7 +188,11 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         .and_then(|engine| Ok((engine, HttpMetrics::register(&registry)?)))
         .map_err(|e| RunError::failed("metrics")(&e))?;
     let (queries, status) = (Arc::new(Queries::default()), Status::default());
-    let lag = LagBoard::register(&registry).map_err(|e| RunError::failed("metrics")(&e))?;
+    let (lag, alert_board) = LagBoard::register(&registry)
+        .and_then(|lag| Ok((lag, AlertBoard::register(&registry)?)))
+        .map_err(|e| RunError::failed("metrics")(&e))?;
+    // Without a stable name each run is another worker.
+    let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(&*clock));
     let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
     let claims = Claims::default();
     let secret = signature::draw().map_err(|e| RunError::failed("random numbers")(&e))?;
@@ -209,6 +217,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         status: status.clone(),
         claims: claims.clone(),
         lag: lag.clone(),
+        alerts: alert_board.clone(),
         registry,
         metrics: http_metrics,
         loaded: loaded.clone(),
@@ -223,14 +232,14 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let (mut stream, mut following, mut topic_watch) = (None, None, None);
     if let Some(stores) = stores {
         let parts = Parts {
-            config: stream_config(settings, &endpoint, secret, &*clock)?,
+            config: stream_config(settings, &endpoint, secret, &worker)?,
             topologies: options.topologies.clone(),
             log: log.clone(),
             stores,
             clock: clock.clone(),
             queries,
             status: status.clone(),
-            metrics: engine_metrics,
+            metrics: engine_metrics.clone(),
             performer: Box::new(ToTheLog),
             assistant: Some(Box::new(Assistant::hire().map_err(|e| RunError::failed("commit thread")(&e))?)),
         };
@@ -244,7 +253,25 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let narrator = stream.as_ref().and_then(|_| {
         narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone(), &options.topologies)
     });
-    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), options.topologies.clone(), lag);
+    let sources = Sources {
+        lag: lag.clone(),
+        engine: (options.role != Role::Api).then_some(engine_metrics),
+        log: log.clone(),
+        breakers: BreakerBoard::default(),
+        expiries: ExpiryBoard::default(),
+    };
+    let (topologies, expiries) = (options.topologies.clone(), sources.expiries.clone());
+    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), topologies, lag, expiries);
+    let parts = alerts::Parts {
+        settings: settings.alerts.clone(),
+        app: settings.app_id.clone(),
+        worker,
+        clock: clock.clone(),
+        sources,
+        peers: Arc::new(api.clone()),
+        board: alert_board,
+    };
+    let alerts = alerts::spawn(parts, &logs::app_dir(settings)).map_err(|e| RunError::failed("alerts")(&e))?;
 
     let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);
     let becoming_ready = become_ready(api.clone(), narrator.as_ref(), options.sample, loaded);
@@ -276,6 +303,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         () = signals.asked_to_stop() => Err(RunError::Failed("asked twice to stop: stopped before everything was finished".to_owned())),
     };
     observer.stop();
+    alerts.stop();
     if let Some(narrator) = narrator {
         narrator.stop();
     }
@@ -385,10 +413,9 @@ fn stream_config(
     settings: &Settings,
     endpoint: &str,
     secret: PeerSecret,
-    clock: &dyn Clock,
+    worker: &str,
 ) -> Result<StreamConfig, RunError> {
-    // Without a stable name each run is another writer; a successor fences the dead one by the name in its claim.
-    let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(clock));
+    // A successor fences a dead worker by the writer's name in its claim.
     let member =
         Member { app: settings.app_id.clone(), worker: settings.worker_id.clone(), places: settings.partitions };
     let owner = Owner::new(endpoint, format!("{}-{worker}-0", settings.app_id)).with_secret(secret);

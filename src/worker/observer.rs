@@ -1,12 +1,14 @@
 //! Once a second: positions are shown under the groups that operators know, and compared with the ends of the inboxes. Best effort, on a thread of
 //! its own, since both ask the log and wait for it.
 
-use crate::http::lag::{Lag, LagBoard};
+use crate::alerts::expiries::{Expiries, ExpiryBoard};
+use crate::lag::{Lag, LagBoard};
 use holdfast_engine::inspect::{Snapshot, Status, TaskState, TaskStatus};
 use holdfast_engine::prelude::Topology;
 use holdfast_ports::clock::Clock;
-use holdfast_ports::log::{End, Fetcher, Log, LogError, Start};
-use holdfast_ports::record::TopicPartition;
+use holdfast_ports::log::{End, Fetcher, Log, LogError, Slot, Start};
+use holdfast_ports::record::{Topic, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -14,8 +16,9 @@ use std::time::Duration;
 
 const EVERY: Duration = Duration::from_secs(1);
 const SOON: Duration = Duration::from_millis(20);
-/// How long the first undecided record is waited for, to learn its age.
+/// How long first undecided records are waited for, to learn their age: so long, so often.
 const LOOK_MAX: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 4;
 
 /// The observer, as long as it runs.
 #[derive(Debug)]
@@ -39,10 +42,13 @@ pub fn spawn(
     status: Status,
     topologies: Vec<Topology>,
     board: LagBoard,
+    expiries: ExpiryBoard,
 ) -> Observer {
     let (stop, stopped) = mpsc::channel();
     tokio::task::spawn_blocking(move || {
-        let mut eyes = Eyes { log, clock, status, topologies, board, fetcher: None };
+        let expiries = Expiries::new(expiries);
+        let oldest = BTreeMap::new();
+        let mut eyes = Eyes { log, clock, status, topologies, board, expiries, fetcher: None, oldest };
         loop {
             if let Err(error) = eyes.look() {
                 tracing::debug!(%error, "positions and lag not seen");
@@ -66,47 +72,117 @@ struct Eyes {
     status: Status,
     topologies: Vec<Topology>,
     board: LagBoard,
+    expiries: Expiries,
     fetcher: Option<Box<dyn Fetcher>>,
+    /// The oldest undecided record of each reader that has one: its offset, and when it was appended. While nothing is decided it stays the oldest, so
+    /// that one that stands still is read once.
+    oldest: BTreeMap<Reading, (i64, i64)>,
+}
+
+/// A topology, by its number, and one of its sources.
+type Reading = (usize, TopicPartition);
+
+/// How far a reading is.
+struct Looked {
+    reading: Reading,
+    position: i64,
+    end: i64,
+    is_watched: bool,
 }
 
 impl Eyes {
     fn look(&mut self) -> Result<(), LogError> {
         let snapshot = self.status.snapshot();
         self.mirror(&snapshot);
+        if let Err(error) = self.expiries.look(&*self.log, &running(&snapshot)) {
+            tracing::debug!(%error, "facts that holds have ended not seen");
+        }
+        let mut positions = self.own(&snapshot);
+        let own = positions.len();
+        positions.extend(self.watched(&snapshot)?);
         let fetcher = match &mut self.fetcher {
             Some(fetcher) => fetcher,
             none => none.insert(self.log.fetcher()?),
         };
-        let mut lags = Vec::new();
-        for topology in &self.topologies {
-            for (task, seen) in snapshot.tasks.iter().filter(|(task, _)| task.topology == *topology.name()) {
-                for (source, position) in &seen.positions {
-                    let end = fetcher.end(source, End::Stable)?;
-                    let records = u64::try_from(end - position).unwrap_or(0);
-                    let first = if records > 0 {
-                        first_undecided(&mut **fetcher, source, *position, end)?
-                    } else {
-                        First::None
-                    };
-                    lags.push(Lag {
-                        topology: topology.name().to_string(),
-                        group: topology.group().to_owned(),
-                        topic: source.topic.to_string(),
-                        place: task.place,
-                        position: *position,
-                        end,
-                        records: if first == First::None { 0 } else { records },
-                        ms: match first {
-                            First::Appended(ms) => Some(u64::try_from(self.clock.now_ms() - ms).unwrap_or(0)),
-                            First::None => Some(0),
-                            First::Unknown => None,
-                        },
-                    });
-                }
+        let mut looked = Vec::with_capacity(positions.len());
+        for (nth, (reading, position)) in positions.into_iter().enumerate() {
+            let end = fetcher.end(&reading.1, End::Stable)?;
+            looked.push(Looked { reading, position, end, is_watched: nth >= own });
+        }
+        let behind = || looked.iter().filter(|looked| looked.end > looked.position);
+        let stands = |reading: &Reading, offset: i64| behind().any(|l| l.reading == *reading && l.position == offset);
+        self.oldest.retain(|reading, (offset, _)| stands(reading, *offset));
+        let unread: Vec<&Looked> = behind().filter(|looked| !self.oldest.contains_key(&looked.reading)).collect();
+        let mut firsts = first_undecided(&mut **fetcher, unread)?;
+        let now_ms = self.clock.now_ms();
+        let mut lags = Vec::with_capacity(looked.len());
+        for at in looked {
+            let first = match self.oldest.get(&at.reading) {
+                _ if at.end <= at.position => First::None,
+                Some((_, append_ms)) => First::Appended(*append_ms),
+                None => firsts.remove(&at.reading).unwrap_or(First::Unknown),
+            };
+            if let First::Appended(append_ms) = first {
+                self.oldest.insert(at.reading.clone(), (at.position, append_ms));
+            }
+            lags.extend(self.lag(at, first, now_ms));
+        }
+        self.board.show(lags, now_ms);
+        Ok(())
+    }
+
+    fn lag(&self, looked: Looked, first: First, now_ms: i64) -> Option<Lag> {
+        let Looked { reading: (topology, source), position, end, is_watched } = looked;
+        let topology = self.topologies.get(topology)?;
+        let records = u64::try_from(end.saturating_sub(position)).unwrap_or(0);
+        let oldest_ms = if let First::Appended(ms) = first { Some(ms) } else { None };
+        Some(Lag {
+            topology: topology.name().to_string(),
+            group: topology.group().to_owned(),
+            topic: source.topic.to_string(),
+            place: source.partition,
+            position,
+            end,
+            records: if first == First::None { 0 } else { records },
+            ms: match first {
+                First::Appended(ms) => Some(u64::try_from(now_ms.saturating_sub(ms)).unwrap_or(0)),
+                First::None => Some(0),
+                First::Unknown => None,
+            },
+            watched: is_watched,
+            oldest_ms,
+        })
+    }
+
+    /// How far the tasks of this worker are.
+    fn own(&self, snapshot: &Snapshot) -> Vec<(Reading, i64)> {
+        let mut positions = Vec::new();
+        for (nth, topology) in self.topologies.iter().enumerate() {
+            for (_, seen) in snapshot.tasks.iter().filter(|(task, _)| task.topology == *topology.name()) {
+                positions.extend(seen.positions.iter().map(|(source, position)| ((nth, source.clone()), *position)));
             }
         }
-        self.board.show(lags, self.clock.now_ms());
-        Ok(())
+        positions
+    }
+
+    /// How far the groups show places that are watched beside their owner. An owner shows its positions once a second: they are no further than it is.
+    fn watched(&self, snapshot: &Snapshot) -> Result<Vec<(Reading, i64)>, LogError> {
+        let mut places = self.board.watched();
+        places.retain(|place| !snapshot.tasks.keys().any(|task| task.place == *place));
+        let mut positions = Vec::new();
+        if places.is_empty() {
+            return Ok(positions);
+        }
+        for (nth, topology) in self.topologies.iter().enumerate() {
+            let of = |topic: &Topic| {
+                places.iter().map(|place| TopicPartition::new(topic.clone(), *place)).collect::<Vec<_>>()
+            };
+            let sources: Vec<TopicPartition> = topology.sources().iter().flat_map(of).collect();
+            let shown = self.log.mirrored(topology.group(), &sources)?;
+            let of_source = |(source, position): (TopicPartition, Option<i64>)| Some(((nth, source), position?));
+            positions.extend(sources.into_iter().zip(shown).filter_map(of_source));
+        }
+        Ok(positions)
     }
 
     fn mirror(&self, snapshot: &Snapshot) {
@@ -124,6 +200,12 @@ impl Eyes {
     }
 }
 
+/// Places in which tasks of this worker run.
+fn running(snapshot: &Snapshot) -> BTreeSet<u32> {
+    let runs = snapshot.tasks.iter().filter(|(_, seen)| seen.state == TaskState::Running);
+    runs.map(|(task, _)| task.place).collect()
+}
+
 /// The first record that is not decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
@@ -135,35 +217,66 @@ enum First {
     Unknown,
 }
 
-fn first_undecided(
+/// Reads the first undecided record of each. Topologies that share a source read it one after the other, since a fetcher reads a partition once.
+fn first_undecided(fetcher: &mut dyn Fetcher, mut unread: Vec<&Looked>) -> Result<BTreeMap<Reading, First>, LogError> {
+    let mut firsts = BTreeMap::new();
+    while !unread.is_empty() {
+        let mut sources = BTreeSet::new();
+        let (now, later) = unread.into_iter().partition(|looked| sources.insert(looked.reading.1.clone()));
+        read_firsts(fetcher, &now, &mut firsts)?;
+        unread = later;
+    }
+    Ok(firsts)
+}
+
+fn read_firsts(
     fetcher: &mut dyn Fetcher,
-    source: &TopicPartition,
-    position: i64,
-    end: i64,
-) -> Result<First, LogError> {
-    let slot = match fetcher.assign(source, Start::At(position)) {
-        Ok(slot) => slot,
-        Err(LogError::OutOfRange { .. }) => return Ok(First::Unknown),
-        Err(error) => return Err(error),
-    };
-    let mut first = First::Unknown;
-    let mut fetched = Ok(0);
-    for attempt in 0..2 {
-        fetched = fetcher.fetch(1, &mut |_, record| {
-            first = First::Appended(record.append_ms);
+    unread: &Vec<&Looked>,
+    firsts: &mut BTreeMap<Reading, First>,
+) -> Result<(), LogError> {
+    let mut open: BTreeMap<Slot, &Looked> = BTreeMap::new();
+    for looked in unread {
+        match fetcher.assign(&looked.reading.1, Start::At(looked.position)) {
+            Ok(slot) => drop(open.insert(slot, looked)),
+            Err(LogError::OutOfRange { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut waits = LOOKS;
+    while !open.is_empty() {
+        let mut found = None;
+        let fetched = fetcher.fetch(1, &mut |slot, record| {
+            found = Some((slot, record.append_ms));
             ControlFlow::Break(())
         });
-        if first != First::Unknown || fetched.is_err() || attempt > 0 {
-            break;
+        match (fetched, found) {
+            // What a look before had asked for is passed over.
+            (Ok(_), Some((slot, append_ms))) => {
+                if let Some(looked) = open.remove(&slot) {
+                    firsts.insert(looked.reading.clone(), First::Appended(append_ms));
+                    fetcher.unassign(slot);
+                }
+            }
+            (Err(LogError::OutOfRange { slot, .. }), _) => {
+                open.remove(&slot);
+                fetcher.unassign(slot);
+            }
+            (Err(error), _) => return Err(error),
+            (Ok(_), None) => {
+                let is_past = |slot: &Slot, looked: &Looked| fetcher.position(*slot) >= looked.end;
+                let past: Vec<Slot> = open.iter().filter(|(slot, l)| is_past(slot, l)).map(|(slot, _)| *slot).collect();
+                for slot in past {
+                    firsts.extend(open.remove(&slot).map(|looked| (looked.reading.clone(), First::None)));
+                    fetcher.unassign(slot);
+                }
+                if open.is_empty() || waits == 0 {
+                    break;
+                }
+                waits -= 1;
+                fetcher.wait(LOOK_MAX)?;
+            }
         }
-        fetcher.wait(LOOK_MAX)?;
     }
-    if first == First::Unknown && fetcher.position(slot) >= end {
-        first = First::None;
-    }
-    fetcher.unassign(slot);
-    match fetched {
-        Ok(_) | Err(LogError::OutOfRange { .. }) => Ok(first),
-        Err(error) => Err(error),
-    }
+    open.into_keys().for_each(|slot| fetcher.unassign(slot));
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::seats::{keyed, post, seat};
 use super::{PLACES, Worker, is_problem, running};
 use crate::http::error::answer;
-use crate::http::lag::Lag;
+use crate::lag::Lag;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use holdfast_ports::place::place_of;
@@ -107,6 +107,8 @@ async fn a_key_is_not_refused_while_its_place_may_hold_its_request() {
             end: next + 1,
             records,
             ms: None,
+            watched: false,
+            oldest_ms: None,
         };
         worker.api.lag.show(vec![lag], 0);
     };
