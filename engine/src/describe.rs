@@ -16,7 +16,8 @@ pub fn text(topology: &Topology, app: &str) -> String {
     line(format!("  Group: {}", topology.group()));
     let source = if topology.is_deciding() { "Inbox" } else { "Source" };
     for topic in topology.sources() {
-        line(format!("  {source}: {topic}"));
+        let what = if topology.is_results_source(topic) { "Results of effects" } else { source };
+        line(format!("  {what}: {topic}"));
     }
     line(format!("  Processor: {}", topology.name()));
     for store in topology.all_stores() {
@@ -54,7 +55,8 @@ pub fn mermaid(topology: &Topology, app: &str) -> String {
     let _ = writeln!(out, "  p((\"{}\"))", topology.name());
     for source in topology.sources() {
         let node = topic(&mut out, source);
-        let _ = writeln!(out, "  {node} --> p");
+        let arrow = if topology.is_results_source(source) { "-- results of effects -->" } else { "-->" };
+        let _ = writeln!(out, "  {node} {arrow} p");
     }
     for sink in topology.sinks() {
         let node = topic(&mut out, sink);

@@ -18,7 +18,7 @@ use crate::status::LostInput;
 use crate::task_state::State;
 use crate::topology::Topology;
 use crate::{changelog, codec};
-use holdfast_ports::log::{Fetcher, Slot};
+use holdfast_ports::log::{Fetcher, LogError, Slot, Start};
 use holdfast_ports::record::{Record, Topic, TopicPartition};
 use holdfast_ports::store::{Batch, Store, StoreError, TaskId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +29,19 @@ use std::sync::Arc;
 pub(crate) struct Source {
     pub(crate) partition: TopicPartition,
     pub(crate) slot: Option<Slot>,
+    /// Results of effects have it to themselves: they do not wait behind requests.
+    is_results: bool,
+}
+
+impl Source {
+    /// Reads it from `start` on.
+    pub(crate) fn read(&self, fetcher: &mut dyn Fetcher, start: Start) -> Result<Slot, LogError> {
+        if self.is_results {
+            fetcher.assign_ahead(&self.partition, start)
+        } else {
+            fetcher.assign(&self.partition, start)
+        }
+    }
 }
 
 /// What processing one record came to.
@@ -116,7 +129,11 @@ impl Task {
         let sources = topology
             .sources()
             .iter()
-            .map(|topic| Source { partition: TopicPartition::new(topic.clone(), id.place), slot: None })
+            .map(|topic| Source {
+                partition: TopicPartition::new(topic.clone(), id.place),
+                slot: None,
+                is_results: topology.is_results_source(topic),
+            })
             .collect();
         let mut task = Self {
             changelog: TopicPartition::new(changelog::topic(app, topology.name()), id.place),

@@ -211,10 +211,21 @@ pub enum End {
     Written,
 }
 
+/// Most records that a fetch of `records_max` hands over of partitions that are read ahead of others: what is read ahead must not keep the others waiting
+/// for ever, and one record is always among them.
+#[must_use]
+pub fn ahead_max(records_max: usize) -> usize {
+    records_max.div_ceil(2)
+}
+
 /// Reads partitions by manual assignment; sees committed records only, in offset order within a partition.
 pub trait Fetcher: Send {
     /// Starts reading `source`.
     fn assign(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError>;
+
+    /// Starts reading `source` ahead of what [`Fetcher::assign`] has started: each fetch hands over first what is ready of it, up to half of
+    /// `records_max`, however much is ready elsewhere.
+    fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError>;
 
     /// Stops reading; no record of `slot` arrives after this.
     fn unassign(&mut self, slot: Slot);

@@ -113,7 +113,7 @@ impl StreamThread {
                 }
                 self.fetcher.unassign(slot);
                 let source = &mut self.tasks[index].sources[number];
-                source.slot = Some(self.fetcher.assign(&source.partition, Start::At(asked.max(earliest)))?);
+                source.slot = Some(source.read(&mut *self.fetcher, Start::At(asked.max(earliest)))?);
                 self.index_feeds();
                 Ok(1)
             }

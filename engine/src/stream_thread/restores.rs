@@ -110,7 +110,7 @@ impl StreamThread {
                 (Some(next), _) => Start::At(next),
                 (None, _) => Start::Earliest,
             };
-            source.slot = Some(self.fetcher.assign(&source.partition, from)?);
+            source.slot = Some(source.read(&mut *self.fetcher, from)?);
         }
         task.become_state(State::Running);
         let view = task.store.view();

@@ -157,7 +157,7 @@ impl StreamThread {
                     self.fetcher.unassign(slot);
                 }
                 let next = task.position.next_offset(&source.partition.topic);
-                source.slot = Some(self.fetcher.assign(&source.partition, next.map_or(Start::Earliest, Start::At))?);
+                source.slot = Some(source.read(&mut *self.fetcher, next.map_or(Start::Earliest, Start::At))?);
             }
         }
         self.index_feeds();

@@ -169,6 +169,11 @@ impl Builder {
                 ));
             }
         }
+        if self.effects && self.results.is_none() && self.sources.len() > 1 {
+            return wrong(
+                "it asks for effects and has several sources: name the topic through which their results come with .results(topic)".to_owned(),
+            );
+        }
         let sources: Vec<Topic> = self.inboxes.iter().chain(&self.sources).map(|t| Topic::from(t.as_str())).collect();
         let Some(dead_letters) = self.dead_letters else {
             return wrong("it has nowhere to put records it cannot read: give it .dead_letters(topic)".to_owned());
@@ -227,6 +232,7 @@ impl Builder {
             name: self.name.into(),
             group,
             handles: Sinks::new(&sources[0], &self.sinks),
+            own_results: self.results.is_some(),
             results: self.results.map_or_else(|| sources[0].clone(), Topic::from),
             sources,
             deciding,
@@ -318,6 +324,8 @@ mod tests {
             (good().store(store(16, "a")).store(store(16, "b")), "share a number"),
             (good().ends(&ENDING, 0), "must be positive"),
             (good().ends(&ENDING, 1).store(ENDING.spec()), "share a number"),
+            (good().results("back"), "comes through one topic"),
+            (Topology::named("x").source("a").source("b").effects(), ".results(topic)"),
             (good().retention("elsewhere", 1), "neither reads nor writes"),
             (good().retention("in", 0), "positive"),
         ] {

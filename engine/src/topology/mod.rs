@@ -47,6 +47,8 @@ struct Parts {
     effects: bool,
     /// Where results of effects come back.
     results: Topic,
+    /// Whether that is a source of its own.
+    own_results: bool,
     /// Sources that keep the last record of each key.
     compacted: Vec<String>,
     retention_ms: Vec<(String, i64)>,
@@ -154,6 +156,11 @@ impl Topology {
     /// Where results of its effects come back.
     pub(crate) fn results(&self) -> &Topic {
         &self.0.results
+    }
+
+    /// Whether results of effects come back through `topic`, and nothing else does.
+    pub(crate) fn is_results_source(&self, topic: &Topic) -> bool {
+        self.0.own_results && *topic == self.0.results
     }
 
     /// A processor for a new task.

@@ -25,7 +25,7 @@
 //! | L-12 | A fetch ends after `records_max` records or after a `Break`, and the next one goes on with the next record. |
 //! | L-13 | Several partitions and topics are read together, each in order under its own slot, and no slot is given twice. |
 //! | L-14 | After `unassign` no record of that slot arrives, and the others go on. |
-//! | L-15 | `wait` ends when a record comes, and after its timeout when none does. |
+//! | L-15 | `wait` ends when a record comes, read ahead of others or not, and after its timeout when none does. |
 //! | L-16 | The position is the offset of the next record: at the end once all is read, and at the end of an empty partition without any. |
 //! | L-17 | A transaction over several topics and partitions is invisible before its commit and wholly visible after it. |
 //! | L-18 | Nothing of an aborted transaction is ever seen; the position passes it. |
@@ -58,6 +58,7 @@
 //! | L-45 | Where members share, whoever works in a place that the group has given away goes on until the next owner asks for it; the place is held until it was released, and nobody is fenced. Elsewhere the next owner has it at once. |
 //! | L-46 | A member has joined once it was given its share: not while others have still to give places up for it. Then it has, for good. |
 //! | L-47 | A program that is no member of a group commits transactions without positions. |
+//! | L-48 | What is read ahead of others comes soon, however much is ready elsewhere; of one fetch it comes first, and takes up half of it at most. |
 //!
 //! Where logs may differ and still keep the contract stands in [`Capabilities`].
 #![warn(missing_docs)]
@@ -127,6 +128,7 @@ macro_rules! contract_tests {
             l45_a_place_is_held_until_it_was_asked_for
             l46_who_has_joined_has_its_share
             l47_a_program_that_is_no_member_commits
+            l48_what_is_read_ahead_does_not_wait_for_others
         }
     };
     (@each ($harness:expr) $($promise:ident)*) => {

@@ -55,6 +55,10 @@ impl<'h> Reader<'h> {
         self.fetcher.assign(source, start).expect("assigned")
     }
 
+    pub(crate) fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Slot {
+        self.fetcher.assign_ahead(source, start).expect("assigned")
+    }
+
     pub(crate) fn unassign(&mut self, slot: Slot) {
         self.fetcher.unassign(slot);
     }

@@ -74,6 +74,23 @@ impl<'h> World<'h> {
         append(&*self.appender(), &record(topic, partition, value)).expect("acknowledged")
     }
 
+    /// Appends so many records and waits until all are acknowledged.
+    pub(crate) fn append_many(&self, topic: &str, partition: u32, count: usize) {
+        let appender = self.appender();
+        let (answer, answered) = mpsc::channel();
+        for i in 0..count {
+            let answer = answer.clone();
+            let value = i.to_string();
+            let done = move |result: Result<Appended, AppendError>| {
+                let _ = answer.send(result.map(drop));
+            };
+            appender.append(record(topic, partition, value.as_bytes()), Box::new(done));
+        }
+        for _ in 0..count {
+            answered.recv_timeout(ACK_DEADLINE).expect("an answer to the append").expect("acknowledged");
+        }
+    }
+
     /// A name for an app whose placement topic exists.
     pub(crate) fn app(&self) -> String {
         let app = self.harness.fresh("app");

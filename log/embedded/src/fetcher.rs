@@ -9,7 +9,7 @@ use crate::partition::{Partition, TailChunk};
 use crate::shared::Shared;
 use crate::waker::Waker;
 use bytes::Bytes;
-use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start};
+use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start, ahead_max};
 use holdfast_ports::record::{Record, TopicPartition};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -34,6 +34,8 @@ struct Reading {
     partition: Arc<Partition>,
     position: i64,
     chunk: Option<OpenChunk>,
+    /// Its records are handed over before those of others.
+    is_ahead: bool,
     /// Its start was out of range: nothing more will come.
     idle: bool,
 }
@@ -52,13 +54,7 @@ impl EmbeddedFetcher {
         Self { shared, waker: Arc::default(), readings: Vec::new(), next_slot: 0, turn: 0 }
     }
 
-    fn partition(&self, source: &TopicPartition) -> Result<Arc<Partition>, LogError> {
-        self.shared.topics.partition(&source.topic, source.partition).map_err(LogError::Fatal)
-    }
-}
-
-impl Fetcher for EmbeddedFetcher {
-    fn assign(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+    fn start(&mut self, source: &TopicPartition, start: Start, is_ahead: bool) -> Result<Slot, LogError> {
         self.shared.check()?;
         let partition = self.partition(source)?;
         let position = match start {
@@ -68,8 +64,47 @@ impl Fetcher for EmbeddedFetcher {
         let slot = Slot(self.next_slot);
         self.next_slot += 1;
         partition.watch(&self.waker);
-        self.readings.push(Reading { slot, partition, position, chunk: None, idle: false });
+        self.readings.push(Reading { slot, partition, position, chunk: None, is_ahead, idle: false });
         Ok(slot)
+    }
+
+    /// Hands over records of those that are read ahead, or of the others, until `handed` has come to `records_max`.
+    fn fetch_of(
+        &mut self,
+        is_ahead: bool,
+        first: usize,
+        records_max: usize,
+        handed: &mut usize,
+        each: &mut Each<'_>,
+    ) -> Result<ControlFlow<()>, LogError> {
+        let count = self.readings.len();
+        for i in 0..count {
+            let reading = &mut self.readings[(first.wrapping_add(i)) % count];
+            if reading.is_ahead != is_ahead {
+                continue;
+            }
+            if *handed >= records_max {
+                break;
+            }
+            if reading.fetch(&self.shared.disk, records_max, handed, each)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn partition(&self, source: &TopicPartition) -> Result<Arc<Partition>, LogError> {
+        self.shared.topics.partition(&source.topic, source.partition).map_err(LogError::Fatal)
+    }
+}
+
+impl Fetcher for EmbeddedFetcher {
+    fn assign(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+        self.start(source, start, false)
+    }
+
+    fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+        self.start(source, start, true)
     }
 
     fn unassign(&mut self, slot: Slot) {
@@ -88,16 +123,11 @@ impl Fetcher for EmbeddedFetcher {
         for reading in &mut self.readings {
             reading.check_range()?;
         }
-        let count = self.readings.len();
         let first = self.turn;
         self.turn = self.turn.wrapping_add(1);
         let mut handed = 0;
-        for i in 0..count {
-            let reading = &mut self.readings[(first.wrapping_add(i)) % count];
-            let flow = reading.fetch(&self.shared.disk, records_max, &mut handed, each)?;
-            if flow.is_break() || handed >= records_max {
-                break;
-            }
+        if self.fetch_of(true, first, ahead_max(records_max), &mut handed, each)?.is_continue() {
+            let _ = self.fetch_of(false, first, records_max, &mut handed, each)?;
         }
         Ok(handed)
     }

@@ -1,7 +1,7 @@
 //! Reading the simulated log: committed records only, and never past an open transaction.
 
 use super::{MemoryLog, State, Stored, Visibility, index, offset};
-use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start};
+use holdfast_ports::log::{End, Fetcher, LogError, Slot, Start, ahead_max};
 use holdfast_ports::record::{Record, TopicPartition};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(super) struct MemoryFetcher {
     log: MemoryLog,
     reading: BTreeMap<Slot, (TopicPartition, i64)>,
+    /// Slots whose records are handed over before those of others.
+    ahead: BTreeSet<Slot>,
     /// Slots whose start was not there, and whose owner has been told: they stay idle.
     idle: BTreeSet<Slot>,
     last_slot: u32,
@@ -19,7 +21,14 @@ pub(super) struct MemoryFetcher {
 
 impl MemoryFetcher {
     pub(super) fn new(log: &MemoryLog) -> Self {
-        Self { log: log.clone(), reading: BTreeMap::new(), idle: BTreeSet::new(), last_slot: 0, turn: 0 }
+        Self {
+            log: log.clone(),
+            reading: BTreeMap::new(),
+            ahead: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            last_slot: 0,
+            turn: 0,
+        }
     }
 
     fn has_more(&self, state: &State) -> bool {
@@ -49,7 +58,14 @@ impl Fetcher for MemoryFetcher {
         Ok(slot)
     }
 
+    fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+        let slot = self.assign(source, start)?;
+        self.ahead.insert(slot);
+        Ok(slot)
+    }
+
     fn unassign(&mut self, slot: Slot) {
+        self.ahead.remove(&slot);
         self.reading.remove(&slot);
         self.idle.remove(&slot);
     }
@@ -67,8 +83,15 @@ impl Fetcher for MemoryFetcher {
             let first = self.turn as usize % slots.len();
             slots.rotate_left(first);
         }
+        // Stable: among equals the turn decides.
+        slots.sort_by_key(|slot| !self.ahead.contains(slot));
         for slot in slots {
             let Some((source, next)) = self.reading.get_mut(&slot) else { continue };
+            let most = if self.ahead.contains(&slot) { ahead_max(records_max) } else { records_max };
+            let room = most.saturating_sub(fetched);
+            if room == 0 {
+                continue;
+            }
             // Copied out, so that whoever takes a record may use the log meanwhile.
             let (batch, end) = {
                 let mut state = self.log.0.state.lock();
@@ -82,10 +105,10 @@ impl Fetcher for MemoryFetcher {
                 let visible = partition.entries.iter().enumerate().take(stable).skip(index(*next));
                 let batch: Vec<(i64, Stored)> = visible
                     .filter(|(_, e)| e.visibility == Visibility::Committed && !e.is_gone)
-                    .take(records_max - fetched)
+                    .take(room)
                     .map(|(i, e)| (offset(i), e.record.clone()))
                     .collect();
-                let end = if batch.len() < records_max - fetched { offset(stable) } else { *next };
+                let end = if batch.len() < room { offset(stable) } else { *next };
                 (batch, end)
             };
             for (at, record) in &batch {
@@ -103,9 +126,6 @@ impl Fetcher for MemoryFetcher {
                 }
             }
             *next = (*next).max(end);
-            if fetched >= records_max {
-                break;
-            }
         }
         Ok(fetched)
     }

@@ -129,6 +129,10 @@ impl Fetcher for Reader {
         Ok(Slot(slot))
     }
 
+    fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+        self.assign(source, start)
+    }
+
     fn unassign(&mut self, _: Slot) {}
 
     fn fetch(

@@ -191,6 +191,10 @@ impl Fetcher for MachineFetcher {
         self.inner.assign(source, start)
     }
 
+    fn assign_ahead(&mut self, source: &TopicPartition, start: Start) -> Result<Slot, LogError> {
+        self.inner.assign_ahead(source, start)
+    }
+
     fn unassign(&mut self, slot: Slot) {
         self.inner.unassign(slot);
     }

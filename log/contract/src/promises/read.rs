@@ -157,27 +157,31 @@ pub fn l14_nothing_arrives_after_unassign(log: &dyn Harness) {
     assert_eq!(reader.of(stopped).len(), before);
 }
 
-/// L-15: `wait` ends when a record comes, and after its timeout when none does.
+/// L-15: `wait` ends when a record comes, read ahead of others or not, and after its timeout when none does.
 pub fn l15_wait_ends_with_a_record_or_its_timeout(log: &dyn Harness) {
     let world = World::new(log);
-    let topic = world.topic("l15");
+    let (topic, urgent) = (world.topic("l15"), world.topic("l15ahead"));
     let mut reader = world.reader();
     let slot = reader.assign(&TopicPartition::new(topic.clone(), 0), Start::Earliest);
+    let ahead = reader.assign_ahead(&TopicPartition::new(urgent.clone(), 0), Start::Earliest);
     assert_eq!(reader.fetch(10).expect("fetched"), 0);
     reader.wait(Duration::from_millis(20));
 
-    std::thread::scope(|scope| {
-        let (world, topic) = (&world, &topic);
-        let appending = scope.spawn(move || world.append(topic, 0, b"wake up"));
-        let deadline = Deadline::new(log);
-        while reader.fetch(10).expect("fetched") == 0 {
-            // The wait is longer than the deadline: a log that only times out fails here.
-            reader.wait(Duration::from_secs(120));
-            deadline.check("a wait that ends with the record");
-        }
-        appending.join().expect("appended");
-    });
-    assert_eq!(reader.texts_of(slot), ["wake up"]);
+    for (topic, slot) in [(&topic, slot), (&urgent, ahead), (&topic, slot)] {
+        let before = reader.of(slot).len();
+        std::thread::scope(|scope| {
+            let world = &world;
+            let appending = scope.spawn(move || world.append(topic, 0, b"wake up"));
+            let deadline = Deadline::new(log);
+            while reader.fetch(10).expect("fetched") == 0 {
+                // The wait is longer than the deadline: a log that only times out fails here.
+                reader.wait(Duration::from_secs(120));
+                deadline.check("a wait that ends with the record");
+            }
+            appending.join().expect("appended");
+        });
+        assert_eq!(reader.of(slot).len(), before + 1);
+    }
 }
 
 /// L-16: the position is the offset of the next record: at the end once all is read, and at the end of an empty partition without any.
@@ -207,4 +211,48 @@ pub fn l16_the_position_tells_that_all_was_read(log: &dyn Harness) {
     let slot = reader.assign(&empty, Start::Earliest);
     reader.read_to_end(slot, &empty, End::Written);
     assert_eq!(reader.position(slot), 0);
+}
+
+/// L-48: what is read ahead of others comes soon, however much is ready elsewhere; of one fetch it comes first, and takes up half of it at most.
+pub fn l48_what_is_read_ahead_does_not_wait_for_others(log: &dyn Harness) {
+    const BACKLOG: usize = 12_000;
+    /// Records of the backlog that are read before the one that overtakes it, at most. One comes with each acknowledged append.
+    const PASSED_MAX: usize = 500;
+    let world = World::new(log);
+    let (busy, quiet, work) = (world.topic("l48busy"), world.topic("l48quiet"), world.topic("l48work"));
+    world.append_many(&busy, 0, BACKLOG);
+    let mut reader = world.reader();
+    reader.assign(&TopicPartition::new(busy.clone(), 0), Start::Earliest);
+    let ahead = reader.assign_ahead(&TopicPartition::new(quiet.clone(), 0), Start::Earliest);
+    // As much as the log likes to read before it is asked for.
+    reader.read_until("half of the backlog", |reader| reader.seen.len() >= BACKLOG / 2);
+    assert!(reader.of(ahead).is_empty());
+
+    world.append(&quiet, 0, b"urgent");
+    let before = reader.seen.len();
+    let deadline = Deadline::new(log);
+    while reader.of(ahead).is_empty() {
+        deadline.check("a record that overtakes the backlog");
+        assert!(reader.seen.len() < before + PASSED_MAX, "it waits for the backlog");
+        assert_eq!(reader.fetch(1).expect("fetched"), 1, "there is a backlog");
+        world.append(&work, 0, b"what is done with a record takes a while");
+    }
+
+    world.append_many(&quiet, 0, 300);
+    let mut turns = 0;
+    while reader.of(ahead).len() < 301 {
+        deadline.check("many that overtake it");
+        let from = reader.seen.len();
+        if reader.fetch(10).expect("fetched") == 0 {
+            reader.wait(Duration::from_millis(100));
+        }
+        let fetched: Vec<bool> = reader.seen[from..].iter().map(|seen| seen.slot == ahead).collect();
+        assert!(fetched.is_sorted_by_key(|is_ahead| !is_ahead), "they come first: {fetched:?}");
+        let first = fetched.iter().filter(|is_ahead| **is_ahead).count();
+        assert!(first <= 5, "half of a fetch is left to others: {fetched:?}");
+        turns += usize::from(first == 5);
+    }
+    assert!(turns > 0, "they lie ready beside each other");
+    assert_in_order(reader.of(ahead));
+    reader.read_until("all", |reader| reader.seen.len() == BACKLOG + 301);
 }
