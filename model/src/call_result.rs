@@ -19,6 +19,8 @@ pub enum Ended {
     Refused,
     /// Nobody to call: the user has given no contact for this channel.
     NoContact,
+    /// Not called: what was to be said is too old by now.
+    Stale,
 }
 
 /// How a call ended.

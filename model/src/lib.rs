@@ -6,12 +6,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`topics`] | the name of every topic |
-//! | [`coupon`], [`reservation`], [`expiration`], [`payment`] | a feature each: its messages, rows, ids, outcomes and sample |
-//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
-//! | [`notification`] | the record that asks for a notification |
+//! | [`call_result`] | how a call outside ended |
 //! | [`problem`] | refusals as clients are told them |
 //! | [`command_row`], [`command_status`] | what became of a command |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
@@ -53,8 +52,14 @@ pub mod wire;
 use feature::Feature;
 
 /// Every feature, in the order of the catalogue.
-pub const FEATURES: &[&Feature] =
-    &[&coupon::FEATURE, &reservation::FEATURE, &expiration::FEATURE, &payment::FEATURE, &timesale::FEATURE];
+pub const FEATURES: &[&Feature] = &[
+    &coupon::FEATURE,
+    &reservation::FEATURE,
+    &expiration::FEATURE,
+    &payment::FEATURE,
+    &timesale::FEATURE,
+    &notification::FEATURE,
+];
 
 #[cfg(test)]
 mod tests {

@@ -64,4 +64,12 @@ pub mod ranking {
 pub mod notification {
     /// Where notifications are asked for. Key: userId.
     pub const INBOX: &str = "notification.request";
+    /// Payments that are to be told. Key: userId.
+    pub const PAYMENT_COMPLETED: &str = "notifications.payment-completed";
+    /// How tries ended, and that the time for one has come. In the place of its user.
+    pub const RESULTS: &str = "notification.results";
+    /// How users can be reached; a record without a value erases that. Key: userId.
+    pub const CONTACTS: &str = "user-contact";
+    /// Records that cannot be read, and notifications that were given up.
+    pub const DEAD_LETTERS: &str = "notification.request.dlq";
 }

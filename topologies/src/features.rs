@@ -17,7 +17,7 @@ pub struct Feature {
 }
 
 impl Feature {
-    pub(crate) const fn of<F: shell::Feature>() -> Self {
+    pub(crate) const fn of<F: shell::Described>() -> Self {
         Self {
             name: F::NAME,
             settings: F::SETTINGS,

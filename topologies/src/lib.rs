@@ -5,7 +5,7 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale"]);
+//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale", "notification"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`timesale`] | time sales: orders of several units, all or nothing |
+//! | [`notification`] | what users are told: once, through their channels, not too late |
 //! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
@@ -23,6 +24,7 @@
 pub mod coupon;
 pub mod expiration;
 pub mod features;
+pub mod notification;
 pub mod payment;
 pub mod reservation;
 mod rows;
@@ -39,6 +41,7 @@ pub const FEATURES: &[Feature] = &[
     Feature::of::<expiration::Expirations>(),
     Feature::of::<payment::Payment>(),
     Feature::of::<timesale::TimeSale>(),
+    Feature::of::<notification::Notification>(),
 ];
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.

@@ -6,6 +6,9 @@
 //!  "data":{"reservationId":"res_0_1"},"attempt":1,"locale":"ko","templateVersion":1,"createdAt":1773561600000,"validUntil":1774166400000}
 //! ```
 
+use super::channel::Channel;
+use super::locale::Locale;
+use crate::json::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,6 +62,55 @@ impl NotificationCall {
     }
 }
 
+/// The same, to be written without copies: what the topology has in hand.
+#[derive(Debug, Clone, Copy)]
+pub struct CallText<'a> {
+    /// See [`NotificationCall::notification_id`].
+    pub notification_id: &'a str,
+    /// Through which channel.
+    pub channel: Channel,
+    /// What it is about.
+    pub kind: &'a str,
+    /// Who is told.
+    pub user_id: &'a str,
+    /// Rendered title.
+    pub title: &'a str,
+    /// Rendered text.
+    pub message: &'a str,
+    /// A JSON object, or empty.
+    pub data: &'a str,
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// Language of title and text.
+    pub locale: Locale,
+    /// Version of the template; 0 = none.
+    pub template_version: u32,
+    /// In ms since the epoch.
+    pub created_at: i64,
+    /// In ms since the epoch.
+    pub valid_until: i64,
+}
+
+impl CallText<'_> {
+    /// Appends it as JSON.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        Object::begin(out)
+            .text("notificationId", self.notification_id)
+            .text("channel", self.channel.as_str())
+            .text("type", self.kind)
+            .text("userId", self.user_id)
+            .text("title", self.title)
+            .text("message", self.message)
+            .raw_if("data", (!self.data.is_empty()).then_some(self.data))
+            .number("attempt", self.attempt.into())
+            .text("locale", self.locale.as_str())
+            .number("templateVersion", self.template_version.into())
+            .integer("createdAt", self.created_at)
+            .integer("validUntil", self.valid_until)
+            .end();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +141,23 @@ mod tests {
                 "templateVersion": 1, "createdAt": 1_773_561_600_000_i64, "validUntil": 1_774_166_400_000_i64
             })
         );
+        let written = CallText {
+            notification_id: "evt_1",
+            channel: Channel::Kakao,
+            kind: "PAYMENT_CONFIRMED",
+            user_id: "1001",
+            title: "결제 완료",
+            message: "콘서트 예약이 확정되었습니다.",
+            data: r#"{"reservationId":"res_0_1","n":3}"#,
+            attempt: 1,
+            locale: Locale::Ko,
+            template_version: 1,
+            created_at: 1_773_561_600_000,
+            valid_until: 1_774_166_400_000,
+        };
+        let mut out = Vec::new();
+        written.write(&mut out);
+        assert_eq!(NotificationCall::parse(&out), Some(call.clone()));
         assert_eq!(NotificationCall::parse(&text), Some(call));
         assert_eq!(NotificationCall::parse(b"{}"), None);
     }

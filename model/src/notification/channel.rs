@@ -1,7 +1,10 @@
 //! The ways to a user, by the names that effects, preferences, results and histories have for them.
 
-/// One way to a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+use serde::{Deserialize, Serialize};
+
+/// One way to a user. A stored row keeps the variant's number: variants are only added at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// The worker's log: what is sent where nothing else is configured.
     Log,

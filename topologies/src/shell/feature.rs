@@ -49,6 +49,29 @@ pub(crate) trait Feature: Sized + 'static {
     fn decide(case: Case<'_, '_, Self>, message: &Self::Message<'_>) -> Result<Handled, ProcessError>;
 }
 
+/// What rooms that run or compare topologies need of a feature. One with a single inbox has it by being a [`Feature`]; one that reads several topics has a
+/// processor of its own, and says this and no more.
+pub(crate) trait Described: 'static {
+    /// See [`Feature::NAME`].
+    const NAME: &'static str;
+    /// See [`Feature::SETTINGS`].
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>>;
+    /// See [`Feature::Settings`].
+    type Settings: KeptSettings;
+    /// See [`Feature::topology`].
+    fn topology(settings: &Self::Settings) -> Topology;
+}
+
+impl<F: Feature> Described for F {
+    const NAME: &'static str = F::NAME;
+    const SETTINGS: Option<&'static Table<u64, SettingsRow>> = F::SETTINGS;
+    type Settings = <F as Feature>::Settings;
+
+    fn topology(settings: &Self::Settings) -> Topology {
+        <F as Feature>::topology(settings)
+    }
+}
+
 /// Settings that are kept as JSON in the state. A field that is added later is, in what was kept before, what it is by default (`#[serde(default)]`).
 pub(crate) trait KeptSettings:
     Clone + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static

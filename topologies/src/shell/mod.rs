@@ -19,7 +19,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `feature.rs` | [`Feature`], [`Home`] |
+//! | `feature.rs` | [`Feature`], [`Home`]; [`Described`]: what a feature says whose processor is its own |
 //! | `processor.rs` | [`Shell`], the engine's processor of any feature |
 //! | `case.rs` | [`Case`]: a record that is to be decided, or to be given up |
 //! | `once.rs` | [`Once`], [`Seen`] |
@@ -40,7 +40,8 @@ mod processor;
 pub(crate) use case::{Case, Handled};
 pub(crate) use command_context::CommandContext;
 pub(crate) use events::Event;
-pub(crate) use feature::{Feature, Home};
+pub(crate) use feature::{Described, Feature, Home};
+pub(crate) use in_force::InForce;
 pub(crate) use once::Once;
 #[cfg(test)]
 pub(crate) use once::Seen;

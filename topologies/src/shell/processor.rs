@@ -74,7 +74,8 @@ impl<F: Feature> Processor for Shell<F> {
                 Home::Anywhere => Ok(()),
             };
         }
-        self.in_force.keep::<F>(ctx, &self.settings)?;
+        let since = ctx.offset();
+        self.in_force.keep::<F>(ctx, &self.settings, since)?;
         let origin = Origin::of(record);
         let stage = if origin.is_given_up() { Stage::GiveUp } else { Stage::Decide };
         F::decide(self.case(ctx, record, origin, stage), &message).map(|_| ())

@@ -6,24 +6,19 @@
 //! ```
 //! The seeds' shape, with `priority` added. The key is the user, so that one person's notices keep their order.
 
-pub mod call;
-pub mod channel;
-pub mod contact;
-
 use crate::json::Object;
-
-/// Topic of the requests.
-pub const REQUESTS: &str = crate::topics::notification::INBOX;
+use serde::{Deserialize, Serialize};
 
 /// `eventType` and `ce_type` of a request.
 pub const EVENT_TYPE: &str = "notification.request";
 
-/// How soon somebody wants to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How soon a notification is sent. A stored row keeps the variant's number: variants are only added at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Priority {
-    /// 높음: he can act on it now.
+    /// 높음: the user can act on it now.
     High,
-    /// 중간: he should know.
+    /// 중간: the user should know.
     Medium,
     /// 낮음: nice to know.
     Low,
@@ -37,6 +32,22 @@ impl Priority {
             Self::High => "HIGH",
             Self::Medium => "MEDIUM",
             Self::Low => "LOW",
+        }
+    }
+
+    /// The priority of this name, in capitals or not.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::High, Self::Medium, Self::Low].into_iter().find(|priority| priority.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The urgency of its effects: 0 is performed first.
+    #[must_use]
+    pub fn urgency(self) -> u8 {
+        match self {
+            Self::High => 0,
+            Self::Medium => 1,
+            Self::Low => 2,
         }
     }
 }
