@@ -19,7 +19,7 @@ pub enum Ended {
     Refused,
     /// Nobody to call: the user has given no contact for this channel.
     NoContact,
-    /// Not called: what was to be said is too old by now.
+    /// Too late: what the call would have said is no longer true or of use. Nothing was sent.
     Stale,
 }
 

@@ -7,8 +7,20 @@ use figment::Figment;
 use figment::value::Value;
 use holdfast_model::FEATURES;
 use holdfast_model::config_def::{About, Setting};
+use holdfast_model::notification::channel::Channel;
+use holdfast_model::{feature, notification};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// The key that turns a channel of notifications on when nobody has named the channels.
+const TURNED_ON_BY: [(&str, Channel); 6] = [
+    ("webhook_url", Channel::Webhook),
+    ("fcm_credentials", Channel::Fcm),
+    ("kakao_api_key", Channel::Kakao),
+    ("sms_api_key", Channel::Sms),
+    ("discord_webhook_url", Channel::Discord),
+    ("slack_webhook_url", Channel::Slack),
+];
 
 /// Reads values, remembers what to show of them.
 pub(super) struct Reader<'a> {
@@ -88,9 +100,27 @@ impl Reader<'_> {
             }
             draft.settings.features.insert(feature.name, json);
         }
+        self.turn_channels_on(&mut draft);
         self.table(OUTSIDE, &mut draft)?;
         self.table(ALERTS, &mut draft)?;
         self.finish(draft)
+    }
+
+    /// Notifications go through the channels that are set, unless `notify_channels` names others.
+    fn turn_channels_on(&mut self, draft: &mut Draft) {
+        let key = "notify_channels";
+        let on: Vec<Channel> =
+            TURNED_ON_BY.iter().filter(|(key, _)| self.is_set(key)).map(|(_, channel)| *channel).collect();
+        if self.is_set(key) || on.is_empty() {
+            return;
+        }
+        if let Some(json) = draft.settings.features.get_mut(notification::NAME) {
+            let settings: notification::Settings = feature::from_json(json);
+            // Names and numbers always encode.
+            *json =
+                serde_json::to_string(&notification::Settings { channels: on.clone(), ..settings }).unwrap_or_default();
+            self.show(key, &on.iter().map(|channel| channel.as_str()).collect::<Vec<_>>().join(","));
+        }
     }
 
     /// What follows from several settings together.
