@@ -81,6 +81,45 @@ impl Performer for Pulled {
     }
 }
 
+/// Pulls nothing until it is asked to: for those who measure what asking for effects costs. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OnDemand(Arc<Mutex<BTreeMap<TaskId, Open>>>);
+
+impl OnDemand {
+    /// The effects that were asked for since this was called last.
+    ///
+    /// # Panics
+    /// When a store cannot be read.
+    pub(crate) fn take(&self) -> Vec<Effect> {
+        let mut taken = Vec::new();
+        for open in self.0.lock().values_mut() {
+            for lane in open.effects.lanes().expect("the store can be read") {
+                let after = open.last.get(&lane).copied();
+                let effects = open.effects.pull(&lane, after, usize::MAX).expect("the store can be read");
+                open.last.extend(effects.last().map(|last| (lane, last.id)));
+                taken.extend(effects);
+            }
+        }
+        taken
+    }
+}
+
+impl Performer for OnDemand {
+    fn open(&self, effects: TaskEffects) {
+        self.0.lock().insert(effects.task().clone(), Open { effects, last: BTreeMap::new() });
+    }
+
+    fn committed(&self, _: &TaskId, _: &[Lane]) {}
+
+    fn drain(&self, _: &TaskId) -> bool {
+        true
+    }
+
+    fn close(&self, task: &TaskId) {
+        self.0.lock().remove(task);
+    }
+}
+
 /// For workers whose topologies ask for none.
 #[derive(Debug, Clone, Copy)]
 pub struct NoEffects;

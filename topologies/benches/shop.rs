@@ -1,4 +1,4 @@
-//! What one core spends on a coupon, a hold, an expiry, a payment, a debit. `cargo bench -p stream-worker -p holdfast-topologies --bench shop`
+//! What one core spends on a coupon, a hold, an expiry, a payment, a debit, a notification and the result of its call. `cargo bench -p stream-worker -p holdfast-topologies --bench shop`
 //!
 //! The real step on the real store, two thousand records to a commit, over a log that costs next to nothing (`holdfast_sim::null_log`): what is left is deciding.
 //! Each round works on a shop that has seen three of its kind, so rows are looked for in memory tables and not in emptiness. Input is the same in
@@ -88,5 +88,14 @@ fn coupons(c: &mut Criterion) {
     measure(c, "coupon", Shop::append_requests);
 }
 
-criterion_group!(benches, coupons, seats, money);
+fn notices(c: &mut Criterion) {
+    measure(c, "notice", Shop::append_notices);
+    measure(c, "result", |shop| {
+        shop.append_notices();
+        shop.settle();
+        shop.append_results();
+    });
+}
+
+criterion_group!(benches, coupons, seats, money, notices);
 criterion_main!(benches);

@@ -1,12 +1,13 @@
 //! The log: what is to be read, and how much was written.
 
 use crate::clock::SimClock;
+use holdfast_engine::runtime::Effect;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
 };
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
-use holdfast_ports::record::{NewRecord, NoHeaders, Record, TopicPartition};
+use holdfast_ports::record::{NewRecord, Record, TopicPartition};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::ops::ControlFlow;
@@ -30,11 +31,19 @@ struct Sheets {
     total: Written,
 }
 
+/// A record that is to be read.
+#[derive(Debug)]
+struct Appended {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
 /// A partition that is read. What has been read is forgotten.
 #[derive(Debug, Default)]
 struct Sheet {
     first: i64,
-    records: Vec<(Vec<u8>, Vec<u8>)>,
+    records: Vec<Appended>,
 }
 
 /// The log. Clones share it.
@@ -53,9 +62,20 @@ impl NullLog {
 
     /// Appends a record to be read, and returns its offset.
     pub fn append(&self, topic: &str, partition: u32, key: &str, value: Vec<u8>) -> i64 {
+        let record = Appended { key: key.as_bytes().to_vec(), value, headers: Vec::new() };
+        self.put(topic, partition, record)
+    }
+
+    /// Appends the result of `effect` to be read, as an executor does, and returns its offset.
+    pub fn append_result(&self, topic: &str, effect: &Effect, value: Vec<u8>) -> i64 {
+        let headers = effect.result_headers().map(|(name, value)| (name.to_owned(), Some(value))).to_vec();
+        self.put(topic, effect.task.place, Appended { key: effect.key.clone(), value, headers })
+    }
+
+    fn put(&self, topic: &str, partition: u32, record: Appended) -> i64 {
         let mut sheets = self.sheets.lock();
         let sheet = sheets.to_read.entry(TopicPartition::new(topic, partition)).or_default();
-        sheet.records.push((key.as_bytes().to_vec(), value));
+        sheet.records.push(record);
         sheet.first + offset(sheet.records.len()) - 1
     }
 
@@ -152,8 +172,8 @@ impl Fetcher for Reader {
                 (first, sheet.records.drain(..take).collect::<Vec<_>>())
             };
             let slot = Slot(u32::try_from(slot).unwrap_or(u32::MAX));
-            for (offset, (key, value)) in (first..).zip(&records) {
-                let record = Record { offset, append_ms, key: Some(key), value: Some(value), headers: &NoHeaders };
+            for (offset, Appended { key, value, headers }) in (first..).zip(&records) {
+                let record = Record { offset, append_ms, key: Some(key), value: Some(value), headers };
                 fetched += 1;
                 assert!(each(slot, &record).is_continue(), "nothing sets a worker on the null log back");
             }

@@ -3,10 +3,10 @@
 use super::log::NullLog;
 use crate::clock::SimClock;
 use crate::driver::memory_disk;
-use crate::pulled::NoEffects;
+use crate::pulled::OnDemand;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
-use holdfast_engine::runtime::{CommitConfig, Next, Parts, StreamConfig, StreamThread};
+use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::membership::{Member, Owner};
 use holdfast_state::{RocksStores, StateConfig};
@@ -21,6 +21,7 @@ pub struct NullLogWorker {
     log: NullLog,
     clock: SimClock,
     queries: Arc<Queries>,
+    effects: OnDemand,
     _disk: tempfile::TempDir,
 }
 
@@ -36,6 +37,7 @@ impl NullLogWorker {
         let member = Member { app: APP.to_owned(), worker: Some("one".to_owned()), places };
         let owner = Owner::new("null-log:0", format!("{APP}-one-0"));
         let stores = RocksStores::open(StateConfig::new(disk.path().join(APP))).expect("the state directory opens");
+        let effects = OnDemand::default();
         let metrics =
             EngineMetrics::register(&prometheus::Registry::new()).expect("a fresh registry takes the metrics");
         let parts = Parts {
@@ -47,11 +49,11 @@ impl NullLogWorker {
             queries: queries.clone(),
             status: Status::default(),
             metrics,
-            performer: Box::new(NoEffects),
+            performer: Box::new(effects.clone()),
             assistant: None,
         };
         let thread = StreamThread::join(parts).expect("the null log can be joined");
-        let mut worker = Self { thread, log, clock, queries, _disk: disk };
+        let mut worker = Self { thread, log, clock, queries, effects, _disk: disk };
         worker.settle();
         worker
     }
@@ -66,6 +68,12 @@ impl NullLogWorker {
     #[must_use]
     pub fn queries(&self) -> &Queries {
         &self.queries
+    }
+
+    /// The effects that were asked for since this was called last.
+    #[must_use]
+    pub fn take_effects(&self) -> Vec<Effect> {
+        self.effects.take()
     }
 
     /// Wall time, in ms since the epoch.

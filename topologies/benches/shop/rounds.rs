@@ -1,7 +1,9 @@
 //! A shop with one worker, and rounds of records for it.
 
 use holdfast_engine::prelude::place_of;
+use holdfast_model::call_result::{CallResult, Ended};
 use holdfast_model::coupon::message::{Command as CouponCommand, CreatePolicy, IssueRequest};
+use holdfast_model::notification::{self, NotificationRequest, Priority};
 use holdfast_model::payment::message::{Charge, Debit};
 use holdfast_model::payment::settled::Settled;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Expire, Hold, Message, Pay, Seats};
@@ -238,6 +240,45 @@ impl Shop {
             self.log.append(payment::INBOX, place, &user_id, value);
         }
         self.settle();
+    }
+
+    /// Requests for notifications of a round, as the shop writes them, each to a user of its own.
+    pub(crate) fn append_notices(&mut self) {
+        for _ in 0..RECORDS {
+            let n = self.next;
+            self.next += 1;
+            let mixed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let (id, user_id) = (format!("evt_res_0_{mixed:032x}.confirmed.notice"), format!("user-{mixed:016x}"));
+            let place = place_of(user_id.as_bytes(), PLACES);
+            let mut value = Vec::new();
+            NotificationRequest {
+                event_id: &id,
+                time_ms: self.worker.now_ms(),
+                user_id: &user_id,
+                kind: "PAYMENT_CONFIRMED",
+                priority: Priority::High,
+                title: "결제 완료",
+                message: "아이유 콘서트 예약이 확정되었습니다.",
+                data: &[
+                    ("reservationId", &id),
+                    ("concertTitle", "아이유 콘서트"),
+                    ("concertDate", "2026-03-15"),
+                    ("paymentId", &user_id),
+                ],
+            }
+            .write(&mut value);
+            self.log.append(notification::INBOX, place, &user_id, value);
+        }
+    }
+
+    /// How the calls for the notifications ended: the receivers have them.
+    pub(crate) fn append_results(&mut self) {
+        let effects = self.worker.take_effects();
+        assert_eq!(effects.len() as u64, RECORDS, "each request asks for one call");
+        let value = serde_json::to_vec(&CallResult::new(Ended::Done, self.worker.now_ms())).unwrap_or_default();
+        for effect in &effects {
+            self.log.append_result(notification::RESULTS, effect, value.clone());
+        }
     }
 
     /// Debits of a round, from wallets in no order.

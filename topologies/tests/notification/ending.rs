@@ -9,6 +9,8 @@ use holdfast_topologies::notification::view::{self, Filter};
 use std::ops::ControlFlow;
 
 const DAY_MS: u64 = 86_400_000;
+/// In such steps the end of rows moves with the time of the log, and twice it for good measure.
+const STEP_MS: u64 = 120_000;
 
 /// Rows of the ledger and of histories that lie in the place of `user_id`, ended or not.
 fn stored(office: &Office, user_id: &str) -> (usize, usize) {
@@ -34,7 +36,7 @@ fn what_is_over_ends_and_what_is_under_way_does_not() {
     office.ask("waits", "u", "REFUNDED");
     office.end(&sent, Ended::Done);
     let waits = office.call();
-    office.driver.advance_ms(8 * DAY_MS);
+    office.driver.advance_ms(8 * DAY_MS + STEP_MS);
     // A record carries the time of the log forward, and the commit after it cleans up.
     for n in 0..3 {
         office.ask(&format!("new_{n}"), "u", "QUEUE_ENTERED");
@@ -48,7 +50,7 @@ fn what_is_over_ends_and_what_is_under_way_does_not() {
     // Its channel answers at last, and says how it is.
     office.tell(&waits, &CallResult::new(Ended::Stale, 0));
     assert_eq!(office.states("waits", "u"), [("webhook", "STALE", 1)]);
-    office.driver.advance_ms(8 * DAY_MS);
+    office.driver.advance_ms(8 * DAY_MS + STEP_MS);
     for n in 3..6 {
         office.ask(&format!("new_{n}"), "u", "QUEUE_ENTERED");
     }
@@ -68,7 +70,7 @@ fn what_has_been_forgotten_is_not_sent_again() {
     office.pipe(holdfast_model::notification::INBOX, "u", &request.to_string());
     let call = office.call();
     office.end(&call, Ended::Done);
-    office.driver.advance_ms(8 * DAY_MS + 1);
+    office.driver.advance_ms(8 * DAY_MS + STEP_MS);
     office.pipe(holdfast_model::notification::INBOX, "u", &request.to_string());
     assert_eq!((office.states("evt_1", "u"), office.calls().len()), (vec![("webhook", "STALE", 0)], 0));
     office.check();
