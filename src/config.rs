@@ -139,6 +139,15 @@ pub struct Channels {
     pub data_platform_url: Option<String>,
 }
 
+/// How long the breaker of a channel stays open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BreakerPauses {
+    /// The first pause, in ms.
+    pub min_ms: u64,
+    /// The longest, in ms.
+    pub max_ms: u64,
+}
+
 /// The effective settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -176,6 +185,8 @@ pub struct Settings {
     pub channels: Channels,
     /// Where alerts go, and when.
     pub alerts: AlertSettings,
+    /// How long a channel that does not work is left alone.
+    pub breaker: BreakerPauses,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Filter of log lines.

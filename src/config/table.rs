@@ -4,7 +4,7 @@
 use super::alerts::ALERTS;
 use super::security::{MECHANISMS, PROTOCOLS};
 use super::values::{addresses, brokers, flag, one_of, topic_part, url};
-use super::{AlertSettings, Channels, Kafka, LogFormat, Secret, Settings};
+use super::{AlertSettings, BreakerPauses, Channels, Kafka, LogFormat, Secret, Settings};
 use holdfast_engine::runtime::OnLostInput;
 use holdfast_model::config_def::{About, Setting, put, whole};
 use holdfast_model::{FEATURES, coupon};
@@ -39,6 +39,7 @@ impl Default for Draft {
             admin_token: None,
             channels: Channels::default(),
             alerts: AlertSettings::default(),
+            breaker: BreakerPauses::default(),
             log_format: LogFormat::default(),
             log_level: String::new(),
             shown: Vec::new(),
@@ -251,6 +252,16 @@ pub(super) const OUTSIDE: &[Entry] = &[
     Entry::new("data_platform_url", "data platform; unset = written to the log", |d: &mut Draft, text| {
         put(&mut d.settings.channels.data_platform_url, url(text).map(Some))
     }),
+    Entry::new(
+        "effect_breaker_pause_ms",
+        "how long a channel that does not work is left alone at first; doubles with each trial that fails",
+        |d: &mut Draft, text| put(&mut d.settings.breaker.min_ms, whole(text, 10..=3_600_000)),
+    )
+    .default("1000"),
+    Entry::new("effect_breaker_pause_max_ms", "the longest of these pauses", |d: &mut Draft, text| {
+        put(&mut d.settings.breaker.max_ms, whole(text, 10..=3_600_000))
+    })
+    .default("60000"),
     Entry::new("log_format", "text or json", |d: &mut Draft, text| {
         let is_json = one_of(text, &["text", "json"])? == "json";
         d.settings.log_format = if is_json { LogFormat::Json } else { LogFormat::Text };

@@ -17,7 +17,6 @@ mod timesales;
 use super::error::answer;
 use super::*;
 use crate::alerts::expiries::ExpiryBoard;
-use crate::effects::to_the_log::ToTheLog;
 use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
@@ -128,7 +127,7 @@ async fn running_as(mut worker: Worker) -> Worker {
         queries: api.queries.clone(),
         status: api.status.clone(),
         metrics: EngineMetrics::register(&Registry::new()).unwrap(),
-        performer: Box::new(ToTheLog),
+        performer: Box::new(holdfast_sim::NoEffects),
         assistant: None,
     };
     worker.stream = Some(stream::spawn(parts, wanted).unwrap());

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   start:  listen, answer health ─► reach the log ─► answer HTTP (not ready) ─► topics ─► join, claim, restore ─► sample data ─► the ready line
-//!   stop:   not ready ─► stop accepting, answer what is under way ─► finish, commit, release ─► exit
+//!   stop:   not ready ─► stop accepting, answer what is under way, end calls outside ─► finish, commit, release ─► exit
 //! ```
 //! | module | holds |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | [`topic_watch`] | whether it still does |
 //! | [`stream`] | the thread that steps |
 //! | [`assistant`] | the thread that commits beside it |
+//! | `effects` | the executor of effects |
 //! | [`claims`] | who owns what, for a worker without that thread |
 //! | [`observer`] | once a second: mirrored positions, lag |
 //! | [`narrator`] | what is committed, in the lines of the seeds |
@@ -20,6 +21,7 @@
 pub mod assistant;
 pub mod claims;
 pub mod descriptors;
+mod effects;
 pub mod logs;
 pub mod narrator;
 pub mod observer;
@@ -34,7 +36,6 @@ use crate::alerts::breakers::BreakerBoard;
 use crate::alerts::expiries::ExpiryBoard;
 use crate::alerts::{self, Sources};
 use crate::config::{ConfigError, Settings};
-use crate::effects::to_the_log::ToTheLog;
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
 use crate::http::starting::Starting;
@@ -42,6 +43,7 @@ use crate::http::{self, Api, ApiSettings, Claims, signature};
 use crate::lag::LagBoard;
 pub use run_error::RunError;
 
+use crate::effects::executor::Executor;
 use crate::telemetry;
 use crate::unique;
 use assistant::Assistant;
@@ -90,7 +92,9 @@ pub struct Options {
 const RUNTIME_STOP_MAX: Duration = Duration::from_secs(1);
 /// How long requests that are under way may still take after a stop was asked for.
 const HTTP_STOP_MAX: Duration = Duration::from_secs(3);
-/// How long both may take: the stream thread, to finish, commit, flush and release, gets what HTTP has left.
+/// How long calls outside, and the decisions on their results, may still take meanwhile.
+const EFFECTS_STOP_MAX: Duration = Duration::from_secs(3);
+/// How long all may take: the stream thread, to finish, commit, flush and release, gets what these have left.
 const STOP_MAX: Duration = Duration::from_millis(8_500);
 /// How often a log that does not answer at the start is asked again.
 const LOG_RETRY: Duration = Duration::from_secs(1);
@@ -212,13 +216,13 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         topologies: options.topologies.clone(),
         clock: clock.clone(),
         log: log.clone(),
-        appender,
+        appender: appender.clone(),
         queries: queries.clone(),
         status: status.clone(),
         claims: claims.clone(),
         lag: lag.clone(),
         alerts: alert_board.clone(),
-        registry,
+            registry: registry.clone(),
         metrics: http_metrics,
         loaded: loaded.clone(),
         topics: topic_board.clone(),
@@ -229,8 +233,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         drop(routers.send_replace(http::router(api.listening_on(local))));
     }
 
-    let (mut stream, mut following, mut topic_watch) = (None, None, None);
+    let (mut stream, mut executor, mut following, mut topic_watch) = (None, None, None, None);
     if let Some(stores) = stores {
+        let performing = executor.insert(effects::start(settings, &clock, &appender, &registry)?);
         let parts = Parts {
             config: stream_config(settings, &endpoint, secret, &worker)?,
             topologies: options.topologies.clone(),
@@ -240,7 +245,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             queries,
             status: status.clone(),
             metrics: engine_metrics.clone(),
-            performer: Box::new(ToTheLog),
+            performer: performing.performer(),
             assistant: Some(Box::new(Assistant::hire().map_err(|e| RunError::failed("commit thread")(&e))?)),
         };
         let wanted = Wanted::by(settings, &options.topologies);
@@ -289,7 +294,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     tracing::info!("stopping: no new requests");
     let stopping_since_us = clock.monotonic_us();
     let wind_up = async {
-        drain(&mut servers).await;
+        tokio::join!(drain(&mut servers), drain_effects(executor.as_ref()));
         match stream {
             Some(stream) => {
                 let gone_us = clock.monotonic_us().saturating_sub(stopping_since_us);
@@ -310,11 +315,21 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     if let Some(watch) = topic_watch {
         watch.stop();
     }
+    drop(executor);
     drop(following);
     drop(log);
     outcome.and(closed)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until calls outside have ended and their results are decided: what was done is then known to have been done.
+async fn drain_effects(executor: Option<&Executor>) {
+    if let Some(executor) = executor
+        && !executor.drain(EFFECTS_STOP_MAX).await
+    {
+        tracing::warn!("calls outside are cut off; those whose results are not in the log are made again");
+    }
 }
 
 /// Waits until the listeners, which have been asked to stop, have answered what is under way.
