@@ -16,12 +16,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 mod alerts;
+mod notifiers;
 mod reader;
 mod security;
 mod table;
 mod values;
 
 pub use alerts::AlertSettings;
+pub(crate) use notifiers::needed;
+pub use notifiers::{Fcm, Kakao, Notifiers, Sms};
 use reader::Reader;
 pub use table::abouts;
 
@@ -123,18 +126,8 @@ pub struct Channels {
     pub discord_webhook_url: Option<Secret>,
     /// Slack webhook.
     pub slack_webhook_url: Option<Secret>,
-    /// Firebase project.
-    pub fcm_project_id: Option<String>,
-    /// Firebase service account.
-    pub fcm_credentials: Option<Secret>,
-    /// Kakao Alimtalk.
-    pub kakao_api_key: Option<Secret>,
-    /// SMS gateway.
-    pub sms_api_url: Option<String>,
-    /// Its key.
-    pub sms_api_key: Option<Secret>,
-    /// Sender's number.
-    pub sms_sender: Option<String>,
+    /// The other channels to a user.
+    pub notifiers: Notifiers,
     /// Data platform.
     pub data_platform_url: Option<String>,
 }
@@ -407,6 +400,11 @@ mod tests {
             ("ON_LOST_INPUT", "skip"),
             ("LOG_FORMAT", "xml"),
             ("SLACK_WEBHOOK_URL", "slack"),
+            ("WEBHOOK_URL", "http://"),
+            ("WEBHOOK_URL", "ftp://host/"),
+            ("FCM_API_URL", "https://host:port/"),
+            ("KAKAO_TEMPLATES", "PAYMENT_CONFIRMED"),
+            ("SMS_SENDER", "0212345678"),
             ("PARTITIONS", "0"),
             ("RECORD_BYTES_MAX", "1000001"),
             ("HTTP_CONNECTIONS_MAX", "0"),

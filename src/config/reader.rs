@@ -1,6 +1,7 @@
 //! From texts to settings: a table at a time, an entry at a time, so that a refusal can name the key and where it stood.
 
 use super::alerts::{self, ALERTS};
+use super::notifiers::OF_NOTIFIERS;
 use super::table::{Draft, OF_THE_LOG_AND_THE_APP, OUTSIDE};
 use super::{ConfigError, Settings};
 use figment::Figment;
@@ -101,6 +102,7 @@ impl Reader<'_> {
             draft.settings.features.insert(feature.name, json);
         }
         self.turn_channels_on(&mut draft);
+        self.table(OF_NOTIFIERS, &mut draft)?;
         self.table(OUTSIDE, &mut draft)?;
         self.table(ALERTS, &mut draft)?;
         self.finish(draft)

@@ -2,6 +2,7 @@
 //! environment's names, flags, what is shown and what is not derive from them.
 
 use super::alerts::ALERTS;
+use super::notifiers::OF_NOTIFIERS;
 use super::security::{MECHANISMS, PROTOCOLS};
 use super::values::{addresses, brokers, flag, one_of, topic_part, url};
 use super::{AlertSettings, BreakerPauses, Channels, Kafka, LogFormat, Secret, Settings};
@@ -59,12 +60,13 @@ pub fn abouts() -> impl Iterator<Item = About> {
         }
     }
     let own = |table: &'static [Setting<Draft>]| table.iter().map(|setting| setting.about);
-    own(OF_THE_LOG_AND_THE_APP).chain(of_features).chain(own(OUTSIDE)).chain(own(ALERTS))
+    let outside = own(OF_NOTIFIERS).chain(own(OUTSIDE)).chain(own(ALERTS));
+    own(OF_THE_LOG_AND_THE_APP).chain(of_features).chain(outside)
 }
 
 pub(super) type Entry = Setting<Draft>;
 
-fn secret(text: &str) -> Result<Option<Secret>, String> {
+pub(super) fn secret(text: &str) -> Result<Option<Secret>, String> {
     Ok(Some(Secret::new(text)))
 }
 
@@ -226,29 +228,6 @@ pub(super) const OUTSIDE: &[Entry] = &[
         put(&mut d.settings.channels.slack_webhook_url, secret_url(text))
     })
     .secret(),
-    Entry::new(
-        "fcm_project_id",
-        "Firebase project of push notices; unset = written to the log",
-        |d: &mut Draft, text| put(&mut d.settings.channels.fcm_project_id, plain(text)),
-    ),
-    Entry::new("fcm_credentials", "Firebase service account, as a file name or JSON", |d: &mut Draft, text| {
-        put(&mut d.settings.channels.fcm_credentials, secret(text))
-    })
-    .secret(),
-    Entry::new("kakao_api_key", "Kakao Alimtalk; unset = written to the log", |d: &mut Draft, text| {
-        put(&mut d.settings.channels.kakao_api_key, secret(text))
-    })
-    .secret(),
-    Entry::new("sms_api_url", "SMS gateway; unset = written to the log", |d: &mut Draft, text| {
-        put(&mut d.settings.channels.sms_api_url, url(text).map(Some))
-    }),
-    Entry::new("sms_api_key", "key of the SMS gateway", |d: &mut Draft, text| {
-        put(&mut d.settings.channels.sms_api_key, secret(text))
-    })
-    .secret(),
-    Entry::new("sms_sender", "sender's number of SMS", |d: &mut Draft, text| {
-        put(&mut d.settings.channels.sms_sender, plain(text))
-    }),
     Entry::new("data_platform_url", "data platform; unset = written to the log", |d: &mut Draft, text| {
         put(&mut d.settings.channels.data_platform_url, url(text).map(Some))
     }),

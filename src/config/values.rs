@@ -27,11 +27,14 @@ pub(super) fn topic_part(text: &str) -> Result<String, String> {
     }
 }
 
-/// A URL.
+/// A URL of HTTP: a scheme and a host, and whatever else.
 pub(super) fn url(text: &str) -> Result<String, String> {
-    let good = text.starts_with("http://") || text.starts_with("https://");
     // The value itself is not repeated: webhook URLs are secrets.
-    if good { Ok(text.to_owned()) } else { Err("must begin with http:// or https://".to_owned()) }
+    match reqwest::Url::parse(text) {
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => Ok(text.to_owned()),
+        Ok(_) => Err("must begin with http:// or https:// and name a host".to_owned()),
+        Err(error) => Err(format!("must begin with http:// or https:// and name a host: {error}")),
+    }
 }
 
 /// Brokers, comma-separated.

@@ -95,6 +95,12 @@ impl HttpClient {
         self.client.request(method, url)
     }
 
+    /// The clock that says when calls begin.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// The time by which calls are said to have begun, in ms since the epoch.
     #[must_use]
     pub fn now_ms(&self) -> i64 {

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`channel`] | what a channel is |
+//! | [`notifier`], [`channels`] | what sends a message to a user, and each way there is |
 //! | [`http`] | calls over HTTP, for channels that make them |
 //! | [`executor`] | what the stream thread talks to |
 //! | `dispatcher` | one for each channel: when what is called |
@@ -17,22 +18,25 @@
 pub mod breaker;
 mod bucket;
 pub mod channel;
+pub mod channels;
 mod dispatcher;
 pub mod executor;
 pub mod http;
 mod lanes;
 pub mod metrics;
+pub mod notifier;
 mod results;
 mod session;
 
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings};
 use channel::Channel;
 use http::HttpClient;
 use std::sync::Arc;
 
 /// Every channel that this worker has. A topology whose effects name another one is waited for: they stay pending.
-#[must_use]
-pub fn channels(settings: &Settings, client: &HttpClient) -> Vec<Arc<dyn Channel>> {
-    let _ = (settings, client);
-    Vec::new()
+///
+/// # Errors
+/// [`ConfigError`] when a channel is set and cannot work.
+pub fn channels(settings: &Settings, client: &HttpClient) -> Result<Vec<Arc<dyn Channel>>, ConfigError> {
+    channels::notification_channels(settings, client)
 }

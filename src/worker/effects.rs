@@ -26,7 +26,7 @@ pub(super) fn start(
     registry: &Registry,
 ) -> Result<Executor, RunError> {
     let client = HttpClient::new(clock.clone(), IDLE_CONNECTIONS_MAX).map_err(|e| RunError::Failed(e.to_string()))?;
-    let channels: Vec<Arc<dyn Channel>> = effects::channels(settings, &client);
+    let channels: Vec<Arc<dyn Channel>> = effects::channels(settings, &client)?;
     let metrics = EffectMetrics::register(registry).map_err(|e| RunError::failed("metrics")(&e))?;
     let us = |ms: u64| ms.saturating_mul(1_000);
     let pauses = Pauses { min_us: us(settings.breaker.min_ms), max_us: us(settings.breaker.max_ms) };
