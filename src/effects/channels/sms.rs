@@ -130,13 +130,19 @@ fn error_code(body: &[u8]) -> Option<&str> {
     Some(rest.split_once("</Code>")?.0.trim())
 }
 
-/// `text`, cut to what SNS takes: a byte a character in ASCII, else two bytes for each unit of UTF-16, as the phone gets it.
+/// `text`, cut to what SNS takes. In ASCII a character is a byte. One character outside it, as an ellipsis is, and the whole text goes as UTF-16.
 fn fitting(text: &str) -> String {
-    if text.is_ascii() && text.len() <= TEXT_MAX {
-        return text.to_owned();
+    if !text.is_ascii() {
+        return cut(text, TEXT_MAX, |c| c.len_utf16() * 2);
     }
-    cut(text, TEXT_MAX, |c| c.len_utf16() * 2)
+    match text.get(..TEXT_MAX - DOTS.len()) {
+        Some(short) if text.len() > TEXT_MAX => format!("{short}{DOTS}"),
+        _ => text.to_owned(),
+    }
 }
+
+/// An ellipsis in ASCII.
+const DOTS: &str = "...";
 
 impl Notifier for SmsNotifier {
     fn channel(&self) -> Channel {
@@ -175,7 +181,8 @@ mod tests {
     #[test]
     fn a_text_has_at_most_1_600_bytes_on_its_way() {
         assert_eq!(fitting(&"a".repeat(1_600)), "a".repeat(1_600));
-        for text in ["a".repeat(1_601), "가".repeat(801), "🎫".repeat(401)] {
+        assert_eq!(fitting(&"a".repeat(1_601)), format!("{}...", "a".repeat(1_597)));
+        for text in [format!("가{}", "a".repeat(1_600)), "가".repeat(801), "🎫".repeat(401)] {
             let short = fitting(&text);
             assert!(short.ends_with('…') && short.encode_utf16().count() * 2 <= 1_600, "{}", short.len());
         }
