@@ -6,11 +6,11 @@
 //! | module | holds |
 //! |---|---|
 //! | [`topics`] | the name of every topic |
-//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
-//! | [`call_result`] | how a call outside ended |
+//! | [`call_result`], [`backoff`] | how a call outside ended; how long the next one waits |
 //! | [`problem`] | refusals as clients are told them |
 //! | [`command_row`], [`command_status`] | what became of a command |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
@@ -21,11 +21,13 @@
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
 
+pub mod backoff;
 pub mod call_result;
 pub mod command_row;
 pub mod command_status;
 pub mod config_def;
 pub mod coupon;
+pub mod data_platform;
 pub mod envelope;
 pub mod expiration;
 pub mod feature;
@@ -59,6 +61,7 @@ pub const FEATURES: &[&Feature] = &[
     &payment::FEATURE,
     &timesale::FEATURE,
     &notification::FEATURE,
+    &data_platform::FEATURE,
 ];
 
 #[cfg(test)]

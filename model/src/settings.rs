@@ -29,6 +29,35 @@ pub(crate) fn outcomes_stay() -> i64 {
     i64::MAX
 }
 
+/// Wait after the first failed call outside, if nobody sets anything else, in ms.
+pub const RETRY_BASE_MS: i64 = 1_000;
+/// Longest wait after a failed call outside, if nobody sets anything else, in ms.
+pub const RETRY_MAX_MS: i64 = 60_000;
+
+/// The setting `notify_retry_base_ms`, one for all features that call outside.
+pub(crate) const fn retry_base<S>(set: fn(&mut S, &str) -> Result<(), String>) -> Setting<S> {
+    Setting::new(
+        "notify_retry_base_ms",
+        "wait after the first failed call of a notification or delivery; doubled for each further one",
+        set,
+    )
+    .default("1000")
+}
+
+/// The setting `notify_retry_max_ms`, one for all features that call outside.
+pub(crate) const fn retry_max<S>(set: fn(&mut S, &str) -> Result<(), String>) -> Setting<S> {
+    Setting::new("notify_retry_max_ms", "longest wait after a failed call of a notification or delivery", set)
+        .default("60000")
+}
+
+/// Reads one of them.
+///
+/// # Errors
+/// For what is no whole number from 1 ms to a day.
+pub(crate) fn retry_ms(text: &str) -> Result<i64, String> {
+    whole(text, 1..=86_400_000)
+}
+
 /// Settings that a place was decided with, from the record on whose offset is the row's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsRow {

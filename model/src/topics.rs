@@ -73,3 +73,11 @@ pub mod notification {
     /// Records that cannot be read, and notifications that were given up.
     pub const DEAD_LETTERS: &str = "notification.request.dlq";
 }
+
+/// Deliveries to the data platform.
+pub mod data_platform {
+    /// Results of calls, and what the topology tells itself. Key: reservationId.
+    pub const RESULTS: &str = "data-platform.results";
+    /// Confirmations that could not be delivered, and records that cannot be read.
+    pub const DEAD_LETTERS: &str = "reservation.confirmed.dlq";
+}

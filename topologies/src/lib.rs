@@ -5,7 +5,7 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale", "notification"]);
+//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale", "notification", "data-platform"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
@@ -17,11 +17,13 @@
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`timesale`] | time sales: orders of several units, all or nothing |
 //! | [`notification`] | what users are told: once, through their channels, not too late |
+//! | [`data_platform`] | each confirmed reservation, delivered to the data platform |
 //! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
 
 pub mod coupon;
+pub mod data_platform;
 pub mod expiration;
 pub mod features;
 pub mod notification;
@@ -42,6 +44,7 @@ pub const FEATURES: &[Feature] = &[
     Feature::of::<payment::Payment>(),
     Feature::of::<timesale::TimeSale>(),
     Feature::of::<notification::Notification>(),
+    Feature::of::<data_platform::DataPlatform>(),
 ];
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.
