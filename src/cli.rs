@@ -26,6 +26,14 @@ struct Cli {
 const SETTINGS_HELP: &str = "Settings: defaults < holdfast.toml < environment < flags. holdfast.toml.example names all of them.\n\
 Exit codes: 0 stopped as asked, 2 wrong configuration, 1 anything else.";
 
+const DLQ_HELP: &str = "Examples:\n\
+  stream-worker dlq list --since 1h --reason BrokenPolicy          what has died of this in the last hour, the newest first\n\
+  stream-worker dlq show coupon-issue-dlq-2-17                     one of them: origin, headers, value, redrives\n\
+  stream-worker dlq redrive coupon-issue-dlq-2-17 --by kim         back into the topic that it came from\n\
+  stream-worker dlq redrive --all --topic coupon-issue-dlq --dry-run   what a redrive would put back\n\
+  stream-worker dlq redrive --all --reason BrokenPolicy --rate 50  at most 50 a second; ^C stops it, the same command goes on\n\n\
+A letter that was put back is left alone by the next redrive, which says when and by whom; --force puts it back again.";
+
 /// Flags of settings, as the table of settings has them. Secrets have none: every user of the machine can read a
 /// command line.
 #[derive(Debug, Default)]
@@ -139,6 +147,7 @@ enum Verb {
     /// Dead letters: records that could not be processed
     ///
     /// On Kafka beside the workers; the embedded log is one process's, so while a worker runs, ask it: GET /api/dlq, POST /api/dlq/redrive.
+    #[command(after_help = DLQ_HELP)]
     Dlq {
         #[command(subcommand)]
         verb: DlqVerb,
@@ -198,14 +207,14 @@ enum StateVerb {
 
 #[derive(Debug, Subcommand)]
 enum DlqVerb {
-    /// Name, time, origin and reason of each
+    /// Name, time, origin and reason of each, the newest first
     List(dlq::List),
-    /// One with its value, as JSON
+    /// One whole, as JSON: origin, headers, value, each time it was put back and what became of it
     Show {
         /// Its name, as `list` shows it
         id: String,
     },
-    /// Put back into the inbox, with the identity it had; the letter stays
+    /// Put back into the topic that it came from, with the identity it had; the letter stays
     Redrive(dlq::PutBack),
 }
 
@@ -309,9 +318,13 @@ mod tests {
             "load expiry-lateness --seed 1 --holds 10",
             "lag --url http://x",
             "dlq list --topology coupon --place 0 --class InvalidJson --limit 5 --format json",
+            "dlq list --topic coupon-issue-dlq --reason InvalidJson --since 1h --until 2026-03-15T00:00:00Z --json",
+            "dlq list --cursor 1800000000000_coupon-issue-dlq-0-1",
             "dlq show coupon-issue-dlq-0-1",
             "dlq redrive coupon-issue-dlq-0-1 coupon-issue-dlq-0-2",
             "dlq redrive --all --class InvalidJson",
+            "dlq redrive --all --reason InvalidJson --rate 50 --by kim --dry-run --json",
+            "dlq redrive coupon-issue-dlq-0-1 --force",
             "replay --topology coupon --from earliest",
             "replay --topology coupon --from earliest --place 0 --format json",
             "replay --topology coupon --from 7 --place 0",
@@ -329,6 +342,9 @@ mod tests {
             "reset",
             "run --role boss",
             "load coupon-rush --rate 1 --concurrency 1",
+            "dlq redrive",
+            "dlq redrive --all coupon-issue-dlq-0-1",
+            "dlq redrive --all --rate 0",
             "load seat-storm --seats 0",
             "load seat-storm --zipf -1",
             "load pay-mix --never 1.1",

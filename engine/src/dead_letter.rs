@@ -59,7 +59,7 @@ impl Context<'_> {
         let (partition, offset) = (letter.partition.to_string(), letter.offset.to_string());
         let (now, attempts) = (self.now_ms.to_string(), letter.attempts.to_string());
         let mut headers: Vec<(&str, &[u8])> =
-            letter.headers.iter().copied().filter(|(name, _)| !name.starts_with("X-")).collect();
+            letter.headers.iter().copied().filter(|(name, _)| !header::is_of_burial(name)).collect();
         headers.extend::<[(&str, &[u8]); 7]>([
             (header::TOPIC, letter.topic.as_bytes()),
             (header::PARTITION, partition.as_bytes()),
@@ -115,7 +115,7 @@ pub(crate) fn bury(
     let mut headers: Vec<(&str, &[u8])> = Vec::new();
     record.headers.each(&mut |name, value| {
         // What an earlier burial wrote is replaced: a redriven record names its last failure.
-        if !name.starts_with("X-") {
+        if !header::is_of_burial(name) {
             headers.push((name, value.unwrap_or_default()));
         }
     });
@@ -175,6 +175,37 @@ mod tests {
                 "X-Attempts=4"
             ]
         );
+    }
+
+    #[test]
+    fn a_second_burial_keeps_who_has_put_the_record_back_and_when() {
+        let mut collector = RecordCollector::default();
+        let (source, text) =
+            ("in".into(), |name: &str, value: &str| (name.to_owned(), Some(value.as_bytes().to_vec())));
+        let headers = vec![
+            text("ce_id", "e"),
+            text("X-Original-Topic", "in"),
+            text("X-Original-Partition", "2"),
+            text("X-Original-Offset", "7"),
+            text("X-Redrive-Attempt", "1"),
+            text("X-Redriven-By", "kim"),
+            text("X-Redriven-At", "50"),
+            text("X-Redriven-From", "in-dlq-2-0"),
+        ];
+        let record = Record { offset: 9, append_ms: 60, key: None, value: None, headers: &headers };
+        let failed = Failed { source: &source, place: 2, now_ms: 99, attempts: 1 };
+        bury(&mut collector, &"in-dlq".into(), &failed, &record, &ProcessError::refuse("Bad", "still"));
+        let mut names = Vec::new();
+        collector
+            .each::<()>(|_, out| {
+                names.extend(out.headers.iter().map(|(k, v)| format!("{k}={}", String::from_utf8_lossy(v))));
+                Ok(())
+            })
+            .unwrap();
+        let kept =
+            ["ce_id=e", "X-Redrive-Attempt=1", "X-Redriven-By=kim", "X-Redriven-At=50", "X-Redriven-From=in-dlq-2-0"];
+        assert_eq!(names[..5], kept);
+        assert_eq!(names[5..8], ["X-Original-Topic=in", "X-Original-Partition=2", "X-Original-Offset=9"]);
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub const DELAYED_DUE: &str = "X-Delayed-Due";
 pub const REDRIVEN_FROM: &str = "X-Redriven-From";
 /// Of a redriven record: how many times that dead letter has been put back, this time included.
 pub const REDRIVE: &str = "X-Redrive-Attempt";
+/// Of a redriven record: the operator who has put it back, as the operator says.
+pub const REDRIVEN_BY: &str = "X-Redriven-By";
+/// Of a redriven record: when it was put back, in ms since the epoch by the clock of the program that did it.
+pub const REDRIVEN_AT: &str = "X-Redriven-At";
 /// Of a redriven record: where it first entered the log. Unlike the others it outlives another burial, and with it the record's identity.
 pub const ENTERED: &str = "x-entered";
 /// Of a forwarded record: topic, partition and offset at which it entered the log. Keeps its identity, and marks it as forwarded once.
@@ -37,3 +41,10 @@ pub const EFFECT_ID: &str = "x-effect-id";
 pub const EFFECT_LANE: &str = "x-effect-lane";
 /// Of such a record: shows that it comes from an executor of effects.
 pub const EFFECT_PROOF: &str = "x-effect-proof";
+
+/// Whether a record that is buried again loses its header `name`: it is one of the earlier burial, and the new one writes its own. What tells of the
+/// redrive in between stays.
+#[must_use]
+pub(crate) fn is_of_burial(name: &str) -> bool {
+    name.starts_with("X-") && !matches!(name, REDRIVEN_FROM | REDRIVE | REDRIVEN_BY | REDRIVEN_AT)
+}

@@ -1,32 +1,65 @@
 //! `dlq list`, `show` and `redrive`.
 
+mod operator;
+mod redrive;
+mod text;
+
+pub use redrive::{PutBack, redrive};
+
 use super::topologies;
 use crate::config::{ConfigError, Settings};
-use crate::dead_letters::{self, LIMIT_DEFAULT, Letter, NoSuch, Redrive, Wanted};
+use crate::dead_letters::{
+    Cursor, DeadLetters, Detail, Filter, LIMIT_DEFAULT, LIMIT_MAX, LetterId, NoSuch, Trouble, moment,
+};
 use crate::worker::{self, RunError};
 use clap::{Args, ValueEnum};
+use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
-use holdfast_tools::table::table;
-use std::fmt::Write;
+use holdfast_ports::record::TopicPartition;
+use holdfast_tools::clock::SystemClock;
 use std::sync::Arc;
 
 /// Which letters.
-#[derive(Debug, Args)]
-pub struct Which {
-    /// Of this topology only
+#[derive(Debug, Clone, Default, Args)]
+pub struct WhichFlags {
+    /// Given up by this topology
     #[arg(long)]
     topology: Option<String>,
-    /// Of this place only
+    /// Lying in this topic of dead letters, or come from this topic
+    #[arg(long)]
+    topic: Option<String>,
+    /// Of this place
     #[arg(long)]
     place: Option<u32>,
-    /// Of this class only: `InvalidJson`, `MissingField`, …
-    #[arg(long)]
-    class: Option<String>,
+    /// Given up for this reason: `InvalidJson`, `MissingField`, … as CLASS of `list` has it
+    #[arg(long, visible_alias = "class")]
+    reason: Option<String>,
+    /// Given up at this moment or later: 1h (ago), 2026-03-15T00:00:00Z, or ms since the epoch
+    #[arg(long, value_name = "MOMENT")]
+    since: Option<String>,
+    /// Given up before this moment
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<String>,
 }
 
-impl Which {
-    fn wanted(self) -> Wanted {
-        Wanted { topology: self.topology, place: self.place, class: self.class, ids: Vec::new() }
+impl WhichFlags {
+    fn filter(self) -> Result<Filter, RunError> {
+        let now_ms = SystemClock::new().now_ms();
+        let read = |flag: &'static str, text: Option<String>| match text {
+            None => Ok(None),
+            Some(text) => moment::parse(&text, now_ms).map(Some).ok_or_else(|| {
+                let why = format!("{text:?} is no time of RFC 3339, no ms since the epoch, and not how long ago (1h)");
+                ConfigError::new(flag, why)
+            }),
+        };
+        Ok(Filter {
+            topology: self.topology,
+            topic: self.topic,
+            place: self.place,
+            reason: self.reason,
+            since_ms: read("--since", self.since)?,
+            until_ms: read("--until", self.until)?,
+        })
     }
 }
 
@@ -34,26 +67,19 @@ impl Which {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    which: Which,
-    /// The newest so many of each partition
+    which: WhichFlags,
+    /// Letters on a page, the newest first: at most 10,000
     #[arg(long, default_value_t = LIMIT_DEFAULT)]
     limit: usize,
+    /// Goes on after a page: the cursor that it ends with
+    #[arg(long)]
+    cursor: Option<String>,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-/// What to put back.
-#[derive(Debug, Args)]
-pub struct PutBack {
-    /// Names of letters, as `list` shows them
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    ids: Vec<String>,
-    /// All that have not been put back before
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    which: Which,
+    /// The same as --format json: an array of letters
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 }
 
 /// How letters are written.
@@ -65,22 +91,37 @@ pub enum Format {
     Json,
 }
 
-/// Opens the log for letters that are `wanted`.
+/// Opens the log, for letters that match `filter`.
 ///
 /// # Errors
-/// Exit code 2 for a topology or place that does not exist: an empty answer would look like one without letters.
-fn open(settings: &Settings, wanted: &Wanted) -> Result<Arc<dyn Log>, RunError> {
-    let all = holdfast_topologies::all();
+/// Exit code 2 for a topology, topic or place that does not exist: an empty answer would look like one without letters.
+fn open(settings: &Settings, filter: &Filter) -> Result<DeadLetters, RunError> {
     // First what needs no log.
-    wanted.check(&all, None).map_err(no_such)?;
-    let log = worker::open_log_for_reading(settings)?;
-    wanted.check(&all, dead_letters::places(&*log, &all)?).map_err(no_such)?;
-    Ok(log)
+    DeadLetters::check_names(filter, holdfast_topologies::all()).map_err(no_such)?;
+    let letters = desk(settings, worker::open_log_for_reading(settings)?);
+    letters.check(filter).map_err(failed)?;
+    Ok(letters)
+}
+
+fn desk(settings: &Settings, log: Arc<dyn Log>) -> DeadLetters {
+    DeadLetters::of(&settings.app_id, log, Arc::new(SystemClock::new()), holdfast_topologies::all())
+}
+
+fn failed(trouble: Trouble) -> RunError {
+    match trouble {
+        Trouble::NoSuch(what) => no_such(what),
+        Trouble::Log(why) => RunError::Failed(why),
+    }
 }
 
 fn no_such(what: NoSuch) -> RunError {
+    let none = |flag: &'static str, what: String, known: &[String]| {
+        ConfigError::new(flag, format!("{what}; there are: {}", known.join(", "))).into()
+    };
     match what {
         NoSuch::Topology { name, .. } => topologies::no_such("--topology", &name),
+        NoSuch::Topic { name, known } => none("--topic", format!("no dead letter can have the topic {name:?}"), &known),
+        NoSuch::Reason { name, known } => none("--reason", format!("no dead letter has the reason {name:?}"), &known),
         NoSuch::Place { place, places } => no_such_place(place, places),
     }
 }
@@ -90,91 +131,49 @@ pub(super) fn no_such_place(place: u32, places: u32) -> RunError {
     ConfigError::new("--place", format!("there is no place {place}; there are {places}, from 0")).into()
 }
 
-/// The letters.
+/// A page of letters.
 ///
 /// # Errors
-/// For a topology or place that does not exist, or when the log cannot be read.
+/// For a filter that names nothing, or when the log cannot be read.
 pub fn list(settings: &Settings, list: List) -> Result<String, RunError> {
-    let wanted = list.which.wanted();
-    let log = open(settings, &wanted)?;
-    let letters = dead_letters::list(&*log, &holdfast_topologies::all(), &wanted, list.limit.max(1))?;
+    let filter = list.which.filter()?;
+    let before = list.cursor.as_deref().map(|text| {
+        Cursor::parse(text).ok_or_else(|| ConfigError::new("--cursor", "it is not one that a page ends with"))
+    });
+    let before = before.transpose()?;
+    let letters = open(settings, &filter)?;
+    let page = letters.page(&filter, list.limit.clamp(1, LIMIT_MAX), before.as_ref()).map_err(failed)?;
     Ok(match list.format {
         // Texts and numbers always encode.
-        Format::Json => format!("{}\n", serde_json::to_string(&letters).unwrap_or_default()),
-        Format::Text => shown(&letters),
+        _ if list.json => format!("{}\n", serde_json::to_string(&page.letters).unwrap_or_default()),
+        Format::Json => format!("{}\n", serde_json::to_string(&page.letters).unwrap_or_default()),
+        Format::Text => text::page(&page),
     })
 }
 
-/// One letter with its value.
+/// One letter whole.
 ///
 /// # Errors
 /// When there is none of this name, or the log cannot be read.
 pub fn show(settings: &Settings, id: &str) -> Result<String, RunError> {
+    let id = LetterId::parse(id).ok_or_else(|| unknown(id))?;
     let log = worker::open_log_for_reading(settings)?;
-    let wanted = Wanted { ids: vec![id.to_owned()], ..Wanted::default() };
-    let letters = dead_letters::list(&*log, &holdfast_topologies::all(), &wanted, 1)?;
-    let letter = letters.first().ok_or_else(|| unknown(id))?;
-    Ok(format!("{}\n", serde_json::to_string_pretty(letter).unwrap_or_default()))
+    let letters = desk(settings, log.clone());
+    let mut detail = letters.detail(&id).map_err(failed)?.ok_or_else(|| unknown(&id))?;
+    told(&letters, &*log, &mut detail);
+    Ok(format!("{}\n", serde_json::to_string_pretty(&detail).unwrap_or_default()))
 }
 
-/// Puts letters back.
-///
-/// # Errors
-/// For a topology or place that does not exist; when one that was named is not there or was not put back, or the log cannot be read or written to.
-pub fn redrive(settings: &Settings, what: PutBack, print: &mut dyn FnMut(&str)) -> Result<String, RunError> {
-    let PutBack { ids, which, .. } = what;
-    let wanted = Wanted { ids, ..which.wanted() };
-    let log = open(settings, &wanted)?;
-    let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;
-    let Redrive { redriven, skipped } = dead_letters::redrive(&*log, &*appender, &holdfast_topologies::all(), &wanted)?;
-    let mut out = String::new();
-    // Writing into a String cannot fail.
-    for back in &redriven {
-        let _ = writeln!(out, "{} put back as {} at {} (attempt {})", back.id, back.topic, back.position, back.attempt);
+/// Notes how far the topic is decided that `detail` comes from, as its group shows. A worker knows more: what was decided.
+fn told(letters: &DeadLetters, log: &dyn Log, detail: &mut Detail) {
+    let Some((_, group)) = letters.reader_of(detail) else { return };
+    let Some(home) = detail.home() else { return };
+    let source: [TopicPartition; 1] = [home];
+    if let Ok(Some(next)) = log.mirrored(&group, &source).map(|next| next.first().copied().flatten()) {
+        detail.decided_to(next);
     }
-    for left in &skipped {
-        let _ = writeln!(out, "{} left: {}", left.id, left.reason);
-    }
-    let _ = writeln!(out, "{} put back, {} left", redriven.len(), skipped.len());
-    print(&out);
-    let is_there = |id: &String| redriven.iter().any(|r| r.id == *id) || skipped.iter().any(|s| s.id == *id);
-    if let Some(id) = wanted.ids.iter().find(|id| !is_there(id)) {
-        return Err(unknown(id));
-    }
-    if !wanted.ids.is_empty() && !skipped.is_empty() {
-        return Err(RunError::Failed("not all of them were put back".to_owned()));
-    }
-    Ok(String::new())
 }
 
-fn unknown(id: &str) -> RunError {
-    RunError::Failed(format!("there is no dead letter {id:?}"))
-}
-
-fn shown(letters: &[Letter]) -> String {
-    let number = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-    let rows: Vec<_> = letters
-        .iter()
-        .map(|letter| {
-            vec![
-                letter.id.clone(),
-                letter.failed_at.clone().unwrap_or_else(|| "-".to_owned()),
-                format!(
-                    "{}-{}-{}",
-                    letter.original_topic,
-                    number(letter.original_partition.map(i64::from)),
-                    number(letter.original_offset)
-                ),
-                letter.class.clone(),
-                number(letter.attempts.map(i64::from)),
-                letter.redriven.to_string(),
-                letter.message.replace(char::is_control, " "),
-            ]
-        })
-        .collect();
-    format!(
-        "{}{} dead letters\n",
-        table(&["LETTER", "FAILED AT", "FROM", "CLASS", "ATTEMPTS", "REDRIVEN", "MESSAGE"], &rows),
-        letters.len()
-    )
+fn unknown(id: &(impl ToString + ?Sized)) -> RunError {
+    RunError::Failed(format!("there is no dead letter {:?}", id.to_string()))
 }

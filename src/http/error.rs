@@ -77,6 +77,8 @@ pub enum ApiError {
     OutcomeExpired,
     /// No dead letter of this name.
     DeadLetterNotFound,
+    /// No redrive of this name is known here.
+    RedriveNotFound,
     /// A feature refuses: code, texts and class are the feature's.
     Refused {
         /// The row of the feature's table.
@@ -266,6 +268,12 @@ impl ApiError {
             Self::DeadLetterNotFound => {
                 row(StatusCode::NOT_FOUND, "DEAD_LETTER_NOT_FOUND", "없는 데드레터", "데드레터를 찾을 수 없습니다.")
             }
+            Self::RedriveNotFound => row(
+                StatusCode::NOT_FOUND,
+                "REDRIVE_NOT_FOUND",
+                "없는 재처리 작업",
+                "이 서버가 실행한 재처리 작업 중에서 찾을 수 없습니다. 재처리된 데드레터는 데드레터 조회로 확인해주세요.",
+            ),
             Self::Refused { problem, .. } => {
                 let status = StatusCode::from_u16(problem.class.http_status());
                 let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -66,6 +66,7 @@ pub mod under_way;
 
 use crate::alerts::board::AlertBoard;
 use crate::config::Secret;
+use crate::dead_letters::DeadLetters;
 use crate::lag::LagBoard;
 use crate::worker::Role;
 use crate::worker::topic_watch::TopicBoard;
@@ -216,6 +217,10 @@ pub struct Shared {
     pub ends: Ends,
     /// What the bodies of requests may take.
     pub body_memory: BodyMemory,
+    /// What could not be processed.
+    pub dead_letters: Arc<DeadLetters>,
+    /// Redrives of dead letters that run here.
+    pub redrives: dlq::Jobs,
     peers: peer::Peers,
     unverified: signature::Lines,
     openapi: Bytes,
@@ -245,9 +250,13 @@ impl Api {
         let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
         let peers = peer::Peers::new(owners.clone(), parts.clock.clone(), peer_connections_max);
         let ends = Ends::new(&parts.topologies, parts.settings.places);
+        let (app, clock) = (parts.settings.app.as_str(), parts.clock.clone());
+        let dead_letters = DeadLetters::of(app, parts.log.clone(), clock, parts.topologies.clone());
         let shared = Shared {
             parts,
             ends,
+            dead_letters: Arc::new(dead_letters),
+            redrives: dlq::Jobs::default(),
             accepted: Accepted::default(),
             under_way: UnderWay::default(),
             body_memory: BodyMemory::default(),
@@ -305,7 +314,9 @@ pub fn router(api: Api) -> Router {
         .route("/api/alerts", get(alerts::alerts))
         .route("/api/places", get(places::places))
         .route("/api/dlq", get(dlq::list))
+        .route("/api/dlq/{id}", get(dlq::show))
         .route("/api/dlq/redrive", post(dlq::redrive))
+        .route("/api/dlq/redrives/{id}", get(dlq::look).delete(dlq::stop))
         .merge(FEATURES.iter().fold(Router::new(), |router, feature| router.merge((feature.router)())))
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

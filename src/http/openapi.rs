@@ -44,7 +44,7 @@ pub(crate) type ProblemBody = Problem<'static>;
         description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
-        health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::redrive, metrics::metrics, dashboard::dashboard, openapi,
+            health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::show, dlq::redrive, dlq::look, dlq::stop, metrics::metrics, dashboard::dashboard, openapi,
     ),
     components(schemas(ProblemBody)),
     tags((name = "operations", description = "For operators and programs")),
@@ -120,7 +120,9 @@ mod tests {
             "/api/alerts",
             "/api/places",
             "/api/dlq",
+            "/api/dlq/{id}",
             "/api/dlq/redrive",
+            "/api/dlq/redrives/{id}",
             "/api/coupons/policies",
             "/api/coupons/policies/{policyId}",
             "/api/coupons/policies/{policyId}/stock",

@@ -31,6 +31,12 @@ fn redrive(worker: &Worker, body: &Value) -> Value {
     answer.json().unwrap()
 }
 
+fn redrive_as(worker: &Worker, operator: &str, body: &Value) -> Value {
+    let answer = worker.post_as("/api/dlq/redrive", ("x-operator", operator), body);
+    assert_eq!(answer.status(), 200, "{body}");
+    answer.json().unwrap()
+}
+
 /// Writes the row of policy 1 into the changelog, as `change` leaves it, and takes the state from the disk: the next start restores it.
 fn meddle(data: &Path, log: &dyn Log, change: fn(&mut PolicyRow)) {
     let home = place_of(KEY, PARTITIONS);
@@ -103,9 +109,15 @@ fn given_up(worker: &Worker) {
 
 fn put_back(worker: &Worker) {
     let id = letters(worker, "?class=BrokenPolicy")[0]["id"].clone();
-    let outcome = redrive(worker, &json!({"id": id}));
+    // Said and not done.
+    let would = redrive(worker, &json!({"all": true, "reason": "BrokenPolicy", "dryRun": true}));
+    assert_eq!((&would["redriven"][0]["id"], &would["dryRun"]), (&id, &json!(true)), "{would}");
+    assert_eq!(letters(worker, "?class=BrokenPolicy")[0]["redriven"], 0);
+
+    let outcome = redrive_as(worker, "김운영", &json!({"id": id}));
     assert_eq!((&outcome["redriven"][0]["id"], &outcome["redriven"][0]["attempt"]), (&id, &json!(1)), "{outcome}");
-    assert_eq!(outcome["redriven"][0]["topic"], INBOX);
+    assert_eq!((&outcome["redriven"][0]["topic"], &outcome["redriven"][0]["by"]), (&json!(INBOX), &json!("김운영")));
+    assert!(outcome["redriven"][0]["position"].as_str().unwrap().starts_with("coupon-"), "{outcome}");
     wait::until("the request gets its coupon", || worker.policy("1")["issued"] == 1);
     let retry: Value = worker
         .try_post("/api/coupons/issue", "unlucky-1", &json!({"policyId": "1", "userId": "unlucky"}))
@@ -114,23 +126,51 @@ fn put_back(worker: &Worker) {
         .unwrap();
     assert_eq!(worker.outcome(retry["requestId"].as_str().unwrap())["status"], "SUCCESS", "the same request, decided");
 
-    // Once more: the same identity, the same outcome.
-    let again = redrive(worker, &json!({"ids": [id]}));
-    assert_eq!(again["redriven"][0]["attempt"], 2, "{again}");
-    let all = redrive(worker, &json!({"all": true, "class": "BrokenPolicy"}));
-    assert_eq!((&all["redriven"], &all["skipped"][0]["id"]), (&json!([]), &id), "{all}");
-    assert_eq!(letters(worker, "?class=BrokenPolicy")[0]["redriven"], 2);
+    // Once more changes nothing, and says when and by whom it was done.
+    for body in [json!({"ids": [id]}), json!({"all": true, "class": "BrokenPolicy"})] {
+        let again = redrive(worker, &body);
+        assert_eq!((&again["redriven"], &again["alreadyRedriven"][0]["id"]), (&json!([]), &id), "{again}");
+        assert_eq!(again["alreadyRedriven"][0]["by"], "김운영", "{again}");
+        assert_eq!(again["alreadyRedriven"][0]["at"], outcome["redriven"][0]["at"], "{again}");
+    }
+    let listed = &letters(worker, "?class=BrokenPolicy")[0];
+    assert_eq!((&listed["redriven"], &listed["lastRedrivenBy"]), (&json!(1), &json!("김운영")), "{listed}");
+    let shown: Value = worker.get(&format!("/api/dlq/{}", id.as_str().unwrap())).json().unwrap();
+    assert_eq!((&shown["outcome"]["status"], &shown["outcome"]["id"]), (&json!("SUCCESS"), &retry["requestId"]));
+    assert_eq!((&shown["redrives"][0]["result"], &shown["value"]["userId"]), (&json!("DECIDED"), &json!("unlucky")));
+    assert!(shown["headers"].as_array().unwrap().iter().any(|h| h["name"] == "X-Exception-Class"), "{shown}");
 
-    // What cannot be read cannot be read the second time either: another letter, the first one stays.
+    // Forced: the same identity, the same outcome.
+    let forced = redrive(worker, &json!({"id": id, "force": true}));
+    assert_eq!(forced["redriven"][0]["attempt"], 2, "{forced}");
+    wait::until("the second copy is decided", || {
+        let shown: Value = worker.get(&format!("/api/dlq/{}", id.as_str().unwrap())).json().unwrap();
+        shown["redrives"][1]["result"] == "DECIDED" && shown["outcome"]["status"] == "SUCCESS"
+    });
+    assert_eq!(worker.policy("1")["issued"], 1);
+
+    dead_again(worker);
+    assert_eq!(worker.policy("1")["issued"], 1);
+}
+
+/// What cannot be read cannot be read the second time either: another letter, the first one stays and names it.
+fn dead_again(worker: &Worker) {
     let unreadable = letters(worker, "?class=InvalidJson")[0]["id"].clone();
-    redrive(worker, &json!({"all": true}));
+    redrive_as(worker, "kim", &json!({"all": true}));
     let mut now = Vec::new();
     wait::until("it is buried again", || {
         now = letters(worker, "?class=InvalidJson");
         now.len() == 2
     });
-    assert_eq!((&now[0]["id"], &now[0]["redriven"], &now[1]["redriven"]), (&unreadable, &json!(1), &json!(0)));
-    assert_eq!(worker.policy("1")["issued"], 1);
+    assert_eq!((&now[1]["id"], &now[1]["redriven"], &now[0]["redriven"]), (&unreadable, &json!(1), &json!(0)));
+    assert_eq!(now[0]["redrivenFrom"], unreadable, "who and when survive the second burial: {now:?}");
+    let shown: Value = worker.get(&format!("/api/dlq/{}", unreadable.as_str().unwrap())).json().unwrap();
+    assert_eq!((&shown["redrives"][0]["result"], &shown["redrives"][0]["by"]), (&json!("DEAD_AGAIN"), &json!("kim")));
+    assert_eq!((&shown["redrives"][0]["deadAgainAs"], &shown["value"]), (&now[0]["id"], &json!("not json")));
+    let again: Value = worker.get(&format!("/api/dlq/{}", now[0]["id"].as_str().unwrap())).json().unwrap();
+    let header = |name: &str| again["headers"].as_array().unwrap().iter().find(|h| h["name"] == name).cloned();
+    assert_eq!(header("X-Redriven-By").unwrap()["value"], "kim");
+    assert!(header("X-Redriven-At").is_some() && header("X-Redrive-Attempt").is_some(), "{again}");
 }
 
 fn refusals(worker: &Worker) {
@@ -142,9 +182,29 @@ fn refusals(worker: &Worker) {
         ("/api/dlq?place=3", 422),
         ("/api/dlq?topology=coupons", 422),
         ("/api/dlq?topolgy=coupon", 422),
+        ("/api/dlq?topic=coupon-issue", 422),
+        ("/api/dlq?reason=Brokenpolicy", 422),
+        ("/api/dlq?since=yesterday", 422),
+        ("/api/dlq?cursor=5", 422),
+        ("/api/dlq/nonsense", 404),
+        ("/api/dlq/coupon-issue-dlq-0-999999", 404),
+        ("/api/dlq/other-0-0", 404),
+        ("/api/dlq/redrives/none", 404),
     ] {
         assert_eq!(worker.get(path).status(), status, "{path}");
     }
+    // A filter in time, and a page at a time: the newest first.
+    assert_eq!(letters(worker, "?since=1h&topic=coupon-issue-requests").len(), 3);
+    assert_eq!(letters(worker, "?until=1h").len(), 0);
+    let page: Value = worker.get("/api/dlq?limit=2").json().unwrap();
+    let rest: Value =
+        worker.get(&format!("/api/dlq?limit=2&cursor={}", page["nextCursor"].as_str().unwrap())).json().unwrap();
+    let times: Vec<&str> = [&page, &rest]
+        .iter()
+        .flat_map(|page| page["letters"].as_array().unwrap())
+        .map(|letter| letter["failedAt"].as_str().unwrap())
+        .collect();
+    assert!(times.len() == 3 && times.is_sorted_by(|a, b| a >= b) && rest["nextCursor"].is_null(), "{page} {rest}");
     // Nothing is put back, and nothing is the answer: both would look the same.
     let mistyped: Value = worker.post("/api/dlq/redrive", &json!({"all": true, "topology": "coupons"})).json().unwrap();
     let error = &mistyped["errors"][0];
@@ -159,7 +219,9 @@ fn refusals(worker: &Worker) {
         (json!({"id": "coupon-issue-dlq-0-999999"}), 404),
         (json!({"all": true, "place": 3}), 422),
         (json!({"all": true, "topolgy": "coupon"}), 422),
-        (json!({"all": true, "dryRun": true}), 422),
+        (json!({"all": true, "reason": "Brokenpolicy"}), 422),
+        (json!({"all": true, "ratePerSecond": 0}), 422),
+        (json!({"id": "coupon-issue-dlq-0-1", "topic": "coupon-issue-dlq"}), 422),
     ] {
         assert_eq!(worker.post("/api/dlq/redrive", &body).status(), status, "{body}");
     }
@@ -173,11 +235,19 @@ fn by_command(setup: &Setup) {
     assert_eq!(letters.len(), 3);
     let text = said(setup, &["dlq", "list", "--class", "BrokenPolicy"]);
     assert!(text.out.contains("BrokenPolicy") && text.out.ends_with("1 dead letters\n"), "{text:?}");
-    let id = letters[0]["id"].as_str().unwrap();
-    let shown = said(setup, &["dlq", "show", id]);
-    assert_eq!(serde_json::from_str::<Value>(&shown.out).unwrap()["id"], id);
-    let back = said(setup, &["dlq", "redrive", id]);
-    assert!(back.code == 0 && back.out.contains("1 put back, 0 left"), "{back:?}");
+    let broken = letters.iter().find(|letter| letter["class"] == "BrokenPolicy").unwrap();
+    let id = broken["id"].as_str().unwrap();
+    let shown: Value = serde_json::from_str(&said(setup, &["dlq", "show", id]).out).unwrap();
+    assert_eq!((&shown["id"], &shown["redrives"][0]["by"]), (&json!(id), &json!("김운영")), "{shown}");
+    let left = said(setup, &["dlq", "redrive", id]);
+    assert!(
+        left.code == 0 && left.out.contains("by 김운영: left") && left.out.contains("0 put back, 1 left"),
+        "{left:?}"
+    );
+    let would = said(setup, &["dlq", "redrive", "--all", "--reason", "InvalidJson", "--dry-run", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&would.out).unwrap()["counts"]["redriven"], 1, "{would:?}");
+    let back = said(setup, &["dlq", "redrive", id, "--force", "--by", "park"]);
+    assert!(back.code == 0 && back.out.contains("1 put back, 0 left") && back.out.contains("(attempt 3)"), "{back:?}");
     for unknown in [&["dlq", "show", "coupon-issue-dlq-0-999999"][..], &["dlq", "redrive", "coupon-issue-dlq-0-999999"]]
     {
         let said = said(setup, unknown);
@@ -195,7 +265,11 @@ fn by_command(setup: &Setup) {
 
 /// What does not exist is refused with what does.
 fn mistyped(setup: &Setup) {
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 13] = [
+        (&["dlq", "list", "--topic", "coupon-dlq"], &["--topic", "coupon-issue-dlq"]),
+        (&["dlq", "list", "--reason", "Brokenpolicy"], &["--reason", "BrokenPolicy"]),
+        (&["dlq", "list", "--since", "yesterday"], &["--since"]),
+        (&["dlq", "redrive", "--all", "--reason", "Brokenpolicy"], &["--reason", "BrokenPolicy"]),
         (&["dlq", "redrive", "--all", "--topology", "coupons"], &["--topology", "coupon, reservation"]),
         (&["dlq", "redrive", "--all", "--place", "3"], &["--place", "there are 3"]),
         (&["dlq", "list", "--topology", "coupons"], &["--topology", "coupon, reservation"]),
@@ -267,7 +341,7 @@ fn what_was_decided_after_all_is_not_decided_again() {
     let ids: Vec<Value> = letters(&worker, "?class=Doubted").iter().map(|letter| letter["id"].clone()).collect();
     assert_eq!(ids.len(), 3);
     for attempt in [1, 2] {
-        let back = redrive(&worker, &json!({"ids": ids}));
+        let back = redrive(&worker, &json!({"ids": ids, "force": attempt > 1}));
         let attempts: Vec<&Value> = back["redriven"].as_array().unwrap().iter().map(|b| &b["attempt"]).collect();
         assert_eq!(attempts, [&json!(attempt); 3], "{back}");
         decided(&worker);
@@ -350,7 +424,7 @@ fn beside_a_live_worker_on_kafka() {
     assert!(listed.code == 0 && listed.out.contains("InvalidJson") && listed.out.contains("Mended"), "{listed:?}");
     for attempt in ["1", "2"] {
         let id = letters(&worker, "?class=Mended")[0]["id"].as_str().unwrap().to_owned();
-        let back = said(&setup, &["dlq", "redrive", &id]);
+        let back = said(&setup, &["dlq", "redrive", &id, "--force", "--by", "kim"]);
         assert!(back.code == 0 && back.out.contains(&format!("(attempt {attempt})")), "{back:?}");
     }
     wait::until("it is decided", || worker.policy("1")["issued"] == 1);
@@ -361,6 +435,7 @@ fn beside_a_live_worker_on_kafka() {
         assert_eq!((copy.partition, copy.key.as_deref(), copy.value.as_deref()), (home, Some(KEY), Some(&request[..])));
         assert_eq!((&*copy.headers["ce_id"], &*copy.headers["X-Original-Offset"]), (&b"evt-late"[..], &b"0"[..]));
         assert!(!copy.headers.contains_key("X-Exception-Class"), "{copy:?}");
+        assert_eq!(&*copy.headers["X-Redriven-By"], b"kim");
     }
     assert_eq!(letters(&worker, "?class=Mended")[0]["redriven"], 2);
     wait::until("the second copy is decided, too", || {

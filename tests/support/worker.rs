@@ -161,6 +161,12 @@ impl Worker {
         self.client.post(format!("{}{path}", self.url)).json(body).send().unwrap()
     }
 
+    /// A POST with a header.
+    pub(crate) fn post_as(&self, path: &str, (name, value): (&str, &str), body: &Value) -> Response {
+        let value = reqwest::header::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        self.client.post(format!("{}{path}", self.url)).header(name, value).json(body).send().unwrap()
+    }
+
     /// A POST with these bytes as they are.
     pub(crate) fn post_bytes(&self, path: &str, content_type: &str, body: Vec<u8>) -> Response {
         self.client.post(format!("{}{path}", self.url)).header("content-type", content_type).body(body).send().unwrap()

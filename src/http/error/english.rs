@@ -22,6 +22,7 @@ const TITLES: &[(&str, &str)] = &[
     ("없는 요청", "No such request"),
     ("보관 기간이 지난 결과", "The outcome is not kept any more"),
     ("없는 데드레터", "No such dead letter"),
+    ("없는 재처리 작업", "No such redrive"),
     ("서버 오류", "Server error"),
     ("재사용된 멱등성 키", "Idempotency key reused"),
     ("준비 중", "Not ready"),
@@ -62,6 +63,10 @@ const DETAILS: &[(&str, &str)] = &[
     ("REQUEST_NOT_FOUND", "There is no such request."),
     ("OUTCOME_EXPIRED", "The outcome of this request was kept for its time and is gone."),
     ("DEAD_LETTER_NOT_FOUND", "There is no such dead letter."),
+    (
+        "REDRIVE_NOT_FOUND",
+        "This server has run no such redrive, or does not remember it. Dead letters tell whether they were put back.",
+    ),
     ("IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was used for another request before."),
     ("PLACE_UNAVAILABLE", "This part of the service is starting. Please try again in a moment."),
     (
