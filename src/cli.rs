@@ -153,11 +153,9 @@ enum Verb {
         verb: DlqVerb,
     },
     /// How far a running worker is behind
-    Lag {
-        /// Its URL
-        #[arg(long, default_value = "http://127.0.0.1:3000")]
-        url: String,
-    },
+    ///
+    /// Records and seconds behind by group and partition, places and their owners, and alerts that are out, as the worker at `--url` sees them.
+    Lag(lag::Question),
     /// Back to the state before the first start
     ///
     /// On the embedded log: deletes DATA_DIR/APP_ID (log and state together) once it is certain that no worker uses it; the next `run --sample` starts
@@ -254,7 +252,7 @@ fn print(text: &str) {
 fn execute(cli: Cli) -> Result<String, RunError> {
     // These need no settings: they must work where there are none, or wrong ones.
     let verb = match cli.verb {
-        Verb::Lag { url } => return lag::show(&url),
+        Verb::Lag(question) => return lag::show(&question, &mut print),
         Verb::Load { shape } if !shape.needs_log() => return Ok(shape.run(&NoLog, &mut print)?),
         verb => verb,
     };
@@ -275,7 +273,7 @@ fn execute(cli: Cli) -> Result<String, RunError> {
         Verb::Dlq { verb: DlqVerb::Redrive(what) } => dlq::redrive(&settings, what, &mut print),
         Verb::Reset { .. } => reset::reset(&settings),
         Verb::Load { shape } => Ok(shape.run(&settings, &mut print)?),
-        Verb::Lag { .. } => Ok(String::new()),
+        Verb::Lag(_) => Ok(String::new()),
     }
 }
 
@@ -317,6 +315,9 @@ mod tests {
             "load expiry-cliff --holds 10 --schedules 2 --rate 100 --seed 1",
             "load expiry-lateness --seed 1 --holds 10",
             "lag --url http://x",
+            "lag --watch",
+            "lag --watch --json --every-ms 500",
+            "lag --once --json",
             "dlq list --topology coupon --place 0 --class InvalidJson --limit 5 --format json",
             "dlq list --topic coupon-issue-dlq --reason InvalidJson --since 1h --until 2026-03-15T00:00:00Z --json",
             "dlq list --cursor 1800000000000_coupon-issue-dlq-0-1",
@@ -341,6 +342,8 @@ mod tests {
             "audit --only I-99",
             "reset",
             "run --role boss",
+            "lag --watch --once",
+            "lag --watch --every-ms 0",
             "load coupon-rush --rate 1 --concurrency 1",
             "dlq redrive",
             "dlq redrive --all coupon-issue-dlq-0-1",
