@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its report, in its helpers too")]
 
+#[path = "e2e/alerts.rs"]
+mod alerts;
 #[path = "e2e/api_schema.rs"]
 mod api_schema;
 #[path = "e2e/audit.rs"]

@@ -24,7 +24,7 @@ pub(crate) fn resting_on(feature: &dyn Feature, all: &[Box<dyn Feature>]) -> Vec
     let rests = |invariant: &Invariant| match invariant.owner() {
         Owner::Feature(name) => with_it.contains(&name),
         Owner::Requests => true,
-        Owner::Topics | Owner::States => false,
+        Owner::Topics | Owner::States | Owner::Receivers => false,
     };
     Invariant::ALL.into_iter().filter(rests).collect()
 }

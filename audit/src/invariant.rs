@@ -13,6 +13,8 @@ pub enum Owner {
     Topics,
     /// The states alone: no topic need be read for it.
     States,
+    /// What receivers outside have written down: it is asked for by name, or with their files.
+    Receivers,
 }
 
 macro_rules! invariants {
@@ -55,6 +57,7 @@ invariants! {
     Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
+    Alerts = 30, Owner::Receivers, "each stall is told of in time and cleared in time, and nothing is told of without a stall";
     Times = 31, Owner::Topics, "times are UTC, and logical time never steps back";
 }
 

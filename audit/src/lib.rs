@@ -14,12 +14,14 @@
 //! | [`wallets`], [`seats`], [`coupons`], [`timesale`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
+//! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
 //! | [`letters`], [`copies`], [`notices`], [`times`] | dead letters, records sent on, notices, clocks |
 //! | [`known`], [`retention`] | ids that came again; how long outcomes are kept |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
 //! A new feature is a folder with a [`feature::Feature`], a line in [`features::all`], and a line in the table of [`invariant`] for each invariant of its own.
 
+pub mod alerts;
 mod answers;
 mod books;
 mod copies;
@@ -46,6 +48,7 @@ mod timesale;
 mod wallets;
 mod witness;
 
+use alerts::AlertRecord;
 use cut::{Changelog, Cut};
 use feature::{Audit, Feature, Shared};
 use findings::Findings;
@@ -91,6 +94,8 @@ pub struct Question {
     pub is_all_decided: bool,
     /// What clients were told.
     pub answers: Option<PathBuf>,
+    /// What a receiver of alerts was told.
+    pub alerts: Option<AlertRecord>,
 }
 
 /// Examines a log, and the stores if there are any. `replays` decides inboxes again, for I-19.
@@ -135,7 +140,8 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
         findings: &mut findings,
     };
     let mut in_flight = 0;
-    if question.only.iter().any(|invariant| invariant.owner() != Owner::States) {
+    let reads_topics = |invariant: &Invariant| !matches!(invariant.owner(), Owner::States | Owner::Receivers);
+    if question.only.iter().any(reads_topics) {
         in_flight = decide_again(&mut audit, &mut features, question)?;
         positions(&audit.reader.undecided_from, &shown, audit.findings);
     }
@@ -147,6 +153,12 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
         match &question.app_dir {
             Some(dir) => stores::compare(dir, &states, &mut *fetcher, &mut findings)?,
             None => findings.not_applicable(Invariant::Rebuilt, "there are no stores here"),
+        }
+    }
+    if asks(Invariant::Alerts) {
+        match &question.alerts {
+            Some(record) => alerts::compare(record, &mut findings)?,
+            None => findings.not_applicable(Invariant::Alerts, "nobody has written down which alerts were received"),
         }
     }
     drop((states, stores));

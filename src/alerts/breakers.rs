@@ -1,27 +1,29 @@
-//! Breakers of effect channels that are not closed: written by the performer of effects, read by a rule.
+//! Breakers of effect channels, read from the gauge that the performer of effects keeps: 0 where a breaker is closed.
 
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use prometheus::IntGaugeVec;
+use prometheus::core::Collector;
 
-/// Which channels' breakers are open, and since when.
+/// How the breakers of channels stand.
 #[derive(Debug, Clone, Default)]
-pub struct BreakerBoard(Arc<Mutex<BTreeMap<String, Option<u64>>>>);
+pub struct BreakerBoard(Option<IntGaugeVec>);
 
 impl BreakerBoard {
-    /// The breaker of `channel` has left the closed state at `now_us` (monotonic). While it changes between open and half open, this changes nothing.
-    pub fn opened(&self, channel: &str, now_us: u64) {
-        self.0.lock().entry(channel.to_owned()).or_default().get_or_insert(now_us);
-    }
-
-    /// The breaker of `channel` is closed.
-    pub fn closed(&self, channel: &str) {
-        self.0.lock().insert(channel.to_owned(), None);
-    }
-
-    /// Each channel that has been told of; since when its breaker has been open, in µs (monotonic), if it is.
+    /// The breakers that this gauge shows, by its label `channel`.
     #[must_use]
-    pub fn channels(&self) -> Vec<(String, Option<u64>)> {
-        self.0.lock().iter().map(|(channel, open)| (channel.clone(), *open)).collect()
+    pub fn of(gauge: IntGaugeVec) -> Self {
+        Self(Some(gauge))
+    }
+
+    /// Each channel, and whether its breaker is other than closed.
+    #[must_use]
+    pub fn channels(&self) -> Vec<(String, bool)> {
+        let families = self.0.as_ref().map(Collector::collect).unwrap_or_default();
+        let mut channels = Vec::new();
+        for metric in families.iter().flat_map(|family| family.get_metric()) {
+            if let Some(channel) = metric.get_label().iter().find(|label| label.name() == "channel") {
+                channels.push((channel.value().to_owned(), metric.get_gauge().get_value() > 0.0));
+            }
+        }
+        channels
     }
 }

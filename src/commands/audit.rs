@@ -5,15 +5,18 @@ use crate::commands::topologies;
 use crate::config::Settings;
 use crate::worker::{self, RunError, logs};
 use clap::{Args, ValueEnum};
+use holdfast_audit::alerts::AlertRecord;
 pub use holdfast_audit::{Question, findings, invariant, report};
 use holdfast_model::reservation;
 use holdfast_ports::log::Log;
-use invariant::Invariant;
+use invariant::{Invariant, Owner};
 use report::{Report, Verdict};
 use std::path::PathBuf;
 
 /// Beyond its deadline by more than this, a hold that stands still is forgotten, in ms.
 const OVERDUE_MS_MAX: i64 = 10_000;
+/// How long after its end a stall has to be cleared, in ms.
+const CLEAR_WITHIN_MS: i64 = 5_000;
 
 /// What to audit.
 #[derive(Debug, Args)]
@@ -33,6 +36,15 @@ pub struct Wanted {
     /// What clients were told, as `load --answers` writes it: held against the log (I-9, I-10, I-14)
     #[arg(long, value_name = "FILE")]
     answers: Option<PathBuf>,
+    /// What a receiver of alerts has got: a JSON object in each line, with `ms`, `key`, `status` and `body` (I-30)
+    #[arg(long, value_name = "FILE")]
+    alerts: Option<PathBuf>,
+    /// With --alerts: the stalls that were made, a JSON object in each line, with `fromMs`, `toMs`, and `topology` and `place` if it was one's alone
+    #[arg(long, value_name = "FILE", requires = "alerts")]
+    stalls: Option<PathBuf>,
+    /// With --alerts: a longer stall has to be told of within so long: ALERT_LAG_MS + ALERT_FOR_MS, and 5 s
+    #[arg(long, default_value_t = 15_000, value_name = "MS")]
+    alert_within_ms: i64,
     /// How to say the verdicts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -57,10 +69,18 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
     let mut only = wanted.only.clone();
     only.sort_unstable();
     only.dedup();
+    let is_asked = |invariant: &Invariant| invariant.owner() != Owner::Receivers || wanted.alerts.is_some();
+    let all = Invariant::ALL.into_iter().filter(is_asked).collect();
+    let record = |received: &PathBuf| AlertRecord {
+        received: received.clone(),
+        stalls: wanted.stalls.clone(),
+        within_ms: wanted.alert_within_ms,
+        clear_within_ms: CLEAR_WITHIN_MS,
+    };
     let question = Question {
         app: settings.app_id.clone(),
         topologies: settings.shown(topologies),
-        only: if only.is_empty() { Invariant::ALL.to_vec() } else { only },
+        only: if only.is_empty() { all } else { only },
         is_settled: wanted.settled,
         overdue_ms_max: wanted.overdue_ms_max,
         hold_ms: settings.of::<reservation::Settings>().hold_ms,
@@ -68,6 +88,7 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
         app_dir: Some(logs::app_dir(settings)),
         is_all_decided: false,
         answers: wanted.answers.clone(),
+        alerts: wanted.alerts.as_ref().map(record),
     };
     let report = examine(&*log, &question)?;
     match wanted.format {

@@ -12,7 +12,7 @@ use holdfast_sim::TestDriver;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use stream_worker::commands::audit::invariant::Invariant;
+use stream_worker::commands::audit::invariant::{Invariant, Owner};
 use stream_worker::commands::audit::report::Report;
 use stream_worker::commands::audit::{Question, examine};
 
@@ -257,7 +257,7 @@ impl Shop {
         Question {
             app: APP.to_owned(),
             topologies: self.topologies.clone(),
-            only: Invariant::ALL.to_vec(),
+            only: Invariant::ALL.into_iter().filter(|invariant| invariant.owner() != Owner::Receivers).collect(),
             is_settled: false,
             overdue_ms_max: 10_000,
             hold_ms: HOLD_MS,
@@ -265,6 +265,7 @@ impl Shop {
             app_dir: None,
             is_all_decided: false,
             answers: None,
+            alerts: None,
         }
     }
 

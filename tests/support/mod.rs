@@ -7,11 +7,13 @@
 //! | `proxy` | between a worker and a broker: requests that are late, lost, or answered to nobody |
 //! | `load`, `ledger` | clients and a producer that never give up, and what they were told |
 //! | `seats` | buyers of seats, what they were told, and whether that was true |
+//! | `alerts` | a receiver of alerts |
 //! | `audit` | what must be true afterwards, whatever happened |
 //! | `command` | the worker's other verbs, and what they printed |
 //! | `topics` | reading and writing topics beside the worker |
 //! | `dice`, `rounds`, `wait` | chance that can be repeated, how long to go on, waiting for a condition |
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod broker;
 pub(crate) mod command;
