@@ -11,7 +11,7 @@
 //! | [`lag`], [`alerts`] | how far behind decisions are; operators told of what is wrong |
 //! | [`effects`] | what topologies want done outside, performed |
 //! | [`dead_letters`] | dead letters listed and put back |
-//! | [`telemetry`], [`unique`] | log lines; new names |
+//! | [`telemetry`], [`tls`], [`unique`] | log lines; cryptography; new names |
 
 pub mod alerts;
 pub mod cli;
@@ -22,5 +22,6 @@ pub mod effects;
 pub mod http;
 pub mod lag;
 pub mod telemetry;
+pub mod tls;
 pub mod unique;
 pub mod worker;

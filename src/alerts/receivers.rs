@@ -50,6 +50,7 @@ pub(super) fn of(settings: &AlertSettings, mut waiting: BTreeMap<String, Outgoin
 /// # Errors
 /// When the system has no random numbers or certificates.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
+    crate::tls::provide();
     Client::builder().connect_timeout(CONNECT_MAX).timeout(ANSWER_MAX).redirect(Policy::none()).build()
 }
 

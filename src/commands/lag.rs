@@ -160,6 +160,7 @@ fn look(url: &str, form: Form) -> Result<String, RunError> {
 }
 
 fn ask<T: DeserializeOwned>(url: &str) -> Result<T, RunError> {
+    crate::tls::provide();
     let asked = reqwest::blocking::get(url)
         .and_then(reqwest::blocking::Response::error_for_status)
         .and_then(reqwest::blocking::Response::json);

@@ -74,8 +74,7 @@ impl HttpClient {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(clock: Arc<dyn Clock>, connections_max: usize) -> Result<Self, HttpClientError> {
-        // Once a process; another one may have done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::tls::provide();
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_MAX)
             .pool_idle_timeout(IDLE_MAX)

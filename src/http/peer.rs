@@ -52,6 +52,7 @@ impl Peers {
     /// Connections to the peers that `owners` names, at most so many at a time.
     #[must_use]
     pub fn new(owners: Owners, clock: Arc<dyn Clock>, connections_max: usize) -> Self {
+        crate::tls::provide();
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_MAX)
             .timeout(ANSWER_MAX)

@@ -99,6 +99,7 @@ impl Worker {
         let output = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().unwrap(), &output);
         collect(child.stderr.take().unwrap(), &output);
+        stream_worker::tls::provide();
         let client = Client::builder().timeout(Duration::from_secs(40)).build().unwrap();
         let mut worker = Self { child: Mutex::new(child), url: String::new(), output, client };
         let address = worker.wait_for_line("address", |line| {

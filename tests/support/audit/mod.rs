@@ -91,6 +91,7 @@ pub(crate) fn by_the_log(log: &dyn Log) -> Report {
         app_dir: None,
         is_all_decided,
         answers: None,
+        alerts: None,
     };
     let report = examine(log, &question).unwrap();
     assert_eq!(report.verdict, Verdict::Proved, "{}", report.text());
