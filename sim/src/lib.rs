@@ -49,6 +49,7 @@ pub mod driver;
 pub mod memory_disk;
 pub mod memory_log;
 pub mod null_log;
+pub mod phone;
 mod pulled;
 pub mod reminders;
 pub mod rng;

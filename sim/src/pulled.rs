@@ -31,11 +31,6 @@ impl Pulled {
     pub(crate) fn take(&self) -> Option<Effect> {
         self.0.lock().waiting.pop_front()
     }
-
-    /// Everything is forgotten: the worker's memory is gone.
-    pub(crate) fn forget(&self) {
-        *self.0.lock() = State::default();
-    }
 }
 
 impl State {

@@ -7,7 +7,7 @@
 //! | `call NAME` | an effect; its result comes back as `called NAME` |
 //! | `called NAME` | the same in [`OUTBOX`], once, however often it was performed |
 
-use crate::simulation::{Audit, Cursor, History, LiveStores, Simulation, Workload, World};
+use crate::simulation::{Audit, Call, Cursor, History, LiveStores, Simulation, Workload, World};
 use holdfast_engine::prelude::{
     Context, InvalidTopology, NewEffect, Output, ProcessError, Processor, Sink, Table, Topology,
 };
@@ -137,8 +137,8 @@ impl Workload for Callers {
         }
     }
 
-    fn perform(&mut self, effect: &Effect, world: &mut World<'_>) {
-        world.answer(effect, format!("called {}", String::from_utf8_lossy(&effect.payload)).as_bytes());
+    fn perform(&mut self, effect: &Effect, _: Call, _: &mut World<'_>) -> Vec<u8> {
+        format!("called {}", String::from_utf8_lossy(&effect.payload)).into_bytes()
     }
 }
 

@@ -5,10 +5,10 @@
 #[path = "simulation/mod.rs"]
 mod simulation;
 
-use holdfast_sim::reminders;
-use holdfast_sim::simulation::{FaultKind, Mutant, Options};
+use holdfast_sim::simulation::{Calls, FaultKind, Mutant, Options};
+use holdfast_sim::{phone, reminders};
 use simulation::PARTS;
-use simulation::checks::all_pass;
+use simulation::checks::{all_pass, is_one_history};
 use simulation::coupon::simulation as sale;
 use std::collections::BTreeSet;
 
@@ -27,6 +27,19 @@ fn what_make_sim_can_be_asked_for_is_named_once() {
 fn reminders_survive_whatever_happens() {
     let forgotten = all_pass(&reminders::simulation().unwrap(), SEEDS);
     assert!(forgotten.tombstones > 0, "{forgotten:?}");
+}
+
+#[test]
+fn calls_to_the_outside_survive_whatever_happens() {
+    let simulation = phone::simulation().unwrap();
+    let mut calls = Calls::default();
+    for seed in SEEDS {
+        let report = simulation.run(seed).unwrap_or_else(|failure| panic!("{failure} [{}]", failure.options));
+        calls.add(&report.calls);
+    }
+    println!("{calls:?}");
+    assert!(calls.made > 1_000 && calls.again > 0 && calls.stale < calls.again, "{calls:?}");
+    is_one_history(&simulation);
 }
 
 fn with_mistake(mutant: Mutant) -> Options {
@@ -57,10 +70,12 @@ fn some_mistakes_are_found_only_where_the_log_forgets() {
 fn each_mistake_is_found_and_can_be_made_smaller() {
     for mutant in Mutant::ALL {
         let options = with_mistake(mutant);
+        let phone = phone::simulation().unwrap().options(options.clone());
         let (sale, reminders) = (sale().options(options.clone()), reminders::simulation().unwrap().options(options));
         let found = SEEDS.clone().find_map(|seed| {
             let in_sale = sale.run(seed).err().map(|failure| (&sale, failure));
-            in_sale.or_else(|| reminders.run(seed).err().map(|failure| (&reminders, failure)))
+            let in_reminders = || reminders.run(seed).err().map(|failure| (&reminders, failure));
+            in_sale.or_else(in_reminders).or_else(|| phone.run(seed).err().map(|failure| (&phone, failure)))
         });
         let (simulation, failure) = found.unwrap_or_else(|| panic!("{mutant} was not found"));
         println!("{mutant}: {failure}");

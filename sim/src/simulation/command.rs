@@ -1,6 +1,6 @@
 //! The runner behind `make sim`: one seed or many, on all cores, and what to type when one fails.
 
-use super::{Failure, FaultCounts, Options, Progress, Report, Simulation};
+use super::{Calls, Failure, FaultCounts, Options, Progress, Report, Simulation};
 use crate::memory_log::Taken;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +44,7 @@ struct Sum {
     records: u64,
     faults: FaultCounts,
     forgotten: Taken,
+    calls: Calls,
     digest: u64,
     failure: Option<(usize, Box<Failure>)>,
 }
@@ -55,6 +56,7 @@ impl Sum {
         self.records += report.records;
         self.faults.add(&report.faults);
         self.forgotten.add(&report.forgotten);
+        self.calls.add(&report.calls);
         // Whatever order the threads come in.
         self.digest = self.digest.wrapping_add(report.digest);
     }
@@ -126,6 +128,10 @@ pub fn run(
     let Taken { compacted, tombstones, retired } = sum.forgotten;
     print(&format!(
         "forgotten: {compacted} records by compaction, {tombstones} tombstones, {retired} records by retention"
+    ));
+    let Calls { made, again, stale } = sum.calls;
+    print(&format!(
+        "effects: {made} calls, {again} made again after a crash, {stale} by workers that had lost their place"
     ));
     let Some((which, failure)) = sum.failure else { return Ok(true) };
     let (name, simulation) = &chosen[which];

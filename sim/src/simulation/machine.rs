@@ -1,9 +1,11 @@
 //! The machine a simulated worker runs on: everything it does to the log and to its disk passes through here, so that the power can fail at any of
 //! these calls and the network can be gone. From the moment the power is off, nothing the worker still does has an effect.
 
+use super::executor::Executor;
 use super::mutant::Mutant;
+use super::outside::Outside;
+use crate::clock::SimClock;
 use crate::memory_log::MemoryLog;
-use crate::pulled::Pulled;
 use holdfast_engine::runtime::{Lane, Performer, TaskEffects};
 use holdfast_ports::log::{
     Appender, End, Fetcher, Health, Log, LogError, Slot, Start, TopicReport, TopicSpec, WriteError, Writer,
@@ -38,13 +40,13 @@ pub(super) struct Machine {
     pub(super) mutant: Option<Mutant>,
     /// Open stores, for mistakes that need them.
     pub(super) stores: Arc<Mutex<BTreeMap<TaskId, SharedStore>>>,
-    /// Effects that were handed over and not yet performed. They live in memory.
-    pub(super) effects: Pulled,
+    /// What performs effects. It lives in memory.
+    pub(super) executor: Executor,
 }
 
 impl Machine {
-    pub(super) fn new(mutant: Option<Mutant>) -> Self {
-        Self { mutant, ..Self::default() }
+    pub(super) fn new(mutant: Option<Mutant>, outside: &Outside, clock: &SimClock) -> Self {
+        Self { mutant, executor: Executor::new(outside, clock), ..Self::default() }
     }
 
     /// The power fails at the `calls`-th call from now.
@@ -62,6 +64,10 @@ impl Machine {
 
     pub(super) fn is_off(&self) -> bool {
         self.power.lock().is_off
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.power.lock().is_cut_off
     }
 
     pub(super) fn cut_off(&self, is_cut_off: bool) {
@@ -101,22 +107,22 @@ impl Machine {
 impl Performer for Machine {
     fn open(&self, effects: TaskEffects) {
         if !self.is_off() {
-            self.effects.open(effects);
+            self.executor.open(effects);
         }
     }
 
     fn committed(&self, task: &TaskId, lanes: &[Lane]) {
         if !self.is_off() {
-            self.effects.committed(task, lanes);
+            self.executor.committed(task, lanes);
         }
     }
 
     fn drain(&self, task: &TaskId) -> bool {
-        self.effects.drain(task)
+        self.executor.drain(task) || self.is(Mutant::NoDrain)
     }
 
     fn close(&self, task: &TaskId) {
-        self.effects.close(task);
+        self.executor.close(task);
     }
 }
 
@@ -223,6 +229,13 @@ impl Fetcher for MachineFetcher {
 
     fn end(&mut self, source: &TopicPartition, end: End) -> Result<i64, LogError> {
         self.machine.ask_log()?;
+        // Every other end is that of a changelog.
+        if !source.topic.ends_with("-changelog") {
+            self.machine.executor.begin_turn(source);
+            if self.machine.is(Mutant::OpenEarly) {
+                return Ok(0);
+            }
+        }
         self.inner.end(source, if self.machine.is(Mutant::RestoreToStable) { End::Stable } else { end })
     }
 }
@@ -282,7 +295,11 @@ struct MachineMembership {
 impl Membership for MachineMembership {
     fn poll(&mut self) -> Result<Vec<Change>, LogError> {
         self.machine.ask_log()?;
-        self.inner.poll()
+        let changes = self.inner.poll()?;
+        if changes.iter().any(|change| matches!(change, Change::Lost(_))) {
+            self.machine.executor.lost();
+        }
+        Ok(changes)
     }
 
     fn generation(&self) -> Generation {
@@ -315,6 +332,7 @@ impl Membership for MachineMembership {
 
     fn release(&mut self, places: &[u32]) -> Result<(), LogError> {
         self.machine.ask_log()?;
+        self.machine.executor.released(places);
         self.inner.release(places)
     }
 

@@ -16,20 +16,24 @@
 //! | [`workload`], [`audit`] | what a user writes: what comes in, and what must hold |
 //! | [`options`], [`fault`] | what may go wrong, how much, and how that is written on a command line |
 //! | [`run`], [`quiet`], [`shadow`] | the history of a seed, its end, and deciding it again |
+//! | [`calls`], [`executor`], [`outside`] | effects performed, and what the outside has got |
 //! | [`forgetting`] | what the log forgets meanwhile |
 //! | [`worker`], [`machine`], [`machine_stores`], [`disk`] | a worker and all it stands on |
 //! | [`shrink`], [`command`], [`progress`] | the smallest failure, and the runner of many seeds |
 //! | [`mutant`] | mistakes on purpose |
 
 pub mod audit;
+mod calls;
 pub mod command;
 pub mod disk;
+mod executor;
 pub mod fault;
 mod forgetting;
 mod machine;
 mod machine_stores;
 pub mod mutant;
 pub mod options;
+mod outside;
 pub mod progress;
 mod quiet;
 mod run;
@@ -42,8 +46,9 @@ pub use audit::{Audit, Cursor, History, LiveStores};
 pub use fault::{FaultCounts, FaultKind};
 pub use mutant::Mutant;
 pub use options::Options;
+pub use outside::Calls;
 pub use progress::Progress;
-pub use workload::{Workload, World};
+pub use workload::{Call, Workload, World};
 
 use crate::memory_log::Taken;
 use holdfast_engine::prelude::Topology;
@@ -60,6 +65,7 @@ pub struct Simulation {
     audits: Vec<Arc<dyn Fn() -> Box<dyn Audit> + Send + Sync>>,
     options: Options,
     has_shadow: bool,
+    waits_for_delayed: bool,
 }
 
 impl Simulation {
@@ -72,6 +78,7 @@ impl Simulation {
             audits: Vec::new(),
             options: Options::default(),
             has_shadow: true,
+            waits_for_delayed: true,
         }
     }
 
@@ -99,6 +106,14 @@ impl Simulation {
     /// Decides nothing again at the end: for topologies whose delayed messages never end.
     #[must_use]
     pub fn without_shadow(mut self) -> Self {
+        self.has_shadow = false;
+        self.waits_for_delayed = false;
+        self
+    }
+
+    /// Decides nothing again at the end: for topologies with several sources, whose records have no order among them.
+    #[must_use]
+    pub fn in_any_order(mut self) -> Self {
         self.has_shadow = false;
         self
     }
@@ -135,6 +150,8 @@ pub struct Report {
     pub faults: FaultCounts,
     /// Records that the log has forgotten.
     pub forgotten: Taken,
+    /// What was done outside.
+    pub calls: Calls,
 }
 
 /// What must not be.

@@ -25,11 +25,15 @@ pub enum Mutant {
     KeepYielded,
     /// Who asks for an offset that retention has taken goes on at the end, whatever is undecided before it.
     SkipToLatest,
+    /// Effects are performed before the results that earlier owners appended are decided.
+    OpenEarly,
+    /// A place is given up while calls are under way in it.
+    NoDrain,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NoFence,
         Self::StoreFirst,
         Self::ReuseWriter,
@@ -39,6 +43,8 @@ impl Mutant {
         Self::TrustOldStore,
         Self::KeepYielded,
         Self::SkipToLatest,
+        Self::OpenEarly,
+        Self::NoDrain,
     ];
 
     /// As it is written on a command line.
@@ -54,6 +60,8 @@ impl Mutant {
             Self::TrustOldStore => "trust-old-store",
             Self::KeepYielded => "keep-yielded",
             Self::SkipToLatest => "skip-to-latest",
+            Self::OpenEarly => "open-early",
+            Self::NoDrain => "no-drain",
         }
     }
 

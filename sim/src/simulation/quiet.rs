@@ -3,7 +3,7 @@
 use super::APP;
 use super::audit::{History, LiveStores};
 use super::run::{Run, Wrong};
-use holdfast_engine::inspect::delayed;
+use holdfast_engine::inspect::{delayed, effect};
 use holdfast_engine::runtime::Next;
 use std::ops::ControlFlow;
 
@@ -24,6 +24,7 @@ impl Run<'_> {
         let mut quiet = 0;
         for round in 0..ROUNDS_MAX {
             self.event += 1;
+            self.outside.at(self.event);
             let mut wait_us = 100_000;
             for who in 0..self.workers.len() {
                 match self.step(who)? {
@@ -102,12 +103,21 @@ impl Run<'_> {
                         return Some(format!("{left} records of {source}-{} are not decided", task.place()));
                     }
                 }
+                let mut effects = 0;
+                let scanned = task.scan_bytes(effect::STORE.id, &[], &mut |_, _| {
+                    effects += 1;
+                    ControlFlow::Continue(())
+                });
+                // One row holds the secret.
+                if topology.has_effects() && (effects > 1 || scanned.is_err()) {
+                    return Some(format!("{effects} effects of {}-{} are pending", topology.name(), task.place()));
+                }
                 let mut delayed = 0;
                 let scanned = task.scan_bytes(delayed::STORE.id, &[], &mut |_, _| {
                     delayed += 1;
                     ControlFlow::Continue(())
                 });
-                if self.simulation.has_shadow && (delayed > 0 || scanned.is_err()) {
+                if self.simulation.waits_for_delayed && (delayed > 0 || scanned.is_err()) {
                     return Some(format!("{delayed} delayed messages are kept"));
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::audit::{Audit, History, HouseAudit};
 use super::fault::{FaultCounts, FaultKind};
+use super::outside::Outside;
 use super::worker::{Stepped, Worker};
 use super::workload::{Workload, World};
 use super::{APP, Failure, Options, Report, Simulation};
@@ -31,9 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) workers: Vec<Worker>,
     rng: Rng,
     workload_rng: Rng,
-    workload: Box<dyn Workload>,
+    pub(super) workload: Box<dyn Workload>,
     pub(super) audits: Vec<Box<dyn Audit>>,
-    inboxes: Vec<(Arc<str>, String)>,
     appended: u64,
     on_top: u64,
     /// How far the clock of a worker has ever been behind the log's.
@@ -42,6 +42,8 @@ pub(super) struct Run<'a> {
     seen_changes: u64,
     faults: FaultCounts,
     pub(super) forgotten: Taken,
+    pub(super) outside: Outside,
+    pub(super) outside_rng: Rng,
     trace: String,
 }
 
@@ -64,7 +66,6 @@ impl<'a> Run<'a> {
             .collect();
         let mut audits: Vec<Box<dyn Audit>> = vec![Box::new(HouseAudit::new(&simulation.topologies))];
         audits.extend(simulation.audits.iter().map(|make| make()));
-        let inboxes = simulation.topologies.iter().map(|t| (t.name().clone(), t.inbox().to_string())).collect();
         Self {
             simulation,
             options,
@@ -76,7 +77,6 @@ impl<'a> Run<'a> {
             workload_rng: Rng::fork(seed, "workload"),
             workload: (simulation.workload)(),
             audits,
-            inboxes,
             appended: 0,
             on_top: 0,
             behind_ms: 0,
@@ -84,6 +84,8 @@ impl<'a> Run<'a> {
             seen_changes: 0,
             faults: FaultCounts::default(),
             forgotten: Taken::default(),
+            outside: Outside::default(),
+            outside_rng: Rng::fork(seed, "outside"),
             trace: String::new(),
         }
     }
@@ -110,6 +112,7 @@ impl<'a> Run<'a> {
                 records: self.appended,
                 faults,
                 forgotten: self.forgotten,
+                calls: self.outside.counts(),
                 trace: self.trace,
             }),
             Err(what) => Err(Box::new(Failure {
@@ -129,6 +132,7 @@ impl<'a> Run<'a> {
         }
         while self.event < self.options.steps {
             self.event += 1;
+            self.outside.at(self.event);
             self.wake()?;
             self.happen()?;
             self.ask_audits()?;
@@ -151,9 +155,7 @@ impl<'a> Run<'a> {
                 let delivered = self.log.deliver();
                 self.note(format_args!("deliver {delivered}"));
             }
-            915..930 => {
-                self.perform(who);
-            }
+            915..930 => self.perform_some(who),
             930..945 => {
                 self.workers[who].disk.flush();
                 self.note(format_args!("flush w{who}"));
@@ -174,7 +176,11 @@ impl<'a> Run<'a> {
 
     pub(super) fn step(&mut self, who: usize) -> Result<Option<Next>, Wrong> {
         let worker = &mut self.workers[who];
-        if !worker.is_up() || worker.asleep_until > self.event {
+        if !worker.is_awake(self.event) {
+            return Ok(None);
+        }
+        if worker.may_stop() {
+            self.stop(who);
             return Ok(None);
         }
         match worker.step() {
@@ -209,17 +215,7 @@ impl<'a> Run<'a> {
         self.on_top > before
     }
 
-    /// Performs an effect of one worker, if there is one to be performed.
-    pub(super) fn perform(&mut self, who: usize) -> bool {
-        let Some(effect) = self.workers[who].take_effect() else { return false };
-        let mut workload = std::mem::replace(&mut self.workload, Box::new(|_: &mut World<'_>| {}));
-        workload.perform(&effect, &mut self.world());
-        self.workload = workload;
-        self.note(format_args!("effect {} {} of w{who}", effect.task, effect.id.0));
-        true
-    }
-
-    fn world(&mut self) -> World<'_> {
+    pub(super) fn world(&mut self) -> World<'_> {
         let passes = |worker: &&Worker| !worker.is_suspended || worker.asleep_until <= self.event;
         World {
             log: &self.log,
@@ -230,7 +226,6 @@ impl<'a> Run<'a> {
             appended: &mut self.appended,
             on_top: &mut self.on_top,
             records_max: self.options.records_max,
-            inboxes: &self.inboxes,
         }
     }
 
@@ -272,7 +267,7 @@ impl<'a> Run<'a> {
         let before = self.workers[who].name();
         let Options { places, mutant, .. } = *self.options;
         let rng = Rng::fork(self.seed, &format!("worker {who} from {}", self.event));
-        self.workers[who].start(&self.log, &self.simulation.topologies, places, mutant, rng)?;
+        self.workers[who].start(&self.log, &self.simulation.topologies, places, mutant, &self.outside, rng)?;
         let now = self.workers[who].name();
         // A name that does not come back is missed sooner or later.
         if before != now && self.rng.chance(60) {
@@ -308,7 +303,7 @@ impl<'a> Run<'a> {
                 }
             }
             FaultKind::Fuse if is_up => self.workers[who].machine.light_fuse(size % 60),
-            FaultKind::Stop if is_up => self.stop(who)?,
+            FaultKind::Stop if is_up => self.workers[who].is_stopping = true,
             FaultKind::DiskWrite if is_up => self.workers[who].disk.spoil(size, false),
             FaultKind::DiskCorrupt if is_up => self.workers[who].disk.spoil(size, true),
             FaultKind::CommitRetry => self.log.inject(Fault::Retry),
@@ -351,9 +346,9 @@ impl<'a> Run<'a> {
     }
 
     /// As on SIGTERM. What it could not finish, a restart repeats.
-    fn stop(&mut self, who: usize) -> Result<(), Wrong> {
+    fn stop(&mut self, who: usize) {
         let worker = &mut self.workers[who];
-        let Some(thread) = worker.thread.take() else { return Ok(()) };
+        let Some(thread) = worker.thread.take() else { return };
         let outcome = thread.close();
         let was_off = worker.machine.is_off();
         worker.drop_thread();
@@ -364,11 +359,11 @@ impl<'a> Run<'a> {
             self.log.expire_member(APP, &worker.name());
         }
         self.note(format_args!("w{who} stops {}", outcome.is_ok()));
-        Ok(())
     }
 
     /// After every commit that somebody can see.
     pub(super) fn ask_audits(&mut self) -> Result<(), Wrong> {
+        self.outside.wrong()?;
         self.watch_clocks();
         let log_ms = self.log_clock.now_ms();
         let behind_ms = self.workers.iter().map(|worker| log_ms - worker.clock.now_ms()).max().unwrap_or_default();

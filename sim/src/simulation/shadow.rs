@@ -1,6 +1,7 @@
 //! Deciding everything again: one worker, alone and undisturbed, on the inboxes as they lie in the log. It has to send what was sent (I-19).
 
 use super::APP;
+use super::outside::Outside;
 use super::run::{Run, Wrong};
 use super::worker::{Stepped, Worker};
 use crate::memory_log::{MemoryLog, Stored};
@@ -31,7 +32,7 @@ impl Run<'_> {
         clock.jump_ms(latest_ms.unwrap_or_default() - clock.now_ms() + 1_000_000);
         let shadow = self.log.shadow(&topics, &inboxes, Arc::new(clock.clone()));
         let mut worker = Worker::new(0, true, clock.clone(), super::disk::DiskKind::Memory);
-        worker.start(&shadow, topologies, self.options.places, None, Rng::new(0))?;
+        worker.start(&shadow, topologies, self.options.places, None, &Outside::default(), Rng::new(0))?;
         let mut quiet = 0;
         for _ in 0..STEPS_MAX {
             match worker.step() {

@@ -2,17 +2,19 @@
 
 use super::APP;
 use super::disk::{Disk, DiskKind};
+use super::executor::DRAIN_US;
 use super::forgetting::Drift;
 use super::machine::{Machine, MachineLog};
 use super::machine_stores::MachineStores;
 use super::mutant::Mutant;
+use super::outside::Outside;
 use crate::assistant::Assistant;
 use crate::clock::SimClock;
 use crate::memory_log::MemoryLog;
 use crate::rng::Rng;
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status};
 use holdfast_engine::prelude::Topology;
-use holdfast_engine::runtime::{CommitConfig, Effect, Next, Parts, StreamConfig, StreamThread};
+use holdfast_engine::runtime::{CommitConfig, Next, Parts, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::membership::{Member, Owner};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +46,8 @@ pub(super) struct Worker {
     pub(super) is_suspended: bool,
     pub(super) down_until: u64,
     pub(super) cut_off_until: u64,
+    /// It is to stop, as soon as nothing is under way outside.
+    pub(super) is_stopping: bool,
 }
 
 /// What a step came to.
@@ -72,12 +76,18 @@ impl Worker {
             is_suspended: false,
             down_until: 0,
             cut_off_until: 0,
+            is_stopping: false,
         }
     }
 
     /// Its name in the group.
     pub(super) fn name(&self) -> String {
         if self.is_static { format!("w{}", self.number) } else { format!("w{}.{}", self.number, self.incarnation) }
+    }
+
+    /// Whether it does anything now.
+    pub(super) fn is_awake(&self, event: u64) -> bool {
+        self.is_up() && self.asleep_until <= event
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -90,10 +100,12 @@ impl Worker {
         topologies: &[Topology],
         places: u32,
         mutant: Option<Mutant>,
+        outside: &Outside,
         mut rng: Rng,
     ) -> Result<(), String> {
         self.incarnation += 1;
-        self.machine = Machine::new(mutant);
+        self.is_stopping = false;
+        self.machine = Machine::new(mutant, outside, &self.clock);
         self.status = Status::default();
         self.queries = Arc::default();
         let name = self.name();
@@ -107,6 +119,7 @@ impl Worker {
                 delayed_records_max: 3,
                 store_age_max_ms: STORE_AGE_MAX_MS,
                 tail_max: TAIL_MAX,
+                effect_drain_us: DRAIN_US,
                 ..StreamConfig::new(
                     member,
                     owner,
@@ -140,6 +153,11 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether it is to stop and may, since nothing is under way outside.
+    pub(super) fn may_stop(&mut self) -> bool {
+        self.is_stopping && self.thread.as_mut().is_some_and(StreamThread::drain)
+    }
+
     pub(super) fn step(&mut self) -> Stepped {
         let Some(thread) = &mut self.thread else { return Stepped::Off };
         let now_ms = self.clock.now_ms();
@@ -160,11 +178,6 @@ impl Worker {
     pub(super) fn drop_thread(&mut self) {
         self.machine.switch_off();
         self.thread = None;
-        self.machine.effects.forget();
-    }
-
-    /// An effect that waits to be performed; it is taken off the list.
-    pub(super) fn take_effect(&self) -> Option<Effect> {
-        self.machine.effects.take()
+        self.machine.executor.forget();
     }
 }

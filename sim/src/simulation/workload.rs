@@ -9,16 +9,16 @@ use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Log;
 use holdfast_ports::place::place_of;
 use holdfast_ports::record::NewRecord;
-use std::sync::Arc;
 
 /// What comes in. It has no chance of its own: all it draws, it draws from [`World::rng`].
 pub trait Workload {
     /// Something happens: appends a record or a few.
     fn act(&mut self, world: &mut World<'_>);
 
-    /// An effect is performed, perhaps not for the first time. Its result comes back with [`World::answer`].
-    fn perform(&mut self, effect: &Effect, world: &mut World<'_>) {
-        world.answer(effect, b"");
+    /// An effect is performed, perhaps not for the first time. Returns the value of the record that brings its result.
+    fn perform(&mut self, effect: &Effect, call: Call, world: &mut World<'_>) -> Vec<u8> {
+        let _ = (effect, call, world);
+        Vec::new()
     }
 
     /// Nothing fails any more and nothing is left to be done: the last chance to put right what somebody outside has to, with
@@ -26,6 +26,17 @@ pub trait Workload {
     fn close(&mut self, world: &mut World<'_>) {
         let _ = world;
     }
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// The outside has taken it, and said so.
+    Done,
+    /// The outside has not taken it, and said so.
+    Failed,
+    /// The outside has taken it, and the caller does not know.
+    Unanswered,
 }
 
 impl<F: FnMut(&mut World<'_>)> Workload for F {
@@ -45,7 +56,6 @@ pub struct World<'a> {
     pub(super) appended: &'a mut u64,
     pub(super) on_top: &'a mut u64,
     pub(super) records_max: u64,
-    pub(super) inboxes: &'a [(Arc<str>, String)],
 }
 
 impl World<'_> {
@@ -116,23 +126,7 @@ impl World<'_> {
         self.append_anyway(record);
     }
 
-    /// Appends the result of an effect to the inbox of its topology.
-    pub fn answer(&mut self, effect: &Effect, value: &[u8]) {
-        let headers = effect.result_headers();
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        let inbox = self.inboxes.iter().find(|(topology, _)| *topology == effect.task.topology);
-        if let Some((_, topic)) = inbox {
-            self.append_anyway(&NewRecord {
-                topic,
-                partition: effect.task.place,
-                key: Some(&effect.key),
-                value: Some(value),
-                headers: &headers,
-            });
-        }
-    }
-
-    fn append_anyway(&self, record: &NewRecord<'_>) {
+    pub(super) fn append_anyway(&self, record: &NewRecord<'_>) {
         if let Ok(appender) = self.log.appender() {
             // The simulated log refuses only what no log takes; a workload may try that.
             appender.append(*record, Box::new(|_| {}));

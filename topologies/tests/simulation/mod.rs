@@ -18,10 +18,10 @@ pub(crate) mod tally;
 pub(crate) mod timesale;
 pub(crate) mod wrapped;
 
-use holdfast_sim::{Simulation, reminders};
+use holdfast_sim::{Simulation, phone, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
-pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, shop::PART, timesale::PART];
+pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
@@ -31,6 +31,13 @@ pub(crate) struct Part {
     /// What runs only when `ONLY=` names it.
     pub(crate) aside: fn() -> Vec<(&'static str, Simulation)>,
 }
+
+/// Another one, which lives on effects.
+const PHONE: Part = Part {
+    name: "phone",
+    simulation: || phone::simulation().expect("the topology is constant, and tests build it"),
+    aside: Vec::new,
+};
 
 /// The simulator's own topology, which knows no shop.
 const REMINDERS: Part = Part {
