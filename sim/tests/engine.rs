@@ -12,6 +12,8 @@ mod crashes;
 mod dead_letters;
 #[path = "engine/delayed.rs"]
 mod delayed;
+#[path = "engine/draining.rs"]
+mod draining;
 #[path = "engine/effects.rs"]
 mod effects;
 #[path = "engine/ending.rs"]

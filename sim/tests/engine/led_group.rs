@@ -1,7 +1,7 @@
 //! A worker whose group is led by the test: it gives and takes places and moves on to other generations when the test says so.
 
 use holdfast_engine::inspect::{EngineMetrics, Queries, Status, TaskState};
-use holdfast_engine::runtime::{CommitConfig, Next, Parts, StreamConfig, StreamThread};
+use holdfast_engine::runtime::{CommitConfig, Next, Parts, Performer, StreamConfig, StreamThread};
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Appender, Fetcher, Health, Log, LogError, TopicReport, TopicSpec, WriteError, Writer};
 use holdfast_ports::membership::{Change, Claimed, Generation, Member, Membership, Owner};
@@ -228,6 +228,11 @@ pub(crate) struct Led {
 impl Led {
     /// A worker that has joined and owns nothing yet.
     pub(crate) fn joined(places: u32) -> Self {
+        Self::performing(places, Box::new(NoEffects))
+    }
+
+    /// The same, with `performer` for its effects.
+    pub(crate) fn performing(places: u32, performer: Box<dyn Performer>) -> Self {
         let clock = SimClock::default();
         let memory = MemoryLog::new(Arc::new(clock.clone()));
         let topology = crate::tally::topology();
@@ -251,7 +256,7 @@ impl Led {
             queries: Arc::new(Queries::default()),
             status: status.clone(),
             metrics: metrics.clone(),
-            performer: Box::new(NoEffects),
+            performer,
             assistant: None,
         };
         // The first attempt comes too early: nothing is lost by it.
@@ -319,6 +324,28 @@ impl Led {
         self.metrics.setbacks.with_label_values(&[reaction]).get()
     }
 
+    /// Appends a record to the inbox of `place`.
+    pub(crate) fn say(&self, place: u32, value: &str) {
+        let record = NewRecord {
+            topic: crate::tally::IN,
+            partition: place,
+            key: None,
+            value: Some(value.as_bytes()),
+            headers: &[],
+        };
+        self.log().appender().unwrap().append(record, Box::new(|done| assert!(done.is_ok())));
+    }
+
+    /// Whether nothing is under way outside any more, for a stop.
+    pub(crate) fn drain(&mut self) -> bool {
+        self.thread.drain()
+    }
+
+    /// What its clock shows, in ms.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// Appends `count WORD` where the word lives.
     pub(crate) fn count(&self, word: &str) {
         let value = format!("count {word}");
@@ -379,10 +406,12 @@ impl Led {
         self.status.snapshot().tasks.iter().find(|(id, _)| id.place == place).map(|(_, seen)| seen.state)
     }
 
-    pub(crate) fn step(&mut self) {
-        if let Next::Wait(at_most) = self.thread.step(self.clock.now_ms()).unwrap() {
+    pub(crate) fn step(&mut self) -> Next {
+        let next = self.thread.step(self.clock.now_ms()).unwrap();
+        if let Next::Wait(at_most) = next {
             self.clock.advance_us(u64::try_from(at_most.as_micros()).unwrap());
         }
+        next
     }
 
     /// Stops as on SIGTERM. Returns what is committed then.
