@@ -23,6 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("holdfast-audit", &["holdfast-engine", "holdfast-model", "holdfast-state", "holdfast-tools"]),
     ("holdfast-load", &["holdfast-engine", "holdfast-model", "holdfast-tools"]),
     ("holdfast-sim", &["holdfast-ports", "holdfast-engine", "holdfast-state"]),
+    // Tests of the worker call it over HTTP.
+    ("holdfast-sink", &[]),
 ];
 
 /// What tests of any room may name on top of that.
@@ -36,7 +38,7 @@ const MACHINES: &[(&str, &[&str])] = &[
     ("rdkafka-sys", &["holdfast-log-kafka"]),
     ("openssl", &["holdfast-log-kafka"]),
     ("rocksdb", &["holdfast-state", "holdfast-log-embedded"]),
-    ("tokio", &[WORKER, "holdfast-load", "holdfast-log-kafka"]),
+    ("tokio", &[WORKER, "holdfast-load", "holdfast-log-kafka", "holdfast-sink"]),
     ("axum", &[WORKER, "holdfast-load"]),
     ("tower", &[WORKER]),
     ("tower-http", &[WORKER]),
@@ -359,7 +361,11 @@ const WORDS: &[Word] = &[
         at_home: &["sim/", "tools/src/clock.rs"],
         instead: "wait on a condition",
     },
-    Word { word: concat!("time::sl", "eep"), at_home: &["sim/", "tools/src/clock.rs"], instead: "wait on a condition" },
+    Word {
+        word: concat!("time::sl", "eep"),
+        at_home: &["sim/", "tools/src/clock.rs", "sink/src/server.rs"],
+        instead: "wait on a condition",
+    },
     Word { word: concat!("expect(uns", "afe_code"), at_home: &["log/kafka/src/ffi.rs"], instead: "safe Rust" },
     Word { word: concat!("\"coupon-", "issue-"), at_home: TOPICS_AT_HOME, instead: "the constants of model::topics" },
 ];

@@ -46,8 +46,6 @@ pub(crate) enum Event {
     Ended(EndedCall),
     /// An append has ended.
     Appended(Appended),
-    /// It is time to append this again.
-    AppendAgain(PendingResult),
     /// The channel was asked whether it answers.
     Asked(bool),
 }
@@ -91,6 +89,8 @@ pub(crate) struct Dispatcher {
     in_flight: usize,
     paused_until_us: u64,
     read_again_us: Option<u64>,
+    /// Results that the log has not taken, and when they are appended again.
+    again: Vec<(u64, PendingResult)>,
 }
 
 impl Dispatcher {
@@ -110,6 +110,7 @@ impl Dispatcher {
             in_flight: 0,
             paused_until_us: 0,
             read_again_us: None,
+            again: Vec::new(),
             channel,
             limits,
             around,
@@ -140,17 +141,16 @@ impl Dispatcher {
 
     /// Begins what may begin. Returns after how many µs there may be more to do without an event.
     fn advance(&mut self) -> Option<u64> {
+        self.append_again(self.around.clock.monotonic_us());
         let wait_us = self.begin_all();
         self.metrics.breaker(self.breaker.shown());
         self.metrics.buffered.set(gauge(self.lanes.buffered()));
         self.metrics.in_flight.set(gauge(self.in_flight));
         let now_us = self.around.clock.monotonic_us();
-        match (wait_us, self.read_again_us.map(|at_us| at_us.saturating_sub(now_us))) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        let dues = self.again.iter().map(|(at_us, _)| *at_us).chain(self.read_again_us);
+        let next = dues.map(|at_us| at_us.saturating_sub(now_us)).chain(wait_us).min();
         // Timers have a granularity of a millisecond.
-        .map(|us| us.max(1_000))
+        next.map(|us| us.max(1_000))
     }
 
     fn begin_all(&mut self) -> Option<u64> {
@@ -217,7 +217,7 @@ impl Dispatcher {
         let (channel, own) = (self.channel.clone(), self.own.clone());
         let call_max = self.limits.call_max;
         tokio::spawn(async move {
-            let asked = Asked(own);
+            let mut asked = Asked(Some(own));
             let answers = tokio::time::timeout(call_max, channel.answers()).await.unwrap_or(false);
             asked.tell(answers);
         });
@@ -233,9 +233,8 @@ impl Dispatcher {
             Event::Closed(session) => self.lanes.forget(session),
             Event::Asked(answers) => self.breaker.asked(answers, now_us),
             Event::Ended(call) => self.ended(call, now_us),
-            Event::AppendAgain(pending) => self.append(pending),
             Event::Appended(Appended::Recorded | Appended::Closed) => self.in_flight = self.in_flight.saturating_sub(1),
-            Event::Appended(Appended::Failed(pending, error)) => self.append_later(pending, &error),
+            Event::Appended(Appended::Failed(pending, error)) => self.append_later(pending, &error, now_us),
         }
     }
 
@@ -302,15 +301,19 @@ impl Dispatcher {
         pending.append(&*self.around.appender, move |appended| drop(own.send(Event::Appended(appended))));
     }
 
-    fn append_later(&self, pending: PendingResult, error: &AppendError) {
+    fn append_later(&mut self, pending: PendingResult, error: &AppendError, now_us: u64) {
         self.metrics.appends_failed.inc();
-        let pause = pending.pause();
         tracing::warn!(channel = self.channel.name(), to = %pending.to(), %error, "result not appended, trying again");
-        let own = self.own.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep_until(tokio::time::Instant::now() + pause).await;
-            drop(own.send(Event::AppendAgain(pending)));
-        });
+        let pause_us = u64::try_from(pending.pause().as_micros()).unwrap_or(u64::MAX);
+        self.again.push((now_us.saturating_add(pause_us), pending));
+    }
+
+    /// Appends again what is due.
+    fn append_again(&mut self, now_us: u64) {
+        let again = std::mem::take(&mut self.again);
+        for (at_us, pending) in again {
+            if at_us <= now_us { self.append(pending) } else { self.again.push((at_us, pending)) }
+        }
     }
 }
 
@@ -361,17 +364,18 @@ impl Drop for Call {
 }
 
 /// A question under way. A channel that panics over it does not answer.
-struct Asked(UnboundedSender<Event>);
+struct Asked(Option<UnboundedSender<Event>>);
 
 impl Asked {
-    fn tell(self, answers: bool) {
-        drop(self.0.send(Event::Asked(answers)));
+    fn tell(&mut self, answers: bool) {
+        if let Some(tell) = self.0.take() {
+            drop(tell.send(Event::Asked(answers)));
+        }
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        // After an answer the dispatcher asks no more, and ignores this.
-        drop(self.0.send(Event::Asked(false)));
+        self.tell(false);
     }
 }

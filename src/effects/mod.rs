@@ -27,6 +27,8 @@ pub mod metrics;
 pub mod notifier;
 mod results;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{ConfigError, Settings};
 use channel::Channel;
