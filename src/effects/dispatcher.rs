@@ -74,6 +74,7 @@ pub(crate) struct Surroundings {
     pub(crate) appender: Arc<dyn Appender>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pauses: Pauses,
+    pub(crate) in_flight_max: usize,
 }
 
 /// The dispatcher of one channel.
@@ -101,7 +102,8 @@ impl Dispatcher {
         metrics: ChannelMetrics,
         own: UnboundedSender<Event>,
     ) -> Self {
-        let limits = channel.limits();
+        let mut limits = channel.limits();
+        limits.in_flight_max = limits.in_flight_max.min(around.in_flight_max);
         metrics.breaker(super::breaker::Shown::Closed);
         Self {
             lanes: Lanes::new(limits.in_flight_max),

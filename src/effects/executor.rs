@@ -37,6 +37,8 @@ pub struct Parts {
     pub metrics: EffectMetrics,
     /// How long a breaker stays open.
     pub pauses: Pauses,
+    /// Calls of one channel under way at one time, at most, whatever the channel would stand.
+    pub in_flight_max: usize,
     /// Places of the app: rates are shared by them.
     pub places: u32,
 }
@@ -81,8 +83,8 @@ impl Executor {
             .enable_all()
             .thread_name("effects")
             .build()?;
-        let Parts { channels, appender, clock, metrics, pauses, places } = parts;
-        let around = Arc::new(Surroundings { appender, clock, pauses });
+        let Parts { channels, appender, clock, metrics, pauses, in_flight_max, places } = parts;
+        let around = Arc::new(Surroundings { appender, clock, pauses, in_flight_max });
         let mut dispatchers = BTreeMap::new();
         for channel in channels {
             let name = channel.name();

@@ -22,6 +22,8 @@ const DATABASE: u64 = 14;
 const SURPLUS: u64 = 64;
 /// Connections to peers: at least, at most. A request that is passed on has one of each kind, for as long as it waits.
 const PEERS: (u64, u64) = (32, 10_000);
+/// Calls outside, each with a connection: at least, at most.
+const EFFECTS: (u64, u64) = (32, 768);
 /// Connections of clients: at least, and how many there are unless they are set. Each takes some 20 KB while it is idle.
 const CLIENTS: (u64, u64) = (64, 10_000);
 
@@ -47,6 +49,8 @@ pub struct Shares {
     pub store_tables: u64,
     /// Connections to peers.
     pub peers: u64,
+    /// Connections of calls outside.
+    pub effects: u64,
     /// Connections of clients.
     pub clients: u64,
     /// Connections beyond that, of each listener.
@@ -85,10 +89,12 @@ pub fn share_out(limit: u64, needs: Needs, wanted: Option<u64>) -> Result<Shares
     let taken = PROCESS + log + needs.tasks * (store_tables + DATABASE) + needs.listeners * SURPLUS;
     let left = limit.saturating_sub(taken);
     let peers = if needs.has_brokers { between(PEERS, left / 2) } else { 0 };
-    let room = left.saturating_sub(peers);
+    // Only what decides asks for effects.
+    let effects = if needs.tasks > 0 { between(EFFECTS, left / 4) } else { 0 };
+    let room = left.saturating_sub(peers + effects);
     let clients = match wanted {
         Some(wanted) if wanted > room.max(CLIENTS.0) => {
-            let needed = limit - left + peers + wanted;
+            let needed = limit - left + peers + effects + wanted;
             let why = format!(
                 "{wanted} connections need a limit of {needed} open files, and it is {limit}: raise it (LimitNOFILE, ulimit -Hn), see docs/operations.md"
             );
@@ -98,7 +104,7 @@ pub fn share_out(limit: u64, needs: Needs, wanted: Option<u64>) -> Result<Shares
         None => between(CLIENTS, room),
     };
     let is_short = room < CLIENTS.0;
-    Ok(Shares { limit, log_tables, store_tables, peers, clients, surplus: SURPLUS, is_short })
+    Ok(Shares { limit, log_tables, store_tables, peers, effects, clients, surplus: SURPLUS, is_short })
 }
 
 /// How many files and connections may be open, told in the log: an operator who wonders about a 503 looks there.
@@ -110,11 +116,12 @@ pub(super) fn for_worker(settings: &Settings, options: &Options) -> Result<Share
         listeners: settings.http_addr.len() as u64,
     };
     let shares = share_out(raise(), needs, settings.http_connections_max)?;
-    let Shares { limit, clients, peers, store_tables, log_tables, is_short, .. } = shares;
+    let Shares { limit, clients, peers, effects, store_tables, log_tables, is_short, .. } = shares;
     tracing::info!(
         open_files_max = limit,
         http_connections_max = clients,
         peers,
+        calls_outside = effects,
         tables_of_each_store = store_tables,
         tables_of_the_log = log_tables,
         "limits"
@@ -140,7 +147,7 @@ mod tests {
     fn sum(shares: &Shares, needs: Needs) -> u64 {
         let log = if needs.has_brokers { KAFKA } else { shares.log_tables + DATABASE };
         let stores = needs.tasks * (shares.store_tables + DATABASE);
-        PROCESS + log + stores + shares.peers + shares.clients + needs.listeners * shares.surplus
+        PROCESS + log + stores + shares.peers + shares.effects + shares.clients + needs.listeners * shares.surplus
     }
 
     #[test]

@@ -12,10 +12,10 @@ use holdfast_ports::log::Appender;
 use prometheus::Registry;
 use std::sync::Arc;
 
-/// Idle connections that are kept to one host, at most.
-const IDLE_CONNECTIONS_MAX: usize = 256;
+/// Channels that may use up all their credit at the same time without more connections than there are.
+const BUSY_CHANNELS: usize = 3;
 
-/// Starts it.
+/// Starts it. `connections_max`: what all channels together may have open.
 ///
 /// # Errors
 /// When a channel cannot be set up, or the system gives no thread.
@@ -24,8 +24,10 @@ pub(super) fn start(
     clock: &Arc<dyn Clock>,
     appender: &Arc<dyn Appender>,
     registry: &Registry,
+    connections_max: usize,
 ) -> Result<Executor, RunError> {
-    let client = HttpClient::new(clock.clone(), IDLE_CONNECTIONS_MAX).map_err(|e| RunError::Failed(e.to_string()))?;
+    let in_flight_max = (connections_max / BUSY_CHANNELS).max(1);
+    let client = HttpClient::new(clock.clone(), in_flight_max).map_err(|e| RunError::Failed(e.to_string()))?;
     let channels: Vec<Arc<dyn Channel>> = effects::channels(settings, &client)?;
     let metrics = EffectMetrics::register(registry).map_err(|e| RunError::failed("metrics")(&e))?;
     let us = |ms: u64| ms.saturating_mul(1_000);
@@ -36,6 +38,7 @@ pub(super) fn start(
         clock: clock.clone(),
         metrics,
         pauses,
+        in_flight_max,
         places: settings.partitions,
     };
     Executor::start(parts).map_err(|e| RunError::failed("executor of effects")(&e))

@@ -235,7 +235,8 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
 
     let (mut stream, mut executor, mut following, mut topic_watch) = (None, None, None, None);
     if let Some(stores) = stores {
-        let performing = executor.insert(effects::start(settings, &clock, &appender, &registry)?);
+        let performing =
+            executor.insert(effects::start(settings, &clock, &appender, &registry, count(shares.effects))?);
         let parts = Parts {
             config: stream_config(settings, &endpoint, secret, &worker)?,
             topologies: options.topologies.clone(),

@@ -107,6 +107,7 @@ impl Ground {
             clock: self.clock.clone(),
             metrics: EffectMetrics::register(&registry).unwrap(),
             pauses,
+            in_flight_max: 1_000,
             places: PLACES,
         });
         let executor = executor.unwrap();
