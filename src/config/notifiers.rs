@@ -126,6 +126,12 @@ fn domestic_number(text: &str) -> Result<Option<String>, String> {
     if good { Ok(Some(text.to_owned())) } else { Err(format!("{text:?} is not 1 to 13 digits")) }
 }
 
+/// A secret that is sent as a header, or as a part of one.
+fn header_secret(text: &str) -> Result<Option<Secret>, String> {
+    let good = text.bytes().all(|b| b.is_ascii_graphic());
+    if good { secret(text) } else { Err("may hold visible ASCII characters only".to_owned()) }
+}
+
 /// A URL that paths are appended to.
 fn base_url(text: &str) -> Result<String, String> {
     url(text).map(|url| url.trim_end_matches('/').to_owned())
@@ -156,7 +162,7 @@ pub(super) const OF_NOTIFIERS: &[Entry] = &[
     Entry::new(
         "kakao_api_key",
         "secret key at NHN Cloud, for Kakao Alimtalk; unset = written to the log",
-        |d, text| put(&mut d.settings.channels.notifiers.kakao.api_key, secret(text)),
+        |d, text| put(&mut d.settings.channels.notifiers.kakao.api_key, header_secret(text)),
     )
     .secret(),
     Entry::new("kakao_app_key", "app key at NHN Cloud", |d, text| {
@@ -187,7 +193,7 @@ pub(super) const OF_NOTIFIERS: &[Entry] = &[
     )
     .secret(),
     Entry::new("sms_api_key_id", "AWS access key id", |d, text| {
-        put(&mut d.settings.channels.notifiers.sms.api_key_id, secret(text))
+        put(&mut d.settings.channels.notifiers.sms.api_key_id, header_secret(text))
     })
     .secret(),
     Entry::new("sms_region", "AWS region that sends text messages, for instance ap-northeast-1", |d, text| {
@@ -234,6 +240,9 @@ mod tests {
         }
         for wrong in ["a/b", "a?b", "a b"] {
             assert!(path_part(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["a b", "a\nb", "열쇠"] {
+            assert!(header_secret(wrong).is_err(), "{wrong}");
         }
         assert_eq!(base_url("https://proxy.example/fcm/"), Ok("https://proxy.example/fcm".to_owned()));
     }

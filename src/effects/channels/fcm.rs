@@ -14,7 +14,7 @@ mod service_account;
 
 use super::not_delivered;
 use super::text::cut_bytes;
-use crate::config::{ConfigError, Fcm, needed};
+use crate::config::{ConfigError, Fcm};
 use crate::effects::channel::{Called, Calling, Limits};
 use crate::effects::http::{Answer, Exchange, HttpClient};
 use crate::effects::notifier::{NotificationMessage, Notifier};
@@ -32,6 +32,8 @@ use std::time::Duration;
 const PAYLOAD_MAX: usize = 4_096;
 /// Longest time that Firebase keeps a message for a device that is off: four weeks, in seconds.
 const TTL_MAX_S: u64 = 2_419_200;
+/// For all devices of a user together, and a token before them.
+const CALL_MAX: Duration = Duration::from_secs(20);
 
 /// Sends push messages.
 pub struct FcmNotifier {
@@ -52,7 +54,9 @@ impl FcmNotifier {
         let account = ServiceAccount::read(credentials.reveal());
         let account = account.map_err(|why| ConfigError::new("fcm_credentials", why))?;
         let project = settings.project_id.as_ref().or(account.project_id.as_ref());
-        let project = needed(project, "fcm_project_id", "the service account names none, but FCM_CREDENTIALS")?;
+        let project = project.ok_or_else(|| {
+            ConfigError::new("fcm_project_id", "is not set, and the service account names no project")
+        })?;
         let api_url = settings.api_url.clone();
         let url = format!("{api_url}/v1/projects/{project}/messages:send");
         let token_url = settings.token_url.clone().unwrap_or_else(|| account.token_uri.clone());
@@ -217,7 +221,7 @@ impl Notifier for FcmNotifier {
     }
 
     fn limits(&self) -> Limits {
-        Limits { in_flight_max: 128, per_second: Some(10_000.0), call_max: Duration::from_secs(10) }
+        Limits { in_flight_max: 128, per_second: Some(10_000.0), call_max: CALL_MAX }
     }
 
     fn send<'a>(&'a self, message: &'a NotificationMessage, contact: &'a ContactRow) -> Calling<'a, Called> {

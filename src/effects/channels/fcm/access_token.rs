@@ -78,7 +78,10 @@ impl AccessToken {
             .body(form);
         match client.exchange(request).await {
             Exchange::Answered(answer) if answer.status.is_success() => {
-                let Ok(Answer { access_token, expires_in }) = serde_json::from_slice(&answer.body) else {
+                let read: Option<Answer> = serde_json::from_slice(&answer.body).ok();
+                // It becomes a header.
+                let is_token = |read: &Answer| read.access_token.bytes().all(|byte| byte.is_ascii_graphic());
+                let Some(Answer { access_token, expires_in }) = read.filter(is_token) else {
                     return Err(failed("the answer holds none"));
                 };
                 let kept_ms = expires_in.saturating_mul(1_000).min(KEPT_MS_MAX) - SPARE_MS;

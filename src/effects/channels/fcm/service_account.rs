@@ -65,6 +65,9 @@ impl ServiceAccount {
         if file.kind != "service_account" {
             return Err("is no service account: its type is another".to_owned());
         }
+        if !reqwest::Url::parse(&file.token_uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https")) {
+            return Err("its token_uri is no URL of HTTP".to_owned());
+        }
         let key = PrivatePkcs8KeyDer::from_pem_slice(file.private_key.as_bytes())
             .map_err(|_| "its private_key is no private key in PEM form (PKCS #8)".to_owned())?;
         let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der())

@@ -231,12 +231,13 @@ async fn without_a_token_the_message_is_not_to_blame() {
             "access token: HTTP 503",
         ),
         (Reply::new(200, "{}"), (Ended::Failed, None, None), "access token: the answer holds none"),
+        (token_reply("hush\n"), (Ended::Failed, None, None), "access token: the answer holds none"),
     ] {
         firebase.receiver.then(reply);
         let result = send(&firebase.notifier).await;
         assert_eq!((judged(&result), result.reason.as_deref()), (judgement, Some(reason)));
     }
-    assert_eq!(firebase.paths(), [TOKEN, TOKEN, TOKEN]);
+    assert_eq!(firebase.paths(), [TOKEN; 4]);
 }
 
 #[tokio::test]
@@ -269,6 +270,7 @@ fn an_account_that_cannot_work_is_refused_and_not_repeated() {
             "no RSA key",
         ),
         (|account| account["client_email"] = json!(7), "no service account"),
+        (|account| account["token_uri"] = json!("hush"), "no URL of HTTP"),
     ] {
         let line = broken(change).unwrap_err();
         assert!(line.starts_with("configuration: FCM_CREDENTIALS: ") && line.contains(said), "{line}");
