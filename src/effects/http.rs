@@ -89,7 +89,6 @@ impl HttpClient {
     }
 
     /// A request to be given to [`HttpClient::call`] or [`HttpClient::exchange`].
-    #[must_use]
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.client.request(method, url)
     }

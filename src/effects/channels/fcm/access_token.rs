@@ -95,7 +95,10 @@ impl AccessToken {
                 let status = answer.status.as_u16();
                 Err(not_delivered(result, format!("access token: HTTP {status}")).into())
             }
-            exchange => Err(client.of_exchange(&exchange, now_ms)),
+            exchange => Err(match client.of_exchange(&exchange, now_ms) {
+                Called::Ended(result) => CallResult { ended: Ended::Failed, ..result }.into(),
+                not_reached @ Called::NotReached { .. } => not_reached,
+            }),
         }
     }
 }
