@@ -12,7 +12,7 @@
 use super::{Effect, EffectId, name_of, proof};
 use crate::key::{self, Key};
 use holdfast_ports::store::{StoreError, StoreId, StoreSpec, TaskId};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// The engine's own store for them.
@@ -94,10 +94,17 @@ pub(crate) fn secret_key() -> Vec<u8> {
     out
 }
 
+/// Written as bytes, which is what a sequence of bytes looks like, and costs a copy instead of a call for each.
 #[derive(Serialize, Deserialize)]
 struct Row<'a> {
+    #[serde(serialize_with = "as_bytes")]
     key: &'a [u8],
+    #[serde(serialize_with = "as_bytes")]
     payload: &'a [u8],
+}
+
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 pub(crate) fn encode(key: &[u8], payload: &[u8], out: &mut Vec<u8>) {

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`coupon`], [`timesale`], [`shop`] | coupons and time sales by themselves; the flow of a seat, with the wallets and coupons that pay for it |
+//! | [`notification`] | notifications by themselves, with an outside that fails |
 //! | [`paper`] | records as anybody could read them |
 //! | [`wrapped`] | a topology with something around its processor, and records that stumble until they are put back |
 //! | [`tally`] | what happened |
@@ -12,6 +13,7 @@
 #[cfg(test)]
 pub(crate) mod checks;
 pub(crate) mod coupon;
+pub(crate) mod notification;
 pub(crate) mod paper;
 pub(crate) mod shop;
 pub(crate) mod tally;
@@ -21,7 +23,7 @@ pub(crate) mod wrapped;
 use holdfast_sim::{Simulation, phone, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
-pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART];
+pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
