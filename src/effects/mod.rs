@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`channel`] | what a channel is |
 //! | [`notifier`], [`channels`] | what sends a message to a user, and each way there is |
+//! | [`data_platform`] | deliveries of confirmed reservations |
 //! | [`http`] | calls over HTTP, for channels that make them |
 //! | [`executor`] | what the stream thread talks to |
 //! | `dispatcher` | one for each channel: when what is called |
@@ -19,6 +20,7 @@ pub mod breaker;
 mod bucket;
 pub mod channel;
 pub mod channels;
+pub mod data_platform;
 mod dispatcher;
 pub mod executor;
 pub mod http;
@@ -32,6 +34,7 @@ mod tests;
 
 use crate::config::{ConfigError, Settings};
 use channel::Channel;
+use data_platform::DataPlatformChannel;
 use http::HttpClient;
 use std::sync::Arc;
 
@@ -40,5 +43,8 @@ use std::sync::Arc;
 /// # Errors
 /// [`ConfigError`] when a channel is set and cannot work.
 pub fn channels(settings: &Settings, client: &HttpClient) -> Result<Vec<Arc<dyn Channel>>, ConfigError> {
-    channels::notification_channels(settings, client)
+    let deliveries = DataPlatformChannel::new(client.clone(), settings.channels.data_platform_url.clone());
+    let mut all = channels::notification_channels(settings, client)?;
+    all.push(Arc::new(deliveries));
+    Ok(all)
 }

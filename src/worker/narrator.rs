@@ -4,6 +4,7 @@
 //! It reads behind the decisions and is never part of one. Best effort: it begins where a place stands when it comes, and a crowd is let pass and not
 //! told one by one, since nobody could read it. `RUST_LOG=info,stream_worker::worker::narrator=off` silences it.
 
+mod data_platform;
 mod reservation;
 
 use holdfast_engine::inspect::{Queries, Status, TaskState};
@@ -29,7 +30,8 @@ const RECORDS_MAX: usize = 1_000;
 /// The target of every line, so that one filter silences all of them.
 const TARGET: &str = module_path!();
 /// What is told of each feature.
-const STORIES: &[fn() -> Box<dyn Story>] = &[|| Box::<reservation::Deadlines>::default()];
+const STORIES: &[fn() -> Box<dyn Story>] =
+    &[|| Box::<reservation::Deadlines>::default(), || Box::<data_platform::Repetitions>::default()];
 
 /// What is told of a feature.
 trait Story: Send {
