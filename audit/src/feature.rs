@@ -21,6 +21,11 @@ pub(crate) trait Feature {
     /// Its inbox.
     fn inbox(&self) -> &'static str;
 
+    /// The topic whose beginning has to be there for anything to be said of this feature; `None`: what is left can be judged.
+    fn rests_on(&self) -> Option<&'static str> {
+        Some(self.inbox())
+    }
+
     /// Features that have to be judged together with this one: when the beginning of their inbox is gone, nothing can be said of this one.
     fn needs(&self) -> &'static [&'static str] {
         &[]

@@ -2,7 +2,7 @@
 
 use crate::feature::Feature;
 use crate::invariant::{Invariant, Owner};
-use crate::{Question, coupons, seats, timesale, wallets};
+use crate::{Question, coupons, data_platform, seats, timesale, wallets};
 
 /// Every feature. One comes after those whose [`crate::books`] it reads.
 pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
@@ -11,6 +11,7 @@ pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
         Box::new(seats::Seats::new(question)),
         Box::new(coupons::Coupons::default()),
         Box::new(timesale::TimeSales::default()),
+        Box::new(data_platform::Deliveries::new(question)),
     ]
 }
 
@@ -44,7 +45,8 @@ mod tests {
         for feature in &features {
             let owns = |invariant: &Invariant| invariant.owner() == Owner::Feature(feature.name());
             assert!(Invariant::ALL.iter().any(owns), "{} proves nothing", feature.name());
-            assert!(!feature.routes().is_empty());
+            // Nothing is asked of deliveries over HTTP.
+            assert_eq!(feature.routes().is_empty(), feature.name() == "data-platform");
         }
     }
 

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`feature`], [`features`], [`books`] | what a feature is, and the walk through an inbox; the list of them; what they tell each other |
-//! | [`wallets`], [`seats`], [`coupons`], [`timesale`] | the rules, a folder for each feature |
+//! | [`wallets`], [`seats`], [`coupons`], [`timesale`], [`data_platform`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
@@ -27,6 +27,7 @@ mod books;
 mod copies;
 mod coupons;
 mod cut;
+mod data_platform;
 mod feature;
 mod features;
 pub mod findings;
@@ -96,6 +97,8 @@ pub struct Question {
     pub answers: Option<PathBuf>,
     /// What a receiver of alerts was told.
     pub alerts: Option<AlertRecord>,
+    /// What the receiver of deliveries says that it has got.
+    pub sink: Option<PathBuf>,
 }
 
 /// Examines a log, and the stores if there are any. `replays` decides inboxes again, for I-19.
@@ -175,7 +178,7 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
     let kinds = features.iter().flat_map(|feature| feature.notices().iter().copied()).collect();
     audit.shared.notices = Notices::read(&mut audit.reader, audit.cut, &kinds, audit.findings)?;
     for feature in &*features {
-        if let Some((source, begins)) = audit.cut.beheaded(feature.inbox()) {
+        if let Some((source, begins)) = feature.rests_on().and_then(|topic| audit.cut.beheaded(topic)) {
             let why = format!("{source} begins at offset {begins}: what was decided rests on records that are gone");
             for invariant in features::resting_on(&**feature, features) {
                 audit.findings.not_applicable(invariant, &why);
@@ -184,7 +187,7 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
     }
     let gone: Vec<_> = features
         .iter()
-        .filter(|feature| audit.cut.beheaded(feature.inbox()).is_some())
+        .filter(|feature| feature.rests_on().is_some_and(|topic| audit.cut.beheaded(topic).is_some()))
         .map(|feature| feature.name())
         .collect();
     let is_judged = |feature: &dyn Feature| {

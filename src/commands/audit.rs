@@ -45,6 +45,9 @@ pub struct Wanted {
     /// With --alerts: a longer stall has to be told of within so long: ALERT_LAG_MS + ALERT_FOR_MS, and 5 s
     #[arg(long, default_value_t = 15_000, value_name = "MS")]
     alert_within_ms: i64,
+    /// What the data platform has got, one JSON object a line with key, body and status: held against the ledger (I-20)
+    #[arg(long, value_name = "FILE")]
+    sink: Option<PathBuf>,
     /// How to say the verdicts
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -89,6 +92,7 @@ pub fn audit(settings: &Settings, wanted: &Wanted, print: &mut dyn FnMut(&str)) 
         is_all_decided: false,
         answers: wanted.answers.clone(),
         alerts: wanted.alerts.as_ref().map(record),
+        sink: wanted.sink.clone(),
     };
     let report = examine(&*log, &question)?;
     match wanted.format {

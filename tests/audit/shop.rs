@@ -266,6 +266,7 @@ impl Shop {
             is_all_decided: false,
             answers: None,
             alerts: None,
+            sink: None,
         }
     }
 

@@ -92,6 +92,7 @@ pub(crate) fn by_the_log(log: &dyn Log) -> Report {
         is_all_decided,
         answers: None,
         alerts: None,
+        sink: None,
     };
     let report = examine(log, &question).unwrap();
     assert_eq!(report.verdict, Verdict::Proved, "{}", report.text());
