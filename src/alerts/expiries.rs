@@ -11,9 +11,11 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Facts read at one look. More wait for the next: an early one is found late, but it is found.
 const FACTS_MAX: usize = 50_000;
+const LOOKS_LEFT_OUT: u32 = 30;
 
 #[derive(Debug, Default)]
 struct Noted {
@@ -59,23 +61,29 @@ struct Fact {
 pub struct Expiries {
     board: ExpiryBoard,
     reading: Option<(Box<dyn Fetcher>, BTreeMap<u32, Slot>)>,
+    /// Looks that are left out after one that failed: a new fetcher costs brokers more than a look.
+    pause: u32,
 }
 
 impl Expiries {
     /// A reader that notes on `board`.
     #[must_use]
     pub fn new(board: ExpiryBoard) -> Self {
-        Self { board, reading: None }
+        Self { board, reading: None, pause: 0 }
     }
 
     /// Notes what has come since the last look in `places`; of a place that is new, what comes from now on.
     ///
     /// # Errors
-    /// When the log cannot be read: the next look begins anew.
+    /// When the log cannot be read: a later look begins anew, with what comes from then on.
     pub fn look(&mut self, log: &dyn Log, places: &BTreeSet<u32>) -> Result<(), LogError> {
+        self.pause = self.pause.saturating_sub(1);
+        if self.pause > 0 || places.is_empty() {
+            return Ok(());
+        }
         let looked = self.read(log, places);
         if looked.is_err() {
-            self.reading = None;
+            (self.reading, self.pause) = (None, LOOKS_LEFT_OUT);
         }
         looked
     }
@@ -99,6 +107,8 @@ impl Expiries {
                 slots.insert(*place, fetcher.assign(&source, Start::At(end))?);
             }
         }
+        // Has what lies ready fetched; nothing is waited for.
+        fetcher.wait(Duration::ZERO)?;
         let board = &self.board;
         let mut left = FACTS_MAX;
         while left > 0 {
@@ -116,5 +126,63 @@ impl Expiries {
             left = left.saturating_sub(seen);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
+    use holdfast_ports::clock::Clock;
+    use holdfast_ports::log::{Cleanup, TopicSpec};
+    use holdfast_ports::record::NewRecord;
+    use holdfast_tools::clock::SystemClock;
+    use std::sync::mpsc;
+
+    #[test]
+    fn facts_of_own_places_are_read_from_now_on() {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), SystemClock::new());
+        let log = EmbeddedLog::open(EmbeddedConfig::new(dir.path().join("log"), Arc::new(clock))).unwrap();
+        let cleanup = Cleanup::Delete { retention_ms: 60_000 };
+        log.create_topics(&[TopicSpec { name: SEATS_EXPIRED.to_owned(), partitions: 2, replication: None, cleanup }])
+            .unwrap();
+        let append = |place: u32, value: &str| {
+            let (tell, told) = mpsc::channel();
+            let value = Some(value.as_bytes());
+            let record = NewRecord { topic: SEATS_EXPIRED, partition: place, key: None, value, headers: &[] };
+            log.appender().unwrap().append(record, Box::new(move |result| tell.send(result).unwrap()));
+            told.recv().unwrap().unwrap();
+        };
+        let now_ms = clock.now_ms();
+        let fact =
+            |early_ms: i64| format!("{{\"seatNo\":1,\"expiredAt\":{},\"expiresAt\":{now_ms}}}", now_ms - early_ms);
+        let board = ExpiryBoard::default();
+        let mut expiries = Expiries::new(board.clone());
+        append(0, &fact(1));
+        expiries.look(&*log, &BTreeSet::from([0])).unwrap();
+        assert_eq!((board.early(), board.take_latest_ms()), (0, None), "what was told before is not told again");
+        append(0, &fact(0));
+        append(0, "no fact");
+        append(0, &fact(2));
+        append(1, &fact(3));
+        let wait = |expiries: &mut Expiries, places: &[u32], early: u64| {
+            let places = places.iter().copied().collect();
+            // A look takes what is ready.
+            for _ in 0..1_000 {
+                expiries.look(&*log, &places).unwrap();
+                if board.early() >= early {
+                    break;
+                }
+                std::thread::yield_now();
+            }
+            assert_eq!(board.early(), early);
+        };
+        wait(&mut expiries, &[0], 1);
+        assert!(board.take_latest_ms().is_some_and(|late| late < 60_000));
+        // The other place is new: what came before is not read.
+        expiries.look(&*log, &BTreeSet::from([1])).unwrap();
+        append(1, &fact(4));
+        append(0, &fact(5));
+        wait(&mut expiries, &[1], 2);
     }
 }

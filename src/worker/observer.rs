@@ -5,6 +5,7 @@ use crate::alerts::expiries::{Expiries, ExpiryBoard};
 use crate::lag::{Lag, LagBoard};
 use holdfast_engine::inspect::{Snapshot, Status, TaskState, TaskStatus};
 use holdfast_engine::prelude::Topology;
+use holdfast_model::topics::reservation::SEATS_EXPIRED;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{End, Fetcher, Log, LogError, Slot, Start};
 use holdfast_ports::record::{Topic, TopicPartition};
@@ -94,12 +95,17 @@ impl Eyes {
     fn look(&mut self) -> Result<(), LogError> {
         let snapshot = self.status.snapshot();
         self.mirror(&snapshot);
-        if let Err(error) = self.expiries.look(&*self.log, &running(&snapshot)) {
+        let places = self.expiring(&snapshot);
+        if let Err(error) = self.expiries.look(&*self.log, &places) {
             tracing::debug!(%error, "facts that holds have ended not seen");
         }
         let mut positions = self.own(&snapshot);
         let own = positions.len();
-        positions.extend(self.watched(&snapshot)?);
+        // Best effort: what is not known of others must not hide what is known here.
+        match self.watched(&snapshot) {
+            Ok(watched) => positions.extend(watched),
+            Err(error) => tracing::debug!(%error, "places that are watched not seen"),
+        }
         let fetcher = match &mut self.fetcher {
             Some(fetcher) => fetcher,
             none => none.insert(self.log.fetcher()?),
@@ -154,6 +160,16 @@ impl Eyes {
         })
     }
 
+    /// Places in which a task of this worker runs that tells of holds that have ended.
+    fn expiring(&self, snapshot: &Snapshot) -> BTreeSet<u32> {
+        let tells = |name: &str| {
+            let topology = self.topologies.iter().find(|topology| **topology.name() == *name);
+            topology.is_some_and(|topology| topology.sinks().iter().any(|topic| **topic == *SEATS_EXPIRED))
+        };
+        let runs = snapshot.tasks.iter().filter(|(_, seen)| seen.state == TaskState::Running);
+        runs.filter(|(task, _)| tells(&task.topology)).map(|(task, _)| task.place).collect()
+    }
+
     /// How far the tasks of this worker are.
     fn own(&self, snapshot: &Snapshot) -> Vec<(Reading, i64)> {
         let mut positions = Vec::new();
@@ -198,12 +214,6 @@ impl Eyes {
             }
         }
     }
-}
-
-/// Places in which tasks of this worker run.
-fn running(snapshot: &Snapshot) -> BTreeSet<u32> {
-    let runs = snapshot.tasks.iter().filter(|(_, seen)| seen.state == TaskState::Running);
-    runs.map(|(task, _)| task.place).collect()
 }
 
 /// The first record that is not decided.
