@@ -222,7 +222,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         claims: claims.clone(),
         lag: lag.clone(),
         alerts: alert_board.clone(),
-            registry: registry.clone(),
+        registry: registry.clone(),
         metrics: http_metrics,
         loaded: loaded.clone(),
         topics: topic_board.clone(),

@@ -2,7 +2,7 @@
 
 use holdfast_model::call_result::{CallResult, Ended};
 use holdfast_model::notification::call::NotificationCall;
-use holdfast_sim::simulation::World;
+use holdfast_sim::simulation::{Call, World};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn received<R>(look: impl FnOnce(&BTreeMap<(String, String), Received
 }
 
 /// A call arrives. Returns how it ended, as the caller sees it.
-pub(crate) fn call(payload: &[u8], world: &mut World<'_>) -> CallResult {
+pub(crate) fn call(payload: &[u8], came: Call, world: &mut World<'_>) -> CallResult {
     let now_ms = world.now_ms();
     let Some(call) = NotificationCall::parse(payload) else { return CallResult::new(Ended::Refused, now_ms) };
     // As a channel does, before it calls.
@@ -40,13 +40,12 @@ pub(crate) fn call(payload: &[u8], world: &mut World<'_>) -> CallResult {
         return CallResult::new(Ended::Stale, now_ms);
     }
     let drawn = world.rng().below(100);
-    let (ended, is_taken) = match drawn {
-        0..55 => (Ended::Done, true),
-        // It has arrived, and the answer has not.
-        55..60 => (Ended::Failed, true),
-        60..85 => (Ended::Failed, false),
-        85..93 => (Ended::Refused, false),
-        _ => (Ended::NoContact, false),
+    let (ended, is_taken) = match (came, drawn) {
+        (Call::Failed, _) => (Ended::Failed, false),
+        (Call::Unanswered, _) => (Ended::Failed, true),
+        (Call::Done, 0..85) => (Ended::Done, true),
+        (Call::Done, 85..93) => (Ended::Refused, false),
+        (Call::Done, _) => (Ended::NoContact, false),
     };
     let is_busy = ended == Ended::Failed && world.rng().chance(20);
     let mut result = CallResult::new(ended, now_ms);

@@ -7,9 +7,9 @@ use crate::simulation::wrapped::put_back;
 use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::prelude::place_of;
 use holdfast_engine::runtime::Effect;
-use holdfast_model::notification::{DEAD_LETTERS, INBOX, PAYMENT_COMPLETED, RESULTS, USER_CONTACTS, letter};
+use holdfast_model::notification::{DEAD_LETTERS, INBOX, PAYMENT_COMPLETED, USER_CONTACTS, letter};
 use holdfast_sim::memory_log::Stored;
-use holdfast_sim::simulation::{Workload, World};
+use holdfast_sim::simulation::{Call, Workload, World};
 use std::collections::BTreeMap;
 
 const USERS: u64 = 12;
@@ -150,18 +150,10 @@ impl Workload for Office {
         }
     }
 
-    fn perform(&mut self, effect: &Effect, world: &mut World<'_>) {
-        let result = outside::call(&effect.payload, world);
-        let value = serde_json::to_vec(&result).unwrap_or_default();
-        let headers = effect.result_headers();
-        let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, &**value)).collect();
-        world.append_on_top(&NewRecord {
-            topic: RESULTS,
-            partition: effect.task.place,
-            key: Some(&effect.key),
-            value: Some(&value),
-            headers: &headers,
-        });
+    fn perform(&mut self, effect: &Effect, call: Call, world: &mut World<'_>) -> Vec<u8> {
+        let result = outside::call(&effect.payload, call, world);
+        // Names and numbers always encode.
+        serde_json::to_vec(&result).unwrap_or_default()
     }
 
     fn close(&mut self, world: &mut World<'_>) {
