@@ -85,6 +85,14 @@ pub fn whole<N: FromStr + PartialOrd + Display>(text: &str, range: RangeInclusiv
     }
 }
 
+/// Reads a flag.
+///
+/// # Errors
+/// When it is neither `true` nor `false`.
+pub fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
+}
+
 /// Reads a text into a field.
 ///
 /// # Errors

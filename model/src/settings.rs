@@ -16,7 +16,13 @@ pub(crate) const fn outcome_retention<S>(set: fn(&mut S, &str) -> Result<(), Str
         .default("691200000")
 }
 
-/// Reads it.
+/// The setting `notify_held`, one for the topology that holds seats and the one that tells of it.
+pub(crate) const fn notify_held<S>(set: fn(&mut S, &str) -> Result<(), String>) -> Setting<S> {
+    Setting::new("notify_held", "true: users are also told when they hold a seat (RESERVATION_HELD)", set)
+        .default("false")
+}
+
+/// Reads a retention.
 ///
 /// # Errors
 /// For what is no whole number, or less than a day.

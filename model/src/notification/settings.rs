@@ -1,8 +1,9 @@
 //! What the shop may set of notifications. Each place keeps what it decides with: see [`super::SETTINGS`].
 
 use super::channel::Channel;
-use crate::config_def::{Setting, put, whole};
+use crate::config_def::{Setting, flag, put, whole};
 use crate::feature;
+use crate::settings;
 use serde::{Deserialize, Serialize};
 
 /// The least time that the ledger is kept: what the topics of requests and of dead letters keep, and a day more, so that whatever may come again is
@@ -79,15 +80,8 @@ impl feature::Settings for Settings {
             |s: &mut Self, text| put(&mut s.retention_ms, whole(text, RETENTION_MIN_MS..=10 * 365 * 86_400_000)),
         )
         .default("691200000"),
-        Setting::new("notify_held", "true: a user is told when a seat is held, too", |s: &mut Self, text| {
-            put(&mut s.notify_held, flag(text))
-        })
-        .default("false"),
+        settings::notify_held(|s: &mut Self, text| put(&mut s.notify_held, flag(text))),
     ];
-}
-
-fn flag(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
 }
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {

@@ -4,7 +4,7 @@
 //! ([`super::SETTINGS`]): who decides again knows them, whatever has been set since.
 
 use super::fees;
-use crate::config_def::{Setting, put, whole};
+use crate::config_def::{Setting, flag, put, whole};
 use crate::feature;
 use crate::settings::{self, OUTCOME_RETENTION_MS, outcomes_stay};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,8 @@ pub struct Settings {
     /// How long outcomes of requests are kept after they were decided, in ms.
     #[serde(default = "outcomes_stay")]
     pub outcome_retention_ms: i64,
+    /// Whether a notification is asked for when a seat is held.
+    pub notify_held: bool,
 }
 
 impl Default for Settings {
@@ -86,6 +88,7 @@ impl Default for Settings {
             cancel_batch_max: 100,
             cancel_pause_ms: 100,
             outcome_retention_ms: OUTCOME_RETENTION_MS,
+            notify_held: false,
         }
     }
 }
@@ -118,6 +121,7 @@ impl feature::Settings for Settings {
         settings::outcome_retention(|s: &mut Self, text| {
             put(&mut s.outcome_retention_ms, settings::retention_ms(text))
         }),
+        settings::notify_held(|s: &mut Self, text| put(&mut s.notify_held, flag(text))),
     ];
 }
 

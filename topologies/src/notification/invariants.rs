@@ -176,12 +176,13 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_found() {
-        assert_eq!(good().check(), Ok(()));
-        assert_eq!(Books { history: Vec::new(), history_until_ms: 5, ..good() }.check(), Ok(()));
+        type Spoil = fn(&mut Books);
         fn first(books: &mut Books) -> &mut DeliveryRow {
             &mut books.notices.get_mut("n").unwrap().deliveries[0]
         }
-        let spoils: [(fn(&mut Books), Broken); 9] = [
+        assert_eq!(good().check(), Ok(()));
+        assert_eq!(Books { history: Vec::new(), history_until_ms: 5, ..good() }.check(), Ok(()));
+        let spoils: [(Spoil, Broken); 9] = [
             (|b| b.notices.get_mut("n").unwrap().deliveries.clear(), Broken::NoChannel("n".to_owned())),
             (|b| first(b).channel = Channel::Webhook, Broken::ChannelTwice("n".to_owned(), "webhook")),
             (|b| first(b).attempts = 5, Broken::Attempts { id: "n".to_owned(), channel: "fcm", attempts: 5, tries: 2 }),

@@ -54,7 +54,7 @@
 //! | [`CONFIRMED`] | reservationId | one for each reservation that is paid |
 //! | [`SEATS_EXPIRED`] | scheduleId | one for each hold that was not paid in time |
 //! | [`RANKING`] | scheduleId | each sale and each return |
-//! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded |
+//! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded; with `notify_held` also held |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read, and answers to what nobody asked |
 
 pub mod decide;

@@ -3,8 +3,10 @@
 use crate::shop::{PLACES, Shop, hold, pay, release};
 use holdfast_engine::prelude::place_of;
 use holdfast_model::reservation;
+use holdfast_model::reservation::Settings;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Hold, PricedSeat, Seats};
 use holdfast_topologies::reservation::view;
+use serde_json::json;
 
 #[test]
 fn five_hundred_ask_for_one_seat_and_the_first_gets_it() {
@@ -78,4 +80,21 @@ fn seats_may_have_prices_of_their_own() {
     shop.wallet(|_| "DEBITED");
     assert_eq!(shop.status(&free), "CONFIRMED");
     shop.check();
+}
+
+#[test]
+fn who_holds_a_seat_is_told_where_the_shop_wants_it() {
+    for notify_held in [false, true] {
+        let mut shop = Shop::with(&Settings { notify_held, ..Settings::default() });
+        let id = shop.hold("u", 1);
+        assert_eq!(shop.hold("u", 1), id);
+        let told: Vec<_> =
+            shop.read(reservation::NOTIFICATIONS).into_iter().map(|record| record["payload"].clone()).collect();
+        assert_eq!(told.len(), usize::from(notify_held));
+        if let Some(payload) = told.first() {
+            assert_eq!((&payload["type"], &payload["userId"]), (&json!("RESERVATION_HELD"), &json!("u")));
+            assert_eq!((&payload["data"]["reservationId"], &payload["data"]["minutes"]), (&json!(id), &json!("5")));
+        }
+        shop.check();
+    }
 }

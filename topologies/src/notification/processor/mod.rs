@@ -43,7 +43,6 @@ impl Notifications {
     }
 
     /// What `user_id` prefers.
-    #[expect(clippy::ptr_arg, reason = "it is the key of a table, whose keys are owned")]
     fn preferences(ctx: &mut Context<'_>, user_id: &String) -> Result<PreferencesRow, ProcessError> {
         Ok(ctx.get(&PREFERENCES, user_id)?.unwrap_or_default())
     }

@@ -8,7 +8,7 @@ use holdfast_engine::prelude::{Context, DeadLetter, NewEffect, Output, ProcessEr
 use holdfast_model::envelope;
 use holdfast_model::notification::call::CallText;
 use holdfast_model::notification::channel::Channel;
-use holdfast_model::notification::row::{DeliveryRow, DeliveryState, NoticeRow};
+use holdfast_model::notification::row::{DeliveryRow, DeliveryState, NoticeRow, OriginalRow};
 use holdfast_model::notification::step::{DUE, Step};
 use holdfast_model::notification::{NOTICES, letter};
 
@@ -100,7 +100,6 @@ impl Outbound<'_, '_> {
 
 impl Notifications {
     /// Writes `row`, and does what the new states of the deliveries `changed` ask for.
-    #[expect(clippy::ptr_arg, reason = "it is the key of a table, whose keys are owned")]
     pub(super) fn put_and_follow(
         &mut self,
         ctx: &mut Context<'_>,
@@ -139,11 +138,7 @@ fn borrowed(row: &NoticeRow) -> NoticeRow<&str> {
         data: &row.data,
         created_ms: row.created_ms,
         valid_until_ms: row.valid_until_ms,
-        original: holdfast_model::notification::row::OriginalRow {
-            topic: row.original.topic,
-            offset: row.original.offset,
-            value: &row.original.value,
-        },
+        original: OriginalRow { topic: row.original.topic, offset: row.original.offset, value: &row.original.value },
         deliveries: Vec::new(),
     }
 }

@@ -38,20 +38,13 @@ impl Notifications {
         if Origin::of(record).is_redriven() {
             return Ok(());
         }
-        let user_id = record.key.and_then(|key| std::str::from_utf8(key).ok()).filter(|key| !key.is_empty());
-        let Some(user_id) = user_id else { return Ok(Self::refuse_contact(ctx, record, "the key is no user id")) };
-        if ctx.place_of(user_id.as_bytes()) != ctx.place() {
-            return Ok(Self::refuse_contact(ctx, record, "the key lives in another partition"));
-        }
-        let user_id = user_id.to_owned();
-        let Some(value) = record.value else { return ctx.delete(&CONTACTS, &user_id) };
-        // What serde says may quote the value; only the name of a field that was checked is told.
-        let Ok(contact) = serde_json::from_slice::<Contact>(value) else {
-            return Ok(Self::refuse_contact(ctx, record, "the value is no contact"));
-        };
-        match contact.check() {
-            Ok(()) => ctx.put(&CONTACTS, &user_id, &ContactRow::from(contact)),
-            Err(fault) => Ok(Self::refuse_contact(ctx, record, &fault.to_string())),
+        match read_contact(ctx, record) {
+            Ok((user_id, Some(contact))) => ctx.put(&CONTACTS, &user_id, &ContactRow::from(contact)),
+            Ok((user_id, None)) => ctx.delete(&CONTACTS, &user_id),
+            Err(why) => {
+                Self::refuse_contact(ctx, record, &why);
+                Ok(())
+            }
         }
     }
 
@@ -69,4 +62,18 @@ impl Notifications {
             attempts: 1,
         });
     }
+}
+
+/// Whose contact it is, and how to reach that user; none = not any more. What is wrong is told without repeating what stood there.
+fn read_contact(ctx: &Context<'_>, record: &Record<'_>) -> Result<(String, Option<Contact>), String> {
+    let user_id = record.key.and_then(|key| std::str::from_utf8(key).ok()).filter(|key| !key.is_empty());
+    let user_id = user_id.ok_or("the key is no user id")?;
+    if ctx.place_of(user_id.as_bytes()) != ctx.place() {
+        return Err("the key lives in another partition".to_owned());
+    }
+    let Some(value) = record.value else { return Ok((user_id.to_owned(), None)) };
+    // What serde says may quote the value.
+    let contact: Contact = serde_json::from_slice(value).map_err(|_| "the value is no contact")?;
+    contact.check().map_err(|fault| fault.to_string())?;
+    Ok((user_id.to_owned(), Some(contact)))
 }

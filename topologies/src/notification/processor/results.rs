@@ -77,7 +77,6 @@ impl Notifications {
     }
 
     /// The notification `id` of the try `step`, and which of its deliveries is meant. `None` for what nobody has asked for.
-    #[expect(clippy::ptr_arg, reason = "it is the key of a table, whose keys are owned")]
     fn delivery(
         ctx: &mut Context<'_>,
         id: &String,

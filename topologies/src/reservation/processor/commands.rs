@@ -92,6 +92,9 @@ impl CommandContext<'_, '_, Reservation> {
                 let schedule = self.open(serial, &row, (&key, &buyer_key), (schedule, buyer))?;
                 self.send_deadline(serial, &row)?;
                 self.look_after(&row, &schedule)?;
+                if self.settings.notify_held {
+                    self.notify_held(serial, &row, &schedule)?;
+                }
                 Ok(Outcome::of(serial))
             }
         }

@@ -260,6 +260,34 @@ impl CommandContext<'_, '_, Reservation> {
         self.events.send_json(self.ctx, &event, &fact)
     }
 
+    /// Only where the shop wants it: there is one for each hold.
+    pub(super) fn notify_held(
+        &mut self,
+        serial: Serial,
+        row: &ReservationRow,
+        schedule: &ScheduleRow,
+    ) -> Result<(), ProcessError> {
+        let id = self.reservation_id(serial);
+        let minutes = (self.settings.hold_ms / 60_000).max(1).to_string();
+        let expires_at = rfc3339::to_string(row.expires_ms);
+        self.notify(
+            row,
+            &Notice {
+                id: &["evt_", &id, ".held.notice"],
+                kind: "RESERVATION_HELD",
+                priority: Priority::Medium,
+                title: "좌석 선점",
+                message: &format!("{minutes}분 이내에 결제해 주세요. 좌석이 임시 배정되었습니다."),
+                data: &[
+                    ("reservationId", &id),
+                    ("concertTitle", &schedule.concert_title),
+                    ("minutes", &minutes),
+                    ("expiresAt", &expires_at),
+                ],
+            },
+        )
+    }
+
     pub(super) fn notify_expired(
         &mut self,
         serial: Serial,
