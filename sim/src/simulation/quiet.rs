@@ -27,6 +27,10 @@ impl Run<'_> {
             self.outside.at(self.event);
             let mut wait_us = 100_000;
             for who in 0..self.workers.len() {
+                // One that was to stop when peace came may have waited for its calls until now.
+                if !self.workers[who].is_up() {
+                    self.start(who)?;
+                }
                 match self.step(who)? {
                     Some(Next::Wait(at_most)) => {
                         wait_us = wait_us.min(u64::try_from(at_most.as_micros()).unwrap_or(u64::MAX));
