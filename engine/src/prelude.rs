@@ -29,10 +29,10 @@
 
 pub use crate::codec::EncodeLike;
 pub use crate::context::Context;
-pub use crate::dead_letter::DeadLetter;
 pub use crate::delayed::DelayedId;
 pub use crate::effect::{EffectId, NewEffect};
 pub use crate::ending::{EndingTable, Ends};
+pub use crate::given_up::DeadLetter;
 pub use crate::key::Key;
 pub use crate::origin::Origin;
 pub use crate::output::Output;

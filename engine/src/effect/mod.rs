@@ -13,12 +13,10 @@
 //! |---|---|
 //! | [`row`] | keys and values of the store |
 //! | [`proof`] | what tells a result of the executor from a record that a stranger wrote |
-//! | [`results`] | what a record says about an effect |
 //! | [`performer`] | what the stream thread and the executor tell each other |
 
 pub(crate) mod performer;
 pub(crate) mod proof;
-pub(crate) mod results;
 pub(crate) mod row;
 
 pub use performer::{Performer, TaskEffects};
@@ -33,6 +31,19 @@ pub(crate) const FORGED_RESULT: &str = "ForgedResult";
 /// Number of an effect, unique within its task and growing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EffectId(pub u64);
+
+/// What a record says about an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nothing.
+    None,
+    /// How the one ended whose row has this key.
+    Result(Vec<u8>),
+    /// How one ended that has ended before.
+    Repeated,
+    /// Something, but nothing shows that an executor wrote it.
+    Forged,
+}
 
 /// An effect that a processor asks for.
 #[derive(Debug, Clone, Copy)]

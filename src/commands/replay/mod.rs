@@ -102,7 +102,7 @@ fn compare(settings: &Settings, wanted: &Wanted) -> Result<Report, RunError> {
         .ok_or_else(|| topologies::no_such("--topology", &wanted.topology))?;
     if !topology.is_deciding() {
         let why = format!(
-            "{} reads several topics and decides nothing: nobody knows in which order its records came",
+            "{} reads several topics, and no log says in which order it decided their records: it cannot be replayed (its state is restored from its changelog)",
             topology.name()
         );
         return Err(ConfigError::new("--topology", why).into());

@@ -1,26 +1,13 @@
 //! What a record says about an effect, and what follows for the task that had asked for it.
 
-use super::row::{EffectKey, secret_key};
-use super::{EffectId, Lane, STORE, name_of, proof};
+use crate::effect::row::{EffectKey, secret_key};
+use crate::effect::{Answer, EffectId, Lane, STORE, name_of, proof};
 use crate::header;
 use crate::key::Key;
 use crate::origin::Origin;
 use crate::task::Task;
 use holdfast_ports::record::{Record, Topic};
 use holdfast_ports::store::StoreError;
-
-/// What a record says about an effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// Nothing.
-    None,
-    /// How the one ended whose row has this key.
-    Result(Vec<u8>),
-    /// How one ended that has ended before.
-    Repeated,
-    /// Something, but nothing shows that an executor wrote it.
-    Forged,
-}
 
 impl Task {
     /// What results of its effects are proved with. As long as its state says nothing, no effect has been committed, and the first one brings the new
