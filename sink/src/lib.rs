@@ -49,7 +49,11 @@ impl Sink {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("sink").build()?;
         let ledger = Ledger::open(file)?;
         let shared = Arc::new(Shared { rules: Default::default(), ledger, up: watch::Sender::new(true) });
-        let listener = runtime.block_on(async { server::listen(address) })?;
+        // A test may run on a runtime of its own, in which nothing may be waited for.
+        let listener = {
+            let _here = runtime.enter();
+            server::listen(address)?
+        };
         let address = listener.local_addr()?;
         runtime.spawn(server::serve(shared.clone(), listener, address));
         if file.is_some() {

@@ -13,6 +13,7 @@ use holdfast_ports::clock::Clock;
 use holdfast_ports::log::Appender;
 use holdfast_ports::store::TaskId;
 use parking_lot::Mutex;
+use prometheus::IntGaugeVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,12 @@ impl Executor {
     #[must_use]
     pub fn performer(&self) -> Box<dyn Performer> {
         Box::new(Told(self.shared.clone()))
+    }
+
+    /// The gauge of breakers, by channel: 0 where one is closed.
+    #[must_use]
+    pub fn breakers(&self) -> IntGaugeVec {
+        self.shared.metrics.breakers()
     }
 
     /// Begins nothing more, for no task. Returns when nothing is under way and all results are decided, or after `at_most`: false then.

@@ -85,6 +85,12 @@ impl EffectMetrics {
         })
     }
 
+    /// The gauge of breakers, by channel: 0 where one is closed.
+    #[must_use]
+    pub fn breakers(&self) -> IntGaugeVec {
+        self.breaker.clone()
+    }
+
     /// Those of `channel`.
     pub(crate) fn of(&self, channel: &'static str) -> ChannelMetrics {
         let of = &[channel];

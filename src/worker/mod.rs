@@ -263,7 +263,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         lag: lag.clone(),
         engine: (options.role != Role::Api).then_some(engine_metrics),
         log: log.clone(),
-        breakers: BreakerBoard::default(),
+        breakers: executor.as_ref().map(|executor| BreakerBoard::of(executor.breakers())).unwrap_or_default(),
         expiries: ExpiryBoard::default(),
     };
     let (topologies, expiries) = (options.topologies.clone(), sources.expiries.clone());
