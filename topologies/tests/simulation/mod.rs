@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`coupon`], [`timesale`], [`shop`] | coupons and time sales by themselves; the flow of a seat, with the wallets and coupons that pay for it |
 //! | [`notification`] | notifications by themselves, with an outside that fails |
+//! | [`data_platform`] | deliveries to the data platform |
 //! | [`paper`] | records as anybody could read them |
 //! | [`wrapped`] | a topology with something around its processor, and records that stumble until they are put back |
 //! | [`tally`] | what happened |
@@ -13,6 +14,7 @@
 #[cfg(test)]
 pub(crate) mod checks;
 pub(crate) mod coupon;
+pub(crate) mod data_platform;
 pub(crate) mod notification;
 pub(crate) mod paper;
 pub(crate) mod shop;
@@ -23,7 +25,8 @@ pub(crate) mod wrapped;
 use holdfast_sim::{Simulation, phone, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
-pub(crate) const PARTS: &[Part] = &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART];
+pub(crate) const PARTS: &[Part] =
+    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART, data_platform::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
