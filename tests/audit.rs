@@ -13,6 +13,8 @@ mod answers;
 mod clean;
 #[path = "audit/crimes.rs"]
 mod crimes;
+#[path = "audit/deliveries.rs"]
+mod deliveries;
 #[path = "audit/discounts.rs"]
 mod discounts;
 #[path = "audit/ended.rs"]

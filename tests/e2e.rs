@@ -20,6 +20,8 @@ mod coupon_flow;
 mod crash_audit;
 #[path = "e2e/crowd.rs"]
 mod crowd;
+#[path = "e2e/data_platform.rs"]
+mod data_platform;
 #[path = "e2e/discounts.rs"]
 mod discounts;
 #[path = "e2e/dlq.rs"]
