@@ -129,9 +129,10 @@ impl<'a> Audit<'a> {
         let source = TopicPartition::new(inbox, place);
         let mut buried = self.letters.take_of(&source);
         let decided = self.cut.decided(&source);
-        let shared = &mut self.shared;
+        let (shared, redrives) = (&mut self.shared, &mut self.letters.redrives);
         self.reader.read(&source, self.cut, self.findings, &mut |entry, cut, findings| {
             shared.copies.look(entry);
+            redrives.look(entry, cut, findings);
             let is_decided = entry.offset < decided;
             let way = match letters::meet(&mut buried, entry, findings) {
                 Some(letter) => {

@@ -55,7 +55,7 @@ invariants! {
     Rebuilt = 18, Owner::States, "a store rebuilt from its changelog is the live store, key by key";
     Replayed = 19, Owner::States, "an inbox decided again comes to the same";
     Deliveries = 20, Owner::Feature("data-platform"), "the data platform gets each confirmed reservation, as it was confirmed, and nothing else";
-    Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record";
+    Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record; put back, it is the same request";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
     Alerts = 30, Owner::Receivers, "each stall is told of in time and cleared in time, and nothing is told of without a stall";

@@ -4,13 +4,13 @@ use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::reader::{Entry, Reader};
+use crate::redrives::{Redrives, hash};
 use holdfast_engine::inspect::OUTPUT_REFUSED;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::Topology;
 use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// First try and three more.
 const ATTEMPTS_MAX: u32 = 4;
@@ -34,12 +34,10 @@ pub(crate) type Buried = FxHashMap<i64, Letter>;
 
 /// All of them, by inbox partition.
 #[derive(Debug, Default)]
-pub(crate) struct Letters(BTreeMap<TopicPartition, Buried>);
-
-fn hash(value: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+pub(crate) struct Letters {
+    of: BTreeMap<TopicPartition, Buried>,
+    /// Which of them were put back.
+    pub(crate) redrives: Redrives,
 }
 
 impl Letters {
@@ -69,6 +67,9 @@ impl Letters {
         // No record of an inbox: the log refused it when it was due.
         if entry.heads.delayed_by.is_some() {
             findings.count(Invariant::Letters, "delayed messages among the dead letters", 1);
+            if let Ok(partition) = partition.parse() {
+                self.redrives.letter(entry, TopicPartition::new(&**topic, partition), None);
+            }
             return;
         }
         let place = partition.parse::<u32>().ok().zip(offset.parse::<i64>().ok());
@@ -97,7 +98,10 @@ impl Letters {
             is_met: false,
         };
         let inbox = TopicPartition::new(&**topic, partition);
-        if let Some(first) = self.0.entry(inbox.clone()).or_default().insert(offset, letter) {
+        self.redrives.letter(entry, inbox.clone(), Some(offset));
+        let earlier = self.of.entry(inbox.clone()).or_default().insert(offset, letter);
+        // A record that asked for several effects may be given up for each of them.
+        if let Some(first) = earlier.filter(|_| !topology.has_effects()) {
             findings.breach(
                 Invariant::Letters,
                 entry,
@@ -107,9 +111,23 @@ impl Letters {
         findings.count(Invariant::Letters, "dead letters", 1);
     }
 
+    /// After all inboxes that a feature walks: letters that came from other topics must have been passed there, too.
+    pub(crate) fn settle(&self, cut: &Cut, findings: &mut Findings) {
+        for (source, buried) in &self.of {
+            if cut.is_inbox(source) {
+                let end = cut.span(source).end;
+                for (offset, letter) in buried.iter().filter(|(offset, _)| **offset >= end) {
+                    findings.breach(Invariant::Letters, &letter.at, format!("there is no {source} offset {offset}"));
+                }
+                passed(buried, source, cut.decided(source), findings);
+            }
+        }
+        self.redrives.settle(findings);
+    }
+
     /// Takes those of an inbox partition out.
     pub(crate) fn take_of(&mut self, inbox: &TopicPartition) -> Buried {
-        self.0.remove(inbox).unwrap_or_default()
+        self.of.remove(inbox).unwrap_or_default()
     }
 }
 
@@ -132,6 +150,13 @@ pub(crate) fn leftover(buried: &Buried, inbox: &TopicPartition, begins: i64, dec
         if !letter.is_met && *offset >= begins {
             findings.breach(Invariant::Letters, &letter.at, format!("there is no {inbox} offset {offset}"));
         }
+    }
+    passed(buried, inbox, decided, findings);
+}
+
+/// Letters of records that the topology has not come to.
+fn passed(buried: &Buried, inbox: &TopicPartition, decided: i64, findings: &mut Findings) {
+    for (offset, letter) in buried {
         if letter.is_firm && *offset >= decided {
             findings.breach(Invariant::Letters, &letter.at, format!("{inbox} offset {offset} has not been passed"));
         }

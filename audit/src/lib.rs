@@ -15,7 +15,7 @@
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
-//! | [`letters`], [`copies`], [`notices`], [`times`] | dead letters, records sent on, notices, clocks |
+//! | [`letters`], [`redrives`], [`copies`], [`notices`], [`times`] | dead letters, those put back, records sent on, notices, clocks |
 //! | [`known`], [`retention`] | ids that came again; how long outcomes are kept |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
@@ -39,6 +39,7 @@ mod outcomes;
 mod reader;
 mod rebuilt;
 mod record;
+mod redrives;
 pub mod report;
 mod retention;
 mod seats;
@@ -205,6 +206,7 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
             feature.settle(&mut audit.shared, findings);
         }
         audit.shared.copies.settle(findings);
+        audit.letters.settle(audit.cut, findings);
     }
     audit.shared.notices.leftover(gone.is_empty(), findings);
     if audit.reader.times.steps_back > 0 {

@@ -32,6 +32,10 @@ pub(crate) struct Heads<'a> {
     pub(crate) is_given_up: bool,
     /// Of a dead letter that was a delayed message: the topology that had kept it.
     pub(crate) delayed_by: Option<&'a [u8]>,
+    /// Of a record that an operator has put back: the dead letter that it was. What was forwarded or buried with the header is none.
+    pub(crate) redriven_from: Option<&'a [u8]>,
+    /// Of such a record: which copy of the letter it is.
+    pub(crate) redrive: Option<&'a [u8]>,
     /// Of a dead letter: topic, partition, offset, class, message, time, attempts.
     pub(crate) letter: [Option<&'a [u8]>; 7],
 }
@@ -51,7 +55,9 @@ impl<'a> Heads<'a> {
         let mut heads = Self::default();
         record.headers.each(&mut |name, value| {
             heads.origin.note(name, value);
+            heads.redriven_from = value.filter(|_| name == header::REDRIVEN_FROM);
             match name {
+                header::REDRIVE => heads.redrive = value,
                 "ce_source" => heads.source = value,
                 "ce_time" => heads.time = value,
                 header::ORIGIN => heads.forwarded = value,

@@ -376,6 +376,80 @@ fn a_dead_letter_does_not_say_why() {
     });
 }
 
+/// Puts the first letter of a coupon request back, as `change` makes the headers. Returns its name.
+fn put_back(shop: &mut Shop, change: impl FnOnce(&mut Vec<(String, Vec<u8>)>)) -> String {
+    let letters = shop.driver.read(coupon::DEAD_LETTERS);
+    let letter = letters.first().unwrap();
+    let id = format!("{}-{}-{}", coupon::DEAD_LETTERS, letter.partition, letter.offset);
+    let head = |name: &str| letter.record.headers.iter().find(|(known, _)| known == name).unwrap().1.clone().unwrap();
+    let text = |name: &str| String::from_utf8(head(name)).unwrap();
+    let entered = format!("{}-{}-{}", coupon::INBOX, text("X-Original-Partition"), text("X-Original-Offset"));
+    let mut headers: Vec<(String, Vec<u8>)> = letter
+        .record
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
+        .filter(|(name, _)| !name.starts_with("X-Exc") && name != "X-Attempts" && name != "X-Failed-Timestamp")
+        .collect();
+    headers.push(("x-entered".to_owned(), entered.into_bytes()));
+    headers.push(("X-Redrive-Attempt".to_owned(), b"1".to_vec()));
+    headers.push(("X-Redriven-From".to_owned(), id.clone().into_bytes()));
+    change(&mut headers);
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let place = text("X-Original-Partition").parse().unwrap();
+    let value = letter.record.value.clone().unwrap();
+    shop.put(coupon::INBOX, place, &value, &headers);
+    shop.driver.settle();
+    id
+}
+
+#[test]
+fn a_letter_is_put_back_by_two() {
+    found("I-21", "was put back twice at once", |shop| {
+        put_back(shop, |_| {});
+        put_back(shop, |_| {});
+    });
+}
+
+#[test]
+fn a_letter_is_put_back_as_another_request() {
+    let set = |name: &'static str, value: &'static [u8]| {
+        move |headers: &mut Vec<(String, Vec<u8>)>| {
+            headers.iter_mut().filter(|(known, _)| known == name).for_each(|(_, old)| *old = value.to_vec());
+        }
+    };
+    found("I-21", "that has another identity", |shop| {
+        put_back(shop, set("x-entered", b"coupon-issue-requests-0-999"));
+    });
+    found("I-21", "there is no dead letter", |shop| {
+        let end = shop.driver.read(coupon::DEAD_LETTERS).len();
+        assert!(end > 0);
+        // A name below the end of its partition that no letter has: another topic's, which the audit has read.
+        let name = format!("{}-0-0", payment::DEAD_LETTERS);
+        shop.put(payment::DEAD_LETTERS, 0, b"x", &[("X-Delayed-By", b"payment".as_slice())]);
+        put_back(shop, |headers| headers.last_mut().unwrap().1 = name.into_bytes());
+    });
+    found("I-21", "does not say which copy", |shop| {
+        put_back(shop, |headers| headers.retain(|(name, _)| name != "X-Redrive-Attempt"));
+    });
+    found("I-21", "which is no name", |shop| {
+        put_back(shop, |headers| headers.last_mut().unwrap().1 = b"somewhere".to_vec());
+    });
+}
+
+/// A letter that was put back as it should be is no breach, and is counted.
+#[test]
+fn a_letter_is_put_back() {
+    let mut shop = Shop::open();
+    shop.trade();
+    put_back(&mut shop, |_| {});
+    let only = vec!["I-21".parse().unwrap()];
+    let report = examine(shop.driver.log(), &Question { only, ..shop.question() }).unwrap();
+    let line = report.line("I-21").unwrap();
+    assert_eq!(line.verdict, Verdict::Proved, "{}", report.text());
+    assert!(report.text().contains("copies put back"), "{}", report.text());
+}
+
 #[test]
 fn a_record_is_passed_over() {
     found("I-25", "is not among the dead letters", |shop| {
