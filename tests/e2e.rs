@@ -32,6 +32,8 @@ mod kafka;
 mod load;
 #[path = "e2e/old_data.rs"]
 mod old_data;
+#[path = "e2e/redrives.rs"]
+mod redrives;
 #[path = "e2e/replay.rs"]
 mod replay;
 #[path = "e2e/replicas.rs"]

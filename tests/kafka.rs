@@ -12,6 +12,8 @@ mod kills;
 mod moves;
 #[path = "kafka/outage.rs"]
 mod outage;
+#[path = "kafka/redrive.rs"]
+mod redrive;
 #[path = "kafka/scene.rs"]
 mod scene;
 #[path = "kafka/seats.rs"]

@@ -171,7 +171,7 @@ const CIRCLES: &[(&str, &[&str])] = &[
     ("audit/src/", &["reader", "times"]),
     ("ports/src/", &["log", "membership"]),
     ("src/", &["cli", "commands"]),
-    ("src/", &["dead_letters", "http", "worker"]),
+    ("src/", &["http", "worker"]),
 ];
 
 /// Which module of a crate imports which others, tests left out. What stands in the crate's root is the module `lib` (or `main`); a name that the root

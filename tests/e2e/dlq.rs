@@ -241,7 +241,7 @@ fn by_command(setup: &Setup) {
     assert_eq!((&shown["id"], &shown["redrives"][0]["by"]), (&json!(id), &json!("김운영")), "{shown}");
     let left = said(setup, &["dlq", "redrive", id]);
     assert!(
-        left.code == 0 && left.out.contains("by 김운영: left") && left.out.contains("0 put back, 1 left"),
+        left.code == 0 && left.out.contains("by 127.0.0.1: left") && left.out.contains("0 put back, 1 left"),
         "{left:?}"
     );
     let would = said(setup, &["dlq", "redrive", "--all", "--reason", "InvalidJson", "--dry-run", "--json"]);

@@ -10,6 +10,7 @@
 //! | `alerts` | a receiver of alerts |
 //! | `audit` | what must be true afterwards, whatever happened |
 //! | `command` | the worker's other verbs, and what they printed |
+//! | `letters` | dead letters that can be put back |
 //! | `topics` | reading and writing topics beside the worker |
 //! | `dice`, `rounds`, `wait` | chance that can be repeated, how long to go on, waiting for a condition |
 
@@ -19,6 +20,7 @@ pub(crate) mod broker;
 pub(crate) mod command;
 pub(crate) mod dice;
 pub(crate) mod ledger;
+pub(crate) mod letters;
 pub(crate) mod load;
 pub(crate) mod proxy;
 pub(crate) mod rounds;
