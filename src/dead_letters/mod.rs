@@ -9,7 +9,7 @@
 //! | [`letter_id`], [`letter`] | a letter's name; a letter as it lies and as it is shown |
 //! | [`filter`], [`moment`], [`catalogue`] | which letters are asked for, and whether what that names exists |
 //! | [`scan`], [`copies`] | reading letters, and reading which have been put back |
-//! | [`page`], [`detail`], [`outcome`] | letters listed; one letter whole; what its topology keeps of it |
+//! | [`page`], [`detail`] | letters listed; one letter whole |
 //! | [`redrive`], [`session`], [`copy_of_letter`] | putting back: all of it, one transaction, one record |
 //! | [`report`] | what a redrive has come to |
 
@@ -21,7 +21,6 @@ mod filter;
 mod letter;
 mod letter_id;
 pub mod moment;
-pub mod outcome;
 mod page;
 mod redrive;
 mod report;

@@ -2,6 +2,7 @@
 //!
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
+use super::dlq::outcome::Kept;
 use super::{Api, coupons, payments, points, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
@@ -9,6 +10,9 @@ use utoipa::openapi::OpenApi;
 /// The features that have routes.
 pub const FEATURES: &[Feature] =
     &[coupons::FEATURE, reservations::FEATURE, payments::FEATURE, points::FEATURE, timesales::FEATURE];
+
+/// The outcomes that features keep, as dead letters show them.
+pub const KEPT: &[Kept] = &[coupons::KEPT, reservations::KEPT, points::KEPT, timesales::KEPT];
 
 /// A feature, as HTTP sees it.
 pub struct Feature {

@@ -4,6 +4,7 @@ mod command;
 mod faults;
 pub mod holders;
 pub mod issue;
+mod kept;
 pub mod policies;
 pub mod requests;
 
@@ -15,6 +16,7 @@ use axum::routing::{get, post};
 use holdfast_model::coupon::inbox_key;
 use holdfast_model::coupon::outcome::{DUPLICATE_REQUEST, Refusal};
 use holdfast_ports::place::place_of;
+pub(super) use kept::KEPT;
 use utoipa::OpenApi;
 
 /// The feature, for the list.

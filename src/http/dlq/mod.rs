@@ -4,6 +4,7 @@ mod filter;
 mod jobs;
 mod list;
 mod operator;
+pub mod outcome;
 mod redrive;
 mod show;
 

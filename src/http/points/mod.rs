@@ -1,6 +1,7 @@
 //! Wallets: points are charged, shown and accounted for. All of a user lies in the place of his id; money is moved in `topologies/src/payment`.
 
 pub mod charge;
+mod kept;
 pub mod wallet;
 
 use super::Api;
@@ -8,6 +9,7 @@ use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
 use holdfast_ports::place::place_of;
+pub(super) use kept::KEPT;
 use utoipa::OpenApi;
 
 /// The feature, for the list.

@@ -15,6 +15,7 @@ pub mod change;
 pub mod command;
 mod faults;
 pub mod hold;
+mod kept;
 pub mod outcome;
 pub mod seat_map;
 
@@ -26,6 +27,7 @@ use axum::routing::{get, post};
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_ports::place::place_of;
+pub(super) use kept::KEPT;
 use utoipa::OpenApi;
 
 /// The feature, for the list.

@@ -2,6 +2,7 @@
 
 mod command;
 mod faults;
+mod kept;
 pub mod orders;
 pub mod sales;
 
@@ -13,6 +14,7 @@ use axum::routing::{get, post};
 use holdfast_engine::prelude::place_of;
 use holdfast_model::timesale::command_outcome::CommandRefusal;
 use holdfast_model::timesale::order_id;
+pub(super) use kept::KEPT;
 use utoipa::OpenApi;
 
 /// The feature, for the list.
