@@ -7,9 +7,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Name of the file, in `DATA_DIR/APP_ID`.
-const FILE: &str = "alerts.json";
-
 /// The file's content.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -25,10 +22,10 @@ pub struct Kept {
 pub struct KeptFile(PathBuf);
 
 impl KeptFile {
-    /// The file in this directory, which need not exist.
+    /// The file at this path. Its directory need not exist.
     #[must_use]
-    pub fn of(dir: &Path) -> Self {
-        Self(dir.join(FILE))
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
     }
 
     /// What was kept. A file that cannot be read is as good as none: at worst an alert is told twice, under the same key.
@@ -68,7 +65,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_read_again_and_what_cannot_be_read_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let file = KeptFile::of(&dir.path().join("app"));
+        let file = KeptFile::at(&dir.path().join("app/alerts.json"));
         assert_eq!(file.read(), Kept::default());
         let mut outgoing = Outgoing::default();
         outgoing.add(notice("2", State::Resolved, 7));

@@ -102,12 +102,12 @@ impl Running {
     }
 }
 
-/// Starts them on a thread of the runtime, which its shutdown waits for. What a restart must not forget is kept in `dir`.
+/// Starts them on a thread of the runtime, which its shutdown waits for. What a restart must not forget is kept in `file`.
 ///
 /// # Errors
 /// When connections cannot be set up.
-pub fn spawn(parts: Parts, dir: &Path) -> Result<Running, reqwest::Error> {
-    let (client, file) = (receivers::client()?, KeptFile::of(dir));
+pub fn spawn(parts: Parts, file: &Path) -> Result<Running, reqwest::Error> {
+    let (client, file) = (receivers::client()?, KeptFile::at(file));
     let (stop, stopped) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

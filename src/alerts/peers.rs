@@ -62,7 +62,7 @@ pub(super) async fn follow(peers: Arc<dyn Peers>, duties: Arc<Mutex<Duties>>) {
                 others.entry(owner.clone()).or_default().push(place);
             }
         }
-        heard.retain(&others.keys().cloned().collect());
+        heard.note_owners(&owners);
         let mut asking = JoinSet::new();
         for (endpoint, places) in others {
             let peers = peers.clone();

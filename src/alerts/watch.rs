@@ -11,9 +11,16 @@ const MISSES_MAX: u32 = 3;
 /// Times in a row with an answer and no new look after which it is silent, too: its first looks may take longer.
 const SAME_MAX: u32 = 8;
 
+/// Times in a row that a place was without an owner, after which it is watched: a place that is about to be claimed is not.
+const UNOWNED_MIN: u32 = 5;
+
 /// What has been heard of the owners.
 #[derive(Debug, Default)]
-pub struct Heard(BTreeMap<String, Owner>);
+pub struct Heard {
+    owners: BTreeMap<String, Owner>,
+    /// Places without an owner, and for how many looks in a row.
+    unowned: BTreeMap<u32, u32>,
+}
 
 #[derive(Debug, Default)]
 struct Owner {
@@ -26,7 +33,7 @@ struct Owner {
 impl Heard {
     /// Notes what the owner at `endpoint` has answered: the time of its last look, if it has looked; `None`: nothing.
     pub fn note(&mut self, endpoint: &str, answer: Option<Option<String>>) {
-        let owner = self.0.entry(endpoint.to_owned()).or_default();
+        let owner = self.owners.entry(endpoint.to_owned()).or_default();
         match answer {
             None => owner.misses = owner.misses.saturating_add(1),
             Some(look) => {
@@ -37,13 +44,22 @@ impl Heard {
         }
     }
 
-    /// Forgets all but these.
-    pub fn retain(&mut self, endpoints: &BTreeSet<String>) {
-        self.0.retain(|endpoint, _| endpoints.contains(endpoint));
+    /// Notes where the owner of each place listens now, `None` where nobody owns it, and forgets those that own nothing any more.
+    pub fn note_owners(&mut self, owners: &[Option<String>]) {
+        self.owners.retain(|endpoint, _| owners.iter().flatten().any(|owner| owner == endpoint));
+        for (place, owner) in (0_u32..).zip(owners) {
+            match owner {
+                Some(_) => drop(self.unowned.remove(&place)),
+                None => {
+                    let looks = self.unowned.entry(place).or_default();
+                    *looks = looks.saturating_add(1);
+                }
+            }
+        }
     }
 
     fn is_silent(&self, endpoint: &str) -> bool {
-        self.0.get(endpoint).is_some_and(|owner| owner.misses >= MISSES_MAX || owner.same >= SAME_MAX)
+        self.owners.get(endpoint).is_some_and(|owner| owner.misses >= MISSES_MAX || owner.same >= SAME_MAX)
     }
 
     /// The places that the worker at `me` watches. `owners`: where the owner of each place listens, `None` where nobody owns it.
@@ -54,8 +70,11 @@ impl Heard {
         if first.is_some_and(|first| first != me) {
             return BTreeSet::new();
         }
-        let is_silent = |owner: &Option<String>| owner.as_ref().filter(speaks).is_none();
-        (0_u32..).zip(owners).filter(|(_, owner)| is_silent(owner)).map(|(place, _)| place).collect()
+        let is_watched = |place: u32, owner: &Option<String>| match owner {
+            Some(owner) => !speaks(&owner),
+            None => self.unowned.get(&place).is_some_and(|looks| *looks >= UNOWNED_MIN),
+        };
+        (0_u32..).zip(owners).filter(|(place, owner)| is_watched(*place, owner)).map(|(place, _)| place).collect()
     }
 }
 
@@ -92,10 +111,19 @@ mod tests {
 
     #[test]
     fn a_place_without_an_owner_is_watched_too() {
-        let heard = Heard::default();
-        assert_eq!(heard.places_of("a", &owners(&["a", "", "b"])), BTreeSet::from([1]));
-        assert_eq!(heard.places_of("b", &owners(&["a", "", "b"])), BTreeSet::new());
+        let mut heard = Heard::default();
+        let some = owners(&["a", "", "b"]);
+        for _ in 0..UNOWNED_MIN {
+            assert_eq!(heard.places_of("a", &some), BTreeSet::new(), "it may be about to be claimed");
+            heard.note_owners(&some);
+        }
+        assert_eq!(heard.places_of("a", &some), BTreeSet::from([1]));
+        assert_eq!(heard.places_of("b", &some), BTreeSet::new());
+        (0..UNOWNED_MIN).for_each(|_| heard.note_owners(&owners(&["", ""])));
         assert_eq!(heard.places_of("api", &owners(&["", ""])), BTreeSet::from([0, 1]));
+        heard.note_owners(&owners(&["a", ""]));
+        heard.note_owners(&owners(&["", ""]));
+        assert_eq!(heard.places_of("api", &owners(&["", ""])), BTreeSet::from([1]));
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! | [`assistant`] | the thread that commits beside it |
 //! | `effects` | the executor of effects |
 //! | [`claims`] | who owns what, for a worker without that thread |
-//! | [`observer`] | once a second: mirrored positions, lag |
+//! | [`observer`], [`watching`] | once a second: mirrored positions, lag; and the alerts that are told of it |
 //! | [`narrator`] | what is committed, in the lines of the seeds |
 //! | [`sample`] | the sample data |
 
@@ -30,11 +30,10 @@ pub mod sample;
 pub mod stream;
 pub mod topic_watch;
 pub mod topics;
+pub mod watching;
 
 use crate::alerts::board::AlertBoard;
 use crate::alerts::breakers::BreakerBoard;
-use crate::alerts::expiries::ExpiryBoard;
-use crate::alerts::{self, Sources};
 use crate::config::{ConfigError, Settings};
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
@@ -65,6 +64,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use topic_watch::TopicBoard;
 use topics::Wanted;
+use watching::Watching;
 
 /// What this process takes part in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -220,7 +220,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         queries: queries.clone(),
         status: status.clone(),
         claims: claims.clone(),
-        lag: lag.clone(),
+        lag,
         alerts: alert_board.clone(),
         registry: registry.clone(),
         metrics: http_metrics,
@@ -259,25 +259,9 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let narrator = stream.as_ref().and_then(|_| {
         narrator::spawn(log.clone(), clock.clone(), status.clone(), api.queries.clone(), &options.topologies)
     });
-    let sources = Sources {
-        lag: lag.clone(),
-        engine: (options.role != Role::Api).then_some(engine_metrics),
-        log: log.clone(),
-        breakers: executor.as_ref().map(|executor| BreakerBoard::of(executor.breakers())).unwrap_or_default(),
-        expiries: ExpiryBoard::default(),
-    };
-    let (topologies, expiries) = (options.topologies.clone(), sources.expiries.clone());
-    let observer = observer::spawn(log.clone(), clock.clone(), status.clone(), topologies, lag, expiries);
-    let parts = alerts::Parts {
-        settings: settings.alerts.clone(),
-        app: settings.app_id.clone(),
-        worker,
-        clock: clock.clone(),
-        sources,
-        peers: Arc::new(api.clone()),
-        board: alert_board,
-    };
-    let alerts = alerts::spawn(parts, &logs::app_dir(settings)).map_err(|e| RunError::failed("alerts")(&e))?;
+    let breakers = executor.as_ref().map(|executor| BreakerBoard::of(executor.breakers())).unwrap_or_default();
+    let parts = watching::Parts { worker, engine: engine_metrics, breakers, board: alert_board };
+    let watching = Watching::start(settings, &api, parts).map_err(|e| RunError::failed("alerts")(&e))?;
 
     let ready_line = format!("stream-worker ready http={shown} log={} places={}", log.kind(), settings.partitions);
     let becoming_ready = become_ready(api.clone(), narrator.as_ref(), options.sample, loaded);
@@ -308,8 +292,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         closed = wind_up => closed,
         () = signals.asked_to_stop() => Err(RunError::Failed("asked twice to stop: stopped before everything was finished".to_owned())),
     };
-    observer.stop();
-    alerts.stop();
+    watching.stop();
     if let Some(narrator) = narrator {
         narrator.stop();
     }

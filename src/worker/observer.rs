@@ -20,6 +20,8 @@ const SOON: Duration = Duration::from_millis(20);
 /// How long first undecided records are waited for, to learn their age: so long, so often.
 const LOOK_MAX: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 4;
+/// A restore that lasts longer asks the groups how far its place is decided, in µs.
+const ASK_GROUPS_US: u64 = 3_000_000;
 
 /// The observer, as long as it runs.
 #[derive(Debug)]
@@ -49,7 +51,8 @@ pub fn spawn(
     tokio::task::spawn_blocking(move || {
         let expiries = Expiries::new(expiries);
         let oldest = BTreeMap::new();
-        let mut eyes = Eyes { log, clock, status, topologies, board, expiries, fetcher: None, oldest };
+        let mut eyes =
+            Eyes { log, clock, status, topologies, board, expiries, fetcher: None, oldest, restoring_from_us: None };
         loop {
             if let Err(error) = eyes.look() {
                 tracing::debug!(%error, "positions and lag not seen");
@@ -78,17 +81,35 @@ struct Eyes {
     /// The oldest undecided record of each reader that has one: its offset, and when it was appended. While nothing is decided it stays the oldest, so
     /// that one that stands still is read once.
     oldest: BTreeMap<Reading, (i64, i64)>,
+    /// Since when a task of this worker has been restored, if one is: monotonic, in µs.
+    restoring_from_us: Option<u64>,
 }
 
 /// A topology, by its number, and one of its sources.
 type Reading = (usize, TopicPartition);
 
-/// How far a reading is.
-struct Looked {
+/// How far a reading is, as its owner or its group says.
+struct Position {
     reading: Reading,
-    position: i64,
-    end: i64,
+    /// Offset of the next record to be decided.
+    next: i64,
+    /// Offset at which the oldest undecided record is looked for. While a task restores, `next` is as old as what it has restored; its group knows better.
+    /// `None`: not known.
+    undecided: Option<i64>,
     is_watched: bool,
+}
+
+/// A position, and the end of its source.
+struct Looked {
+    position: Position,
+    end: i64,
+}
+
+impl Looked {
+    /// Whether the oldest undecided record can be looked for.
+    fn is_behind(&self) -> bool {
+        self.position.undecided.is_some_and(|undecided| self.end > undecided) && self.end > self.position.next
+    }
 }
 
 impl Eyes {
@@ -100,7 +121,6 @@ impl Eyes {
             tracing::debug!(%error, "facts that holds have ended not seen");
         }
         let mut positions = self.own(&snapshot);
-        let own = positions.len();
         // Best effort: what is not known of others must not hide what is known here.
         match self.watched(&snapshot) {
             Ok(watched) => positions.extend(watched),
@@ -111,25 +131,31 @@ impl Eyes {
             none => none.insert(self.log.fetcher()?),
         };
         let mut looked = Vec::with_capacity(positions.len());
-        for (nth, (reading, position)) in positions.into_iter().enumerate() {
-            let end = fetcher.end(&reading.1, End::Stable)?;
-            looked.push(Looked { reading, position, end, is_watched: nth >= own });
+        for position in positions {
+            let end = fetcher.end(&position.reading.1, End::Stable)?;
+            looked.push(Looked { position, end });
         }
-        let behind = || looked.iter().filter(|looked| looked.end > looked.position);
-        let stands = |reading: &Reading, offset: i64| behind().any(|l| l.reading == *reading && l.position == offset);
+        let behind = || looked.iter().filter(|looked| looked.is_behind());
+        let stands = |reading: &Reading, offset: i64| {
+            behind().any(|looked| looked.position.reading == *reading && looked.position.undecided == Some(offset))
+        };
         self.oldest.retain(|reading, (offset, _)| stands(reading, *offset));
-        let unread: Vec<&Looked> = behind().filter(|looked| !self.oldest.contains_key(&looked.reading)).collect();
+        let is_read = |looked: &&Looked| self.oldest.contains_key(&looked.position.reading);
+        let unread: Vec<&Looked> = behind().filter(|looked| !is_read(looked)).collect();
         let mut firsts = first_undecided(&mut **fetcher, unread)?;
         let now_ms = self.clock.now_ms();
         let mut lags = Vec::with_capacity(looked.len());
         for at in looked {
-            let first = match self.oldest.get(&at.reading) {
-                _ if at.end <= at.position => First::None,
-                Some((_, append_ms)) => First::Appended(*append_ms),
-                None => firsts.remove(&at.reading).unwrap_or(First::Unknown),
+            let reading = &at.position.reading;
+            let first = match (self.oldest.get(reading), at.position.undecided) {
+                _ if at.end <= at.position.next => First::None,
+                (_, None) => First::Unknown,
+                (_, Some(undecided)) if at.end <= undecided => First::None,
+                (Some((_, append_ms)), _) => First::Appended(*append_ms),
+                (None, _) => firsts.remove(reading).unwrap_or(First::Unknown),
             };
-            if let First::Appended(append_ms) = first {
-                self.oldest.insert(at.reading.clone(), (at.position, append_ms));
+            if let (First::Appended(append_ms), Some(undecided)) = (first, at.position.undecided) {
+                self.oldest.insert(reading.clone(), (undecided, append_ms));
             }
             lags.extend(self.lag(at, first, now_ms));
         }
@@ -138,9 +164,11 @@ impl Eyes {
     }
 
     fn lag(&self, looked: Looked, first: First, now_ms: i64) -> Option<Lag> {
-        let Looked { reading: (topology, source), position, end, is_watched } = looked;
+        let Looked { position, end } = looked;
+        let Position { reading: (topology, source), next: position, undecided, is_watched } = position;
         let topology = self.topologies.get(topology)?;
         let records = u64::try_from(end.saturating_sub(position)).unwrap_or(0);
+        let is_ahead = undecided.is_some_and(|undecided| undecided > position);
         let oldest_ms = if let First::Appended(ms) = first { Some(ms) } else { None };
         Some(Lag {
             topology: topology.name().to_string(),
@@ -149,7 +177,8 @@ impl Eyes {
             place: source.partition,
             position,
             end,
-            records: if first == First::None { 0 } else { records },
+            // While a task restores, nothing but its age may be known from elsewhere.
+            records: if first == First::None && !is_ahead { 0 } else { records },
             ms: match first {
                 First::Appended(ms) => Some(u64::try_from(now_ms.saturating_sub(ms)).unwrap_or(0)),
                 First::None => Some(0),
@@ -171,18 +200,38 @@ impl Eyes {
     }
 
     /// How far the tasks of this worker are.
-    fn own(&self, snapshot: &Snapshot) -> Vec<(Reading, i64)> {
+    fn own(&mut self, snapshot: &Snapshot) -> Vec<Position> {
+        let is_at_work = |seen: &TaskStatus| matches!(seen.state, TaskState::Running | TaskState::Halted);
+        let now_us = self.clock.monotonic_us();
+        let is_restoring = snapshot.tasks.values().any(|seen| !is_at_work(seen));
+        let from_us = *self.restoring_from_us.get_or_insert(now_us);
+        if !is_restoring {
+            self.restoring_from_us = None;
+        }
+        // A restore that is soon over is not worth a question to each group.
+        let asks_groups = is_restoring && now_us.saturating_sub(from_us) >= ASK_GROUPS_US;
         let mut positions = Vec::new();
         for (nth, topology) in self.topologies.iter().enumerate() {
             for (_, seen) in snapshot.tasks.iter().filter(|(task, _)| task.topology == *topology.name()) {
-                positions.extend(seen.positions.iter().map(|(source, position)| ((nth, source.clone()), *position)));
+                let sources: Vec<TopicPartition> = seen.positions.iter().map(|(source, _)| source.clone()).collect();
+                let is_known = is_at_work(seen);
+                let shown =
+                    if is_known || !asks_groups { None } else { self.log.mirrored(topology.group(), &sources).ok() };
+                for (at, (source, next)) in seen.positions.iter().enumerate() {
+                    // A group that shows nothing has decided nothing.
+                    let shown =
+                        shown.as_ref().and_then(|shown| shown.get(at)).map(|shown| shown.unwrap_or(0).max(*next));
+                    let undecided = if is_known { Some(*next) } else { shown };
+                    let reading = (nth, source.clone());
+                    positions.push(Position { reading, next: *next, undecided, is_watched: false });
+                }
             }
         }
         positions
     }
 
     /// How far the groups show places that are watched beside their owner. An owner shows its positions once a second: they are no further than it is.
-    fn watched(&self, snapshot: &Snapshot) -> Result<Vec<(Reading, i64)>, LogError> {
+    fn watched(&self, snapshot: &Snapshot) -> Result<Vec<Position>, LogError> {
         let mut places = self.board.watched();
         places.retain(|place| !snapshot.tasks.keys().any(|task| task.place == *place));
         let mut positions = Vec::new();
@@ -195,7 +244,9 @@ impl Eyes {
             };
             let sources: Vec<TopicPartition> = topology.sources().iter().flat_map(of).collect();
             let shown = self.log.mirrored(topology.group(), &sources)?;
-            let of_source = |(source, position): (TopicPartition, Option<i64>)| Some(((nth, source), position?));
+            let of_source = |(source, next): (TopicPartition, Option<i64>)| {
+                Some(Position { reading: (nth, source), next: next?, undecided: next, is_watched: true })
+            };
             positions.extend(sources.into_iter().zip(shown).filter_map(of_source));
         }
         Ok(positions)
@@ -232,7 +283,7 @@ fn first_undecided(fetcher: &mut dyn Fetcher, mut unread: Vec<&Looked>) -> Resul
     let mut firsts = BTreeMap::new();
     while !unread.is_empty() {
         let mut sources = BTreeSet::new();
-        let (now, later) = unread.into_iter().partition(|looked| sources.insert(looked.reading.1.clone()));
+        let (now, later) = unread.into_iter().partition(|looked| sources.insert(looked.position.reading.1.clone()));
         read_firsts(fetcher, &now, &mut firsts)?;
         unread = later;
     }
@@ -246,7 +297,8 @@ fn read_firsts(
 ) -> Result<(), LogError> {
     let mut open: BTreeMap<Slot, &Looked> = BTreeMap::new();
     for looked in unread {
-        match fetcher.assign(&looked.reading.1, Start::At(looked.position)) {
+        let Some(undecided) = looked.position.undecided else { continue };
+        match fetcher.assign(&looked.position.reading.1, Start::At(undecided)) {
             Ok(slot) => drop(open.insert(slot, looked)),
             Err(LogError::OutOfRange { .. }) => {}
             Err(error) => return Err(error),
@@ -263,7 +315,7 @@ fn read_firsts(
             // What a look before had asked for is passed over.
             (Ok(_), Some((slot, append_ms))) => {
                 if let Some(looked) = open.remove(&slot) {
-                    firsts.insert(looked.reading.clone(), First::Appended(append_ms));
+                    firsts.insert(looked.position.reading.clone(), First::Appended(append_ms));
                     fetcher.unassign(slot);
                 }
             }
@@ -276,7 +328,7 @@ fn read_firsts(
                 let is_past = |slot: &Slot, looked: &Looked| fetcher.position(*slot) >= looked.end;
                 let past: Vec<Slot> = open.iter().filter(|(slot, l)| is_past(slot, l)).map(|(slot, _)| *slot).collect();
                 for slot in past {
-                    firsts.extend(open.remove(&slot).map(|looked| (looked.reading.clone(), First::None)));
+                    firsts.extend(open.remove(&slot).map(|looked| (looked.position.reading.clone(), First::None)));
                     fetcher.unassign(slot);
                 }
                 if open.is_empty() || waits == 0 {

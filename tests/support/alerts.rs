@@ -26,6 +26,11 @@ impl Received {
     fn is(&self, alert: &str, state: &str) -> bool {
         self.body["alert"] == alert && self.body["state"] == state
     }
+
+    /// Whether it is about this topology.
+    pub(crate) fn is_of(&self, topology: &str) -> bool {
+        self.body["labels"]["topology"] == topology
+    }
 }
 
 struct Shared {
@@ -80,21 +85,26 @@ impl AlertSink {
         self.received("/webhook").into_iter().filter(|one| one.status == 200 && one.is(alert, state)).collect()
     }
 
-    /// The first notice of this kind that is taken on `/webhook`.
-    pub(crate) fn wait_for(&self, alert: &str, state: &str) -> Received {
-        wait::until(&format!("{alert} {state}"), || !self.taken(alert, state).is_empty());
-        self.taken(alert, state).remove(0)
+    /// The first notice about the lag of `topology` that is taken on `/webhook`.
+    pub(crate) fn wait_for_lag(&self, topology: &str, state: &str) -> Received {
+        let find = || self.taken("LAG", state).into_iter().find(|one| one.is_of(topology));
+        wait::until(&format!("lag of {topology} {state}"), || find().is_some());
+        find().unwrap()
     }
 
-    /// Writes what was received on `/webhook` as the audit reads it: a JSON object in each line.
-    pub(crate) fn write(&self, file: &Path) {
+    /// Writes what was received on `/webhook` about a topology as the audit reads it: a JSON object in each line.
+    pub(crate) fn write(&self, file: &Path, topology: &str) {
         let line = |one: Received| {
             format!(
                 "{}\n",
                 json!({"ms": one.ms, "path": one.path, "key": one.key, "status": one.status, "body": one.body.to_string()})
             )
         };
-        std::fs::write(file, self.received("/webhook").into_iter().map(line).collect::<String>()).unwrap();
+        std::fs::write(
+            file,
+            self.received("/webhook").into_iter().filter(|one| one.is_of(topology)).map(line).collect::<String>(),
+        )
+        .unwrap();
     }
 }
 
