@@ -3,13 +3,19 @@
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
 use super::dlq::outcome::Kept;
-use super::{Api, coupons, payments, points, reservations, timesales};
+use super::{Api, coupons, notifications, payments, points, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
 /// The features that have routes.
-pub const FEATURES: &[Feature] =
-    &[coupons::FEATURE, reservations::FEATURE, payments::FEATURE, points::FEATURE, timesales::FEATURE];
+pub const FEATURES: &[Feature] = &[
+    coupons::FEATURE,
+    reservations::FEATURE,
+    payments::FEATURE,
+    points::FEATURE,
+    timesales::FEATURE,
+    notifications::FEATURE,
+];
 
 /// The outcomes that features keep, as dead letters show them.
 pub const KEPT: &[Kept] = &[coupons::KEPT, reservations::KEPT, points::KEPT, timesales::KEPT];

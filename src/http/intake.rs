@@ -145,8 +145,8 @@ pub(super) struct Record<'a> {
     pub place: u32,
     /// The record's key.
     pub key: &'a str,
-    /// Its value.
-    pub value: &'a [u8],
+    /// Its value; none erases what its key stands for.
+    pub value: Option<&'a [u8]>,
     /// Its identity: the same for every repetition.
     pub id: &'a str,
     /// CloudEvents type.
@@ -181,7 +181,7 @@ impl Api {
     /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows;
     /// [`ApiError::TooLarge`].
     pub(super) async fn append(&self, command: &Record<'_>, asked: &Asked) -> Result<Appended, ApiError> {
-        if command.value.len() > self.settings.record_bytes_max {
+        if command.value.is_some_and(|value| value.len() > self.settings.record_bytes_max) {
             return Err(ApiError::TooLarge);
         }
         if !self.log_is_up() {
@@ -203,7 +203,7 @@ impl Api {
                 topic: command.topic,
                 partition: command.place,
                 key: Some(command.key.as_bytes()),
-                value: Some(command.value),
+                value: command.value,
                 headers,
             };
             self.appender.append(

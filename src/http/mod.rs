@@ -20,6 +20,7 @@
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`timesales`] | the time-sale routes |
+//! | [`notifications`] | what users were told, prefer, and can be reached by |
 //! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
 
@@ -46,6 +47,7 @@ pub mod language;
 pub mod location;
 pub mod metrics;
 mod misfit;
+pub mod notifications;
 pub mod openapi;
 pub mod origin;
 mod overload;

@@ -4,6 +4,7 @@ mod admin;
 mod bodies;
 mod expired;
 mod keys;
+mod notifications;
 mod peers;
 mod positions;
 mod repetitions;

@@ -10,6 +10,7 @@
 use holdfast_engine::prelude::Table;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// The contacts, by user id.
 pub const CONTACTS: Table<String, ContactRow> = Table::new(16, "contacts");
@@ -19,7 +20,7 @@ pub const FCM_TOKENS_MAX: usize = 10;
 pub const FCM_TOKEN_BYTES_MAX: usize = 4_096;
 
 /// How a user can be reached, as JSON.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Contact {
     /// E.164: `+`, then 8 to 15 digits. Text messages go there, and Alimtalk if there is no `kakao_phone`.

@@ -12,6 +12,7 @@
 //! | [`step`] | keys and values of records in [`RESULTS`] |
 //! | [`letter`] | the headers of a dead letter that name what was given up |
 //! | [`row`], [`keys`] | what is stored |
+//! | [`problem`] | what a question without an answer is told |
 //! | [`settings`] | what the shop may set |
 
 pub mod call;
@@ -23,6 +24,7 @@ pub mod locale;
 pub mod message;
 pub mod payment_completed;
 pub mod preferences;
+pub mod problem;
 mod request;
 pub mod row;
 pub mod settings;

@@ -150,7 +150,7 @@ impl Run<'_> {
             topic: O::INBOX.topic,
             place: self.call.place,
             key: order.key(),
-            value: &value,
+            value: Some(&value),
             id: self.id,
             kind: O::INBOX.kind,
         };
