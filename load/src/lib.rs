@@ -11,6 +11,7 @@
 //! | `debit-backlog` | the log itself: the same with money |
 //! | `time-sale` | HTTP: orders of several units, most of them of one sale |
 //! | `time-sale-backlog` | the log itself: the same as the other backlogs with orders |
+//! | `notification-flood` | the log itself: requests for notifications; `notification-delivery` reads what a receiver got |
 //! | `expiry-cliff` | the log itself: deadlines that come together; `expiry-lateness` reads what became of them |
 
 #![warn(missing_docs)]
@@ -20,6 +21,7 @@ mod client;
 mod coupon;
 mod inbox;
 mod latencies;
+mod notification;
 mod open_loop;
 mod payment;
 mod random;
@@ -50,6 +52,8 @@ const SHAPES: &[Listed] = &[
     Listed::of::<reservation::expiry_lateness::ExpiryLateness>("expiry-lateness"),
     Listed::of::<timesale::time_sale::TimeSale>("time-sale"),
     Listed::of::<timesale::time_sale_backlog::TimeSaleBacklog>("time-sale-backlog"),
+    Listed::of::<notification::notification_flood::NotificationFlood>("notification-flood"),
+    Listed::of::<notification::notification_delivery::NotificationDelivery>("notification-delivery"),
 ];
 
 /// The shape that a command line names, with its options.
