@@ -2,7 +2,7 @@
 
 use crate::feature::Feature;
 use crate::invariant::{Invariant, Owner};
-use crate::{Question, coupons, data_platform, seats, timesale, wallets};
+use crate::{Question, coupons, data_platform, notification, seats, timesale, wallets};
 
 /// Every feature. One comes after those whose [`crate::books`] it reads.
 pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
@@ -12,6 +12,7 @@ pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
         Box::new(coupons::Coupons::default()),
         Box::new(timesale::TimeSales::default()),
         Box::new(data_platform::Deliveries::new(question)),
+        Box::new(notification::Notifications::new(question)),
     ]
 }
 
@@ -45,8 +46,8 @@ mod tests {
         for feature in &features {
             let owns = |invariant: &Invariant| invariant.owner() == Owner::Feature(feature.name());
             assert!(Invariant::ALL.iter().any(owns), "{} proves nothing", feature.name());
-            // Nothing is asked of deliveries over HTTP.
-            assert_eq!(feature.routes().is_empty(), feature.name() == "data-platform");
+            // Nothing that clients are told about deliveries and notices is held against the log.
+            assert_eq!(feature.routes().is_empty(), ["data-platform", "notification"].contains(&feature.name()));
         }
     }
 

@@ -51,13 +51,16 @@ invariants! {
     FirstCome = 12, Owner::Feature("coupon"), "coupons go to the first valid users in the order of the log";
     Units = 13, Owner::Feature("timesale"), "units sold and left add up to a time sale's stock, no buyer has more than allowed, none is lost";
     Retries = 14, Owner::Requests, "the same id again gets the first outcome; something else under it has no effect";
-    Notices = 15, Owner::Requests, "a notice was asked for once for each fact that has one";
+    Notices = 15, Owner::Requests, "a notice was asked for once for each fact that has one, and has its entry in the ledger";
+    NoticesTrue = 16, Owner::Feature("notification"), "no notice says what is not so, and none comes after its time";
     Rebuilt = 18, Owner::States, "a store rebuilt from its changelog is the live store, key by key";
     Replayed = 19, Owner::States, "an inbox decided again comes to the same";
     Deliveries = 20, Owner::Feature("data-platform"), "the data platform gets each confirmed reservation, as it was confirmed, and nothing else";
     Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record; put back, it is the same request";
+    Attempts = 22, Owner::Feature("notification"), "a notice is tried four times at most, with the back-off between, and is given up with a letter";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
+    Erased = 28, Owner::Feature("notification"), "of an erased contact nothing is left in states, results and letters";
     Alerts = 30, Owner::Receivers, "each stall is told of in time and cleared in time, and nothing is told of without a stall";
     Times = 31, Owner::Topics, "times are UTC, and logical time never steps back";
 }

@@ -99,6 +99,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) source: &'a TopicPartition,
     pub(crate) offset: i64,
     pub(crate) append_ms: i64,
+    pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) heads: Heads<'a>,
     /// Its cause is decided at the cut, if it has one.
@@ -171,6 +172,7 @@ impl Reader<'_> {
                 source,
                 offset: record.offset,
                 append_ms: record.append_ms,
+                key: record.key,
                 value: record.value,
                 heads: Heads::of(record),
                 is_firm: record.offset < span.firm,

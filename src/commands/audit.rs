@@ -45,7 +45,7 @@ pub struct Wanted {
     /// With --alerts: a longer stall has to be told of within so long: ALERT_LAG_MS + ALERT_FOR_MS, and 5 s
     #[arg(long, default_value_t = 15_000, value_name = "MS")]
     alert_within_ms: i64,
-    /// What the data platform has got, one JSON object a line with key, body and status: held against the ledger (I-20)
+    /// What the data platform or the generic webhook has got, one JSON object a line with ms, key, body and status: held against the ledgers (I-15, I-16, I-20, I-22)
     #[arg(long, value_name = "FILE")]
     sink: Option<PathBuf>,
     /// How to say the verdicts
