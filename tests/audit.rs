@@ -21,6 +21,8 @@ mod discounts;
 mod ended;
 #[path = "audit/limits.rs"]
 mod limits;
+#[path = "audit/notifications.rs"]
+mod notifications;
 #[path = "audit/settings.rs"]
 mod settings;
 #[path = "audit/shop.rs"]

@@ -30,6 +30,8 @@ mod dlq;
 mod kafka;
 #[path = "e2e/load.rs"]
 mod load;
+#[path = "e2e/notifications.rs"]
+mod notifications;
 #[path = "e2e/old_data.rs"]
 mod old_data;
 #[path = "e2e/redrives.rs"]

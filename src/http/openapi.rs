@@ -149,6 +149,10 @@ mod tests {
             "/api/points/charges/{requestId}",
             "/api/points/balance",
             "/api/points/statement",
+            "/api/notifications",
+            "/api/notifications/{notificationId}",
+            "/api/notifications/preferences",
+            "/api/contacts/{userId}",
         ] {
             assert!(document["paths"][path].is_object(), "{path}");
         }
