@@ -31,6 +31,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 const PAUSE_MAX_MS: i64 = 60_000;
 /// After which a store that could not be read is read again.
 const READ_AGAIN_US: u64 = 1_000_000;
+/// The part of the credit that is kept for what is most urgent: one in so many. Credit for fewer calls than that is not divided.
+const RESERVED_PART: usize = 8;
+const MOST_URGENT: u8 = 0;
 /// Events that are taken before effects are begun again.
 const EVENTS_MAX: usize = 1_024;
 
@@ -181,7 +184,9 @@ impl Dispatcher {
                 0 => {}
                 us => return Some(us),
             }
-            match self.lanes.next() {
+            // Slow calls that are less urgent may use up their part of the credit, and not this one.
+            let is_scarce = self.in_flight + self.limits.in_flight_max / RESERVED_PART >= self.limits.in_flight_max;
+            match self.lanes.next(if is_scarce { MOST_URGENT } else { u8::MAX }) {
                 Ok(Some((session, effect))) => self.begin(session, effect, now_us),
                 Ok(None) => return None,
                 Err(error) => {

@@ -63,13 +63,13 @@ impl<S: Source> Lanes<S> {
         give_turn(&mut self.turns, urgency, queue);
     }
 
-    /// The next one. `None`: nothing waits.
+    /// The next one that is not less urgent than `urgency_max`. `None`: nothing waits.
     ///
     /// # Errors
     /// When a store cannot be read; the others go on, and this one after [`Lanes::again`].
-    pub(crate) fn next(&mut self) -> Result<Option<(Arc<S>, Effect)>, QueryError> {
+    pub(crate) fn next(&mut self, urgency_max: u8) -> Result<Option<(Arc<S>, Effect)>, QueryError> {
         let Self { queues, turns, buffered, buffered_max } = self;
-        for (urgency, turns) in turns {
+        for (urgency, turns) in turns.range_mut(..=urgency_max) {
             while let Some(id) = turns.pop_front() {
                 let Some(queue) = queues.get_mut(&(*urgency, id)) else { continue };
                 queue.has_turn = false;
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn names(lanes: &mut Lanes<Stored>) -> Vec<String> {
-        std::iter::from_fn(|| lanes.next().unwrap()).map(|(_, effect)| effect.name).collect()
+        std::iter::from_fn(|| lanes.next(u8::MAX).unwrap()).map(|(_, effect)| effect.name).collect()
     }
 
     #[test]
@@ -228,13 +228,14 @@ mod tests {
             source.add(2, id);
         }
         lanes.added(&source, lane(2));
-        assert_eq!(lanes.next().unwrap().unwrap().1.name, "1/0");
+        assert_eq!(lanes.next(u8::MAX).unwrap().unwrap().1.name, "1/0");
+        assert!(lanes.next(0).unwrap().is_none(), "nothing so urgent");
         assert_eq!(lanes.buffered(), 7);
         source.add(0, 100_000);
         lanes.added(&source, lane(0));
         source.add(1, 100_001);
         lanes.added(&source, lane(1));
-        let next: Vec<_> = (0..3).map(|_| lanes.next().unwrap().unwrap().1.name).collect();
+        let next: Vec<_> = (0..3).map(|_| lanes.next(u8::MAX).unwrap().unwrap().1.name).collect();
         assert_eq!(next, ["1/100000", "1/100001", "1/1"]);
     }
 
@@ -259,7 +260,7 @@ mod tests {
             source.add(0, id);
         }
         lanes.added(&source, lane(0));
-        let mut out: Vec<_> = (0..3).map(|_| lanes.next().unwrap().unwrap().1).collect();
+        let mut out: Vec<_> = (0..3).map(|_| lanes.next(u8::MAX).unwrap().unwrap().1).collect();
         out.swap(0, 2);
         for effect in out {
             lanes.give_back(&source, effect);
@@ -275,7 +276,7 @@ mod tests {
         *one.broken.lock() = true;
         lanes.added(&one, lane(0));
         lanes.added(&two, lane(0));
-        assert!(lanes.next().is_err());
+        assert!(lanes.next(u8::MAX).is_err());
         assert_eq!(names(&mut lanes), ["2/0"]);
         *one.broken.lock() = false;
         lanes.again();
@@ -291,7 +292,7 @@ mod tests {
         }
         lanes.added(&one, lane(0));
         lanes.added(&two, lane(0));
-        let (_, effect) = lanes.next().unwrap().unwrap();
+        let (_, effect) = lanes.next(u8::MAX).unwrap().unwrap();
         lanes.forget(1);
         lanes.give_back(&one, effect);
         assert_eq!(names(&mut lanes), ["2/0", "2/1", "2/2", "2/3", "2/4"]);
@@ -320,7 +321,7 @@ mod tests {
                         }
                         lanes.added(source, lane(urgency));
                     }
-                    2 => out.extend(lanes.next().unwrap()),
+                    2 => out.extend(lanes.next(u8::MAX).unwrap()),
                     _ if urgency == 0 => if let Some((source, effect)) = out.pop() {
                         lanes.give_back(&source, effect);
                         returned += 1;
@@ -332,7 +333,7 @@ mod tests {
             for (_, effect) in out {
                 prop_assert!(done.insert(effect.name));
             }
-            while let Some((_, effect)) = lanes.next().unwrap() {
+            while let Some((_, effect)) = lanes.next(u8::MAX).unwrap() {
                 prop_assert!(done.insert(effect.name));
             }
             prop_assert_eq!(done, asked);

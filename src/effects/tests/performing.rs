@@ -23,16 +23,19 @@ async fn a_slow_channel_keeps_no_other_waiting_and_memory_is_bounded() {
     ground.ask("slow", 1, keys("s", 5_000)).await;
     ground.ask("fast", 1, keys("f", 300)).await;
     until("the fast ones are done", || keys("f", 300).all(|key| !worker.results(&key).is_empty())).await;
-    assert_eq!(slow.begun.lock().len(), 8, "its credit");
-    assert_eq!(worker.metric("holdfast_effects_in_flight", "slow"), 8.0);
+    assert_eq!(slow.begun.lock().len(), 7, "its credit, but for what is kept for the most urgent");
+    assert_eq!(worker.metric("holdfast_effects_in_flight", "slow"), 7.0);
+    ground.ask("slow", 0, keys("u", 2)).await;
+    until("an urgent one is begun beside them", || slow.begun.lock().len() == 8).await;
+    assert!(slow.begun.lock()[7].starts_with('u'));
     let buffered = worker.metric("holdfast_effects_buffered", "slow");
     assert!(buffered <= 8.0 + 2.0, "{buffered} of 5,000 in memory");
 
-    slow.permits.add_permits(5_000);
-    until("the slow ones are done", || worker.all_results().len() == 5_300).await;
+    slow.permits.add_permits(5_002);
+    until("the slow ones are done", || worker.all_results().len() == 5_302).await;
     assert!(worker.all_results().iter().all(|(_, results)| results.len() == 1 && results[0].ended == Ended::Done));
     let arrived = slow.arrived.lock();
-    assert_eq!((arrived.len(), arrived.iter().collect::<BTreeSet<_>>().len()), (5_000, 5_000));
+    assert_eq!((arrived.len(), arrived.iter().collect::<BTreeSet<_>>().len()), (5_002, 5_002));
 }
 
 #[tokio::test]

@@ -82,6 +82,8 @@ async fn answers_are_read_by_their_status_and_what_is_cut_may_have_arrived() {
     let secret = sink.url("/secret-token");
     sink.go_down();
     until("the port is closed", || std::net::TcpStream::connect(sink.address()).is_err()).await;
+    // One that has no connections of before: those may break with the request, which is a failure.
+    let client = self::client();
     let Called::NotReached { reason } = call(&client, &secret).await else { panic!("nobody listens") };
     assert_eq!(reason, "no connection");
     assert!(!client.reaches(&secret).await);
