@@ -22,6 +22,12 @@ pub trait Channel: Send + Sync {
     /// The future may be dropped at any point, when the task moves away or the call takes longer than [`Limits::call_max`].
     fn call<'a>(&'a self, effect: &'a Effect, view: &'a TaskView) -> Calling<'a, Called>;
 
+    /// Whose call it is, the same for each attempt: the breaker counts failures of different subjects, so that one message that always fails does not
+    /// stop its channel.
+    fn subject<'a>(&self, effect: &'a Effect) -> &'a [u8] {
+        &effect.key
+    }
+
     /// Whether somebody answers at all, found out without delivering anything. True when that cannot be found out.
     fn answers(&self) -> Calling<'_, bool>;
 }

@@ -46,7 +46,7 @@ pub(crate) enum Event {
     /// The task is not ours any more.
     Closed(u64),
     /// A call has ended.
-    Ended(EndedCall),
+    Ended(Box<EndedCall>),
     /// An append has ended.
     Appended(Appended),
     /// The channel was asked whether it answers.
@@ -239,7 +239,7 @@ impl Dispatcher {
             Event::Added(..) => {}
             Event::Closed(session) => self.lanes.forget(session),
             Event::Asked(answers) => self.breaker.asked(answers, now_us),
-            Event::Ended(call) => self.ended(call, now_us),
+            Event::Ended(call) => self.ended(*call, now_us),
             Event::Appended(Appended::Recorded | Appended::Closed) => self.in_flight = self.in_flight.saturating_sub(1),
             Event::Appended(Appended::Failed(pending, error)) => self.append_later(pending, &error, now_us),
         }
@@ -289,7 +289,7 @@ impl Dispatcher {
             Ended::Done | Ended::Refused => self.breaker.succeeded(pass),
             Ended::Failed => {
                 let mut hasher = FxHasher::default();
-                (&effect.task.topology, &effect.key).hash(&mut hasher);
+                (&effect.task.topology, self.channel.subject(effect)).hash(&mut hasher);
                 result.channel_away |= self.breaker.failed(pass, hasher.finish(), now_us);
             }
             _ => self.breaker.no_verdict(pass),
@@ -359,7 +359,7 @@ impl Call {
     fn tell(&mut self, how: How) {
         if let Some(ended) = self.ended.take() {
             // When the executor is gone, nobody counts any more.
-            drop(self.tell.send(Event::Ended(EndedCall { how, ..ended })));
+            drop(self.tell.send(Event::Ended(Box::new(EndedCall { how, ..ended }))));
         }
     }
 }

@@ -8,6 +8,7 @@ use holdfast_model::call_result::{CallResult, Ended};
 use holdfast_model::notification::call::NotificationCall;
 use holdfast_model::notification::channel;
 use holdfast_model::notification::contact::{CONTACTS, ContactRow};
+use holdfast_model::notification::step::Step;
 use holdfast_ports::clock::Clock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +107,10 @@ impl Channel for NotificationChannel {
 
     fn call<'a>(&'a self, effect: &'a Effect, view: &'a TaskView) -> Calling<'a, Called> {
         Box::pin(self.deliver(effect, |user_id| view.get(&CONTACTS, user_id)))
+    }
+
+    fn subject<'a>(&self, effect: &'a Effect) -> &'a [u8] {
+        Step::parse(&effect.key).map_or(&effect.key, |step| step.notification_id.as_bytes())
     }
 
     fn answers(&self) -> Calling<'_, bool> {

@@ -25,7 +25,10 @@ pub(crate) struct Job {
 
 /// The redrives that this worker knows, the newest last.
 #[derive(Debug, Clone, Default)]
-pub struct Jobs(Arc<Mutex<VecDeque<(String, Arc<Progress>)>>>);
+pub struct Jobs(Arc<Mutex<VecDeque<Known>>>);
+
+/// A redrive and its name.
+type Known = (String, Arc<Progress>);
 
 impl Jobs {
     /// Takes a redrive in under the name `id`; false when too many run.

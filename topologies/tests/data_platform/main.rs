@@ -1,4 +1,5 @@
 //! Deliveries to the data platform with the real step: facts in, calls out, their results back.
+#![expect(clippy::unwrap_used, reason = "a test's panic is its report")]
 
 mod delivering;
 mod ending;
