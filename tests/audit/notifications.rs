@@ -102,7 +102,7 @@ fn too_many_attempts_and_a_death_without_a_letter_are_found() {
 fn a_notice_that_is_not_true_is_found() {
     let sent = |row: &mut NoticeRow| row.deliveries[0].state = DeliveryState::Sent;
     found("I-16", "the user was told that the seat is lost", |shop| {
-        let paid = shop.last(reservation::CONFIRMED, |_| true)["reservationId"].clone();
+        let paid = shop.last(reservation::CONFIRMED, |value| value["userId"] == "user_123")["reservationId"].clone();
         let request = json!({"eventId": "lie", "payload": {"userId": "1001", "type": "RESERVATION_EXPIRED", "data": {"reservationId": paid}}});
         shop.tell(reservation::NAME, 0, INBOX, home("1001"), &request);
         shop.driver.settle();

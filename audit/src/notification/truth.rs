@@ -30,6 +30,7 @@ pub(super) fn check(
             format!("a {} is worth telling for longer than it may be", row.kind),
         );
     }
+    findings.count(Invariant::NoticesTrue, "notices with the time of their type", 1);
     if !row.deliveries.iter().any(|delivery| delivery.state == DeliveryState::Sent) {
         return Ok(());
     }
