@@ -100,13 +100,14 @@ fn too_many_attempts_and_a_death_without_a_letter_are_found() {
 
 #[test]
 fn a_notice_that_is_not_true_is_found() {
-    let sent = |row: &mut NoticeRow| row.deliveries[0].state = DeliveryState::Sent;
     found("I-16", "the user was told that the seat is lost", |shop| {
         let paid = shop.last(reservation::CONFIRMED, |value| value["userId"] == "user_123")["reservationId"].clone();
         let request = json!({"eventId": "lie", "payload": {"userId": "1001", "type": "RESERVATION_EXPIRED", "data": {"reservationId": paid}}});
         shop.tell(reservation::NAME, 0, INBOX, home("1001"), &request);
         shop.driver.settle();
-        rewrite(shop, "RESERVATION_EXPIRED", sent);
+        let mut row: NoticeRow = shop.row(NAME, home("1001"), NOTICES.stored(), &"lie".to_owned());
+        row.deliveries[0].state = DeliveryState::Sent;
+        shop.forge(NAME, home("1001"), NOTICES.stored(), &"lie".to_owned(), Some(&row));
     });
     found("I-16", "for longer than it may be", |shop| {
         rewrite(shop, "PAYMENT_CONFIRMED", |row| row.valid_until_ms = i64::MAX);
