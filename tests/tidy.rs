@@ -36,7 +36,8 @@ const WORKER: &str = "stream-worker";
 const MACHINES: &[(&str, &[&str])] = &[
     ("rdkafka", &["holdfast-log-kafka"]),
     ("rdkafka-sys", &["holdfast-log-kafka"]),
-    ("openssl", &["holdfast-log-kafka"]),
+    // The worker's tests check with it what the worker signs with another library.
+    ("openssl", &["holdfast-log-kafka", WORKER]),
     ("rocksdb", &["holdfast-state", "holdfast-log-embedded"]),
     ("tokio", &[WORKER, "holdfast-load", "holdfast-log-kafka", "holdfast-sink"]),
     ("axum", &[WORKER, "holdfast-load"]),
@@ -436,9 +437,9 @@ struct Spread {
 
 const SPREADS: &[Spread] = &[
     Spread { feature: "coupon", own: &["coupon", "coupons"], most: 11 },
-    Spread { feature: "reservation", own: &["reservation", "reservations", "seats"], most: 20 },
+    Spread { feature: "reservation", own: &["reservation", "reservations", "seats"], most: 24 },
     Spread { feature: "expiration", own: &["expiration"], most: 4 },
-    Spread { feature: "payment", own: &["payment", "payments", "points", "wallets"], most: 12 },
+    Spread { feature: "payment", own: &["payment", "payments", "points", "wallets"], most: 13 },
     Spread { feature: "timesale", own: &["timesale", "timesales"], most: 6 },
 ];
 

@@ -145,7 +145,7 @@ pub(super) mod tests {
 
     pub(in crate::alerts) fn notice(place: &str, state: State, since_ms: i64) -> Notice {
         Notice {
-            identity: Identity { alert: "LAG".to_owned(), labels: labels([("topology", "coupon"), ("place", place)]) },
+            identity: Identity { alert: "LAG".to_owned(), labels: labels([("topology", "t"), ("place", place)]) },
             state,
             summary: "late".to_owned(),
             value: 7_000,
@@ -175,7 +175,7 @@ pub(super) mod tests {
     fn a_notice_is_json_with_times_in_utc() {
         let json: serde_json::Value = serde_json::from_slice(&notice("1", State::Firing, 0).json()).unwrap();
         let wanted = serde_json::json!({
-            "alert": "LAG", "state": "FIRING", "summary": "late", "labels": {"topology": "coupon", "place": "1"},
+            "alert": "LAG", "state": "FIRING", "summary": "late", "labels": {"topology": "t", "place": "1"},
             "value": 7000, "bound": 5000, "since": "1970-01-01T00:00:00.000Z", "at": "1970-01-01T00:00:05.000Z",
             "app": "holdfast", "worker": "one",
         });

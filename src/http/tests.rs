@@ -2,6 +2,7 @@
 
 mod admin;
 mod bodies;
+mod eventful;
 mod expired;
 mod keys;
 mod notifications;
@@ -22,12 +23,11 @@ use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
+use eventful::Eventful;
 use holdfast_engine::inspect::EngineMetrics;
 use holdfast_engine::runtime::{self, CommitConfig, StreamConfig};
 use holdfast_log_embedded::{EmbeddedConfig, EmbeddedLog};
-use holdfast_ports::log::AppendError;
 use holdfast_ports::membership::{Member, Owner};
-use holdfast_ports::record::{Appended, NewRecord};
 use holdfast_state::{RocksStores, StateConfig};
 use holdfast_tools::clock::SystemClock;
 use parking_lot::Mutex;
@@ -38,23 +38,6 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 const PLACES: u32 = 3;
-
-/// An appender before whose next append something happens.
-struct Eventful {
-    inner: Arc<dyn Appender>,
-    before: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Appender for Eventful {
-    fn append(&self, record: NewRecord<'_>, done: Box<dyn FnOnce(Result<Appended, AppendError>) + Send>) {
-        // Not in the condition: what happens may append, too.
-        let before = self.before.lock().take();
-        if let Some(before) = before {
-            before();
-        }
-        self.inner.append(record, done);
-    }
-}
 
 struct Worker {
     api: Api,

@@ -27,6 +27,7 @@ pub mod narrator;
 pub mod observer;
 mod run_error;
 pub mod sample;
+mod signals;
 pub mod stream;
 pub mod topic_watch;
 pub mod topics;
@@ -56,10 +57,10 @@ use holdfast_ports::membership::{Member, Owner, PeerSecret};
 use holdfast_state::{RocksStores, StateConfig};
 use holdfast_tools::clock::SystemClock;
 use logs::OpenError;
+use signals::Signals;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use topic_watch::TopicBoard;
@@ -347,26 +348,6 @@ async fn reach_log(
                 }
             }
             Err(OpenError::Never(error)) => return Err(error),
-        }
-    }
-}
-
-/// The signals that ask to stop.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, RunError> {
-        let listen = |kind| signal(kind).map_err(|e| RunError::failed("signals")(&e));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
-    }
-
-    async fn asked_to_stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM"),
-            _ = self.interrupt.recv() => tracing::info!("SIGINT"),
         }
     }
 }
