@@ -36,6 +36,7 @@ pub struct Context<'a> {
     pub(crate) place: u32,
     pub(crate) places: u32,
     pub(crate) scratch: &'a mut Vec<u8>,
+    pub(crate) given_up: &'a mut Vec<String>,
 }
 
 impl<'a> Context<'a> {

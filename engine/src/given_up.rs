@@ -46,5 +46,6 @@ impl Context<'_> {
         ]);
         let payload = Payload { key: letter.key, value: letter.value, headers: &headers };
         self.collector.push(self.dead_letters.clone(), self.place, &payload);
+        self.given_up.push(letter.class.to_owned());
     }
 }

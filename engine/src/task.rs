@@ -114,6 +114,8 @@ pub(crate) struct Task {
     pub(crate) lost: Option<LostInput>,
     processor: Box<dyn Processor>,
     scratch: Vec<u8>,
+    /// Classes of the records decided earlier that the record in hand has given up.
+    pub(crate) given_up: Vec<String>,
     places: u32,
 }
 
@@ -162,6 +164,7 @@ impl Task {
             lost: None,
             processor: topology.make_processor(),
             scratch: Vec::new(),
+            given_up: Vec::new(),
             places,
         };
         task.load()?;
@@ -372,12 +375,14 @@ impl Task {
     fn mark(&mut self) {
         self.store.mark();
         self.ending.mark();
+        self.given_up.clear();
     }
 
     fn undo(&mut self, collector: &mut RecordCollector, sequence: u64) {
         self.store.undo();
         self.ending.undo();
         collector.undo();
+        self.given_up.clear();
         self.position.sequence = sequence;
     }
 
@@ -406,6 +411,7 @@ impl Task {
             place: self.id.place,
             places: self.places,
             scratch: &mut self.scratch,
+            given_up: &mut self.given_up,
         };
         // What the processor wrote is undone and a new attempt starts from the store, so nothing half-done survives the panic.
         let outcome = catch_unwind(AssertUnwindSafe(|| run(processor, &mut ctx)));

@@ -52,6 +52,9 @@ impl StreamThread {
                             }
                             Decided::Processed => {}
                         }
+                        for class in task.given_up.drain(..) {
+                            metrics.dead_letters.with_label_values(&[&*task.id.topology, &*class]).inc();
+                        }
                         transaction.ensure(|| clock.monotonic_us());
                         transaction.took(slot, record.offset, task.take_stored_bytes());
                         decided[*index] += 1;
