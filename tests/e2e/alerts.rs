@@ -147,8 +147,11 @@ fn a_receiver_that_was_away_is_told_the_newest_state_even_after_a_restart() {
     sink.wait_for_lag("coupon", "RESOLVED");
     looks(&worker, 2);
     let taken: Vec<_> = sink.received("/webhook").into_iter().skip(before).filter(|one| one.status == 200).collect();
-    let states: Vec<_> = taken.iter().filter(|one| one.is_of("coupon")).map(|one| &one.body["state"]).collect();
-    assert_eq!(states, ["RESOLVED"], "{taken:?}");
+    // A busy machine may be late again, with another alert: of this one the receiver is told the end, once, and no beginning.
+    let ended = taken.iter().find(|one| one.is_of("coupon") && one.body["state"] == "RESOLVED").unwrap();
+    let alert = ended.key.trim_end_matches("-resolved");
+    let told: Vec<_> = taken.iter().filter(|one| one.key.starts_with(alert)).map(|one| &one.body["state"]).collect();
+    assert_eq!(told, ["RESOLVED"], "{taken:?}");
     assert!(worker.terminate().success());
 }
 

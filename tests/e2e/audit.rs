@@ -18,6 +18,7 @@ use std::path::Path;
 const SCHEDULE: &str = "schedule_456";
 const SEATS: &str = "reservation.requests";
 const CONFIRMED: &str = "reservation.confirmed";
+const CONTACTS: &str = "user-contact";
 const EXPIRED: &str = "seats.expired";
 /// Long enough for a payment on a busy machine, short enough to wait for.
 const HOLD_MS: &str = "3000";
@@ -35,6 +36,11 @@ fn ask(appender: &dyn Appender, value: &Value) -> i64 {
 /// And something that nobody can read.
 fn storm(appender: &dyn Appender, first: u64, users: u64) -> Vec<String> {
     append(appender, SEATS, home(), None, Some(b"garbage"));
+    // A user who can be reached, and wants to be forgotten.
+    let (user, contact) = ("1001", json!({"phone": "+821012345678"}).to_string());
+    for value in [Some(contact.as_bytes()), None] {
+        append(appender, CONTACTS, place_of(user.as_bytes(), PARTITIONS), Some(user.as_bytes()), value);
+    }
     let mut held = Vec::new();
     for n in first..first + users {
         let user = (1000 + n).to_string();
