@@ -51,6 +51,7 @@ pub mod notifications;
 pub mod openapi;
 pub mod origin;
 mod overload;
+mod page;
 pub mod payments;
 pub mod peer;
 pub mod places;

@@ -4,7 +4,7 @@ use super::super::Api;
 use super::super::admin::Admin;
 use super::super::error::{ApiError, answer};
 use super::super::extract::Query;
-use super::super::openapi;
+use super::super::{openapi, page};
 use super::filter::FilterBody;
 use super::{beside, letter_id};
 use crate::dead_letters::{Cursor, LIMIT_DEFAULT, LIMIT_MAX, Letter};
@@ -65,11 +65,7 @@ pub(crate) async fn list(
     _admin: Admin,
     Query(query): Query<LettersQuery>,
 ) -> Result<Response, ApiError> {
-    let limit = match query.limit {
-        None => LIMIT_DEFAULT,
-        Some(limit @ 1..=LIMIT_MAX) => limit,
-        Some(_) => return Err(ApiError::field("limit", ("1 이상 10000 이하여야 합니다.", "must be from 1 to 10000"))),
-    };
+    let limit = page::limit(query.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
     let before = query.cursor.map(|text| cursor(&text)).transpose()?;
     let LettersQuery { topology, topic, place, reason, class, since, until, .. } = query;
     let filter = FilterBody { topology, topic, place, reason: reason.or(class), since, until }.filter(&api)?;

@@ -5,7 +5,7 @@ use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
 use crate::http::fields::id;
 use crate::http::intake::Asked;
-use crate::http::{Api, openapi};
+use crate::http::{Api, openapi, page};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
@@ -81,13 +81,8 @@ pub(crate) async fn list(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let no_cursor =
-        || ApiError::field("cursor", ("nextCursor 값이어야 합니다.", "must be the nextCursor of an earlier answer"));
-    let cursor = query.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(no_cursor)).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::field("limit", ("1 이상 100 이하여야 합니다.", "must be from 1 to 100")));
-    }
+    let cursor = page::cursor(query.cursor.as_deref(), Cursor::parse)?;
+    let limit = page::limit(query.limit, PAGE, PAGE_MAX)?;
     if query.status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
         let known = STATUSES.join(", ");
         let allowed = (format!("다음 중 하나여야 합니다: {known}"), format!("must be one of: {known}"));

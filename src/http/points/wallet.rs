@@ -5,7 +5,7 @@ use crate::http::error::{ApiError, answer};
 use crate::http::extract::Query;
 use crate::http::fields::id;
 use crate::http::intake::Asked;
-use crate::http::{Api, openapi};
+use crate::http::{Api, openapi, page};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
@@ -81,13 +81,8 @@ pub(crate) async fn statement(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let no_cursor =
-        || ApiError::field("cursor", ("nextCursor 값이어야 합니다.", "must be the nextCursor of an earlier answer"));
-    let cursor = query.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(no_cursor)).transpose()?;
-    let limit = query.limit.unwrap_or(PAGE_LINES);
-    if !(1..=PAGE_LINES_MAX).contains(&limit) {
-        return Err(ApiError::field("limit", ("1 이상 100 이하여야 합니다.", "must be from 1 to 100")));
-    }
+    let cursor = page::cursor(query.cursor.as_deref(), Cursor::parse)?;
+    let limit = page::limit(query.limit, PAGE_LINES, PAGE_LINES_MAX)?;
     let place = place_of_user(&api, &user_id);
     let look = |view: &TaskView| Ok(answer::current(&view::statement(view, &user_id, cursor, limit)?));
     api.read(NAME, place, asked, query.after.as_deref(), look).await
