@@ -71,7 +71,7 @@ pub struct Effect {
     pub key: Vec<u8>,
     /// What its channel needs, as its topology wrote it.
     pub payload: Vec<u8>,
-    /// `<app>/<topology>/<place>/<id>`: names it for ever, for whoever receives it twice.
+    /// `<app>/<topology>/<place>/<id>`: names it for ever, so that a receiver recognises a second call.
     pub name: String,
     /// Shows that the record with its result comes from an executor.
     pub proof: String,

@@ -32,7 +32,7 @@ pub(super) fn cut_bytes(text: &str, max: usize) -> String {
     cut(text, max, char::len_utf8)
 }
 
-/// `text` on one line: a line of a log is not to be made up by whoever wrote the text.
+/// `text` on one line: the author of the text must not be able to make up lines of the log.
 pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }

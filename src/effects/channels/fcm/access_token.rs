@@ -14,7 +14,7 @@ const SPARE_MS: i64 = 60_000;
 /// How long a token is kept at most, in ms, whatever its receiver says. The clock of the machine may be wrong.
 const KEPT_MS_MAX: i64 = 3_600_000;
 
-/// The current token. Callers that need a new one wait for one request, whoever made it.
+/// The current token. Callers that need a new one share one request.
 pub(super) struct AccessToken {
     account: ServiceAccount,
     url: String,
