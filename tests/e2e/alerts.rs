@@ -13,8 +13,8 @@ use holdfast_ports::place::place_of;
 use holdfast_tools::clock::SystemClock;
 use serde_json::{Value, json};
 
-/// Enough that deciding them takes longer than the bounds below.
-const BACKLOG: &str = "coupon-backlog --requests 200000 --policies 1 --stock 5 --users 7 --seed 1";
+/// Sizes of a backlog: the worker looks once a second, and how many records it decides in that time depends on the machine.
+const BACKLOGS: [&str; 3] = ["200000", "800000", "3200000"];
 
 fn setup(data: &std::path::Path, sink: &AlertSink) -> Setup {
     Setup::embedded(data)
@@ -27,11 +27,37 @@ fn strict(setup: &Setup) -> Setup {
     setup.clone().with("ALERT_LAG_MS", "300").with("ALERT_FOR_MS", "300")
 }
 
-/// Requests that wait in the log of a worker that does not run.
-fn backlog(setup: &Setup) {
-    let args: Vec<&str> = std::iter::once("load").chain(BACKLOG.split(' ')).collect();
-    let loaded = said(setup, &args);
-    assert_eq!(loaded.code, 0, "{loaded:?}");
+/// Starts a worker whose log holds a backlog, one after the other until one is so large that the receiver is told that coupons are late. Returns the
+/// worker, and when it was started, in ms since the epoch. `sink` may answer what it wants.
+fn fallen_behind(setup: &Setup, sink: &AlertSink) -> (Worker, i64) {
+    let told = || {
+        let received = sink.received("/webhook");
+        received.iter().filter(|one| one.is_of("coupon") && one.body["state"] == "FIRING").count()
+    };
+    for requests in BACKLOGS {
+        let shape = ["load", "coupon-backlog", "--requests", requests, "--policies", "1", "--stock", "5"];
+        let loaded = said(setup, &[&shape[..], &["--users", "7", "--seed", requests]].concat());
+        assert_eq!(loaded.code, 0, "{loaded:?}");
+        let (before, began_ms) = (told(), SystemClock::new().now_ms());
+        let worker = Worker::start(setup);
+        let is_late = || told() > before;
+        looks(&worker, 1);
+        wait::until("coupons are late, or all decided", || is_late() || lag_records(&worker) == Some(0));
+        // What was told in the last moment is still under way.
+        looks(&worker, 2);
+        if is_late() {
+            return (worker, began_ms);
+        }
+        assert!(worker.terminate().success());
+    }
+    panic!("the largest backlog was decided before the worker looked twice");
+}
+
+/// Records that the last look found undecided; nothing before the first.
+fn lag_records(worker: &Worker) -> Option<u64> {
+    let lag: Value = worker.get("/api/lag").json().unwrap();
+    lag["at"].as_str()?;
+    lag["totalLagRecords"].as_u64()
 }
 
 fn items(worker: &Worker) -> Vec<Value> {
@@ -63,9 +89,7 @@ fn a_quiet_run_tells_nothing_and_a_backlog_is_told_of_once_and_cleared() {
     assert_eq!((&shown["lag"]["totalLagRecords"], &shown["alerts"]["items"]), (&json!(0), &json!([])), "{once:?}");
     assert!(worker.terminate().success());
 
-    backlog(&quiet);
-    let began_ms = SystemClock::new().now_ms();
-    let worker = Worker::start(&strict(&quiet));
+    let (worker, began_ms) = fallen_behind(&strict(&quiet), &sink);
     let fired = sink.wait_for_lag("coupon", "FIRING");
     let labels = &fired.body["labels"];
     assert_eq!(
@@ -125,9 +149,8 @@ fn a_receiver_that_was_away_is_told_the_newest_state_even_after_a_restart() {
     assert!(Worker::start(&lenient).terminate().success());
     let setup = strict(&lenient);
     let before = sink.received("/webhook").len();
-    backlog(&setup);
     sink.answer(503);
-    let worker = Worker::start(&setup);
+    let (worker, _) = fallen_behind(&setup, &sink);
     wait::until("it is over", || {
         let items = items(&worker);
         !items.is_empty() && items.iter().all(|item| item["state"] == "RESOLVED")
