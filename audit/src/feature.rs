@@ -42,7 +42,9 @@ pub(crate) trait Feature {
     }
 
     /// Routes whose answers it judges, see [`Answer::is_of`].
-    fn routes(&self) -> &'static [&'static str];
+    fn routes(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Fields of its answers that name what was made: a repetition of the request has to get the same.
     fn names(&self) -> &'static [&'static str] {
@@ -50,7 +52,10 @@ pub(crate) trait Feature {
     }
 
     /// Notes what an answer of its routes claims; false when that is nothing.
-    fn hear(&mut self, answer: &Answer<'_>) -> bool;
+    fn hear(&mut self, answer: &Answer<'_>) -> bool {
+        let _ = answer;
+        false
+    }
 
     /// Reads what was told, before anything is decided.
     ///

@@ -64,6 +64,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, first: TcpListener, address: Sock
     let mut up = shared.up.subscribe();
     let mut listener = Some(first);
     loop {
+        // Down before it has served: then nothing may listen either.
+        if !*up.borrow_and_update() {
+            listener = None;
+        }
         if up.wait_for(|up| *up).await.is_err() {
             return;
         }

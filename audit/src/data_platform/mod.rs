@@ -10,7 +10,6 @@
 mod receipts;
 
 use crate::Question;
-use crate::answers::Answer;
 use crate::feature::{Arrival, Audit, Feature, Way};
 use crate::findings::Findings;
 use crate::invariant::Invariant;
@@ -72,14 +71,6 @@ impl Feature for Deliveries {
     /// What is still there is judged: a delivery is no matter of any other.
     fn rests_on(&self) -> Option<&'static str> {
         None
-    }
-
-    fn routes(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn hear(&mut self, _: &Answer<'_>) -> bool {
-        false
     }
 
     fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {

@@ -22,7 +22,6 @@ mod requests;
 mod truth;
 
 use crate::Question;
-use crate::answers::Answer;
 use crate::feature::{Audit, Feature};
 use crate::findings::Findings;
 use erased::Erased;
@@ -57,14 +56,6 @@ impl Feature for Notifications {
     /// What is still there is judged: a notification is no matter of any other.
     fn rests_on(&self) -> Option<&'static str> {
         None
-    }
-
-    fn routes(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn hear(&mut self, _: &Answer<'_>) -> bool {
-        false
     }
 
     fn decide(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {

@@ -17,8 +17,6 @@ pub(crate) struct Received {
     pub(crate) calls: Vec<u32>,
     /// Calls that it has taken.
     pub(crate) taken: usize,
-    /// Calls whose moment had gone by already.
-    pub(crate) late: usize,
 }
 
 /// A history begins: nothing has been received.
@@ -57,7 +55,6 @@ pub(crate) fn call(payload: &[u8], came: Call, world: &mut World<'_>) -> CallRes
             let received = received.entry((call.notification_id, call.channel)).or_default();
             received.calls.push(call.attempt);
             received.taken += usize::from(is_taken);
-            received.late += usize::from(call.valid_until.is_none());
         });
     }
     result
