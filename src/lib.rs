@@ -11,6 +11,7 @@
 //! | [`lag`], [`alerts`] | how far behind decisions are; operators told of what is wrong |
 //! | [`effects`] | what topologies want done outside, performed |
 //! | [`dead_letters`] | dead letters listed and put back |
+//! | [`unconfirmed`] | payments without a confirmation, counted |
 //! | [`telemetry`], [`tls`], [`unique`] | log lines; cryptography; new names |
 
 pub mod alerts;
@@ -23,5 +24,6 @@ pub mod http;
 pub mod lag;
 pub mod telemetry;
 pub mod tls;
+pub mod unconfirmed;
 pub mod unique;
 pub mod worker;

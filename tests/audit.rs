@@ -23,6 +23,10 @@ mod ended;
 mod limits;
 #[path = "audit/notifications.rs"]
 mod notifications;
+#[path = "audit/outage.rs"]
+mod outage;
+#[path = "audit/published.rs"]
+mod published;
 #[path = "audit/settings.rs"]
 mod settings;
 #[path = "audit/shop.rs"]

@@ -63,6 +63,7 @@ invariants! {
     Erased = 28, Owner::Feature("notification"), "of an erased contact nothing is left in states, results and letters";
     Alerts = 30, Owner::Receivers, "each stall is told of in time and cleared in time, and nothing is told of without a stall";
     Times = 31, Owner::Topics, "times are UTC, and logical time never steps back";
+    Published = 32, Owner::Topics, "each record is as published: of a known kind, with the fields that it has to have";
 }
 
 impl Invariant {
@@ -119,6 +120,6 @@ mod tests {
             assert_eq!(invariant.number().to_string().parse(), Ok(invariant));
         }
         assert_eq!(" i-25".parse(), Ok(Invariant::NoGap));
-        assert!("I-99".parse::<Invariant>().unwrap_err().contains("I-31"));
+        assert!("I-99".parse::<Invariant>().unwrap_err().contains("I-32"));
     }
 }

@@ -3,13 +3,14 @@
 use crate::cut::Cut;
 use crate::findings::Findings;
 use crate::invariant::Invariant;
+use crate::known::{Print, print};
 use crate::reader::{Entry, Reader};
 use crate::redrives::{Redrives, hash};
 use holdfast_engine::inspect::OUTPUT_REFUSED;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::Topology;
 use holdfast_tools::Failure;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
 /// First try and three more.
@@ -36,6 +37,8 @@ pub(crate) type Buried = FxHashMap<i64, Letter>;
 #[derive(Debug, Default)]
 pub(crate) struct Letters {
     of: BTreeMap<TopicPartition, Buried>,
+    /// Where each of them stood: topic, partition and offset.
+    stood: FxHashSet<Print>,
     /// Which of them were put back.
     pub(crate) redrives: Redrives,
 }
@@ -98,6 +101,7 @@ impl Letters {
             is_met: false,
         };
         let inbox = TopicPartition::new(&**topic, partition);
+        self.stood.insert(print((&**topic, partition, offset)));
         self.redrives.letter(entry, inbox.clone(), Some(offset));
         let earlier = self.of.entry(inbox.clone()).or_default().insert(offset, letter);
         // A record that asked for several effects may be given up for each of them.
@@ -123,6 +127,11 @@ impl Letters {
             }
         }
         self.redrives.settle(findings);
+    }
+
+    /// Whether the record at `offset` of `source` is among them.
+    pub(crate) fn has(&self, source: &TopicPartition, offset: i64) -> bool {
+        self.stood.contains(&print((&*source.topic, source.partition, offset)))
     }
 
     /// Takes those of an inbox partition out.

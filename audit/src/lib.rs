@@ -16,6 +16,7 @@
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
 //! | [`letters`], [`redrives`], [`copies`], [`notices`], [`times`] | dead letters, those put back, records sent on, notices, clocks |
+//! | [`published`] | values against what is published of them |
 //! | [`known`], [`retention`] | ids that came again; how long outcomes are kept |
 //! | [`stores`], [`shadows`] | disks against changelogs; inboxes decided again by the shop's own code |
 //!
@@ -37,6 +38,7 @@ mod letters;
 mod notices;
 mod notification;
 mod outcomes;
+mod published;
 mod reader;
 mod rebuilt;
 mod record;
@@ -67,6 +69,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use invariant::{Invariant, Owner};
 use letters::Letters;
 use notices::Notices;
+use published::Published;
 use reader::Reader;
 use report::Report;
 pub use shadows::Replays;
@@ -135,6 +138,7 @@ pub fn examine(log: &dyn Log, question: &Question, replays: &dyn Replays) -> Res
         undecided_from: BTreeMap::new(),
         latest_ms: 0,
         times: Times::default(),
+        published: Published::new(question.only.contains(&Invariant::Published)),
     };
     let mut audit = Audit {
         reader,
@@ -201,7 +205,9 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
     for feature in features.iter_mut().filter(|feature| is_judged(&***feature)) {
         feature.decide(audit)?;
     }
+    audit.reader.pass_unread(audit.cut, audit.findings)?;
     let findings = &mut *audit.findings;
+    audit.reader.published.settle(&audit.letters, findings);
     if gone.is_empty() {
         for feature in features {
             feature.settle(&mut audit.shared, findings);

@@ -2,6 +2,7 @@
 
 use crate::cut::Cut;
 use crate::findings::Findings;
+use crate::published::Published;
 use crate::times::Times;
 use holdfast_engine::inspect::header;
 
@@ -73,6 +74,13 @@ impl<'a> Heads<'a> {
         heads
     }
 
+    /// Whether a task wrote the record itself: it names itself `/<topology>/<place>`.
+    pub(crate) fn is_by_a_task(&self) -> bool {
+        let names_one = |source: &[u8]| source.iter().filter(|byte| **byte == b'/').count() == 2;
+        let is_copy = self.forwarded.is_some() || self.letter[0].is_some() || self.origin.is_redriven();
+        self.source.is_some_and(names_one) && !is_copy
+    }
+
     /// Whether a task of `topology` wrote the record itself.
     pub(crate) fn is_by(&self, topology: &str) -> bool {
         let of = |source: &'a [u8]| source.strip_prefix(b"/")?.strip_prefix(topology.as_bytes())?.strip_prefix(b"/");
@@ -137,6 +145,7 @@ pub(crate) struct Reader<'a> {
     /// The latest append time seen, in ms since the epoch.
     pub(crate) latest_ms: i64,
     pub(crate) times: Times,
+    pub(crate) published: Published,
 }
 
 impl Reader<'_> {
@@ -154,8 +163,9 @@ impl Reader<'_> {
         }
         self.progress.set_message(source.to_string());
         self.times.begin(source);
+        self.published.begin(source, findings);
         let decided = if cut.is_inbox(source) { cut.decided(source) } else { span.end };
-        let Self { fetcher, progress, records, undecided, undecided_from, latest_ms, times } = self;
+        let Self { fetcher, progress, records, undecided, undecided_from, latest_ms, times, published } = self;
         let (mut first_ms, mut first_undecided) = (None, None);
         reading::read(&mut **fetcher, source, Start::Earliest, span.end, &mut |record| {
             *records += 1;
@@ -178,6 +188,9 @@ impl Reader<'_> {
                 is_firm: record.offset < span.firm,
             };
             times.look(&entry, findings);
+            if record.offset < decided {
+                published.look(&entry, findings);
+            }
             each(&entry, cut, findings)
         })?;
         if let Some(offset) = first_undecided {
@@ -187,6 +200,28 @@ impl Reader<'_> {
             && let Some(first_ms) = first_ms
         {
             cut.note_beginning(source, first_ms);
+        }
+        Ok(())
+    }
+
+    /// Reads the partitions that no rule walks, for what is published of them.
+    pub(crate) fn pass_unread(&mut self, cut: &Cut, findings: &mut Findings) -> Result<(), Failure> {
+        for (source, span) in cut.sources().filter(|(_, span)| span.end > 0) {
+            if self.published.has_seen(source) {
+                continue;
+            }
+            self.progress.set_message(source.to_string());
+            self.published.begin(source, findings);
+            let end = if cut.is_inbox(source) { cut.decided(source) } else { span.end };
+            let Self { fetcher, records, published, .. } = self;
+            reading::read(&mut **fetcher, source, Start::Earliest, end, &mut |record| {
+                *records += 1;
+                let (value, heads) = (record.value, Heads::of(record));
+                let (offset, append_ms, key) = (record.offset, record.append_ms, record.key);
+                let is_firm = record.offset < span.firm;
+                published.look(&Entry { source, offset, append_ms, key, value, heads, is_firm }, findings);
+                Ok::<(), Failure>(())
+            })?;
         }
         Ok(())
     }

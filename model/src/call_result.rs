@@ -5,7 +5,18 @@
 //! ```
 //! It says nothing that a receiver could be reached by: `reason` is made of status codes and error kinds, never of an answer's body or an address.
 
+use crate::published::kind::{Field, Kind, may, must};
 use serde::{Deserialize, Serialize};
+
+/// Its fields, published.
+pub const PUBLISHED: &[Field] = &[
+    must("ended", Kind::OneOf(&["DONE", "FAILED", "REFUSED", "NO_CONTACT", "STALE"]), "How."),
+    may("reason", Kind::Text, "Why it was not done, for people."),
+    may("status", Kind::Count, "HTTP status, if there was an answer."),
+    may("retryAfterMs", Kind::Whole, "How long the receiver asked to wait, in ms."),
+    may("channelAway", Kind::Flag, "The channel as a whole did not work: the failure says nothing about this call."),
+    must("beganAt", Kind::Whole, "When the call began by the worker's clock, in ms since the epoch."),
+];
 
 /// How a call ended, named by what its topology does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@
 //! | `numbered_key` | keys of what belongs to something and has a number there |
 //! | [`envelope`] | CloudEvents headers of outgoing records |
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
+//! | [`published`] | what records look like, as `/asyncapi.json` shows it and the audit checks it |
 //! | [`schema`] | shapes for the OpenAPI document that no derive can see |
 //! | [`reading`], [`flat`] | reading records, and reading those that come by the thousand |
 #![warn(missing_docs)]
@@ -42,6 +43,7 @@ mod numbered_key;
 pub mod payment;
 pub mod place_id;
 pub mod problem;
+pub mod published;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
@@ -62,6 +64,17 @@ pub const FEATURES: &[&Feature] = &[
     &timesale::FEATURE,
     &notification::FEATURE,
     &data_platform::FEATURE,
+];
+
+/// What the records of each feature's topics look like, in the same order.
+pub const PUBLISHED: &[&[published::Topic]] = &[
+    coupon::published::TOPICS,
+    reservation::published::TOPICS,
+    expiration::published::TOPICS,
+    payment::published::TOPICS,
+    timesale::published::TOPICS,
+    notification::published::TOPICS,
+    data_platform::published::TOPICS,
 ];
 
 #[cfg(test)]

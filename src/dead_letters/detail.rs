@@ -56,7 +56,7 @@ pub struct RedriveShown {
 pub struct Outcome {
     /// The id under which it is kept.
     pub id: String,
-    /// What it is: `SUCCESS`, or why not.
+    /// What it is: `SUCCESS`, or why not; of a delivery or a notification, how far its ledger says it is: `DELIVERED`, `SENT`, `RETRY`, `DEAD`.
     pub status: String,
 }
 
@@ -80,9 +80,12 @@ pub struct Detail {
     /// What the topology keeps of the record now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
-    /// The ids under which an outcome may be kept.
+    /// The id under which an outcome may be kept.
     #[serde(skip)]
     pub identity: String,
+    /// Where the record first entered the log: its identity, if it has no other.
+    #[serde(skip)]
+    pub entered: String,
 }
 
 impl Detail {
@@ -91,6 +94,18 @@ impl Detail {
     pub fn home(&self) -> Option<TopicPartition> {
         let partition = self.letter.original_partition?;
         (!self.letter.original_topic.is_empty()).then(|| TopicPartition::new(&*self.letter.original_topic, partition))
+    }
+
+    /// The record's value as it was, if it is JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<&[u8]> {
+        self.value.as_deref().filter(|_| self.value_is_json).map(|value| value.get().as_bytes())
+    }
+
+    /// The header `name` as text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name == name).map(|header| &*header.value)
     }
 
     /// Notes how far the topology has decided the topic that the letter came from.
@@ -179,8 +194,9 @@ fn whole(letter: Lying, redrives: Vec<RedriveShown>) -> Detail {
         let text = text(letter.value.as_deref())?;
         serde_json::value::to_raw_value(&text).ok()
     });
-    let identity = identity(letter.value.as_deref()).unwrap_or(letter.entered);
-    Detail { letter: letter.shown, headers, value, value_is_json, redrives, outcome: None, identity }
+    let entered = letter.entered;
+    let identity = identity(letter.value.as_deref()).unwrap_or_else(|| entered.clone());
+    Detail { letter: letter.shown, headers, value, value_is_json, redrives, outcome: None, identity, entered }
 }
 
 /// What a command is recognised by, if it brings an id.

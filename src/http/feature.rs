@@ -2,8 +2,8 @@
 //!
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
-use super::dlq::outcome::Kept;
-use super::{Api, coupons, notifications, payments, points, reservations, timesales};
+use super::dlq::outcome::{Kept, Ledger};
+use super::{Api, coupons, data_platform, notifications, payments, points, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
@@ -15,10 +15,14 @@ pub const FEATURES: &[Feature] = &[
     points::FEATURE,
     timesales::FEATURE,
     notifications::FEATURE,
+    data_platform::FEATURE,
 ];
 
 /// The outcomes that features keep, as dead letters show them.
 pub const KEPT: &[Kept] = &[coupons::KEPT, reservations::KEPT, points::KEPT, timesales::KEPT];
+
+/// The ledgers that topologies keep under ids of their own, as dead letters show them.
+pub const LEDGERS: &[Ledger] = &[notifications::LEDGER, data_platform::LEDGER];
 
 /// A feature, as HTTP sees it.
 pub struct Feature {

@@ -36,8 +36,18 @@ pub const NOT_OWNER: HeaderName = HeaderName::from_static("holdfast-not-owner");
 pub const RESUMED: HeaderName = HeaderName::from_static("holdfast-resumed");
 const YES: HeaderValue = HeaderValue::from_static("1");
 /// What a processor answers to everybody.
-pub(super) const FOR_OPERATORS: [&str; 8] =
-    ["/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/api/lag", "/api/alerts", "/api/places"];
+pub(super) const FOR_OPERATORS: [&str; 10] = [
+    "/",
+    "/health/live",
+    "/health/ready",
+    "/metrics",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/api/lag",
+    "/api/alerts",
+    "/api/places",
+    "/api/data-platform/unconfirmed",
+];
 
 /// How long a place that nobody answers for is waited for. A graceful hand-over takes less; a dead owner is missed by the group only after 6 s.
 const HANDOVER_MAX_MS: u64 = 2_000;

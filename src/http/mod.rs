@@ -21,14 +21,17 @@
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`timesales`] | the time-sale routes |
 //! | [`notifications`] | what users were told, prefer, and can be reached by |
+//! | [`data_platform`] | what became of deliveries |
 //! | [`dlq`] | dead letters, for admins |
-//! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`] | for operators and programs |
+//! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`], [`asyncapi`] | for operators and programs |
 
 pub mod accepted;
 pub mod admin;
 pub mod alerts;
+pub mod asyncapi;
 pub mod coupons;
 pub mod dashboard;
+pub mod data_platform;
 pub mod dlq;
 mod door;
 pub mod error;
@@ -71,6 +74,7 @@ use crate::alerts::board::AlertBoard;
 use crate::config::Secret;
 use crate::dead_letters::DeadLetters;
 use crate::lag::LagBoard;
+use crate::unconfirmed::UnconfirmedBoard;
 use crate::worker::Role;
 use crate::worker::topic_watch::TopicBoard;
 use accepted::Accepted;
@@ -84,6 +88,7 @@ use holdfast_engine::prelude::Topology;
 use holdfast_ports::clock::Clock;
 use holdfast_ports::log::{Appender, Health, Log};
 use holdfast_ports::membership::{Owner, PeerSecret};
+use holdfast_ports::place::place_of;
 use kept_body::BodyMemory;
 use metrics::HttpMetrics;
 use parking_lot::RwLock;
@@ -225,8 +230,11 @@ pub struct Shared {
     /// Redrives of dead letters that run here.
     pub redrives: dlq::Jobs,
     peers: peer::Peers,
+    /// Payments without a confirmation, as far as they have been counted.
+    pub unconfirmed: UnconfirmedBoard,
     unverified: signature::Lines,
     openapi: Bytes,
+    asyncapi: Bytes,
 }
 
 impl Deref for Api {
@@ -264,9 +272,11 @@ impl Api {
             under_way: UnderWay::default(),
             body_memory: BodyMemory::default(),
             peers,
+            unconfirmed: UnconfirmedBoard::default(),
             unverified: signature::Lines::default(),
             owners,
             openapi: openapi::document().into(),
+            asyncapi: asyncapi::document().into(),
         };
         Self { shared: Arc::new(shared), loopback: false }
     }
@@ -288,6 +298,12 @@ impl Api {
 
     fn has_owner(&self, place: u32) -> bool {
         self.status.owns(place) || self.owners.of(place).is_some()
+    }
+
+    /// The place of whatever has this id: a user, a schedule, a sale.
+    #[must_use]
+    pub fn place_of(&self, id: &str) -> u32 {
+        place_of(id.as_bytes(), self.settings.places)
     }
 
     /// Whether the worker is asked to stop.
@@ -313,6 +329,7 @@ pub fn router(api: Api) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
+        .route("/asyncapi.json", get(asyncapi::asyncapi))
         .route("/api/lag", get(lag::lag))
         .route("/api/alerts", get(alerts::alerts))
         .route("/api/places", get(places::places))

@@ -5,7 +5,7 @@ mod common;
 
 use super::error::Problem;
 use super::feature::FEATURES;
-use super::{Api, alerts, dashboard, dlq, health, lag, metrics, places};
+use super::{Api, alerts, asyncapi, dashboard, dlq, health, lag, metrics, places};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -44,7 +44,7 @@ pub(crate) type ProblemBody = Problem<'static>;
         description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
-            health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::show, dlq::redrive, dlq::look, dlq::stop, metrics::metrics, dashboard::dashboard, openapi,
+            health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::show, dlq::redrive, dlq::look, dlq::stop, metrics::metrics, dashboard::dashboard, openapi, asyncapi::asyncapi,
     ),
     components(schemas(ProblemBody)),
     tags((name = "operations", description = "For operators and programs")),
@@ -116,6 +116,7 @@ mod tests {
             "/health/ready",
             "/metrics",
             "/openapi.json",
+            "/asyncapi.json",
             "/api/lag",
             "/api/alerts",
             "/api/places",
@@ -153,6 +154,8 @@ mod tests {
             "/api/notifications/{notificationId}",
             "/api/notifications/preferences",
             "/api/contacts/{userId}",
+            "/api/data-platform/deliveries/{deliveryId}",
+            "/api/data-platform/unconfirmed",
         ] {
             assert!(document["paths"][path].is_object(), "{path}");
         }

@@ -9,13 +9,16 @@ use crate::alerts::expiries::ExpiryBoard;
 use crate::alerts::{self, Running, Sources};
 use crate::config::Settings;
 use crate::http::Api;
+use crate::unconfirmed::{self, Search};
 use holdfast_engine::inspect::EngineMetrics;
+use std::error::Error;
 use std::sync::Arc;
 
-/// The observer and the alerts, as long as they run.
+/// The observer, the alerts and the search for payments without a confirmation, as long as they run.
 #[derive(Debug)]
 pub struct Watching {
     observer: Observer,
+    unconfirmed: Search,
     alerts: Running,
 }
 
@@ -32,11 +35,11 @@ pub struct Parts {
 }
 
 impl Watching {
-    /// Starts both, on threads of the runtime.
+    /// Starts them, on threads of the runtime.
     ///
     /// # Errors
-    /// When connections to receivers of alerts cannot be set up.
-    pub fn start(settings: &Settings, api: &Api, parts: Parts) -> Result<Self, reqwest::Error> {
+    /// When connections to receivers of alerts cannot be set up, or a metric is there already.
+    pub fn start(settings: &Settings, api: &Api, parts: Parts) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let role = api.settings.role;
         let sources = Sources {
             lag: api.lag.clone(),
@@ -59,12 +62,16 @@ impl Watching {
         };
         // A replica that only answers may share its directory with one that decides.
         let kept = if role == Role::Api { "alerts-api.json" } else { "alerts.json" };
-        Ok(Self { observer, alerts: alerts::spawn(parts, &logs::app_dir(settings).join(kept))? })
+        let alerts = alerts::spawn(parts, &logs::app_dir(settings).join(kept))?;
+        let (queries, status, board) = (api.queries.clone(), api.status.clone(), api.unconfirmed.clone());
+        let unconfirmed = unconfirmed::spawn(queries, status, api.clock.clone(), board, &api.registry)?;
+        Ok(Self { observer, unconfirmed, alerts })
     }
 
-    /// Asks both to stop.
+    /// Asks them to stop.
     pub fn stop(self) {
         self.observer.stop();
+        self.unconfirmed.stop();
         self.alerts.stop();
     }
 }

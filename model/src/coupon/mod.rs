@@ -6,6 +6,7 @@ pub mod keys;
 pub mod message;
 pub mod outcome;
 pub mod outcome_record;
+pub mod published;
 pub mod redemption_record;
 pub mod row;
 pub mod sample;

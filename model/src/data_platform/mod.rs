@@ -4,11 +4,14 @@
 //! |---|---|
 //! | [`fact`] | what is read of `reservation.confirmed` and `payment.completed` |
 //! | [`message`] | what the topology sends to its own results topic |
+//! | [`problem`] | what a question without an answer is told |
 //! | [`row`] | the ledger: one row for each reservation |
 //! | [`settings`] | what an operator may set |
 
 pub mod fact;
 pub mod message;
+pub mod problem;
+pub mod published;
 pub mod row;
 pub mod settings;
 

@@ -1,5 +1,7 @@
 //! The words of deadlines: the topic that holds are written to, and where they come back as `expire`.
 
+pub mod published;
+
 pub use crate::topics::expiration::{DEAD_LETTERS, INBOX};
 
 use crate::feature::{Feature, Sample};

@@ -25,6 +25,7 @@ pub mod message;
 pub mod payment_completed;
 pub mod preferences;
 pub mod problem;
+pub mod published;
 mod request;
 pub mod row;
 pub mod settings;

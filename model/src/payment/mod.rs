@@ -5,6 +5,7 @@ pub mod keys;
 pub mod ledger;
 pub mod message;
 pub mod outcome;
+pub mod published;
 pub mod refunded;
 pub mod row;
 pub mod sample;

@@ -5,6 +5,7 @@ mod fees;
 pub mod ids;
 pub mod keys;
 pub mod message;
+pub mod published;
 pub mod refusal;
 pub mod row;
 pub mod sample;

@@ -6,6 +6,7 @@ pub mod message;
 pub mod order_id;
 pub mod outcome;
 pub mod outcome_record;
+pub mod published;
 pub mod row;
 pub mod sample;
 pub mod settings;

@@ -33,7 +33,7 @@ impl Status {
 
     /// As it is written.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "SUCCESS",
             Self::ValidationFailed => "VALIDATION_FAILED",

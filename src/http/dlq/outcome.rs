@@ -1,7 +1,7 @@
 //! What a topology keeps of a record that was put back.
 
-use super::super::feature::KEPT;
-use crate::dead_letters::Outcome;
+use super::super::feature::{KEPT, LEDGERS};
+use crate::dead_letters::{Detail, Outcome};
 use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_engine::prelude::EndingTable;
 use holdfast_model::command_row::CommandRow;
@@ -16,15 +16,28 @@ pub struct Kept {
     pub look: fn(&TaskView, &String) -> Result<Option<String>, QueryError>,
 }
 
-/// What the topology of `view` keeps of the record with this identity.
+/// A ledger that a topology keeps under ids of its own, as dead letters show it.
+pub struct Ledger {
+    /// The topology that keeps it.
+    pub topology: &'static str,
+    /// Looks for what the record of a letter is about, and how far the ledger says that is.
+    pub look: fn(&TaskView, &Detail) -> Result<Option<Outcome>, QueryError>,
+}
+
+/// What the topology of `view` keeps of the record of a letter.
 ///
 /// # Errors
 /// When the view cannot be read.
-pub(super) fn of(view: &TaskView, identity: &str) -> Result<Option<Outcome>, QueryError> {
-    let id = identity.to_owned();
+pub(super) fn of(view: &TaskView, letter: &Detail) -> Result<Option<Outcome>, QueryError> {
+    let id = letter.identity.clone();
     for kept in KEPT.iter().filter(|kept| kept.topology == view.topology()) {
         if let Some(status) = (kept.look)(view, &id)? {
             return Ok(Some(Outcome { id, status }));
+        }
+    }
+    for ledger in LEDGERS.iter().filter(|ledger| ledger.topology == view.topology()) {
+        if let Some(outcome) = (ledger.look)(view, letter)? {
+            return Ok(Some(outcome));
         }
     }
     Ok(None)

@@ -57,6 +57,6 @@ fn told(detail: &mut Detail, view: &TaskView, topic: &Topic) -> Result<(), Query
     if let Some(next) = view.position()?.next_offset(topic) {
         detail.decided_to(next);
     }
-    detail.outcome = outcome::of(view, &detail.identity)?;
+    detail.outcome = outcome::of(view, detail)?;
     Ok(())
 }

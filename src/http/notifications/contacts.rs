@@ -2,7 +2,7 @@
 //!
 //! What is shown is masked: which ways there are, and the last two digits of a number. Answers, errors and the log of the worker never repeat a contact.
 
-use super::{faults, place_of_user};
+use super::faults;
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::Undecided;
 use crate::http::extract::{self, Params};
@@ -75,7 +75,7 @@ pub(crate) async fn show(
     Params(user_id): Params<String>,
     asked: Asked,
 ) -> Result<Response, ApiError> {
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| {
         let row = view.get(&CONTACTS, &user_id)?.unwrap_or_default();
         Ok(answer::current(&ContactView::new(&user_id, &row)))
@@ -128,7 +128,7 @@ async fn write(
     value: Option<&[u8]>,
     written: &ContactRow,
 ) -> Result<Response, ApiError> {
-    let place = place_of_user(api, user_id);
+    let place = api.place_of(user_id);
     let view = match api.owner(NAME, place, &asked)? {
         Owner::Here(view) => view,
         Owner::There(endpoint) => return api.peers.ask(&endpoint, place, asked).await,

@@ -1,6 +1,5 @@
 //! What a user was told, and what became of it on each channel.
 
-use super::place_of_user;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::{Params, Query};
 use crate::http::fields::id;
@@ -88,7 +87,7 @@ pub(crate) async fn list(
         let allowed = (format!("다음 중 하나여야 합니다: {known}"), format!("must be one of: {known}"));
         return Err(ApiError::field("status", allowed));
     }
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| {
         let filter = Filter {
             kind: query.kind.as_deref(),
@@ -125,7 +124,7 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| match view::ledger(view, &notification_id)? {
         Some((owner, items)) if owner == user_id => Ok(answer::current(&NotificationLedger { items })),
         _ => Err(ApiError::refused(&UNKNOWN_NOTIFICATION, None)),

@@ -6,13 +6,14 @@
 pub mod contacts;
 mod faults;
 pub mod history;
+mod kept;
 pub mod preferences;
 
 use super::Api;
 use super::feature::Feature;
 use axum::Router;
 use axum::routing::get;
-use holdfast_ports::place::place_of;
+pub(super) use kept::LEDGER;
 use utoipa::OpenApi;
 
 /// The feature, for the list.
@@ -32,9 +33,4 @@ fn router() -> Router<Api> {
         .route("/api/notifications/{notificationId}", get(history::show))
         .route("/api/notifications/preferences", get(preferences::show).put(preferences::set))
         .route("/api/contacts/{userId}", get(contacts::show).put(contacts::put).delete(contacts::erase))
-}
-
-/// The place that keeps what is known of a user.
-fn place_of_user(api: &Api, user_id: &str) -> u32 {
-    place_of(user_id.as_bytes(), api.settings.places)
 }

@@ -1,6 +1,6 @@
 //! What a user prefers. Set through the log, so that the preferences in force are decided in order with the requests that they concern.
 
-use super::{faults, place_of_user};
+use super::faults;
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Call, Inbox, Order, Principal, Undecided};
 use crate::http::extract::{self, Query};
@@ -46,7 +46,7 @@ pub(crate) async fn show(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| Ok(answer::current(&view::preferences(view, &user_id)?));
     api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
@@ -65,7 +65,7 @@ pub(crate) async fn set(State(api): State<Api>, asked: Asked) -> Result<Response
     let mut wanted: SetPreferences = extract::json(&asked.headers, &asked.body)?;
     wanted.user_id = id("userId", Some(wanted.user_id))?;
     wanted.row(0).map_err(|fault| faults::of_preferences(&fault))?;
-    let place = place_of_user(&api, &wanted.user_id);
+    let place = api.place_of(&wanted.user_id);
     let call = Call { place, route: ROUTE, request_id: wanted.request_id.take() };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(PreferencesOrder(wanted))).await
 }

@@ -1,6 +1,5 @@
 //! Charging points. How much may be charged at once is decided where money is.
 
-use super::place_of_user;
 use crate::http::error::{ApiError, answer};
 use crate::http::execute::query::Asking;
 use crate::http::execute::{At, Call, Inbox, Order, Principal, accepted};
@@ -63,7 +62,7 @@ struct Charged {
 pub(crate) async fn charge(State(api): State<Api>, asked: Asked) -> Result<Response, ApiError> {
     let body: ChargeBody = extract::json(&asked.headers, &asked.body)?;
     let (user_id, amount) = both(id("userId", body.user_id), required("amount", body.amount))?;
-    let call = Call { place: place_of_user(&api, &user_id), route: ROUTE, request_id: body.request_id };
+    let call = Call { place: api.place_of(&user_id), route: ROUTE, request_id: body.request_id };
     api.execute(Principal::Anonymous, asked, call, |_| Ok(ChargeOrder { user_id, amount })).await
 }
 

@@ -8,7 +8,6 @@ use super::Api;
 use super::feature::Feature;
 use axum::Router;
 use axum::routing::{get, post};
-use holdfast_ports::place::place_of;
 pub(super) use kept::KEPT;
 use utoipa::OpenApi;
 
@@ -25,9 +24,4 @@ fn router() -> Router<Api> {
         .route("/api/points/charges/{requestId}", get(charge::show))
         .route("/api/points/balance", get(wallet::balance))
         .route("/api/points/statement", get(wallet::statement))
-}
-
-/// The place that keeps a user's wallet.
-fn place_of_user(api: &Api, user_id: &str) -> u32 {
-    place_of(user_id.as_bytes(), api.settings.places)
 }

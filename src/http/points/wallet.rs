@@ -1,6 +1,5 @@
 //! What somebody has, and how it came to that.
 
-use super::place_of_user;
 use crate::http::error::{ApiError, answer};
 use crate::http::extract::Query;
 use crate::http::fields::id;
@@ -62,7 +61,7 @@ pub(crate) async fn balance(
     asked: Asked,
 ) -> Result<Response, ApiError> {
     let user_id = id("userId", query.user_id)?;
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| Ok(answer::current(&view::balance(view, &user_id)?));
     api.read(NAME, place, asked, query.after.as_deref(), look).await
 }
@@ -83,7 +82,7 @@ pub(crate) async fn statement(
     let user_id = id("userId", query.user_id)?;
     let cursor = page::cursor(query.cursor.as_deref(), Cursor::parse)?;
     let limit = page::limit(query.limit, PAGE_LINES, PAGE_LINES_MAX)?;
-    let place = place_of_user(&api, &user_id);
+    let place = api.place_of(&user_id);
     let look = |view: &TaskView| Ok(answer::current(&view::statement(view, &user_id, cursor, limit)?));
     api.read(NAME, place, asked, query.after.as_deref(), look).await
 }

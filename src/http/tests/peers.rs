@@ -115,7 +115,9 @@ async fn a_processor_answers_its_peers() {
     let mut worker = idle(None);
     worker.set_role(Role::Processor);
     let worker = running_as(worker).await;
-    for uri in ["/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/api/lag", "/api/places"] {
+    for uri in
+        ["/", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/asyncapi.json", "/api/lag", "/api/places"]
+    {
         assert_eq!(worker.get(uri).await.0.status(), StatusCode::OK, "{uri}");
     }
     let shop = ["/api/coupons/policies/1", "/api/coupons/requests/evt-1", "/api/concerts", "/reservations/res_0_1"];

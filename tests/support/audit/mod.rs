@@ -11,6 +11,7 @@
 //! | I-18 | a store rebuilt from the changelog on an empty disk is the live one, row by row |
 //! | I-21 | each bad record is buried once, as it was, with where it came from and why |
 //! | I-25 | each record of the inbox is decided, buried, or sent on once to where it belongs |
+//! | I-32 | each record fits what is published of its topic, or is buried |
 
 pub(crate) mod stores;
 
@@ -27,7 +28,7 @@ use stream_worker::commands::audit::report::{Report, Verdict};
 use stream_worker::commands::audit::{Question, examine};
 
 /// What the log alone can tell of a sale.
-const BY_THE_LOG: [Invariant; 10] = [
+const BY_THE_LOG: [Invariant; 11] = [
     Invariant::OneOutcome,
     Invariant::Agreement,
     Invariant::Stock,
@@ -38,6 +39,7 @@ const BY_THE_LOG: [Invariant; 10] = [
     Invariant::NoGap,
     Invariant::OneWriter,
     Invariant::Times,
+    Invariant::Published,
 ];
 
 /// Asks `worker` about every request that was promised and every policy, so that the answers are compared as well. All must be decided.

@@ -6,14 +6,17 @@ use holdfast_model::data_platform::row::{DeliveryRow, State};
 use holdfast_model::rfc3339;
 use serde::Serialize;
 use std::ops::ControlFlow;
+use utoipa::ToSchema;
 
 /// A delivery and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PlatformDelivery)]
 pub struct DeliveryView {
     /// Of which reservation.
     pub reservation_id: String,
     /// `UNCONFIRMED`, `SENDING`, `RETRY`, `DELIVERED` or `DEAD`.
+    #[schema(example = "DELIVERED")]
     pub status: &'static str,
     /// Calls that counted.
     pub attempts: u32,
@@ -48,24 +51,44 @@ pub fn delivery(task: &TaskView, reservation_id: &str) -> Result<Option<Delivery
     Ok(row.map(|row| DeliveryView::new(reservation_id, row)))
 }
 
-/// At most `count_max` payments that were noted before `before_ms` (ms since the epoch), and whose confirmation has not come: a reservation that could not be
-/// confirmed is refunded, and any other is for an operator to look at. Reads all rows of the place.
+/// A part of the ledger of a place that was looked through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What was looked for.
+    pub found: Vec<DeliveryView>,
+    /// The reservation at which the next part begins; none = there is no other.
+    pub next: Option<String>,
+}
+
+/// The payments among the `rows_max` rows from `from` on that were noted before `before_ms` (ms since the epoch), and whose confirmation has not come: a
+/// reservation that could not be confirmed is refunded, and any other is for an operator to look at.
 ///
 /// # Errors
 /// [`QueryError`] when the view cannot be read.
-pub fn unconfirmed(task: &TaskView, before_ms: i64, count_max: usize) -> Result<Vec<DeliveryView>, QueryError> {
+pub fn unconfirmed(
+    task: &TaskView,
+    from: Option<&String>,
+    before_ms: i64,
+    rows_max: usize,
+) -> Result<Part, QueryError> {
     let until_ms = task.ended_until_ms(&DELIVERIES)?;
-    let mut found = Vec::new();
-    task.scan(DELIVERIES.stored(), &[], &mut |id: String, row: DeliveryRow| {
-        if found.len() >= count_max {
+    let (mut part, mut looked_at) = (Part { found: Vec::new(), next: None }, 0);
+    let mut look = |id: String, row: DeliveryRow| {
+        if looked_at >= rows_max {
+            part.next = Some(id);
             return ControlFlow::Break(());
         }
+        looked_at += 1;
         if row.state == State::Unconfirmed && row.changed_ms < before_ms && row.changed_ms > until_ms {
-            found.push(DeliveryView::new(id, row));
+            part.found.push(DeliveryView::new(id, row));
         }
         ControlFlow::Continue(())
-    })?;
-    Ok(found)
+    };
+    match from {
+        Some(from) => task.scan_from(DELIVERIES.stored(), &[], from, &mut look)?,
+        None => task.scan(DELIVERIES.stored(), &[], &mut look)?,
+    }
+    Ok(part)
 }
 
 #[cfg(test)]

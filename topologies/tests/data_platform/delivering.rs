@@ -90,7 +90,7 @@ fn a_payment_is_noted_and_causes_no_call() {
     assert_eq!((platform.status("res_0_1"), platform.calls()), ("UNCONFIRMED", vec![]));
     let unconfirmed = |platform: &Platform, before_ms| {
         let tasks = (0..PLACES).map(|place| platform.driver.queries().task(NAME, place).unwrap());
-        tasks.flat_map(|task| view::unconfirmed(&task, before_ms, 10).unwrap()).collect::<Vec<_>>()
+        tasks.flat_map(|task| view::unconfirmed(&task, None, before_ms, 10).unwrap().found).collect::<Vec<_>>()
     };
     let found = unconfirmed(&platform, i64::MAX);
     assert_eq!((found.len(), found[0].payment_id.as_deref()), (1, Some("pay_0_1")));
