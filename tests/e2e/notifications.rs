@@ -2,9 +2,13 @@
 //!
 //! Of the channels only the generic webhook is set, so each notification is one call. The receiver is a sink that answers as it is told.
 
+use crate::support::audit::stores::dump;
 use crate::support::command::said;
+use crate::support::topics::{self, PARTITIONS, read_all};
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
+use holdfast_model::notification::{self, INBOX, PAYMENT_COMPLETED, RESULTS, USER_CONTACTS};
+use holdfast_ports::record::TopicPartition;
 use holdfast_sink::Sink;
 use holdfast_sink::record::Received;
 use holdfast_sink::rule::{Mode, Rule};
@@ -141,10 +145,16 @@ fn failures_are_retried_given_up_and_put_back() {
         "{letter}"
     );
 
+    let kept = || {
+        let path = format!("/api/dlq/{}", letter["id"].as_str().unwrap());
+        worker.get(&path).json::<Value>().unwrap()["outcome"]["status"].clone()
+    };
+    assert_eq!(kept(), "DEAD");
     sink.answer(Vec::new());
     let outcome: Value = worker.post("/api/dlq/redrive", &json!({"id": letter["id"]})).json().unwrap();
     assert_eq!(outcome["redriven"][0]["id"], letter["id"], "{outcome}");
     assert_eq!(settled(&worker, "failing", "SENT")["attempts"], 1);
+    assert_eq!(kept(), "SENT");
     assert_eq!((told(&sink, "failing").len(), sink.counts().delivered, sink.counts().repeated), (5, 1, 0));
 
     // What the receiver will never take is given up at once.
@@ -233,6 +243,56 @@ fn killed_in_a_flood_nothing_is_lost() {
     let delivered = said(&setup, &[&delivery[..], &["--repeats-max", &repeats_max]].concat());
     assert_eq!(delivered.code, 0, "{delivered:?}");
     audited(&setup, &file, "I-15,I-16,I-22");
+}
+
+/// I-17: a group that is put back to the beginning reads everything again. Nobody is told again, and no row changes.
+#[test]
+fn a_reset_group_tells_nobody_again() {
+    let data = tempfile::tempdir().unwrap();
+    let sink = Sink::start().unwrap();
+    let setup = setup(data.path(), &sink);
+    let worker = Worker::start(&setup);
+    coupon(&worker, "1", "told");
+    settled(&worker, "told", "SENT");
+    sink.answer(vec![Rule::always(Mode::Bad)]);
+    coupon(&worker, "1", "given-up");
+    settled(&worker, "given-up", "DEAD");
+    let client = reqwest::blocking::Client::new();
+    let put =
+        |path: &str, body: Value| client.put(format!("{}{path}", worker.url)).json(&body).send().unwrap().status();
+    assert_eq!(put("/api/contacts/told", json!({"phone": PHONE})), 200);
+    assert_eq!(put("/api/notifications/preferences", json!({"userId": "told", "channels": {"sms": false}})), 200);
+    assert!(worker.terminate().success());
+
+    let rows = || {
+        let mut rows = dump(data.path(), &[0, 1, 2]);
+        rows.retain(|(topology, _, store, _), _| topology == notification::NAME && store != "position");
+        rows
+    };
+    let (before, calls) = (rows(), sink.counts().total);
+    assert!(before.len() > 8, "{} rows", before.len());
+    let log = topics::embedded(data.path());
+    let mut records = 0;
+    for topic in [INBOX, PAYMENT_COMPLETED, RESULTS, USER_CONTACTS] {
+        records += read_all(&*log, topic).len();
+        let earliest: Vec<_> = (0..PARTITIONS).map(|place| (TopicPartition::new(topic, place), 0)).collect();
+        log.mirror(notification::GROUP, &earliest).unwrap();
+    }
+    drop(log);
+    // What would be told now would be taken.
+    sink.answer(Vec::new());
+    let worker = Worker::start(&setup);
+    let known = || {
+        let metrics = worker.get("/metrics").text().unwrap();
+        let of_it = |line: &&str| {
+            line.starts_with("holdfast_known_duplicates_total{") && line.contains(r#"topology="notification""#)
+        };
+        metrics.lines().filter(of_it).filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum::<usize>()
+    };
+    wait::until("all is read again and known", || known() >= records);
+    assert!(worker.terminate().success());
+    assert_eq!(sink.counts().total, calls, "nobody is told again");
+    assert!(before == rows(), "the state has changed");
 }
 
 /// What is urgent does not wait for a backlog of what is not.

@@ -6,7 +6,7 @@
 //! make sim SEED=42 TRACE=1      one, with every event
 //! make sim SEED=42 ONLY=coupon STEPS=300 RECORDS=40 FAULTS=crash,late-request WINDOW=100..200      a shrunken failure
 //! make sim ONLY=holds SEEDS=2500                   a million holds under wrong clocks
-//! make sim ONLY=d5                                 a mistake of another shop (d1 to d7), until it is found
+//! make sim ONLY=d5                                 a mistake of another shop (d1 to d7, d10), until it is found
 //! ```
 //!
 //! How far it is stands on stderr: as a line that changes on a terminal, as a new line every ten seconds elsewhere.

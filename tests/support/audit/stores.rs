@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 /// By topology, place, store and key.
-type Rows = BTreeMap<(String, u32, String, Vec<u8>), Vec<u8>>;
+pub(crate) type Rows = BTreeMap<(String, u32, String, Vec<u8>), Vec<u8>>;
 
 /// Deletes the stores below `data`, not the embedded log.
 pub(crate) fn wipe(data: &Path) {
@@ -16,7 +16,7 @@ pub(crate) fn wipe(data: &Path) {
 }
 
 /// Every row of every store below `data` whose worker is stopped, of the places in `of`.
-fn dump(data: &Path, of: &[u32]) -> Rows {
+pub(crate) fn dump(data: &Path, of: &[u32]) -> Rows {
     let dir = data.join("holdfast");
     let mut rows = Rows::new();
     for task in holdfast_state::inspect::inspect(&dir).unwrap() {

@@ -43,11 +43,13 @@ pub(crate) enum Defect {
     NestedDebit,
     /// D7: the amount is what the customer says.
     ClientsPrice,
+    /// D10: whatever goes wrong with a record is caught and logged, and the record is acknowledged.
+    ErrorsSwallowed,
 }
 
 impl Defect {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::MarkFirst,
         Self::RedriveSkipped,
         Self::LetterLost,
@@ -55,6 +57,7 @@ impl Defect {
         Self::ConfirmedAnyway,
         Self::NestedDebit,
         Self::ClientsPrice,
+        Self::ErrorsSwallowed,
     ];
 
     /// As it is written on a command line.
@@ -67,6 +70,7 @@ impl Defect {
             Self::ConfirmedAnyway => "d5",
             Self::NestedDebit => "d6",
             Self::ClientsPrice => "d7",
+            Self::ErrorsSwallowed => "d10",
         }
     }
 
@@ -81,6 +85,7 @@ impl Defect {
             Self::ConfirmedAnyway => &["has two owners"],
             Self::NestedDebit => &["I-4", "I-5"],
             Self::ClientsPrice => &["(I-3)"],
+            Self::ErrorsSwallowed => &["has no outcome", "nobody says so", "left behind"],
         }
     }
 
@@ -159,6 +164,11 @@ impl Around for Mistaken {
                 Err(ProcessError::Refuse { .. }) if record.offset % 3 == 0 => Ok(()),
                 other => other,
             },
+            Defect::ErrorsSwallowed => {
+                // Written or not, read or not: the next one, please.
+                let _ = inner.process(ctx, record);
+                Ok(())
+            }
             Defect::SleepingHandler => sleep(inner, ctx, record, &value),
             Defect::ConfirmedAnyway => {
                 if confirm_anyway(ctx, &value)? {

@@ -5,7 +5,7 @@ use crate::simulation::paper::{self, head, is_forwarded, is_redriven};
 use crate::simulation::wrapped::CLUMSY;
 use holdfast_model::envelope::header;
 use holdfast_model::reservation::{self, ids};
-use holdfast_model::{notification, payment};
+use holdfast_model::{notification, payment, published};
 use holdfast_sim::memory_log::Stored;
 use holdfast_sim::simulation::{Cursor, History};
 use serde_json::Value;
@@ -56,6 +56,9 @@ impl Facts {
                     if !self.seen.entry(topic).or_default().insert(id.clone()) {
                         return Err(format!("{here}: {id} is told a second time (I-9, I-15)"));
                     }
+                    let published =
+                        published::topic(topic).ok_or_else(|| format!("{topic} is not published (I-32)"))?;
+                    published.check(record.value.as_deref()).map_err(|misfit| format!("{here}: {misfit} (I-32)"))?;
                     let value = paper::json(&record).ok_or_else(|| format!("{here} is no JSON"))?;
                     self.take(topic, &record, &value, catalogue, history.behind_ms())
                         .map_err(|why| format!("{here}: {why}: {value}"))?;

@@ -9,6 +9,7 @@
 //! | [`ending`] | what must hold when nothing is left to be done |
 //! | [`happened`] | what happened |
 //! | [`defects`] | mistakes that other shops made, made here on purpose |
+//! | [`outside`] | the same with notifications and deliveries, and an outside that fails |
 //! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
 
 pub(crate) mod books;
@@ -18,6 +19,7 @@ pub(crate) mod ending;
 pub(crate) mod facts;
 pub(crate) mod happened;
 pub(crate) mod holds;
+pub(crate) mod outside;
 pub(crate) mod referee;
 pub(crate) mod street;
 #[cfg(test)]
@@ -67,7 +69,8 @@ pub(crate) const PART: Part = Part {
     simulation: || simulation(&Tally::default()),
     aside: || {
         let mistakes = defects::Defect::ALL.map(|defect| (defect.name(), defects::simulation(defect)));
-        mistakes.into_iter().chain([("holds", holds::simulation())]).collect()
+        let others = [("holds", holds::simulation()), (outside::NAMED, outside::simulation(&Tally::default()))];
+        mistakes.into_iter().chain(others).collect()
     },
 };
 

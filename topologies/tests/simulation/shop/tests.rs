@@ -1,7 +1,7 @@
 //! The flow of a seat: histories, the same seed twice, and the mistakes of other shops.
 
 use super::defects::{self, Defect};
-use super::{holds, simulation};
+use super::{holds, outside, simulation};
 use crate::simulation::checks::{all_pass, is_found, is_one_history};
 use crate::simulation::tally::Tally;
 use holdfast_sim::Simulation;
@@ -53,6 +53,17 @@ fn the_flow_of_a_seat_survives_whatever_happens() {
     all_pass(&simulation(&tally), FLOW_SEEDS);
     println!("{}", tally.shown());
     for what in HAPPENS {
+        assert!(tally.of(what) > 0, "{what} never happened:\n{}", tally.shown());
+    }
+}
+
+/// Users who are told, and a data platform that is sent to, by an outside that fails (I-29).
+#[test]
+fn the_flow_survives_an_outside_that_fails() {
+    let tally = Tally::default();
+    all_pass(&outside::simulation(&tally), 1..13);
+    println!("{}", tally.shown());
+    for what in ["confirmed", "expired", "SENT", "DEAD"] {
         assert!(tally.of(what) > 0, "{what} never happened:\n{}", tally.shown());
     }
 }
