@@ -27,6 +27,8 @@ mod notifications;
 mod outage;
 #[path = "audit/published.rs"]
 mod published;
+#[path = "audit/rankings.rs"]
+mod rankings;
 #[path = "audit/settings.rs"]
 mod settings;
 #[path = "audit/shop.rs"]

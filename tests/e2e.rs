@@ -34,6 +34,8 @@ mod load;
 mod notifications;
 #[path = "e2e/old_data.rs"]
 mod old_data;
+#[path = "e2e/rankings.rs"]
+mod rankings;
 #[path = "e2e/redrives.rs"]
 mod redrives;
 #[path = "e2e/replay.rs"]

@@ -2,7 +2,7 @@
 
 use crate::feature::Feature;
 use crate::invariant::{Invariant, Owner};
-use crate::{Question, coupons, data_platform, notification, seats, timesale, wallets};
+use crate::{Question, coupons, data_platform, notification, ranking, seats, timesale, wallets};
 
 /// Every feature. One comes after those whose [`crate::books`] it reads.
 pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
@@ -13,6 +13,7 @@ pub(crate) fn all(question: &Question) -> Vec<Box<dyn Feature>> {
         Box::new(timesale::TimeSales::default()),
         Box::new(data_platform::Deliveries::new(question)),
         Box::new(notification::Notifications::new(question)),
+        Box::new(ranking::Rankings::default()),
     ]
 }
 
@@ -46,8 +47,9 @@ mod tests {
         for feature in &features {
             let owns = |invariant: &Invariant| invariant.owner() == Owner::Feature(feature.name());
             assert!(Invariant::ALL.iter().any(owns), "{} proves nothing", feature.name());
-            // Nothing that clients are told about deliveries and notices is held against the log.
-            assert_eq!(feature.routes().is_empty(), ["data-platform", "notification"].contains(&feature.name()));
+            // Nothing that clients are told about deliveries, notices and ranks is held against the log.
+            let is_silent = ["data-platform", "notification", "ranking"].contains(&feature.name());
+            assert_eq!(feature.routes().is_empty(), is_silent);
         }
     }
 

@@ -6,7 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`topics`] | the name of every topic |
-//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`], [`ranking`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
@@ -44,6 +44,7 @@ pub mod payment;
 pub mod place_id;
 pub mod problem;
 pub mod published;
+pub mod ranking;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
@@ -64,6 +65,7 @@ pub const FEATURES: &[&Feature] = &[
     &timesale::FEATURE,
     &notification::FEATURE,
     &data_platform::FEATURE,
+    &ranking::FEATURE,
 ];
 
 /// What the records of each feature's topics look like, in the same order.

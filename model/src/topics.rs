@@ -58,6 +58,8 @@ pub mod timesale {
 pub mod ranking {
     /// Each sale and each return. Key: scheduleId.
     pub const INBOX: &str = "ranking.events";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "ranking.events.dlq";
 }
 
 /// Notifications.

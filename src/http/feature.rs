@@ -3,7 +3,7 @@
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
 use super::dlq::outcome::{Kept, Ledger};
-use super::{Api, coupons, data_platform, notifications, payments, points, reservations, timesales};
+use super::{Api, coupons, data_platform, notifications, payments, points, rankings, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
@@ -16,6 +16,7 @@ pub const FEATURES: &[Feature] = &[
     timesales::FEATURE,
     notifications::FEATURE,
     data_platform::FEATURE,
+    rankings::FEATURE,
 ];
 
 /// The outcomes that features keep, as dead letters show them.

@@ -22,6 +22,7 @@
 //! | [`timesales`] | the time-sale routes |
 //! | [`notifications`] | what users were told, prefer, and can be reached by |
 //! | [`data_platform`] | what became of deliveries |
+//! | [`rankings`] | what sells most, and what was sold out fastest |
 //! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`], [`asyncapi`] | for operators and programs |
 
@@ -60,6 +61,7 @@ pub mod peer;
 pub mod places;
 pub mod points;
 pub mod position;
+pub mod rankings;
 pub mod reservations;
 pub mod scatter;
 pub mod server;

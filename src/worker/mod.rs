@@ -196,6 +196,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
     let (lag, alert_board) = LagBoard::register(&registry)
         .and_then(|lag| Ok((lag, AlertBoard::register(&registry)?)))
         .map_err(|e| RunError::failed("metrics")(&e))?;
+    http::rankings::metrics::register(&registry, queries.clone()).map_err(|e| RunError::failed("metrics")(&e))?;
     // Without a stable name each run is another worker.
     let worker = settings.worker_id.clone().unwrap_or_else(|| unique::name(&*clock));
     let appender = log.appender().map_err(|e| RunError::Failed(format!("log: {e}")))?;

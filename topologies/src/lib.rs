@@ -5,7 +5,8 @@
 //!
 //! ```
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
-//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale", "notification", "data-platform"]);
+//! let catalogue = "coupon, reservation, expiration, payment, timesale, notification, data-platform, ranking";
+//! assert_eq!(names.join(", "), catalogue);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
@@ -18,6 +19,7 @@
 //! | [`timesale`] | time sales: orders of several units, all or nothing |
 //! | [`notification`] | what users are told: once, through their channels, not too late |
 //! | [`data_platform`] | each confirmed reservation, delivered to the data platform |
+//! | [`ranking`] | which schedules sell most, and which were sold out fastest |
 //! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
@@ -28,6 +30,7 @@ pub mod expiration;
 pub mod features;
 pub mod notification;
 pub mod payment;
+pub mod ranking;
 pub mod reservation;
 mod rows;
 mod shell;
@@ -45,6 +48,7 @@ pub const FEATURES: &[Feature] = &[
     Feature::of::<timesale::TimeSale>(),
     Feature::of::<notification::Notification>(),
     Feature::of::<data_platform::DataPlatform>(),
+    Feature::of::<ranking::Ranking>(),
 ];
 
 /// Every topology of the shop as it usually is, in the order of the catalogue.

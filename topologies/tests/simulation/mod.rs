@@ -6,6 +6,7 @@
 //! | [`coupon`], [`timesale`], [`shop`] | coupons and time sales by themselves; the flow of a seat, with the wallets and coupons that pay for it |
 //! | [`notification`] | notifications by themselves, with an outside that fails |
 //! | [`data_platform`] | deliveries to the data platform |
+//! | [`ranking`] | rankings, with records that come twice, late and in another order |
 //! | [`paper`] | records as anybody could read them |
 //! | [`wrapped`] | a topology with something around its processor, and records that stumble until they are put back |
 //! | [`tally`] | what happened |
@@ -17,6 +18,7 @@ pub(crate) mod coupon;
 pub(crate) mod data_platform;
 pub(crate) mod notification;
 pub(crate) mod paper;
+pub(crate) mod ranking;
 pub(crate) mod shop;
 pub(crate) mod tally;
 pub(crate) mod timesale;
@@ -26,7 +28,7 @@ use holdfast_sim::{Simulation, phone, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
 pub(crate) const PARTS: &[Part] =
-    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART, data_platform::PART];
+    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART, data_platform::PART, ranking::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
