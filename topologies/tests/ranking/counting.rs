@@ -80,6 +80,7 @@ fn a_cancelled_sale_leaves_the_bucket_that_it_was_counted_in() {
 #[test]
 fn a_day_that_is_closed_keeps_what_was_returned_later() {
     let mut board = Board::open();
+    board.pass(12 * HOUR_MS);
     let midnight_ms = (board.now_ms() + 9 * HOUR_MS).div_euclid(DAY_MS) * DAY_MS + DAY_MS - 9 * HOUR_MS;
     let day = |ms: i64| holdfast_model::rfc3339::to_string(ms + 9 * HOUR_MS)[..10].to_owned();
     board.pass(midnight_ms - HOUR_MS - board.now_ms());
