@@ -32,7 +32,9 @@ pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> 
         state.each(table.stored(), &mut |id: String, row: BucketsRow| {
             let buckets = (row.first..).zip(&row.counts).filter(|(bucket, _)| *bucket >= since);
             let found: u64 = buckets.map(|(_, count)| u64::from(*count)).sum();
-            judge(&format!("{name} of {id}"), found, expected.remove(&(0, &*id)).unwrap_or(0), findings);
+            let at = format!("{name} of {id}");
+            let known = expected.remove(&(0, id));
+            judge(&at, found, known.unwrap_or(0), findings);
         })?;
         missing(name, &expected, findings);
     }
@@ -40,7 +42,7 @@ pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> 
     let is_open = |at_ms: i64, now_ms: i64| day_of(at_ms) >= day_of(now_ms.saturating_sub(GRACE_MS));
     let mut expected = standing(book, is_open, |at_ms| Some(day_of(at_ms)));
     state.each(DAYS.stored(), &mut |key: DayKey, row: DayRow| {
-        let known = expected.remove(&(key.day, &*key.schedule_id));
+        let known = expected.remove(&(key.day, key.schedule_id.clone()));
         if !state.has_ended(DAYS.id(), row.changed_ms) {
             judge(&format!("day {} of {}", key.day, key.schedule_id), row.count, known.unwrap_or(0), findings);
         }
@@ -59,7 +61,7 @@ fn judge(at: &str, found: u64, expected: u64, findings: &mut Findings) {
     }
 }
 
-fn missing(name: &str, expected: &BTreeMap<(i64, &str), u64>, findings: &mut Findings) {
+fn missing(name: &str, expected: &BTreeMap<(i64, String), u64>, findings: &mut Findings) {
     for ((_, id), count) in expected {
         findings.breach(
             Invariant::Ranking,
@@ -70,11 +72,11 @@ fn missing(name: &str, expected: &BTreeMap<(i64, &str), u64>, findings: &mut Fin
 }
 
 /// Sales that stand in a window, by the part of it that `part` says (`None`: outside) and by schedule: sold and returned while that could be counted.
-fn standing<'b>(
-    book: &'b Book,
+fn standing(
+    book: &Book,
     is_open: impl Fn(i64, i64) -> bool,
     part: impl Fn(i64) -> Option<i64>,
-) -> BTreeMap<(i64, &'b str), u64> {
+) -> BTreeMap<(i64, String), u64> {
     let stands = |payment: &Payment| {
         let sold = payment.sold?;
         let is_returned = payment.returned.is_some_and(|returned| {
@@ -86,7 +88,7 @@ fn standing<'b>(
     let mut counts = BTreeMap::new();
     for payment in book.payments.values() {
         if let Some(part) = stands(payment).and_then(&part) {
-            *counts.entry((part, &*payment.schedule)).or_default() += 1;
+            *counts.entry((part, payment.schedule.clone())).or_default() += 1;
         }
     }
     counts
