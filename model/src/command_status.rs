@@ -36,7 +36,7 @@ impl From<Class> for CommandStatus {
         match class {
             Class::Invalid => Self::ValidationFailed,
             Class::NotFound => Self::NotFound,
-            Class::Conflict | Class::Gone | Class::Unpaid => Self::Conflict,
+            Class::Conflict | Class::Gone | Class::Unpaid | Class::Forbidden => Self::Conflict,
             Class::Fault => Self::SystemError,
         }
     }

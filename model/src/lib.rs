@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`topics`] | the name of every topic |
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`], [`ranking`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`] | a feature each: its messages, rows, ids, outcomes and sample |
+//! | [`guard`] | what a waiting room says to schedules, policies and sales that it guards |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
@@ -34,6 +36,7 @@ pub mod expiration;
 pub mod feature;
 mod fingerprint;
 pub mod flat;
+pub mod guard;
 pub mod id_rule;
 pub mod json;
 #[cfg(test)]

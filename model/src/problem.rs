@@ -13,6 +13,8 @@ pub enum Class {
     Gone,
     /// There is not enough money.
     Unpaid,
+    /// This user may not have it now.
+    Forbidden,
     /// It could not be processed although it was tried again.
     Fault,
 }
@@ -27,6 +29,7 @@ impl Class {
             Self::Conflict => 409,
             Self::Gone => 410,
             Self::Unpaid => 402,
+            Self::Forbidden => 403,
             Self::Fault => 500,
         }
     }

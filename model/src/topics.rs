@@ -54,6 +54,16 @@ pub mod timesale {
     pub const DEAD_LETTERS: &str = "timesale-order-dlq";
 }
 
+/// Waiting rooms.
+pub mod queue {
+    /// Where commands and answers of guarded topologies come in. Key: queueId.
+    pub const INBOX: &str = "queue.requests";
+    /// What became of queues and tickets. Key: queueId.
+    pub const EVENTS: &str = "queue.events";
+    /// Records that cannot be read.
+    pub const DEAD_LETTERS: &str = "queue.requests.dlq";
+}
+
 /// What rankings count.
 pub mod ranking {
     /// Each sale and each return. Key: scheduleId.

@@ -18,6 +18,8 @@ pub use settings::Settings;
 use crate::feature::{Feature, Settable};
 use crate::place_id::{self, Kind};
 use crate::settings::SettingsRow;
+use crate::guard::AdmissionKey;
+use crate::guard::row::{AdmissionRow, GuardsRow};
 use crate::topics;
 use holdfast_engine::prelude::{EndingTable, Table};
 use keys::{CouponKey, IssuedKey};
@@ -27,6 +29,8 @@ use row::{CommandRow, CouponRow, IssuedRow, PolicyRow, RedemptionRow, RequestRow
 pub const NAME: &str = "coupon";
 /// Group under which its positions are shown.
 pub const GROUP: &str = "coupon-service-group";
+/// Where queues that guard policies are told of purchases.
+pub const QUEUES: &str = topics::queue::INBOX;
 /// Where notifications are asked for.
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 /// Where payments that want a coupon are answered: the inbox of the topology that asks.
@@ -52,6 +56,10 @@ pub const COMMANDS: EndingTable<String, CommandRow> = EndingTable::new(21, "comm
 pub const REDEMPTIONS: Table<String, RedemptionRow> = Table::new(22, "redemptions");
 /// Settings by the offset of the first record that was decided with them. No command reads them.
 pub const SETTINGS: Table<u64, SettingsRow> = Table::new(23, "settings");
+/// The queues that guard a policy, by policy id.
+pub const GUARDS: Table<String, GuardsRow> = Table::new(24, "guards");
+/// Who was let in by such a queue, and until when.
+pub const ADMISSIONS: EndingTable<AdmissionKey, AdmissionRow> = EndingTable::new(25, "admissions");
 
 /// Key of everything that concerns a policy: it places the record, and with it the decision.
 #[must_use]

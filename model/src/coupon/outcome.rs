@@ -1,5 +1,6 @@
 //! The six outcomes of a request, and the reasons for the five that are no coupon.
 
+use crate::guard::QUEUE_NOT_ACTIVE;
 use crate::problem::{self, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ pub enum Status {
     DuplicateRequest,
     /// All were given away before.
     OutOfStock,
-    /// A rule beyond the others. Part of the set that consumers know; no rule of today's shop ends in it.
+    /// A rule beyond the others: a queue guards the policy, and has not let the user in.
     BusinessError,
     /// It could not be processed although it was tried again, and lies among the dead letters.
     SystemError,
@@ -62,6 +63,8 @@ pub enum Refusal {
     System,
     /// The user id is one that nobody may have.
     BadUser,
+    /// A queue guards the policy, and has not let the user in, or not for as long as this.
+    NotAdmitted,
 }
 
 problem::table! { Refusal
@@ -72,6 +75,7 @@ problem::table! { Refusal
     SoldOut => Problem::conflict("SOLD_OUT", "쿠폰이 모두 소진되었습니다", "No coupons are left.");
     System => problem::SYSTEM_ERROR;
     BadUser => problem::INVALID_USER_ID;
+    NotAdmitted => QUEUE_NOT_ACTIVE;
 }
 
 /// [`Refusal::AlreadyIssued`] before the append: clients know the duplicate by the name of its outcome.
@@ -86,6 +90,7 @@ impl Refusal {
             Self::UnknownPolicy | Self::OutsideWindow | Self::NoUser | Self::BadUser => Status::ValidationFailed,
             Self::AlreadyIssued => Status::DuplicateRequest,
             Self::SoldOut => Status::OutOfStock,
+            Self::NotAdmitted => Status::BusinessError,
             Self::System => Status::SystemError,
         }
     }

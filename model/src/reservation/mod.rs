@@ -17,6 +17,8 @@ pub use crate::topics::reservation::{CONFIRMED, DEAD_LETTERS, INBOX, SEATS_EXPIR
 pub use settings::Settings;
 
 use crate::feature::{Feature, Settable};
+use crate::guard::AdmissionKey;
+use crate::guard::row::{AdmissionRow, GuardsRow};
 use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::{EndingTable, Table};
@@ -38,6 +40,8 @@ pub const PAYMENTS: &str = topics::payment::INBOX;
 pub const COUPONS: &str = topics::coupon::INBOX;
 /// What rankings count.
 pub const RANKING: &str = topics::ranking::INBOX;
+/// Where queues that guard schedules are told of purchases.
+pub const QUEUES: &str = topics::queue::INBOX;
 /// Where notifications are asked for.
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 
@@ -74,3 +78,7 @@ pub const SETTINGS: Table<u64, SettingsRow> = Table::new(26, "settings");
 /// What commands were told, by command id, where their rows say something else by now: so a repetition is told the same. They stay: a row does not say
 /// when it was decided.
 pub const ANSWERS: Table<String, AnswerRow> = Table::new(27, "answers");
+/// The queues that guard a schedule, by schedule id.
+pub const GUARDS: Table<String, GuardsRow> = Table::new(28, "guards");
+/// Who was let in by such a queue, and until when.
+pub const ADMISSIONS: EndingTable<AdmissionKey, AdmissionRow> = EndingTable::new(29, "admissions");

@@ -1,5 +1,6 @@
 //! Why a command was not done, and what to answer.
 
+use crate::guard::QUEUE_NOT_ACTIVE;
 use crate::problem::{self, Class, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,8 @@ pub enum Refusal {
     ShowBegun,
     /// The sale begins or ends after the show has begun.
     SaleAfterShow,
+    /// A queue guards the schedule, and has not let the user in, or not for as long as this.
+    NotAdmitted,
 }
 
 problem::table! { Refusal
@@ -136,6 +139,7 @@ problem::table! { Refusal
     UnknownCoupon => Problem::not_found("COUPON_NOT_FOUND", "쿠폰을 찾을 수 없습니다", "There is no such coupon.");
     ShowBegun => Problem::gone("SHOW_ALREADY_STARTED", "이미 시작된 공연입니다", "The show has begun, so its seats are not sold any more.");
     SaleAfterShow => Problem::invalid("SALE_AFTER_SHOW_START", "판매 기간은 공연 시작 시간까지만 가능합니다", "The sale must end before the show begins.");
+    NotAdmitted => QUEUE_NOT_ACTIVE;
 }
 
 /// No concert has this id.
@@ -159,7 +163,7 @@ impl Refusal {
         match self.problem().class {
             Class::Invalid => Status::ValidationFailed,
             Class::NotFound => Status::NotFound,
-            Class::Conflict | Class::Unpaid => Status::Conflict,
+            Class::Conflict | Class::Unpaid | Class::Forbidden => Status::Conflict,
             Class::Gone => Status::Gone,
             Class::Fault => Status::SystemError,
         }
@@ -185,6 +189,7 @@ mod tests {
             (Refusal::ReservationExpired, 410, "RESERVATION_EXPIRED"),
             (Refusal::AmountMismatch, 422, "AMOUNT_MISMATCH"),
             (Refusal::System, 500, "SYSTEM_ERROR"),
+            (Refusal::NotAdmitted, 403, "QUEUE_NOT_ACTIVE"),
         ] {
             assert_eq!((refusal.problem().class.http_status(), refusal.code()), (http_status, code));
         }

@@ -15,6 +15,8 @@ pub use crate::topics::timesale::{DEAD_LETTERS, FAILURES, INBOX, SUCCESS};
 pub use settings::Settings;
 
 use crate::feature::{Feature, Settable};
+use crate::guard::AdmissionKey;
+use crate::guard::row::{AdmissionRow, GuardsRow};
 use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::{EndingTable, Table};
@@ -25,6 +27,8 @@ use row::{BuyerRow, CommandRow, OrderRow, RefusedRow, SaleRow, TermsRow};
 pub const NAME: &str = "timesale";
 /// Group under which its positions are shown.
 pub const GROUP: &str = "timesale-service-group";
+/// Where queues that guard sales are told of purchases.
+pub const QUEUES: &str = topics::queue::INBOX;
 /// Where notifications are requested.
 pub const NOTIFICATIONS: &str = topics::notification::INBOX;
 
@@ -46,3 +50,7 @@ pub const BUYERS: Table<BuyerKey, BuyerRow> = Table::new(20, "buyers");
 pub const COMMANDS: EndingTable<String, CommandRow> = EndingTable::new(21, "commands");
 /// Settings by the offset of the first record that was decided with them. No command reads them.
 pub const SETTINGS: Table<u64, SettingsRow> = Table::new(22, "settings");
+/// The queues that guard a sale, by sale id.
+pub const GUARDS: Table<String, GuardsRow> = Table::new(23, "guards");
+/// Who was let in by such a queue, and until when.
+pub const ADMISSIONS: EndingTable<AdmissionKey, AdmissionRow> = EndingTable::new(24, "admissions");

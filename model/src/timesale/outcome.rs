@@ -1,5 +1,6 @@
 //! The outcomes of an order, and the reasons for those that are no confirmation.
 
+use crate::guard::QUEUE_NOT_ACTIVE;
 use crate::problem::{self, Problem};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ pub enum Status {
     ValidationFailed,
     /// Fewer units are left than the order asks for.
     OutOfStock,
-    /// The buyer would have more units than the sale allows.
+    /// The buyer would have more units than the sale allows, or a queue guards the sale and has not let the buyer in.
     BusinessError,
     /// The order could not be processed although it was retried, and lies in the dead-letter topic.
     SystemError,
@@ -68,6 +69,8 @@ pub enum Refusal {
     InsufficientStock,
     /// Given up after all attempts.
     System,
+    /// A queue guards the sale, and has not let the buyer in, or not for as long as this.
+    NotAdmitted,
 }
 
 problem::table! { Refusal
@@ -83,6 +86,7 @@ problem::table! { Refusal
     LimitExceeded => Problem::conflict("LIMIT_EXCEEDED", "1인당 구매 한도를 초과했습니다", "The buyer would have more units than one buyer may have.");
     InsufficientStock => Problem::conflict("INSUFFICIENT_STOCK", "재고가 부족합니다", "Fewer units are left than the order is for.");
     System => problem::SYSTEM_ERROR;
+    NotAdmitted => QUEUE_NOT_ACTIVE;
 }
 
 /// No sale has this id.
@@ -101,7 +105,7 @@ impl Refusal {
             | Self::AboveLimit
             | Self::NotStarted
             | Self::Ended => Status::ValidationFailed,
-            Self::LimitExceeded => Status::BusinessError,
+            Self::LimitExceeded | Self::NotAdmitted => Status::BusinessError,
             Self::InsufficientStock => Status::OutOfStock,
             Self::System => Status::SystemError,
         }

@@ -8,8 +8,9 @@
 //! {"type":"use-coupon","couponId":"cpn_0_1_57","userId":"1001","orderId":"o-9"}
 //! {"type":"use-coupon","requestId":"pay_2_9.coupon","couponId":"cpn_0_1_57","userId":"1001","orderId":"pay_2_9","reservationId":"res_2_7","orderAmount":50000,"replyPlace":2}
 //! {"type":"return-coupon","requestId":"pay_2_9.return","couponId":"cpn_0_1_57","userId":"1001","orderId":"pay_2_9"}
+//! {"type":"admit","queueId":"q","ticket":57,"userId":"1001","activeUntilMs":1773573000000,"policyId":"1"}
 //! ```
-//! The last two come from reservations: a `use-coupon` with a `replyPlace` is answered there, and is known by its `orderId`, the payment.
+//! The last comes from a queue that guards the policy ([`crate::guard`]), the two before it come from reservations: a `use-coupon` with a `replyPlace` is answered there, and is known by its `orderId`, the payment.
 //! A tolerant reader: unknown fields are ignored, ids may be numbers. The writing side is for whoever appends: the worker, tests, load generators.
 
 mod command;
@@ -23,6 +24,7 @@ pub use issue_request::IssueRequest;
 pub use crate::reading::{ID_BYTES_MAX, Unreadable};
 
 use crate::flat::Flat;
+use crate::guard::{GuardMessage, SubjectType};
 use crate::reading::{self, check_lengths, missing, not_blank};
 use crate::wire::{Id, Raw};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,8 @@ pub enum Message<'a> {
     Use(UseForPayment),
     /// A payment that had a coupon is off.
     Return(ReturnCoupon),
+    /// A queue that guards the policy says something.
+    Guard(GuardMessage),
 }
 
 /// What every record is read as first: the two shapes of a request, and the type of a command.
@@ -82,6 +86,9 @@ impl<'a> Message<'a> {
             None => plain.into_request().map(Self::Issue),
             Some("use-coupon") if plain.reply_place.is_some() => UseForPayment::read(text).map(Self::Use),
             Some("return-coupon") => ReturnCoupon::read(text).map(Self::Return),
+            Some(kind) if GuardMessage::is(kind) => {
+                GuardMessage::read(kind, text, SubjectType::Policy).map(Self::Guard)
+            }
             Some(kind) => Command::read(kind, text).map(Self::Command),
         }
     }
@@ -94,6 +101,7 @@ impl<'a> Message<'a> {
             Self::Command(command) => command.to_json(),
             Self::Use(wish) => typed("use-coupon", wish),
             Self::Return(wish) => typed("return-coupon", wish),
+            Self::Guard(message) => message.to_json(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use super::{CouponRefused, CouponUsed, Sweep};
 use crate::fingerprint::{self, START};
+use crate::guard::{GuardMessage, SubjectType};
 use crate::place_id;
 use crate::reading::{self, Unreadable, unreadable};
 use crate::wire::{self, Id, When};
@@ -40,6 +41,9 @@ pub enum Command {
     CouponRefused(CouponRefused),
     /// Holds may be overdue.
     Sweep(Sweep),
+    /// A queue that guards the schedule says something.
+    #[serde(untagged)]
+    Guard(GuardMessage),
 }
 
 /// There shall be a concert.
@@ -323,6 +327,7 @@ impl Command {
             "coupon-used" => Self::CouponUsed(reading::fields(text)?),
             "coupon-refused" => Self::CouponRefused(reading::fields(text)?),
             "sweep" => Self::Sweep(reading::fields(text)?),
+            kind if GuardMessage::is(kind) => Self::Guard(GuardMessage::read(kind, text, SubjectType::Schedule)?),
             _ => return Err(unreadable("UnknownType", format!("{kind:?} is no command of reservations"))),
         })
     }
@@ -347,6 +352,8 @@ impl Command {
             Self::CouponUsed(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
             Self::CouponRefused(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
             Self::Sweep(c) => [Some(&c.schedule_id), None, None, None],
+            // Checked where it is read.
+            Self::Guard(_) => [None; 4],
         }
     }
 

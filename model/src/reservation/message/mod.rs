@@ -14,6 +14,7 @@
 //! {"type":"coupon-refused","paymentId":"pay_2_…","reservationId":"res_2_7","couponId":"cpn_0_1_57","code":"COUPON_NOT_USABLE"}     from coupon
 //! {"type":"cancel-next","scheduleId":"schedule_456","step":1}     from here
 //! {"type":"sweep","scheduleId":"schedule_456","dueAt":1772287560000,"fromSeat":0}     from here
+//! {"type":"admit","queueId":"q","ticket":57,"userId":"1001","activeUntilMs":1773573000000,"scheduleId":"schedule_456"}     from a queue: see guard
 //! ```
 //!
 //! # What goes back and forth
@@ -141,6 +142,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::{GuardCommand, GuardMessage, Subject, SubjectType};
     use crate::wire::When;
     use proptest::prelude::*;
 
@@ -200,6 +202,11 @@ mod tests {
             Command::CouponRefused(CouponRefused { code: "c".to_owned(), ..CouponRefused::default() }),
             Command::Refunded(Refunded { result: Some("REFUSED".to_owned()), ..Refunded::default() }),
             Command::Sweep(Sweep { schedule_id: "s".to_owned(), due_at: 5, from_seat: 7 }),
+            Command::Guard(GuardMessage {
+                queue_id: "q".to_owned(),
+                subject: Subject::new(SubjectType::Schedule, "s"),
+                command: GuardCommand::Admit { ticket: 5, user_id: "u".to_owned(), active_until_ms: 7 },
+            }),
         ] {
             let mut message = Message::new("id", command);
             assert_eq!(Message::parse(Some(&message.to_json())).unwrap(), message);

@@ -6,6 +6,7 @@
 //! {"type":"create-sale","requestId":"…","timeSaleId":"1","title":"오늘의 타임세일","discountPrice":9900,"totalQuantity":100,"limitPerUser":5}
 //! {"type":"adjust-stock","timeSaleId":"1","by":-10}
 //! {"type":"cancel-order","orderId":"ord_0_…","userId":"1001"}
+//! {"type":"admit","queueId":"q","ticket":57,"userId":"1001","activeUntilMs":1773573000000,"timeSaleId":"1"}     from a queue: see guard
 //! ```
 //! A tolerant reader: unknown fields are ignored, ids may be numbers, a quantity may be a text of digits. An order may name itself by `orderId` instead of
 //! `requestId`.
@@ -19,6 +20,7 @@ pub use order::OrderRequest;
 pub use crate::reading::{ID_BYTES_MAX, Unreadable};
 
 use crate::flat::Flat;
+use crate::guard::{GuardMessage, SubjectType};
 use crate::place_id;
 use crate::reading::{self, check_lengths, missing, not_blank, unreadable};
 use crate::wire::{Id, Raw};
@@ -30,8 +32,10 @@ use std::borrow::Cow;
 pub enum Message<'a> {
     /// A user orders units of a sale.
     Order(OrderRequest<'a>),
-    /// Anything with a `type`.
+    /// Anything else with a `type`.
     Command(Command),
+    /// A queue that guards the sale says something.
+    Guard(GuardMessage),
 }
 
 /// What every record is read as first: an order, and the type of a command.
@@ -71,6 +75,7 @@ impl<'a> Message<'a> {
         check_lengths(ids.into_iter().map(|id| id.as_ref().map(|id| &*id.0)))?;
         match plain.kind.as_ref().map(|kind| &*kind.0) {
             None => plain.into_order().map(Self::Order),
+            Some(kind) if GuardMessage::is(kind) => GuardMessage::read(kind, text, SubjectType::Sale).map(Self::Guard),
             Some(kind) => Command::read(kind, text).map(Self::Command),
         }
     }
@@ -81,6 +86,7 @@ impl<'a> Message<'a> {
         match self {
             Self::Order(order) => order.to_json(),
             Self::Command(command) => command.to_json(),
+            Self::Guard(message) => message.to_json(),
         }
     }
 }
