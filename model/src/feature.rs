@@ -39,8 +39,10 @@ pub struct SampleCommand {
     pub key: String,
     /// Its own id.
     pub id: String,
-    /// Value of its record.
+    /// Value of its record: a JSON object.
     pub value: Vec<u8>,
+    /// A field that the worker adds to it: 32 random bytes in base64. A secret that stood in the program would be none.
+    pub secret: Option<&'static str>,
 }
 
 /// Settings of a feature: which of them an operator may change, and how.

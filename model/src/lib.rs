@@ -9,6 +9,7 @@
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`], [`ranking`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`notification`], [`data_platform`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`guard`] | what a waiting room says to schedules, policies and sales that it guards |
+//! | [`coupon`], [`reservation`], [`expiration`], [`payment`], [`timesale`], [`queue`], [`notification`], [`data_platform`] | a feature each: its messages, rows, ids, outcomes and sample |
 //! | [`settings`] | settings that decisions rest on, as the state keeps them |
 //! | [`feature`] | what all rooms need of each feature; [`FEATURES`] lists them |
 //! | [`config_def`] | settings as an operator writes them |
@@ -48,6 +49,7 @@ pub mod place_id;
 pub mod problem;
 pub mod published;
 pub mod ranking;
+pub mod queue;
 pub mod reading;
 pub mod reservation;
 pub mod rfc3339;
@@ -66,6 +68,7 @@ pub const FEATURES: &[&Feature] = &[
     &expiration::FEATURE,
     &payment::FEATURE,
     &timesale::FEATURE,
+    &queue::FEATURE,
     &notification::FEATURE,
     &data_platform::FEATURE,
     &ranking::FEATURE,

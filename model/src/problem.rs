@@ -200,7 +200,7 @@ pub(crate) use table;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{coupon, payment, reservation, timesale};
+    use crate::{coupon, payment, queue, reservation, timesale};
     use std::collections::BTreeMap;
 
     fn all() -> Vec<&'static Problem> {
@@ -214,6 +214,7 @@ mod tests {
         all.extend(
             timesale::command_outcome::CommandRefusal::ALL.map(timesale::command_outcome::CommandRefusal::problem),
         );
+        all.extend(queue::command_outcome::CommandRefusal::ALL.map(queue::command_outcome::CommandRefusal::problem));
         all
     }
 

@@ -2,6 +2,8 @@
 
 use super::RunError;
 use crate::http::Api;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use holdfast_model::FEATURES;
 use holdfast_model::feature::{Feature, SampleCommand};
 use holdfast_ports::log::AppendError;
@@ -39,6 +41,7 @@ pub async fn load(api: &Api) -> Result<(), RunError> {
 
 async fn load_one(api: &Api, feature: &Feature, command: &SampleCommand) -> Result<(), RunError> {
     let (id, place) = (&command.id, place_of(command.key.as_bytes(), api.settings.places));
+    let value = with_secret(command)?;
     let mut pause = tokio::time::interval(PAUSE);
     let mut appended_once = false;
     for _ in 0..TRIES {
@@ -61,7 +64,7 @@ async fn load_one(api: &Api, feature: &Feature, command: &SampleCommand) -> Resu
             topic: feature.inbox,
             partition: place,
             key: Some(command.key.as_bytes()),
-            value: Some(&command.value),
+            value: Some(&value),
             headers: &[],
         };
         api.appender.append(
@@ -84,4 +87,16 @@ async fn load_one(api: &Api, feature: &Feature, command: &SampleCommand) -> Resu
         }
     }
     Err(RunError::Failed("sample data could not be loaded".to_owned()))
+}
+
+/// The value of its record, with the secret that it wants.
+fn with_secret(command: &SampleCommand) -> Result<Vec<u8>, RunError> {
+    let mut value = command.value.clone();
+    let Some(field) = command.secret else { return Ok(value) };
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|e| RunError::failed("random numbers")(&e))?;
+    // The object is open again, for one more field.
+    value.pop_if(|last| *last == b'}');
+    value.extend_from_slice(format!(r#","{field}":"{}"}}"#, BASE64_STANDARD.encode(secret)).as_bytes());
+    Ok(value)
 }

@@ -9,7 +9,7 @@ pub const SAMPLE: Sample = Sample {
     commands: || {
         let policy = policy();
         let (key, id) = (inbox_key(&policy.policy_id), policy.request_id.clone().unwrap_or_default());
-        vec![SampleCommand { key, id, value: Command::CreatePolicy(policy).to_json() }]
+        vec![SampleCommand { key, id, value: Command::CreatePolicy(policy).to_json(), secret: None }]
     },
     is_decided: |view, id| view.get_kept(&COMMANDS, id).is_ok_and(|row| row.is_some()),
 };

@@ -20,6 +20,7 @@ pub const SAMPLE: Sample = Sample {
             value: charge.to_json(),
             id: charge.request_id.unwrap_or_default().into_owned(),
             key: charge.user_id.into_owned(),
+            secret: None,
         };
         wallets().map(sampled).collect()
     },

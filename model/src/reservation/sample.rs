@@ -13,7 +13,7 @@ pub const SAMPLE: Sample = Sample {
     commands: || {
         let sampled = |(key, message): (String, Message)| {
             let (id, value) = (message.request_id.clone().unwrap_or_default(), message.to_json());
-            SampleCommand { key, id, value }
+            SampleCommand { key, id, value, secret: None }
         };
         commands().into_iter().map(sampled).collect()
     },

@@ -9,7 +9,7 @@ pub const SAMPLE: Sample = Sample {
     commands: || {
         let sale = sale();
         let (key, id) = (sale.time_sale_id.clone(), sale.request_id.clone().unwrap_or_default());
-        vec![SampleCommand { key, id, value: Command::CreateSale(sale).to_json() }]
+        vec![SampleCommand { key, id, value: Command::CreateSale(sale).to_json(), secret: None }]
     },
     is_decided: |view, id| view.get_kept(&COMMANDS, id).is_ok_and(|row| row.is_some()),
 };
