@@ -4,6 +4,8 @@
 pub mod coupon {
     /// Where requests and commands come in. Key: `coupon-{policyId}`.
     pub const INBOX: &str = "coupon-issue-requests";
+    /// What a key begins with.
+    pub const KEY: &str = "coupon-";
     /// Outcomes of requests that got a coupon.
     pub const SUCCESS: &str = "coupon-issue-success";
     /// Outcomes of those that did not.
@@ -62,6 +64,18 @@ pub mod queue {
     pub const EVENTS: &str = "queue.events";
     /// Records that cannot be read.
     pub const DEAD_LETTERS: &str = "queue.requests.dlq";
+}
+
+/// Inboxes of those whose subjects a queue can guard.
+pub mod guarded {
+    /// Of schedules. Key: scheduleId.
+    pub const SCHEDULES: &str = super::reservation::INBOX;
+    /// Of coupon policies. Key: [`POLICY_KEY`] and the policyId.
+    pub const POLICIES: &str = super::coupon::INBOX;
+    /// What the key of a policy's record begins with.
+    pub const POLICY_KEY: &str = super::coupon::KEY;
+    /// Of time sales. Key: timeSaleId.
+    pub const SALES: &str = super::timesale::INBOX;
 }
 
 /// What rankings count.

@@ -16,10 +16,10 @@ pub use crate::topics::coupon::{DEAD_LETTERS, FAILURES, INBOX, SUCCESS};
 pub use settings::Settings;
 
 use crate::feature::{Feature, Settable};
-use crate::place_id::{self, Kind};
-use crate::settings::SettingsRow;
 use crate::guard::AdmissionKey;
 use crate::guard::row::{AdmissionRow, GuardsRow};
+use crate::place_id::{self, Kind};
+use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::{EndingTable, Table};
 use keys::{CouponKey, IssuedKey};
@@ -72,7 +72,7 @@ pub fn inbox_key(policy_id: &str) -> String {
 /// Writes [`inbox_key`] over `key`.
 pub fn write_inbox_key(key: &mut String, policy_id: &str) {
     key.clear();
-    key.push_str("coupon-");
+    key.push_str(topics::coupon::KEY);
     key.push_str(policy_id);
 }
 

@@ -124,7 +124,9 @@ impl GuardMessage {
                 let ticket = fields.ticket.ok_or_else(|| missing("ticket"))?;
                 let user_id = fields.user_id.ok_or_else(|| missing("userId"))?;
                 match fields.active_until_ms {
-                    Some(active_until_ms) if kind == "admit" => GuardCommand::Admit { ticket, user_id, active_until_ms },
+                    Some(active_until_ms) if kind == "admit" => {
+                        GuardCommand::Admit { ticket, user_id, active_until_ms }
+                    }
                     None if kind == "admit" => return Err(missing("activeUntilMs")),
                     _ => GuardCommand::EndAdmission { ticket, user_id },
                 }

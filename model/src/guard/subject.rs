@@ -1,20 +1,19 @@
+use crate::topics::guarded;
 use crate::wire;
-use crate::{coupon, topics};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// What kind of thing is guarded. In JSON `schedule`, `policy` (also `coupon`) or `sale` (also `timesale`); kept in rows by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SubjectType {
     /// A schedule: its seats are not held without an admission.
     Schedule,
     /// A coupon policy: its coupons are not issued without one.
-    #[serde(alias = "coupon")]
     Policy,
     /// A time sale: its units are not ordered without one.
-    #[serde(alias = "timesale")]
     Sale,
 }
 
@@ -35,12 +34,11 @@ impl SubjectType {
     /// The type that `text` names, in upper or lower case, by its name or its alias; `None` for every other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let is = |name: &str| text.eq_ignore_ascii_case(name);
-        match () {
-            () if is("schedule") => Some(Self::Schedule),
-            () if is("policy") || is("coupon") => Some(Self::Policy),
-            () if is("sale") || is("timesale") => Some(Self::Sale),
-            () => None,
+        match &*text.to_ascii_uppercase() {
+            "SCHEDULE" => Some(Self::Schedule),
+            "POLICY" | "COUPON" => Some(Self::Policy),
+            "SALE" | "TIMESALE" => Some(Self::Sale),
+            _ => None,
         }
     }
 
@@ -58,10 +56,31 @@ impl SubjectType {
     #[must_use]
     pub const fn inbox(self) -> &'static str {
         match self {
-            Self::Schedule => topics::reservation::INBOX,
-            Self::Policy => topics::coupon::INBOX,
-            Self::Sale => topics::timesale::INBOX,
+            Self::Schedule => guarded::SCHEDULES,
+            Self::Policy => guarded::POLICIES,
+            Self::Sale => guarded::SALES,
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for SubjectType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// As rows have it.
+        #[derive(Deserialize)]
+        enum Number {
+            Schedule,
+            Policy,
+            Sale,
+        }
+        if deserializer.is_human_readable() {
+            let text = Cow::<'de, str>::deserialize(deserializer)?;
+            return Self::parse(&text).ok_or_else(|| D::Error::custom("a type is one of schedule, policy, sale"));
+        }
+        Number::deserialize(deserializer).map(|number| match number {
+            Number::Schedule => Self::Schedule,
+            Number::Policy => Self::Policy,
+            Number::Sale => Self::Sale,
+        })
     }
 }
 
@@ -93,7 +112,7 @@ impl Subject {
     pub fn inbox_key(&self) -> Cow<'_, str> {
         match self.kind {
             SubjectType::Schedule | SubjectType::Sale => Cow::Borrowed(&self.id),
-            SubjectType::Policy => Cow::Owned(coupon::inbox_key(&self.id)),
+            SubjectType::Policy => Cow::Owned([guarded::POLICY_KEY, &self.id].concat()),
         }
     }
 }
@@ -129,7 +148,7 @@ mod tests {
     fn a_subject_is_read_as_it_is_written_and_its_id_may_be_a_number() {
         let subject = Subject::new(SubjectType::Policy, "1");
         assert_eq!(serde_json::to_string(&subject).unwrap(), r#"{"type":"policy","id":"1"}"#);
-        assert_eq!(serde_json::from_str::<Subject>(r#"{"type":"coupon","id":1}"#).unwrap(), subject);
+        assert_eq!(serde_json::from_str::<Subject>(r#"{"type":"Coupon","id":1}"#).unwrap(), subject);
         assert!(serde_json::from_str::<Subject>(r#"{"type":"seat","id":1}"#).is_err());
     }
 

@@ -183,7 +183,7 @@ mod tests {
             let json = format!(r#"{{"timeSaleId":"1","userId":"u","quantity":{raw}}}"#);
             Message::parse(Some(json.as_bytes())).map(|message| match message {
                 Message::Order(order) => order.quantity,
-                Message::Command(command) => panic!("{command:?}"),
+                other => panic!("{other:?}"),
             })
         };
         for (raw, quantity) in [
