@@ -20,6 +20,7 @@
 //! | [`notification`] | what users are told: once, through their channels, not too late |
 //! | [`data_platform`] | each confirmed reservation, delivered to the data platform |
 //! | [`ranking`] | which schedules sell most, and which were sold out fastest |
+//! | `guard` | what a queue says to subjects of other features, and whom it has let in |
 //! | [`features`] | a feature without its types, for [`FEATURES`] |
 //! | `shell` | what surrounds the decisions of every feature: parse, home, identity, deduplication, outcome, envelope, dead letter |
 #![warn(missing_docs)]
@@ -28,6 +29,7 @@ pub mod coupon;
 pub mod data_platform;
 pub mod expiration;
 pub mod features;
+mod guard;
 pub mod notification;
 pub mod payment;
 pub mod ranking;

@@ -19,12 +19,15 @@
 //! computed here of the policy's terms, or `coupon-refused` with the reason ([`redemption_record`]). There is one answer for each payment, for ever;
 //! `return-coupon` gives the coupon back when the payment is off. A use without a `replyPlace` is a command like any other, for good.
 //!
+//! A policy can be guarded by queues (`guard`): then a coupon is issued only while its user is let in, and uses the admission up.
+//!
 //! | topic | key | what |
 //! |---|---|---|
 //! | [`INBOX`] | `coupon-{policyId}`; a use of a coupon may bring any key, its place is in the coupon's id | requests and commands |
 //! | [`SUCCESS`], [`FAILURES`] | `coupon-{policyId}` | the outcome of each request |
 //! | [`NOTIFICATIONS`] | user | one for each coupon issued |
 //! | [`REPLIES`] | reservation; placed by the `replyPlace` | what became of the wish to pay with a coupon |
+//! | [`QUEUES`] | queueId | that the purchase is done for which a queue has let the user in |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read |
 
 pub mod decide;
@@ -36,12 +39,18 @@ pub mod view;
 
 use holdfast_model::coupon::*;
 
+use crate::guard::Guarded;
 use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+use holdfast_model::guard::SubjectType;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
 pub(crate) enum Coupon {}
+
+/// What queues that guard policies say, and where.
+static GUARDED: Guarded =
+    Guarded { kind: SubjectType::Policy, guards: &GUARDS, admissions: &ADMISSIONS, queues: &sinks::QUEUES };
 
 /// The topology as it usually is.
 #[must_use]
@@ -67,9 +76,12 @@ pub fn topology_with(settings: &Settings) -> Topology {
         .ends(&COMMANDS, settings.outcome_retention_ms)
         .store(REDEMPTIONS.spec())
         .store(SETTINGS.spec())
+        .store(GUARDS.spec())
+        .ends(&ADMISSIONS, settings.outcome_retention_ms)
         .sink(&sinks::SUCCESS)
         .sink(&sinks::FAILURES)
         .sink(&sinks::NOTIFICATIONS)
+        .sink(&sinks::QUEUES)
         .sink(&sinks::REPLIES)
         .dead_letters(DEAD_LETTERS)
         .processor(move || Box::new(Shell::<Coupon>::new(settings)))

@@ -7,3 +7,4 @@ pub(super) static SUCCESS: Sink = Sink::to(coupon::SUCCESS);
 pub(super) static FAILURES: Sink = Sink::to(coupon::FAILURES);
 pub(super) static NOTIFICATIONS: Sink = Sink::to(coupon::NOTIFICATIONS);
 pub(super) static REPLIES: Sink = Sink::to(coupon::REPLIES);
+pub(super) static QUEUES: Sink = Sink::to(coupon::QUEUES);

@@ -42,6 +42,9 @@
 //! by a delayed command of its own: an hour glass for each schedule instead of a second deadline for each hold, which would be a row, a record and a decision
 //! for each. A hold outlives its deadline by `hold_ms` and `overdue_grace_ms` at most; as a rule its own deadline was there long before.
 //!
+//! A schedule can be guarded by queues (`guard`): then a seat is held only while its user is let in. A hold is paid without an admission; with the last hold of
+//! the user that is paid the admission is used up.
+//!
 //! A command has exactly one outcome, kept under its identity (`requestId`, else `eventId`, else where the record entered the log): who asks again gets
 //! the first one, and nothing is sent again; what its answer said and no row says any more is kept beside it ([`ANSWERS`]). Answers and deadlines need no identity: the state tells whether they have been here.
 //!
@@ -55,6 +58,7 @@
 //! | [`SEATS_EXPIRED`] | scheduleId | one for each hold that was not paid in time |
 //! | [`RANKING`] | scheduleId | each sale and each return |
 //! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded; with `notify_held` also held |
+//! | [`QUEUES`] | queueId | that the purchase is done for which a queue has let the user in |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read, and answers to what nobody asked |
 
 pub mod decide;
@@ -66,12 +70,18 @@ pub mod view;
 
 use holdfast_model::reservation::*;
 
+use crate::guard::Guarded;
 use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+use holdfast_model::guard::SubjectType;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
 pub(crate) enum Reservation {}
+
+/// What queues that guard schedules say, and where.
+static GUARDED: Guarded =
+    Guarded { kind: SubjectType::Schedule, guards: &GUARDS, admissions: &ADMISSIONS, queues: &sinks::QUEUES };
 
 /// The topology.
 ///
@@ -95,6 +105,8 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(SWEEPS.spec())
         .store(SETTINGS.spec())
         .store(ANSWERS.spec())
+        .store(GUARDS.spec())
+        .ends(&ADMISSIONS, settings.outcome_retention_ms)
         .sink(&sinks::EXPIRATIONS)
         .sink(&sinks::PAYMENTS)
         .sink(&sinks::COUPONS)
@@ -102,6 +114,7 @@ pub fn topology(settings: &Settings) -> Topology {
         .sink(&sinks::SEATS_EXPIRED)
         .sink(&sinks::RANKING)
         .sink(&sinks::NOTIFICATIONS)
+        .sink(&sinks::QUEUES)
         .dead_letters(DEAD_LETTERS)
         .retention(EXPIRATIONS, EXPIRATIONS_RETENTION_MS)
         .processor(move || Box::new(Shell::<Reservation>::new(settings.clone())))

@@ -10,3 +10,4 @@ pub(super) static CONFIRMED: Sink = Sink::to(reservation::CONFIRMED);
 pub(super) static SEATS_EXPIRED: Sink = Sink::to(reservation::SEATS_EXPIRED);
 pub(super) static RANKING: Sink = Sink::to(reservation::RANKING);
 pub(super) static NOTIFICATIONS: Sink = Sink::to(reservation::NOTIFICATIONS);
+pub(super) static QUEUES: Sink = Sink::to(reservation::QUEUES);

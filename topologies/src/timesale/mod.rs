@@ -10,6 +10,8 @@
 //! (`requestId` or `orderId`, else `eventId`, else where the record entered the log) changes nothing and sends nothing. Without an identity in common, two equal
 //! orders are two orders. Stock changes are records in the same partition, never below what is sold, so `sold ≤ total` holds at every offset.
 //!
+//! A sale can be guarded by queues (`guard`): then an order is confirmed only while its buyer is let in, and uses the admission up.
+//!
 //! A cancelled order leaves its row: it keeps the identity, and gives its units back once. They are sold to the next order that the log brings, not to orders that
 //! were refused before.
 //!
@@ -18,6 +20,7 @@
 //! | [`INBOX`] | timeSaleId; a `cancel-order` may bring any key, its place is in the order's id | orders and commands |
 //! | [`SUCCESS`], [`FAILURES`] | timeSaleId | the outcome of each order; on [`SUCCESS`] also that a confirmed order was cancelled |
 //! | [`NOTIFICATIONS`] | user | one for each confirmed order, and one for each valid order that was refused |
+//! | [`QUEUES`] | queueId | that the purchase is done for which a queue has let the user in |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read |
 
 pub mod decide;
@@ -29,12 +32,18 @@ pub mod view;
 
 use holdfast_model::timesale::*;
 
+use crate::guard::Guarded;
 use crate::shell::Shell;
 use holdfast_engine::prelude::Topology;
+use holdfast_model::guard::SubjectType;
 
 /// The feature, as the command shell knows it.
 #[derive(Debug)]
 pub(crate) enum TimeSale {}
+
+/// What queues that guard sales say, and where.
+static GUARDED: Guarded =
+    Guarded { kind: SubjectType::Sale, guards: &GUARDS, admissions: &ADMISSIONS, queues: &sinks::QUEUES };
 
 /// The topology as it usually is.
 #[must_use]
@@ -59,9 +68,12 @@ pub fn topology_with(settings: &Settings) -> Topology {
         .store(BUYERS.spec())
         .ends(&COMMANDS, settings.outcome_retention_ms)
         .store(SETTINGS.spec())
+        .store(GUARDS.spec())
+        .ends(&ADMISSIONS, settings.outcome_retention_ms)
         .sink(&sinks::SUCCESS)
         .sink(&sinks::FAILURES)
         .sink(&sinks::NOTIFICATIONS)
+        .sink(&sinks::QUEUES)
         .dead_letters(DEAD_LETTERS)
         .processor(move || Box::new(Shell::<TimeSale>::new(settings)))
         .build()

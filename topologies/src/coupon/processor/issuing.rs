@@ -1,6 +1,7 @@
 //! Requests for a coupon.
 
-use crate::coupon::{Coupon, decide, sinks};
+use crate::coupon::{Coupon, GUARDED, decide, sinks};
+use crate::guard::{self, Pass};
 use crate::shell::{CommandContext, Event, set};
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::coupon::coupon_id::CouponId;
@@ -18,12 +19,24 @@ impl CommandContext<'_, '_, Coupon> {
         let policy = self.policy()?;
         let has_coupon = policy.is_some() && self.ctx.contains(&ISSUED, &self.buffers.issued_key)?;
         let outcome = decide::issue(policy.as_ref(), has_coupon, &request.user_id, self.ctx.now_ms());
+        // Last: a guard is looked for only when everything else is in order.
+        let (outcome, pass) = match outcome {
+            RequestOutcome::Issued(_) => {
+                let pass = guard::pass(self.ctx, &GUARDED, &self.buffers.issued_key.policy_id, &request.user_id)?;
+                let refusal = pass.check(Refusal::NotAdmitted).err();
+                (refusal.map_or(outcome, RequestOutcome::Refused), pass)
+            }
+            RequestOutcome::Refused(_) => (outcome, Pass::Free),
+        };
         match (outcome, policy) {
             (RequestOutcome::Issued(serial), Some(mut policy)) => {
                 policy.issued = serial;
                 self.store_coupon(request, serial, &policy)?;
                 self.send_outcome(request, Ok(policy.remaining()))?;
                 self.send_notification(request, &policy.title)?;
+                if let Some(admission) = pass.admission() {
+                    guard::use_up(self, &GUARDED, &request.policy_id, &request.user_id, admission)?;
+                }
             }
             (RequestOutcome::Refused(refusal), policy) => {
                 let remaining = policy.map(|policy| policy.remaining());

@@ -4,8 +4,9 @@ mod commands;
 mod issuing;
 mod redemption;
 
-use super::Coupon;
+use super::{Coupon, GUARDED};
 use crate::coupon::invariants;
+use crate::guard;
 use crate::shell::{Case, CommandContext, Feature, Handled, Home, set};
 use holdfast_engine::prelude::{ProcessError, Table, Topology, place_of};
 use holdfast_model::coupon::coupon_id::CouponId;
@@ -52,6 +53,7 @@ impl Feature for Coupon {
                 Command::CreatePolicy(CreatePolicy { policy_id, .. })
                 | Command::AdjustStock(AdjustStock { policy_id, .. }),
             ) => Ok(buffers.home_of_policy(policy_id)),
+            Message::Guard(message) => Ok(buffers.home_of_policy(&message.subject.id)),
             Message::Command(Command::UseCoupon(command)) => {
                 Ok(buffers.home_of_coupon(&command.coupon_id, places).unwrap_or(Home::Anywhere))
             }
@@ -78,6 +80,7 @@ impl Feature for Coupon {
             Message::Use(wish) => case.once(wish, |cx| cx.redeem(wish)),
             // Nobody waits for it, and it is still owed: it comes when the record is put back.
             Message::Return(wish) => case.answer(|cx| cx.give_back(wish)),
+            Message::Guard(message) => case.answer(|cx| guard::hear(cx.ctx, &GUARDED, message)),
         }
     }
 }

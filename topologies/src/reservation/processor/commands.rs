@@ -1,9 +1,10 @@
 //! Commands of customers and of the shop.
 
 use super::outbound::{Cause, Owed};
-use crate::reservation::Reservation;
+use crate::guard;
 use crate::reservation::decide::{self, Before, Cancellation, Granted, Here, Payment};
 use crate::reservation::outcomes::Outcome;
+use crate::reservation::{GUARDED, Reservation};
 use crate::shell::CommandContext;
 use holdfast_engine::prelude::ProcessError;
 use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
@@ -69,6 +70,14 @@ impl CommandContext<'_, '_, Reservation> {
         let taken = taken.as_ref().map(|(serial, row)| (*serial, row));
         let now_ms = self.ctx.now_ms();
         let decided = decide::hold(command, schedule.as_ref(), price, taken, buyer, self.settings, now_ms);
+        let decided = match decided {
+            // Last: a guard is looked for only when everything else is in order.
+            Ok(Granted::New { .. }) => {
+                let pass = guard::pass(self.ctx, &GUARDED, &command.schedule_id, &command.user_id)?;
+                pass.check(Refusal::NotAdmitted).and(decided)
+            }
+            decided => decided,
+        };
         match (decided, schedule) {
             (Err(refusal), _) => Ok(Outcome::refused(refusal)),
             (Ok(Granted::Same { serial }), _) => {

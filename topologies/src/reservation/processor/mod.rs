@@ -4,11 +4,13 @@ mod books;
 mod commands;
 mod coupons;
 mod outbound;
+mod purchase;
 mod replies;
 mod sweeps;
 
-use super::Reservation;
 use super::outcomes::Outcome;
+use super::{GUARDED, Reservation};
+use crate::guard;
 use crate::shell::{Case, CommandContext, Feature, Handled, Home};
 use holdfast_engine::prelude::{ProcessError, Table, Topology};
 use holdfast_model::reservation::message::{Command, Message};
@@ -53,6 +55,7 @@ impl Feature for Reservation {
             Command::CouponUsed(c) => of(&c.reservation_id),
             Command::CouponRefused(c) => of(&c.reservation_id),
             Command::Sweep(c) => Home::Key(&c.schedule_id),
+            Command::Guard(c) => Home::Key(&c.subject.id),
         })
     }
 
@@ -75,6 +78,7 @@ impl Feature for Reservation {
             Command::CouponUsed(command) => case.answer(|cx| cx.coupon_used(command)),
             Command::CouponRefused(command) => case.answer(|cx| cx.coupon_refused(command)),
             Command::Sweep(command) => case.answer(|cx| cx.sweep(command)),
+            Command::Guard(message) => case.answer(|cx| guard::hear(cx.ctx, &GUARDED, message)),
         }
     }
 }

@@ -67,7 +67,8 @@ impl CommandContext<'_, '_, Reservation> {
                 let schedule = self.shift(serial, &mut row, to)?;
                 self.send_confirmed(serial, &row, payment_id, amount, &schedule)?;
                 self.send_ranking(serial, &row, payment_id, &schedule, true)?;
-                self.notify_confirmed(serial, &row, &schedule)
+                self.notify_confirmed(serial, &row, &schedule)?;
+                self.end_purchase(&row)
             }
             _ => self.shift(serial, &mut row, to).map(|_| ()),
         }

@@ -4,7 +4,8 @@ mod commands;
 mod events;
 mod ordering;
 
-use super::TimeSale;
+use super::{GUARDED, TimeSale};
+use crate::guard;
 use crate::shell::{Case, CommandContext, Feature, Handled, Home};
 use crate::timesale::invariants;
 use holdfast_engine::prelude::{ProcessError, Table, Topology};
@@ -47,6 +48,7 @@ impl Feature for TimeSale {
                 Command::CreateSale(CreateSale { time_sale_id, .. })
                 | Command::AdjustStock(AdjustStock { time_sale_id, .. }),
             ) => Home::Key(time_sale_id),
+            Message::Guard(message) => Home::Key(&message.subject.id),
             Message::Command(Command::CancelOrder(CancelOrder { order_id, .. })) => {
                 order_id::place(order_id).map_or(Home::Anywhere, Home::Place)
             }
@@ -58,6 +60,7 @@ impl Feature for TimeSale {
         match message {
             Message::Order(order) => case.once(order, |cx| cx.order(order)),
             Message::Command(command) => case.once(command, |cx| cx.command(command)),
+            Message::Guard(message) => case.answer(|cx| guard::hear(cx.ctx, &GUARDED, message)),
         }
     }
 }

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | [`workload`] | buyers who order, order again and cancel; thieves; an operator |
 //! | [`referee`] | decides the inbox again from the rules alone, and checks the rows after every commit |
-//! | [`defects`] | D12, made here on purpose |
+//! | [`guards`] | queues that guard the sales: what they say, and who is let in by it |
+//! | [`defects`], [`reopened`] | D12, and an admission that opens again, made here on purpose |
 
 pub(crate) mod defects;
+pub(crate) mod guards;
 pub(crate) mod referee;
+pub(crate) mod reopened;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,7 @@ use holdfast_topologies::timesale;
 pub(crate) const PART: Part = Part {
     name: "timesale",
     simulation: || simulation(&Tally::default()),
-    aside: || vec![(defects::NAME, defects::simulation())],
+    aside: || vec![(defects::NAME, defects::simulation()), (reopened::NAME, reopened::simulation())],
 };
 
 /// The sale under simulation; what happens in it goes to `tally`.

@@ -1,6 +1,7 @@
 //! A second pair of eyes on a time sale: decides the inbox again from the rules alone (requirements, section 5), knowing nothing of the topology's code, compares
 //! what was told record by record, and checks the rows after every commit.
 
+use super::guards::Guards;
 use super::rows::Rows;
 use crate::simulation::paper::{self, head, is_redriven, json, text};
 use crate::simulation::tally::Tally;
@@ -8,7 +9,7 @@ use crate::simulation::wrapped::CLUMSY;
 use holdfast_engine::inspect::header;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::timesale;
-use holdfast_model::timesale::{DEAD_LETTERS, FAILURES, INBOX, NOTIFICATIONS, SUCCESS};
+use holdfast_model::timesale::{DEAD_LETTERS, FAILURES, INBOX, NOTIFICATIONS, QUEUES, SUCCESS};
 use holdfast_sim::memory_log::Stored;
 use holdfast_sim::simulation::{Audit, Cursor, History, LiveStores};
 use holdfast_topologies::timesale::invariants::Books;
@@ -90,6 +91,7 @@ struct Place {
     now_ms: i64,
     sales: BTreeMap<String, Sale>,
     orders: BTreeMap<String, Order>,
+    guards: Guards,
     /// Commands that were decided; true = given up.
     commands: BTreeMap<String, bool>,
     successes: Told,
@@ -146,6 +148,7 @@ impl Place {
         match line.value["type"].as_str() {
             None => self.order(line),
             Some("create-sale" | "adjust-stock" | "cancel-order") => self.command(line),
+            Some(kind) if Guards::is(kind) => self.guard(line),
             Some(_) => None,
         }
     }
@@ -187,7 +190,12 @@ impl Place {
         };
         let is_told = ["NOT_STARTED", "ENDED", "LIMIT_EXCEEDED", "INSUFFICIENT_STOCK"];
         match fate {
-            Fate::Confirmed => self.notified.push(format!("{user}|TIMESALE_SUCCESS|{id}")),
+            Fate::Confirmed => {
+                self.notified.push(format!("{user}|TIMESALE_SUCCESS|{id}"));
+                if self.guards.purchased(&sale, &user, self.now_ms) {
+                    self.happened.push("bought by a ticket");
+                }
+            }
             _ if is_told.iter().any(|code| expected.contains(code)) => {
                 self.notified.push(format!("{user}|TIMESALE_FAILED|{id}"));
             }
@@ -202,6 +210,16 @@ impl Place {
         });
         self.orders.insert(id, Order { sale, user, quantity, fate });
         if line.is_clumsy { None } else { Some(()) }
+    }
+
+    fn guard(&mut self, line: &Line) -> Option<()> {
+        let home = place_of(text(&line.value["timeSaleId"])?.as_bytes(), line.places);
+        let is_readable = Guards::default().hear(&line.value).is_some();
+        match (is_readable, home == line.place, line.is_clumsy) {
+            (false, ..) | (true, true, true) => None,
+            (true, false, _) => Some(()),
+            (true, true, false) => self.guards.hear(&line.value),
+        }
     }
 
     /// Units that are the buyer's, or all buyers', in a sale.
@@ -243,6 +261,10 @@ impl Place {
         if quantity > left {
             self.happened.push("sold out");
             return Err(("OUT_OF_STOCK", "INSUFFICIENT_STOCK"));
+        }
+        if !self.guards.lets_in(sale, user, self.now_ms) {
+            self.happened.push("not let in");
+            return Err(("BUSINESS_ERROR", "QUEUE_NOT_ACTIVE"));
         }
         Ok(row.price * quantity)
     }
@@ -337,6 +359,27 @@ fn place_in(id: &str) -> Option<u32> {
 }
 
 impl Referee {
+    /// Each queue was told once of each purchase that it had let a user in for.
+    fn check_purchases(&self, history: &History<'_>) -> Result<(), String> {
+        let mut expected: Vec<_> =
+            self.places.values().flat_map(|place| place.guards.purchases.iter().cloned()).collect();
+        let mut told = Vec::new();
+        for place in 0..history.places() {
+            for (_, record) in history.read(QUEUES, place, 0) {
+                let value = json(&record).unwrap_or_default();
+                let said = [&value["userId"], &value["ticket"], &value["subject"]["id"]];
+                told.push(said.map(|field| text(field).unwrap_or_default()).join("|"));
+            }
+        }
+        expected.sort();
+        told.sort();
+        if expected == told {
+            Ok(())
+        } else {
+            Err(format!("{} purchases told to queues, {} by the rules (I-23)", told.len(), expected.len()))
+        }
+    }
+
     /// A referee that counts what happened.
     pub(crate) fn telling(tally: Tally) -> Self {
         Self { tally, ..Self::default() }
@@ -375,6 +418,7 @@ impl Audit for Referee {
         if expected != told {
             return Err(format!("{} notifications, {} by the rules (I-15)", told.len(), expected.len()));
         }
+        self.check_purchases(history)?;
         for task in stores.tasks(timesale::NAME) {
             let books = Books::load(&task).map_err(|error| error.to_string())?;
             if let Some(referee) = self.places.get(&task.place()) {

@@ -1,13 +1,13 @@
 //! The time sale: a few dozen histories, on both disks, the same seed twice, and D12, which has to be found.
 
-use super::{defects, simulation};
+use super::{defects, reopened, simulation};
 use crate::simulation::checks::{all_pass, is_found, is_one_history};
 use crate::simulation::tally::Tally;
 use holdfast_sim::simulation::Options;
 use holdfast_sim::simulation::disk::DiskKind;
 
 /// What the histories have to have in them, so that there was something to be wrong about.
-const HAPPENS: [&str; 9] = [
+const HAPPENS: [&str; 11] = [
     "confirmed",
     "confirmed after all",
     "refused",
@@ -17,6 +17,8 @@ const HAPPENS: [&str; 9] = [
     "adjusted",
     "cancelled",
     "not cancelled",
+    "not let in",
+    "bought by a ticket",
 ];
 
 #[test]
@@ -44,4 +46,9 @@ fn a_seed_is_one_history() {
 #[test]
 fn a_unit_lost_between_two_commits_is_found() {
     is_found(defects::NAME, &defects::simulation(), 1..41, &["(I-13)"]);
+}
+
+#[test]
+fn an_admission_that_opens_again_is_found() {
+    is_found(reopened::NAME, &reopened::simulation(), 1..41, &["(I-9, I-13)"]);
 }

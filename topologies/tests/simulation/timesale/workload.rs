@@ -1,6 +1,7 @@
 //! What a time sale looks like from outside: sales with little stock and short windows, buyers who order, retry and cancel, thieves, clients that send
 //! nonsense, and an operator who changes the stock and puts dead letters back.
 
+use super::guards;
 use crate::simulation::paper::{head, json, text};
 use crate::simulation::wrapped::{CLUMSY, STUMBLED, put_back};
 use holdfast_engine::inspect::header;
@@ -133,6 +134,17 @@ impl Crowd {
         self.remember(world, &sale, json);
     }
 
+    /// A queue says something about one of the sales that are guarded.
+    fn queue(&mut self, world: &mut World<'_>) {
+        let sale = format!("t{}", world.rng().between(2, SALES));
+        let user = match world.rng().below(USERS) {
+            0 => format!("{CLUMSY}{}", world.rng().below(3)),
+            user => user.to_string(),
+        };
+        let json = guards::message(world, &sale, &user);
+        self.remember(world, &sale, json);
+    }
+
     fn nonsense(world: &mut World<'_>) {
         let sale = format!("t{}", world.rng().below(SALES));
         let value = match world.rng().below(5) {
@@ -190,7 +202,7 @@ impl Workload for Crowd {
             return self.create(world);
         }
         for _ in 0..world.rng().between(1, 8) {
-            match world.rng().below(24) {
+            match world.rng().below(30) {
                 0 => Self::nonsense(world),
                 1 => self.adjust(world),
                 2..5 => self.cancel(world),
@@ -202,6 +214,7 @@ impl Workload for Crowd {
                 }
                 8 => self.steal(world),
                 9 => self.redrive(world, 2),
+                10..16 => self.queue(world),
                 _ => self.order(world),
             }
         }
