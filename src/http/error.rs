@@ -368,6 +368,7 @@ fn title(problem: &Refusal) -> Texts {
         Class::Conflict => of_class("처리할 수 없는 상태", "Conflict"),
         Class::Gone => of_class("지난 대상", "Gone"),
         Class::Unpaid => of_class("결제 불가", "Payment required"),
+        Class::Forbidden => of_class("허용되지 않은 요청", "Forbidden"),
         Class::Fault => of_class("서버 오류", "Server error"),
     }
 }

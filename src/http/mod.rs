@@ -41,6 +41,7 @@ pub mod extract;
 pub mod feature;
 pub mod fields;
 mod finish;
+pub mod guards;
 pub mod handover;
 pub mod health;
 pub mod idempotency;

@@ -4,6 +4,7 @@ mod admin;
 mod bodies;
 mod eventful;
 mod expired;
+mod guards;
 mod keys;
 mod notifications;
 mod peers;

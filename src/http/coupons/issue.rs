@@ -5,6 +5,7 @@ use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Call, Form, Inbox, Kept, Order, Principal, RETRY_AFTER};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{both, id};
+use crate::http::guards::{Guarded, QueueToken};
 use crate::http::intake::Asked;
 use crate::http::{Api, openapi};
 use axum::extract::State;
@@ -13,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::coupon::message::IssueRequest;
 use holdfast_model::coupon::outcome::Refusal;
-use holdfast_model::coupon::{INBOX, NAME, request_id};
+use holdfast_model::coupon::{ADMISSIONS, GUARDS, INBOX, NAME, request_id};
 use holdfast_model::wire::{self, Id};
 use holdfast_topologies::coupon::view::{self, PENDING, RequestView};
 use serde::{Deserialize, Serialize};
@@ -96,11 +97,12 @@ enum Answer {
 /// `v3` answers 202 as soon as the request is in the log; the outcome is at `Location`. `v1` and `v2` wait for the decision (at most 3 s, then 202).
 /// `Idempotency-Key` (or `requestId` in the body) makes a retry the same request for as long as outcomes are kept, at least 24 h.
 #[utoipa::path(post, path = "/api/coupons/issue", tag = "coupons",
-    params(StrategyQuery, openapi::IdempotencyKey),
+    params(StrategyQuery, openapi::IdempotencyKey, QueueToken),
     request_body = IssueBody,
     responses(
         (status = 202, description = "In the log; the outcome will be at `Location`", body = IssuePending<'static>),
         (status = 200, description = "The outcome (v1, v2)", body = RequestView),
+        (status = 403, description = "A queue guards the policy, and `X-Queue-Token` is no token of an admission that is live (`QUEUE_NOT_ACTIVE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Outside the window, or this user has the coupon", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value, or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -127,9 +129,10 @@ pub(crate) async fn issue(
 
 /// Asks for a coupon, with ids in path and query.
 #[utoipa::path(post, path = "/api/coupons/{couponId}/issue", tag = "coupons",
-    params(("couponId" = String, Path, description = "The coupon policy"), UserQuery, openapi::IdempotencyKey),
+    params(("couponId" = String, Path, description = "The coupon policy"), UserQuery, openapi::IdempotencyKey, QueueToken),
     responses(
         (status = 202, description = "In the log; the outcome will be at `Location`", body = IssueReceived<'static>),
+        (status = 403, description = "A queue guards the policy, and `X-Queue-Token` is no token of an admission that is live (`QUEUE_NOT_ACTIVE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such policy", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Outside the window, or this user has the coupon", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -198,6 +201,11 @@ impl Order for Wish {
             None | Some(Refusal::SoldOut) => Ok(None),
             Some(refusal) => Err(refused(refusal)),
         }
+    }
+
+    fn guarded(&self) -> Option<Guarded<'_>> {
+        let (subject_id, user_id) = (&self.policy_id, &*self.user_id);
+        Some(Guarded { guards: &GUARDS, admissions: &ADMISSIONS, subject_id, user_id })
     }
 
     fn kept(&self) -> Option<Kept<'_>> {

@@ -10,7 +10,7 @@
 //!        │
 //!   is the key known? ── in another place ──► 422
 //!        │       └────── its request ───────► that request's outcome, `Idempotent-Replayed: true`
-//!   a look at the committed view ── hopeless ──► refused
+//!   a look at the committed view ── hopeless, or guarded by a queue that has not let the user in ──► refused
 //!        │
 //!   append ── Form::AtOnce ─────────────────► 202
 //!        │
@@ -141,6 +141,9 @@ impl Api {
 impl Run<'_> {
     /// Appends the command, unless the committed view tells its outcome.
     async fn begin<O: Order>(&self, order: &mut O) -> Result<Progress<O::Outcome>, ApiError> {
+        if let Some(guarded) = order.guarded() {
+            self.api.look_for_admission(self.view, &guarded, &self.asked.headers).await?;
+        }
         let now_ms = self.api.clock.now_ms();
         if let Some(outcome) = order.foresee(self.view, now_ms)? {
             return Ok(Progress::Decided(outcome));

@@ -3,6 +3,7 @@
 use crate::http::Api;
 use crate::http::accepted::Entry;
 use crate::http::error::{ApiError, answer};
+use crate::http::guards::Guarded;
 use crate::http::intake::DECISION_MAX;
 use crate::http::position::PositionToken;
 use axum::http::{HeaderValue, header};
@@ -151,6 +152,11 @@ pub trait Order: Send + Sync {
     /// Why a command that is hopeless is refused.
     fn foresee(&self, _view: &TaskView, _now_ms: i64) -> Result<Option<Self::Outcome>, ApiError> {
         Ok(None)
+    }
+
+    /// What it wants of a subject that a queue may guard; `None`: nothing. The client is looked at before the append.
+    fn guarded(&self) -> Option<Guarded<'_>> {
+        None
     }
 
     /// What is kept of it until it is decided; `None`: nothing.

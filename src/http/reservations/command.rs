@@ -2,14 +2,15 @@
 
 use crate::http::error::ApiError;
 use crate::http::execute::{At, Inbox, Order, Undecided, accepted};
+use crate::http::guards::Guarded;
 use crate::unique;
 use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::place_id::{self, Kind};
-use holdfast_model::reservation::message::{Command, Message};
+use holdfast_model::reservation::message::{Command, Hold, Message};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::CommandRow;
-use holdfast_model::reservation::{COMMANDS, INBOX, NAME};
+use holdfast_model::reservation::{ADMISSIONS, COMMANDS, GUARDS, INBOX, NAME};
 
 /// How a command is answered.
 pub(in crate::http) trait Answer: Send + Sync {
@@ -100,6 +101,15 @@ impl<A: Answer> Order for SeatOrder<A> {
 
     fn foresee(&self, view: &TaskView, _now_ms: i64) -> Result<Option<A::Outcome>, ApiError> {
         self.answer.foresee(view)
+    }
+
+    fn guarded(&self) -> Option<Guarded<'_>> {
+        match &self.message.command {
+            Command::Hold(Hold { schedule_id, user_id, .. }) => {
+                Some(Guarded { guards: &GUARDS, admissions: &ADMISSIONS, subject_id: schedule_id, user_id })
+            }
+            _ => None,
+        }
     }
 
     async fn answer(&self, at: &At<'_>, outcome: A::Outcome) -> Result<Response, ApiError> {

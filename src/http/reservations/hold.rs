@@ -6,6 +6,7 @@ use crate::http::error::{ApiError, answer};
 use crate::http::execute::{At, Call, Principal, Undecided};
 use crate::http::extract;
 use crate::http::fields::{both, id};
+use crate::http::guards::QueueToken;
 use crate::http::intake::Asked;
 use crate::http::{Api, openapi};
 use axum::extract::State;
@@ -68,12 +69,13 @@ struct Held {
 /// A user that asks again for the seat that it holds gets the same hold, with 200: of any number of requests for one seat one is answered 201. A hold that is
 /// not paid before `expiresAt` is over at that moment. A repetition under its `Idempotency-Key` is answered as the first time, also when the hold is over.
 #[utoipa::path(post, path = "/reservations", tag = "seats",
-    params(openapi::IdempotencyKey),
+    params(openapi::IdempotencyKey, QueueToken),
     request_body = HoldBody,
     responses(
         (status = 201, description = "The seat is held", body = Held),
         (status = 200, description = "It is held by the same user already", body = Held),
         (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
+        (status = 403, description = "A queue guards the schedule, and `X-Queue-Token` is no token of an admission that is live (`QUEUE_NOT_ACTIVE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule (`SCHEDULE_NOT_FOUND`) or seat (`SEAT_NOT_FOUND`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody has it (`SEAT_ALREADY_RESERVED`), not on sale, or too many seats", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The schedule has been cancelled, or the show has begun (`SHOW_ALREADY_STARTED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -94,12 +96,13 @@ pub(crate) async fn hold(State(api): State<Api>, asked: Asked) -> Result<Respons
 
 /// The same as `/reservations`.
 #[utoipa::path(post, path = "/reserve", tag = "seats",
-    params(openapi::IdempotencyKey),
+    params(openapi::IdempotencyKey, QueueToken),
     request_body = HoldBody,
     responses(
         (status = 201, description = "As of `/reservations`, with all its answers", body = Held),
         (status = 200, description = "It is held by the same user already", body = Held),
         (status = 202, description = "In the log, not decided within 3 s; the outcome will be at `Location`", body = Undecided<'static>),
+        (status = 403, description = "A queue guards the schedule, and `X-Queue-Token` is no token of an admission that is live (`QUEUE_NOT_ACTIVE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule or seat", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "Somebody has the seat, it is not on sale, or the user has too many", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 410, description = "The schedule has been cancelled", body = openapi::ProblemBody, content_type = "application/problem+json"),

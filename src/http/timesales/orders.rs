@@ -6,6 +6,7 @@ use crate::http::execute::query::{Asking, Waiting};
 use crate::http::execute::{At, Call, CommandOrder, Form, Inbox, Kept, Order, Principal, RETRY_AFTER, Undecided};
 use crate::http::extract::{self, Params, Query};
 use crate::http::fields::{self, both, id, required};
+use crate::http::guards::{Guarded, QueueToken};
 use crate::http::intake::{Asked, OutcomeQuery};
 use crate::http::{Api, openapi};
 use axum::extract::State;
@@ -14,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use holdfast_engine::inspect::TaskView;
 use holdfast_model::timesale::command_outcome::CommandRefusal;
 use holdfast_model::timesale::message::{CancelOrder, Command, OrderRequest};
-use holdfast_model::timesale::{INBOX, NAME, ORDERS, REFUSED, order_id};
+use holdfast_model::timesale::{ADMISSIONS, GUARDS, INBOX, NAME, ORDERS, REFUSED, order_id};
 use holdfast_model::wire::{self, Id};
 use holdfast_topologies::timesale::view::{self, OrderView, QUEUED};
 use serde::{Deserialize, Serialize};
@@ -100,11 +101,12 @@ struct Shown {
 /// `v3` answers 202 as soon as the order is in the log; the outcome is at `Location`. `v1` and `v2` wait for the decision (at most 3 s, then 202).
 /// `Idempotency-Key` (or `requestId` in the body) makes a retry the same order; without one each request is a new order, up to the sale's limit per user.
 #[utoipa::path(post, path = "/api/timesales/{timeSaleId}/orders", tag = "time sales",
-    params(("timeSaleId" = String, Path), StrategyQuery, openapi::IdempotencyKey),
+    params(("timeSaleId" = String, Path), StrategyQuery, openapi::IdempotencyKey, QueueToken),
     request_body = OrderBody,
     responses(
         (status = 202, description = "In the log; the outcome will be at `Location`", body = OrderQueued<'static>),
         (status = 200, description = "The outcome (v1, v2)", body = OrderView),
+        (status = 403, description = "A queue guards the sale, and `X-Queue-Token` is no token of an admission that is live (`QUEUE_NOT_ACTIVE`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such sale", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The sale has not started (`TIMESALE_NOT_STARTED`) or is over (`TIMESALE_ENDED`)", body = openapi::ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Wrong value, more units than one buyer may have (`QUANTITY_ABOVE_LIMIT`), or the key was used for another request", body = openapi::ProblemBody, content_type = "application/problem+json"),
@@ -185,6 +187,11 @@ impl Order for Buying {
             None => Ok(None),
             Some(refusal) => Err(ApiError::refused(refusal.problem(), None)),
         }
+    }
+
+    fn guarded(&self) -> Option<Guarded<'_>> {
+        let (subject_id, user_id) = (&self.time_sale_id, &*self.user_id);
+        Some(Guarded { guards: &GUARDS, admissions: &ADMISSIONS, subject_id, user_id })
     }
 
     fn kept(&self) -> Option<Kept<'_>> {
