@@ -19,6 +19,8 @@ mod deliveries;
 mod discounts;
 #[path = "audit/ended.rs"]
 mod ended;
+#[path = "audit/guards.rs"]
+mod guards;
 #[path = "audit/limits.rs"]
 mod limits;
 #[path = "audit/notifications.rs"]

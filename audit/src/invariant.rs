@@ -59,6 +59,7 @@ invariants! {
     Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record; put back, it is the same request";
     Attempts = 22, Owner::Feature("notification"), "a notice is tried four times at most, with the back-off between, and is given up with a letter";
     Ranking = 24, Owner::Feature("ranking"), "a ranking is a recount of what was confirmed and cancelled; sold out is recorded once";
+    Queue = 23, Owner::Requests, "a waiting room lets users in by their turn and within its bounds, and nothing it guards is given to others";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
     Erased = 28, Owner::Feature("notification"), "of an erased contact nothing is left in states, results and letters";

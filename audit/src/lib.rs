@@ -15,6 +15,7 @@
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
+//! | [`guards`] | queues that guard subjects of a feature, and whom they have let in |
 //! | [`letters`], [`redrives`], [`copies`], [`notices`], [`times`] | dead letters, those put back, records sent on, notices, clocks |
 //! | [`published`] | values against what is published of them |
 //! | [`known`], [`retention`] | ids that came again; how long outcomes are kept |
@@ -32,6 +33,7 @@ mod data_platform;
 mod feature;
 mod features;
 pub mod findings;
+mod guards;
 pub mod invariant;
 mod known;
 mod letters;

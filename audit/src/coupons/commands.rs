@@ -6,6 +6,7 @@ use super::{Policy, Sale};
 use crate::cut::Cut;
 use crate::feature::Shared;
 use crate::findings::Findings;
+use crate::guards;
 use crate::invariant::Invariant;
 use crate::known;
 use crate::reader::Entry;
@@ -96,6 +97,7 @@ impl Sale<'_> {
     pub(super) fn is_elsewhere(&self, said: &Message<'_>, cut: &Cut) -> bool {
         let policy = match said.kind.text() {
             "return-coupon" => None,
+            kind if guards::KINDS.contains(&kind) => None,
             "use-coupon" => said.coupon_id.id().and_then(|coupon| policy_of_coupon(&coupon, cut.places)),
             "create-policy" | "adjust-stock" => said.policy_id.id().map(Cow::into_owned),
             _ => said.policy().filter(|_| said.user_id.id().is_some()).map(Cow::into_owned),
@@ -128,6 +130,23 @@ impl Sale<'_> {
             }
         }
         Some(())
+    }
+
+    /// A queue says something about a policy.
+    pub(super) fn guard(
+        &mut self,
+        said: &Message<'_>,
+        entry: &Entry<'_>,
+        cut: &Cut,
+        shared: &mut Shared,
+        findings: &mut Findings,
+    ) -> Option<()> {
+        if place_of(key_of(&said.policy_id.id()?).as_bytes(), cut.places) != self.place {
+            shared.copies.must_have(entry);
+            return Some(());
+        }
+        findings.count(Invariant::NoGap, "records decided", 1);
+        self.guards.hear(entry.value, self.now_ms)
     }
 
     pub(super) fn give_back(

@@ -19,6 +19,7 @@ use crate::answers::{Answer, Claims};
 use crate::cut::Cut;
 use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
+use crate::guards::{self, Guards, Pass};
 use crate::invariant::Invariant;
 use crate::known::{self, Known, Print, Seen, print, short};
 use crate::outcomes::{self, Outcomes};
@@ -32,7 +33,7 @@ use door::{Refusal, Sold};
 use hear::{Issued, issued};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
-use holdfast_model::coupon::{self, COMMANDS, FAILURES, INBOX, REQUESTS, SETTINGS, SUCCESS};
+use holdfast_model::coupon::{self, ADMISSIONS, COMMANDS, FAILURES, GUARDS, INBOX, REQUESTS, SETTINGS, SUCCESS};
 use holdfast_model::reservation;
 use holdfast_tools::Failure;
 use message::Message;
@@ -56,6 +57,7 @@ struct Sale<'a> {
     place: u32,
     now_ms: i64,
     policies: BTreeMap<String, Policy>,
+    guards: Guards,
     /// Users and the policy that each asked for, and when the user got a coupon, if any.
     wanted: FxHashMap<Print, Option<i64>>,
     known: Known,
@@ -150,6 +152,7 @@ impl<'a> Sale<'a> {
             place,
             now_ms: i64::MIN,
             policies: BTreeMap::new(),
+            guards: Guards::default(),
             wanted: FxHashMap::default(),
             known: Known::for_records(audit.cut.records(&TopicPartition::new(INBOX, place)), requests),
             commands: Known::for_records(0, commands),
@@ -227,6 +230,9 @@ impl Sale<'_> {
 
     /// A record that was buried.
     fn buried(&mut self, said: &Message<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
+        if guards::KINDS.contains(&said.kind.text()) {
+            return;
+        }
         let id = said.ids.get().unwrap_or_else(|| Cow::Owned(entry.entered()));
         let (Some(policy), Some(user), Field::Absent) = (said.policy(), said.user_id.id(), &said.kind) else {
             if is_given_up {
@@ -260,6 +266,7 @@ impl Sale<'_> {
             }
             "return-coupon" => return Ok(self.give_back(said, entry, cut, shared, findings)),
             "create-policy" | "adjust-stock" | "use-coupon" => return self.command(said, entry, cut, shared, findings),
+            kind if guards::KINDS.contains(&kind) => return Ok(self.guard(said, entry, cut, shared, findings)),
             _ => return Ok(None),
         }
         let (Some(policy), Some(user)) = (said.policy(), said.user_id.id()) else { return Ok(None) };
@@ -276,7 +283,7 @@ impl Sale<'_> {
             return Ok(Some(()));
         }
         findings.count(Invariant::NoGap, "records decided", 1);
-        let (status, left) = self.issue(&policy, &user);
+        let (status, left, pass) = self.issue(&policy, &user);
         let Some(outcome) = self.outcomes.take(known, seen == Seen::Again) else {
             let topic = if status == outcomes::SUCCESS { SUCCESS } else { FAILURES };
             if !cut.may_be_forgotten(topic, self.now_ms) {
@@ -298,6 +305,7 @@ impl Sale<'_> {
         issued(&mut coupons.claims, &id, (status, told.coupon.as_deref()), has_ended, findings);
         let told_status = self.outcomes.status(&outcome);
         let at = || self.outcomes.at(&outcome);
+        Guards::judge(pass, told_status == outcomes::SUCCESS, entry, &id, findings);
         if told_status != status || told.who != short((Some(&*policy), Some(&*user))) {
             let what =
                 format!("{id} of {user} for {policy} was told {told_status}, by the order of the log it is {status}");
@@ -337,26 +345,36 @@ impl Sale<'_> {
         Ok(Some(()))
     }
 
-    /// Who comes first has one, as long as there are some; how many are left after it.
-    fn issue(&mut self, policy_id: &str, user: &str) -> (&'static str, Option<i64>) {
-        let Some(policy) = self.policies.get_mut(policy_id) else { return ("VALIDATION_FAILED", None) };
-        if !is_user(user) || !policy.is_open(self.now_ms) {
-            return ("VALIDATION_FAILED", None);
+    /// Who comes first has one, as long as there are some, and is let in where a queue guards the policy; how many are left after it.
+    fn issue(&mut self, policy_id: &str, user: &str) -> (&'static str, Option<i64>, Pass) {
+        let now_ms = self.now_ms;
+        let Some(policy) = self.policies.get_mut(policy_id) else { return ("VALIDATION_FAILED", None, Pass::Free) };
+        if !is_user(user) || !policy.is_open(now_ms) {
+            return ("VALIDATION_FAILED", None, Pass::Free);
         }
-        let has_one = self.wanted.entry(print((policy_id, user))).or_insert_with(|| {
+        let key = print((policy_id, user));
+        if self.wanted.get(&key).is_some_and(Option::is_some) {
+            return ("DUPLICATE_REQUEST", None, Pass::Free);
+        }
+        let is_left = policy.issued < policy.total;
+        let pass = if is_left { self.guards.pass(policy_id, user, now_ms) } else { Pass::Free };
+        // A user that is not let in has wanted nothing of the stock.
+        if pass == Pass::Out {
+            return ("BUSINESS_ERROR", None, pass);
+        }
+        let given = self.wanted.entry(key).or_insert_with(|| {
             policy.wanted += 1;
             None
         });
-        if has_one.is_some() {
-            ("DUPLICATE_REQUEST", None)
-        } else if policy.issued >= policy.total {
-            ("OUT_OF_STOCK", None)
-        } else {
-            *has_one = Some(self.now_ms);
-            policy.issued += 1;
-            policy.count_left(self.now_ms);
-            (outcomes::SUCCESS, Some(policy.total - policy.issued))
+        if !is_left {
+            return ("OUT_OF_STOCK", None, pass);
         }
+        *given = Some(now_ms);
+        policy.issued += 1;
+        policy.count_left(now_ms);
+        let left = policy.total - policy.issued;
+        self.guards.use_up(policy_id, user, now_ms);
+        (outcomes::SUCCESS, Some(left), pass)
     }
 
     /// What there is to say of a policy and a user; `None` where the policy is another place's.
@@ -387,6 +405,8 @@ impl Sale<'_> {
                 findings.count(Invariant::Stock, "policies", 1);
             }
         }
-        self.state.map_or(Ok(()), |state| rows::compare(&self, state, findings))
+        let Some(state) = self.state else { return Ok(()) };
+        self.guards.compare((&GUARDS, &ADMISSIONS), state, findings)?;
+        rows::compare(&self, state, findings)
     }
 }

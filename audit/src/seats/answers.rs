@@ -4,6 +4,7 @@ use super::Scene;
 use super::book::{Paid, State};
 use super::facts::{name, parse};
 use super::message::Message;
+use crate::guards;
 use crate::invariant::Invariant;
 use holdfast_model::reservation;
 use holdfast_model::reservation::serial::Serial;
@@ -16,6 +17,14 @@ impl Scene<'_, '_, '_> {
             "settled" => self.settled(said),
             "refunded" => self.refunded(said),
             "coupon-used" | "coupon-refused" => self.coupon(kind == "coupon-used", said),
+            kind if guards::KINDS.contains(&kind) => {
+                if self.book.guards.hear(self.entry.value, self.book.now_ms).is_none() {
+                    self.breach(
+                        Invariant::NoGap,
+                        "a queue's message that cannot be read, and is not among the dead letters",
+                    );
+                }
+            }
             "sweep" => self.sweep(&said.schedule_id.id().unwrap_or_default()),
             "cancel-next" => {
                 let step = said.step.int().and_then(|step| u64::try_from(step).ok()).unwrap_or(u64::MAX);
@@ -172,6 +181,7 @@ impl Scene<'_, '_, '_> {
         let this = (self.book.place, serial);
         let it = name(this);
         let Some(booking) = self.book.bookings.get(&serial).cloned() else { return };
+        self.book.end_purchase(&booking);
         if let Some(house) = self.book.schedules.get(&booking.schedule) {
             let (sold, capacity) = (house.sold, house.capacity);
             if sold > capacity {

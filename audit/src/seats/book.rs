@@ -1,6 +1,7 @@
 //! Who has which seat, since when and until when: the second book, as it stands after each record of a place.
 
 use super::facts::{Deadline, Id};
+use crate::guards::{Guards, Pass};
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::settings::Settings;
 use rustc_hash::FxHashMap;
@@ -122,6 +123,7 @@ pub(super) struct Book {
     /// Reservations that one step of a cancelled schedule takes.
     pub(super) batch_max: usize,
     users: FxHashMap<Rc<str>, ()>,
+    pub(super) guards: Guards,
 }
 
 impl Book {
@@ -134,6 +136,7 @@ impl Book {
             payments: FxHashMap::default(),
             batch_max: Settings::default().cancel_batch_max,
             users: FxHashMap::default(),
+            guards: Guards::default(),
         }
     }
 
@@ -150,6 +153,20 @@ impl Book {
     /// The name of a schedule, if there is one.
     pub(super) fn schedule(&self, name: &str) -> Option<Rc<str>> {
         self.schedules.get_key_value(name).map(|(known, _)| Rc::clone(known))
+    }
+
+    /// The user of a reservation that was confirmed is done, unless the user holds another seat: the admission is used up.
+    pub(super) fn end_purchase(&mut self, booking: &Booking) {
+        let Some(house) = self.schedules.get(&booking.schedule) else { return };
+        let is_open = |serial: &Serial| {
+            let held = self.bookings.get(serial).filter(|held| held.user == booking.user);
+            held.is_some_and(|held| matches!(held.state, State::Held | State::Paying))
+        };
+        if self.guards.pass(&booking.schedule, &booking.user, self.now_ms) == Pass::In
+            && !house.taken.values().any(is_open)
+        {
+            self.guards.use_up(&booking.schedule, &booking.user, self.now_ms);
+        }
     }
 
     /// The reservation of this id, if it is one of this place.

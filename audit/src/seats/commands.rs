@@ -4,6 +4,7 @@ use super::book::{Booking, Paid, Schedule, State};
 use super::facts::{Deadline, name, parse};
 use super::message::{Message, Seats};
 use super::{Scene, Told};
+use crate::guards::{self, Guards, Pass};
 use crate::invariant::Invariant;
 
 use holdfast_model::reservation;
@@ -50,11 +51,16 @@ impl Scene<'_, '_, '_> {
         let house = schedule_name.as_ref().and_then(|known| self.book.schedules.get(known));
         let owner = house.and_then(|house| house.taken.get(&seat).copied());
         let price = house.and_then(|house| house.price_of(seat));
+        let pass = self.book.guards.pass(&schedule, &user, self.book.now_ms);
         if !is_granted {
             let has_begun = self.has_begun(&schedule);
+            if told.refused == Some(guards::NOT_ACTIVE) {
+                self.not_let_in(id, pass, &user);
+            }
             self.not_granted(id, told, owner, (price.is_some(), has_begun), (&user, seat));
             return;
         }
+        Guards::judge(pass, true, self.entry, &name(this), self.findings);
         self.agree(id, told, true);
         let mut later = self.desk.facts.later.remove(&this).unwrap_or_default();
         later.reverse();
@@ -157,6 +163,18 @@ impl Scene<'_, '_, '_> {
                 }
                 now_ms.saturating_add(self.desk.hold_ms)
             }
+        }
+    }
+
+    /// A user was told not to be let in.
+    fn not_let_in(&mut self, id: &str, pass: Pass, user: &str) {
+        if pass == Pass::Out {
+            Guards::judge(pass, false, self.entry, id, self.findings);
+        } else {
+            self.breach(
+                Invariant::Queue,
+                format!("{id} of {user} was told that no queue has let the user in: {pass:?}"),
+            );
         }
     }
 

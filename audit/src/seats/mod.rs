@@ -48,7 +48,7 @@ use holdfast_engine::prelude::place_of;
 use holdfast_model::payment;
 use holdfast_model::reservation::row::{PaymentRow, ScheduleRow};
 use holdfast_model::reservation::serial::Serial;
-use holdfast_model::reservation::{self, COMMANDS, INBOX, PAYMENT_STATES, SCHEDULES, SETTINGS};
+use holdfast_model::reservation::{self, ADMISSIONS, COMMANDS, GUARDS, INBOX, PAYMENT_STATES, SCHEDULES, SETTINGS};
 use holdfast_tools::Failure;
 use message::Message;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -134,6 +134,7 @@ impl Feature for Seats {
             })?;
             let book = here.book;
             if let Some(state) = state {
+                book.guards.compare((&GUARDS, &ADMISSIONS), state, audit.findings)?;
                 rows::compare(&book, state, audit.findings)?;
             }
             self.heard.compare(&book, audit.findings);
@@ -273,9 +274,8 @@ fn wish(said: &Message<'_>) -> impl std::hash::Hash {
 fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
     match said.kind.text() {
         "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), places)),
-        "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" => {
-            said.schedule_id.id().map(|id| place_of(id.as_bytes(), places))
-        }
+        "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" | "guard" | "unguard" | "admit"
+        | "end-admission" => said.schedule_id.id().map(|id| place_of(id.as_bytes(), places)),
         "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
         | "coupon-refused" => {
             let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
@@ -287,7 +287,19 @@ fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
 }
 
 /// What has no outcome of its own: the state tells whether it has been here.
-const ANSWERS: [&str; 7] = ["expire", "settled", "refunded", "coupon-used", "coupon-refused", "cancel-next", "sweep"];
+const ANSWERS: [&str; 11] = [
+    "expire",
+    "settled",
+    "refunded",
+    "coupon-used",
+    "coupon-refused",
+    "cancel-next",
+    "sweep",
+    "guard",
+    "unguard",
+    "admit",
+    "end-admission",
+];
 
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.
 fn give_up(

@@ -3,6 +3,7 @@
 //! An order gets all its units or none. What is wrong with it by itself comes before the window, the window before the buyer's limit, the limit before the stock.
 
 use super::message::Wish;
+use crate::guards::{self, Guards, Pass};
 use crate::known::{Print, print};
 use crate::record::is_user;
 use rustc_hash::FxHashMap;
@@ -47,6 +48,7 @@ const ABOVE_LIMIT: Refused = invalid("QUANTITY_ABOVE_LIMIT", false);
 const NOT_STARTED: Refused = invalid("TIMESALE_NOT_STARTED", true);
 const ENDED: Refused = invalid("TIMESALE_ENDED", true);
 const LIMIT: Refused = Refused { status: "BUSINESS_ERROR", code: "LIMIT_EXCEEDED", is_notified: true };
+const NOT_ACTIVE: Refused = Refused { status: "BUSINESS_ERROR", code: guards::NOT_ACTIVE, is_notified: false };
 const STOCK: Refused = Refused { status: "OUT_OF_STOCK", code: "INSUFFICIENT_STOCK", is_notified: true };
 
 /// Where an order is in its life.
@@ -93,6 +95,7 @@ pub(super) struct Book {
     /// By sale and user: units of confirmed orders that were not cancelled.
     pub(super) buyers: FxHashMap<Print, i64>,
     users: FxHashMap<Rc<str>, ()>,
+    pub(super) guards: Guards,
     /// By order id: why orders were refused that have been decided again since.
     refused_before: FxHashMap<Print, Vec<&'static str>>,
 }
@@ -132,6 +135,7 @@ impl Book {
                 sale.sold += wish.quantity;
             }
             *self.buyers.entry(print((&*sale, &*user))).or_default() += wish.quantity;
+            self.guards.use_up(&sale, &user, self.now_ms);
         }
         let state = decided.map_or_else(|refused| State::Refused(refused.code), |()| State::Confirmed);
         let order = Order { sale, user, quantity: wish.quantity, unit_price, state, decided_ms: self.now_ms };
@@ -160,6 +164,8 @@ impl Book {
             LIMIT
         } else if quantity > sale.total - sale.sold {
             STOCK
+        } else if self.guards.pass(&wish.sale, user, self.now_ms) == Pass::Out {
+            NOT_ACTIVE
         } else {
             return Ok(());
         };

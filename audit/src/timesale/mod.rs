@@ -21,6 +21,7 @@ use crate::answers::{Answer, Claims};
 use crate::cut::Cut;
 use crate::feature::{Arrival, Audit, Feature, Shared, Way};
 use crate::findings::Findings;
+use crate::guards::{self, Guards, Pass};
 use crate::invariant::Invariant;
 use crate::known::{self, Known, Print, Seen, print, short};
 use crate::outcomes::{self, Outcomes};
@@ -35,7 +36,9 @@ use hear::{Refusal, Told};
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::timesale::row::TermsRow;
-use holdfast_model::timesale::{self, COMMANDS, FAILURES, INBOX, REFUSED, SETTINGS, SUCCESS, TERMS, order_id};
+use holdfast_model::timesale::{
+    self, ADMISSIONS, COMMANDS, FAILURES, GUARDS, INBOX, REFUSED, SETTINGS, SUCCESS, TERMS, order_id,
+};
 use holdfast_tools::Failure;
 use message::{Message, Wish};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -235,11 +238,15 @@ impl Place<'_> {
     }
 
     fn is_elsewhere(&self, said: &Message<'_>, cut: &Cut) -> bool {
-        self.home_of(said, cut.places).is_some_and(|home| home != self.place)
+        !guards::KINDS.contains(&said.kind.text())
+            && self.home_of(said, cut.places).is_some_and(|home| home != self.place)
     }
 
     /// A record that was buried.
     fn buried(&mut self, said: &Message<'_>, entry: &Entry<'_>, is_given_up: bool, findings: &mut Findings) {
+        if guards::KINDS.contains(&said.kind.text()) {
+            return;
+        }
         let id = said.identity(entry);
         match said.order() {
             None if is_given_up => drop(self.commands.give_up(&id, command_wish(said))),
@@ -264,12 +271,17 @@ impl Place<'_> {
         findings: &mut Findings,
     ) -> Option<()> {
         let wish = said.order();
-        if wish.is_none() && !commands::KINDS.contains(&said.kind.text()) {
+        let is_guard = guards::KINDS.contains(&said.kind.text());
+        if wish.is_none() && !is_guard && !commands::KINDS.contains(&said.kind.text()) {
             return None;
         }
         if self.home_of(said, cut.places)? != self.place {
             shared.copies.must_have(entry);
             return Some(());
+        }
+        if is_guard {
+            findings.count(Invariant::NoGap, "records decided", 1);
+            return self.book.guards.hear(entry.value, self.book.now_ms);
         }
         let id = said.identity(entry);
         let is_redriven = entry.heads.origin.is_redriven();
@@ -301,6 +313,7 @@ impl Place<'_> {
         findings: &mut Findings,
     ) {
         let order = order_id::of(self.place, id);
+        let pass = self.book.guards.pass(&wish.sale, &wish.user, self.book.now_ms);
         let decided = self.book.order(&order, wish);
         if decided.is_ok() {
             self.known.lasts(id);
@@ -325,6 +338,10 @@ impl Place<'_> {
             remaining: self.book.left(&wish.sale),
         };
         let (told, told_status, at) = (outcome.told, self.outcomes.status(&outcome), self.outcomes.at(&outcome));
+        // What is refused for another reason is no matter of the guard.
+        let is_its = decided.is_ok() || decided.is_err_and(|refused| refused.code == guards::NOT_ACTIVE);
+        let pass = if is_its { pass } else { Pass::Free };
+        Guards::judge(pass, told_status == outcomes::SUCCESS, entry, id, findings);
         let Wish { sale, user, quantity } = wish;
         if told_status != status || told.code != own.code {
             let what = format!(
@@ -361,6 +378,8 @@ impl Place<'_> {
                 findings.count(Invariant::Units, "sales that add up", 1);
             }
         }
-        self.state.map_or(Ok(()), |state| rows::compare(&self, state, findings))
+        let Some(state) = self.state else { return Ok(()) };
+        self.book.guards.compare((&GUARDS, &ADMISSIONS), state, findings)?;
+        rows::compare(&self, state, findings)
     }
 }
