@@ -7,6 +7,7 @@
 //! let names: Vec<String> = holdfast_topologies::all().iter().map(|t| t.name().to_string()).collect();
 //! let catalogue = "coupon, reservation, expiration, payment, timesale, notification, data-platform, ranking";
 //! assert_eq!(names.join(", "), catalogue);
+//! assert_eq!(names, ["coupon", "reservation", "expiration", "payment", "timesale", "queue", "notification", "data-platform"]);
 //! assert_eq!(&**holdfast_topologies::by_name("coupon").unwrap().inbox(), "coupon-issue-requests");
 //! ```
 //!
@@ -17,6 +18,7 @@
 //! | [`expiration`] | deadlines of holds |
 //! | [`payment`] | wallets: charges, debits, refunds, and their books |
 //! | [`timesale`] | time sales: orders of several units, all or nothing |
+//! | [`queue`] | waiting rooms: tickets, positions, admissions |
 //! | [`notification`] | what users are told: once, through their channels, not too late |
 //! | [`data_platform`] | each confirmed reservation, delivered to the data platform |
 //! | [`ranking`] | which schedules sell most, and which were sold out fastest |
@@ -33,6 +35,7 @@ mod guard;
 pub mod notification;
 pub mod payment;
 pub mod ranking;
+pub mod queue;
 pub mod reservation;
 mod rows;
 mod shell;
@@ -48,6 +51,7 @@ pub const FEATURES: &[Feature] = &[
     Feature::of::<expiration::Expirations>(),
     Feature::of::<payment::Payment>(),
     Feature::of::<timesale::TimeSale>(),
+    Feature::of::<queue::Queue>(),
     Feature::of::<notification::Notification>(),
     Feature::of::<data_platform::DataPlatform>(),
     Feature::of::<ranking::Ranking>(),

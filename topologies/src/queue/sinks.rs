@@ -1,0 +1,21 @@
+//! Where the topology sends, as handles.
+
+use holdfast_engine::prelude::Sink;
+use holdfast_model::guard::SubjectType;
+use holdfast_model::queue;
+use holdfast_model::topics;
+
+pub(super) static EVENTS: Sink = Sink::to(queue::EVENTS);
+pub(super) static NOTIFICATIONS: Sink = Sink::to(queue::NOTIFICATIONS);
+pub(super) static SCHEDULES: Sink = Sink::to(topics::reservation::INBOX);
+pub(super) static POLICIES: Sink = Sink::to(topics::coupon::INBOX);
+pub(super) static SALES: Sink = Sink::to(topics::timesale::INBOX);
+
+/// The inbox of what decides about such subjects.
+pub(super) fn of(kind: SubjectType) -> &'static Sink {
+    match kind {
+        SubjectType::Schedule => &SCHEDULES,
+        SubjectType::Policy => &POLICIES,
+        SubjectType::Sale => &SALES,
+    }
+}
