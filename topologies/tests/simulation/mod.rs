@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`coupon`], [`timesale`], [`shop`] | coupons and time sales by themselves; the flow of a seat, with the wallets and coupons that pay for it |
 //! | [`notification`] | notifications by themselves, with an outside that fails |
+//! | [`queue`] | the waiting room |
 //! | [`data_platform`] | deliveries to the data platform |
 //! | [`ranking`] | rankings, with records that come twice, late and in another order |
 //! | [`paper`] | records as anybody could read them |
@@ -19,6 +20,7 @@ pub(crate) mod data_platform;
 pub(crate) mod notification;
 pub(crate) mod paper;
 pub(crate) mod ranking;
+pub(crate) mod queue;
 pub(crate) mod shop;
 pub(crate) mod tally;
 pub(crate) mod timesale;
@@ -29,6 +31,7 @@ use holdfast_sim::{Simulation, phone, reminders};
 /// Every part, in the order in which `make sim` runs them.
 pub(crate) const PARTS: &[Part] =
     &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART, data_platform::PART, ranking::PART];
+    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, queue::PART, notification::PART, data_platform::PART];
 
 /// What `make sim` runs.
 pub(crate) struct Part {

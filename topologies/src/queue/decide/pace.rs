@@ -21,7 +21,8 @@ const TICK_MS: u64 = 20;
 
 fn credit_milli(pace: &PaceRow, rate: u32, now_ms: i64) -> u64 {
     let elapsed_ms = now_ms.saturating_sub(pace.credit_ms).max(0).unsigned_abs();
-    let most = (u64::from(rate) * SAVED_MS).max(1_000);
+    // One whole admission, and what a late look would lose of the next.
+    let most = (u64::from(rate) * SAVED_MS).max(1_000 + u64::from(rate) * TICK_MS);
     elapsed_ms.saturating_mul(u64::from(rate)).saturating_add(pace.credit_milli).min(most)
 }
 
