@@ -12,6 +12,7 @@
 //! | [`invariant`], [`findings`], [`report`] | what can be proved, what was found, the verdicts |
 //! | [`feature`], [`features`], [`books`] | what a feature is, and the walk through an inbox; the list of them; what they tell each other |
 //! | [`wallets`], [`seats`], [`coupons`], [`timesale`], [`data_platform`], [`notification`], [`ranking`] | the rules, a folder for each feature |
+//! | [`wallets`], [`seats`], [`coupons`], [`timesale`], [`queue`], [`data_platform`], [`notification`] | the rules, a folder for each feature |
 //! | [`cut`], [`rebuilt`], [`reader`], [`record`] | how far everything is read; state by its changelog; records with their headers; what a value says |
 //! | [`witness`], [`answers`], [`outcomes`] | what clients wrote down; what answers claim; what outcome topics tell |
 //! | [`alerts`] | what receivers of alerts were told, against the stalls that were made |
@@ -42,6 +43,7 @@ mod notification;
 mod outcomes;
 mod published;
 mod ranking;
+mod queue;
 mod reader;
 mod rebuilt;
 mod record;
