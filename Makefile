@@ -1,7 +1,7 @@
 # One profile, --release, for run, test and bench: RocksDB and librdkafka are compiled once. CARGO_TARGET_DIR is respected.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test sim check fmt deny tidy kafka-up kafka-down bench soak setup clean
+.PHONY: help run test sim check deploy-check fmt deny tidy kafka-up kafka-down bench soak setup clean
 
 KAFKA_COMPOSE := docker compose -f docker-compose.kafka.yml
 # make run ARGS="--http-addr 127.0.0.1:3001"
@@ -27,6 +27,9 @@ check: ## formatting, clippy, dependencies, house rules
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@scripts/deny.sh
 	cargo test --release --locked -p stream-worker --test tidy
+
+deploy-check: ## rules, alerts, dashboard, Kubernetes and compose files, with promtool, kubeconform and the like (no cluster, no Docker)
+	@scripts/deploy-check.sh
 
 fmt: ## format everything
 	cargo fmt --all
