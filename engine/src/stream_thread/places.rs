@@ -158,6 +158,7 @@ impl StreamThread {
         self.unclaimed.retain(|place| !places.contains(place));
         self.held.retain(|held| !places.contains(&held.place));
         self.index_feeds();
+        self.hide_places(&closing);
         self.show_places();
         closing
     }

@@ -18,6 +18,19 @@ impl StreamThread {
         }
     }
 
+    /// Ends what is shown of tasks that are given up: their next owner shows them, and a place shown twice looks served when its
+    /// new owner has died.
+    pub(super) fn hide_places(&self, given_up: &[Task]) {
+        for task in given_up {
+            let (topology, place) = (&*task.id.topology, task.id.place.to_string());
+            for state in State::ALL {
+                // What was never shown cannot be ended, and need not be.
+                drop(self.metrics.task_state.remove_label_values(&[topology, &place, state.name()]));
+            }
+            drop(self.metrics.restore_remaining.remove_label_values(&[topology, &place]));
+        }
+    }
+
     pub(super) fn show_status(&mut self, now_ms: i64) {
         let now_us = self.clock.monotonic_us();
         if now_us < self.status_due_us {

@@ -13,6 +13,7 @@ use holdfast_sim::clock::SimClock;
 use holdfast_sim::memory_log::MemoryLog;
 use holdfast_state::{RocksStores, StateConfig};
 use parking_lot::Mutex;
+use prometheus::core::Collector;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -318,6 +319,13 @@ impl Led {
     /// Changelog records restored so far.
     pub(crate) fn restored(&self) -> u64 {
         self.metrics.restored_records.with_label_values(&["tally"]).get()
+    }
+
+    /// Places that its metrics show the state of a task of, or what is left to restore.
+    pub(crate) fn measured(&self) -> BTreeSet<String> {
+        let families = [self.metrics.task_state.collect(), self.metrics.restore_remaining.collect()];
+        let labels = families.iter().flatten().flat_map(|family| family.get_metric()).flat_map(|one| one.get_label());
+        labels.filter(|label| label.name() == "place").map(|label| label.value().to_owned()).collect()
     }
 
     pub(crate) fn setbacks(&self, reaction: &str) -> u64 {

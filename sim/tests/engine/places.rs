@@ -52,6 +52,17 @@ fn what_is_open_is_committed_before_its_place_is_given_back() {
 }
 
 #[test]
+fn a_place_that_is_given_up_is_measured_no_more() {
+    let (mut led, _) = in_the_middle();
+    led.tell([Change::Revoked(vec![1]), Change::Lost(vec![2])]);
+    led.until("two are gone", |led| led.places() == [0]);
+    assert_eq!(led.measured().into_iter().collect::<Vec<_>>(), ["0"]);
+    led.tell([Change::Assigned(vec![2])]);
+    led.until("one is back", |led| led.places().contains(&2));
+    assert_eq!(led.measured().into_iter().collect::<Vec<_>>(), ["0", "2"]);
+}
+
+#[test]
 fn what_is_lost_takes_its_open_work_along() {
     let (mut led, words) = in_the_middle();
     led.pass_ms(50);
