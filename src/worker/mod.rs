@@ -25,6 +25,7 @@ mod effects;
 pub mod logs;
 pub mod narrator;
 pub mod observer;
+mod resources;
 mod run_error;
 pub mod sample;
 mod signals;
@@ -179,6 +180,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
 
     let stores =
         (options.role != Role::Api).then(|| open_stores(settings, &options.topologies, &shares)).transpose()?;
+    resources::register(&registry, stores.as_ref()).map_err(|e| RunError::failed("metrics")(&e))?;
     let reached = tokio::select! {
         () = signals.asked_to_stop() => {
             // As below: the servers are the receivers.

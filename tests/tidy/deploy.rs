@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 
 /// Files that name metrics, of those that Prometheus reads and Grafana shows.
 const NAMING: &[&str] = &["deploy/prometheus/", "deploy/grafana/", "deploy/kubernetes/components/"];
+/// What names of metrics begin with: ours, and those that programs of any kind have.
+const PREFIXES: [&str; 2] = ["holdfast_", "process_"];
 /// What a histogram's series end with.
 const OF_HISTOGRAMS: [&str; 3] = ["_bucket", "_sum", "_count"];
 
@@ -28,7 +30,7 @@ fn registered(files: &[File]) -> BTreeSet<&str> {
     for file in files.iter().filter(|file| file.is_rust() && !file.is_test()) {
         for line in file.code().lines().filter(|line| !is_comment(line)) {
             for text in line.split('"').skip(1).step_by(2) {
-                if text.starts_with("holdfast_") && text.chars().all(is_of_a_name) {
+                if PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && text.chars().all(is_of_a_name) {
                     found.insert(text);
                 }
             }
@@ -48,7 +50,8 @@ fn unknown_metrics(files: &[File]) -> Vec<String> {
         rules.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).map(str::trim).collect();
     let mut found = Vec::new();
     for file in files.iter().filter(|file| NAMING.iter().any(|folder| file.path.starts_with(folder))) {
-        for name in names(&file.text, "holdfast_").into_iter().filter(|name| !is_known(name)) {
+        let named = PREFIXES.iter().flat_map(|prefix| names(&file.text, prefix));
+        for name in named.filter(|name| !is_known(name)) {
             found.push(format!("{}: no code makes the metric {name}", file.path));
         }
         for name in names(&file.text, "holdfast:").into_iter().filter(|name| !made.contains(name)) {
