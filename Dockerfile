@@ -10,7 +10,7 @@ ENV RUSTUP_TOOLCHAIN=1.95.0
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libclang-dev libssl-dev pkg-config \
  && rm -rf /var/lib/apt/lists/* \
- && cargo install cargo-chef --locked --version 0.1.77
+ && cargo install cargo-chef --locked --version 0.1.78
 WORKDIR /source
 
 # What the dependencies depend on: the manifests and the lock file, without our sources.

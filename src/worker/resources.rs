@@ -161,7 +161,7 @@ mod tests {
             let families = registry.gather();
             let family = families.iter().find(|family| family.name() == name)?;
             let metric = family.get_metric().first()?;
-            Some(metric.get_gauge().value().max(metric.get_counter().value()))
+            Some(metric.get_gauge().get_value().max(metric.get_counter().get_value()))
         };
         let before = value("process_cpu_seconds_total").unwrap();
         assert!(value("process_cpu_seconds_total").unwrap() >= before);
