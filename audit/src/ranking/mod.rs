@@ -153,7 +153,8 @@ fn arrived(
             Taken::Known => findings.count(Invariant::NoGap, "records known already", 1),
             Taken::TooOld => findings.count(Invariant::Ranking, "records too old to be counted", 1),
             Taken::Another => {
-                let what = format!("payment {} is of another schedule, and this is not among the dead letters", event.payment);
+                let what =
+                    format!("payment {} is of another schedule, and this is not among the dead letters", event.payment);
                 findings.breach(Invariant::Ranking, entry, what);
             }
         },

@@ -19,8 +19,8 @@ pub(crate) mod coupon;
 pub(crate) mod data_platform;
 pub(crate) mod notification;
 pub(crate) mod paper;
-pub(crate) mod ranking;
 pub(crate) mod queue;
+pub(crate) mod ranking;
 pub(crate) mod shop;
 pub(crate) mod tally;
 pub(crate) mod timesale;
@@ -29,9 +29,17 @@ pub(crate) mod wrapped;
 use holdfast_sim::{Simulation, phone, reminders};
 
 /// Every part, in the order in which `make sim` runs them.
-pub(crate) const PARTS: &[Part] =
-    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, notification::PART, data_platform::PART, ranking::PART];
-    &[coupon::PART, REMINDERS, PHONE, shop::PART, timesale::PART, queue::PART, notification::PART, data_platform::PART];
+pub(crate) const PARTS: &[Part] = &[
+    coupon::PART,
+    REMINDERS,
+    PHONE,
+    shop::PART,
+    timesale::PART,
+    queue::PART,
+    notification::PART,
+    data_platform::PART,
+    ranking::PART,
+];
 
 /// What `make sim` runs.
 pub(crate) struct Part {
