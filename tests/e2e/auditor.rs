@@ -14,6 +14,7 @@ const SUCCESS: &str = "coupon-issue-success";
 const FAILURES: &str = "coupon-issue-failures";
 const NOTIFICATIONS: &str = "notification.request";
 const LETTERS: &str = "coupon-issue-dlq";
+const ISSUED_AT: &str = "2026-03-15T11:00:00.000Z";
 
 /// What is in the topics after a sale of one coupon to three, and one record that cannot be read.
 struct Books {
@@ -29,11 +30,16 @@ fn home() -> u32 {
 }
 
 fn outcome(id: &str, user: &str, status: &str) -> Value {
-    json!({"requestId": id, "policyId": "p", "userId": user, "status": status, "reason": status})
+    json!({
+        "eventId": id, "requestId": id, "policyId": "p", "userId": user, "status": status, "issuedAt": ISSUED_AT, "reason": status,
+    })
 }
 
 fn won(id: &str, user: &str) -> Value {
-    json!({"requestId": id, "policyId": "p", "userId": user, "status": "SUCCESS", "couponId": "cpn_p_1", "remaining": 0})
+    json!({
+        "eventId": id, "requestId": id, "policyId": "p", "userId": user, "status": "SUCCESS", "couponId": "cpn_p_1",
+        "issuedAt": ISSUED_AT, "remaining": 0,
+    })
 }
 
 fn request(id: &str, user: &str) -> Value {
@@ -55,7 +61,9 @@ impl Books {
                 (FAILURES, outcome("r2", "second", "OUT_OF_STOCK")),
                 (FAILURES, outcome("r3", "first", "DUPLICATE_REQUEST")),
             ],
-            notifications: vec![json!({"payload": {"type": "COUPON_ISSUED", "data": {"couponId": "cpn_p_1"}}})],
+            notifications: vec![
+                json!({"payload": {"userId": "first", "type": "COUPON_ISSUED", "data": {"couponId": "cpn_p_1"}}}),
+            ],
             letters: vec![4],
             ledger,
         }
@@ -73,7 +81,7 @@ impl Books {
         };
         log.create_topics(&[INBOX, SUCCESS, FAILURES, NOTIFICATIONS, LETTERS].map(spec)).unwrap();
         let inbox = [
-            json!({"type": "create-policy", "policyId": "p", "totalQuantity": 1}).to_string(),
+            json!({"type": "create-policy", "policyId": "p", "title": "t", "totalQuantity": 1}).to_string(),
             request("r1", "first").to_string(),
             request("r2", "second").to_string(),
             request("r3", "first").to_string(),

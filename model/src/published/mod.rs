@@ -128,8 +128,66 @@ pub fn topic(name: &str) -> Option<&'static Topic> {
 
 #[cfg(test)]
 mod tests {
+    use super::kind::{Kind, Presence};
     use super::*;
     use std::collections::BTreeSet;
+
+    /// What was published before: a line for each field.
+    const BEFORE: &str = include_str!("before.txt");
+
+    fn lines(at: &str, fields: &[Field], all: &mut Vec<String>) {
+        for Field { name, kind, presence, .. } in fields {
+            let presence = match presence {
+                Presence::Must => "must",
+                Presence::May => "may",
+                Presence::OrNull => "or-null",
+            };
+            let at = format!("{at}.{name}");
+            all.push(format!("{at} {presence} {}", word(kind)));
+            let within = match kind {
+                Kind::List(each) => each,
+                kind => kind,
+            };
+            match within {
+                Kind::Object(fields) => lines(&at, fields, all),
+                Kind::OneOf(texts) => all.extend(texts.iter().map(|text| format!("{at} = {text}"))),
+                _ => {}
+            }
+        }
+    }
+
+    fn word(kind: &Kind) -> String {
+        match kind {
+            Kind::OneOf(_) => "one-of".to_owned(),
+            Kind::Object(_) => "object".to_owned(),
+            Kind::List(each) => format!("list-of-{}", word(each)),
+            Kind::Map(each) => format!("map-of-{}", word(each)),
+            Kind::Either(kinds) => kinds.iter().map(word).collect::<Vec<_>>().join("|"),
+            plain => format!("{plain:?}").to_lowercase(),
+        }
+    }
+
+    /// Consumers rely on what is published, and producers on what is taken: fields are added, and no other change is made without a new version of the
+    /// record. Then, and after an addition, `before.txt` is what this test prints.
+    #[test]
+    fn what_was_published_stays() {
+        let mut now = Vec::new();
+        for topic in topics() {
+            for record in topic.records {
+                let at = format!("{} {} {}", topic.name, record.name, record.version);
+                now.push(at.clone());
+                lines(&format!("{at} "), record.fields, &mut now);
+            }
+        }
+        let versions = |line: &str| line.split(' ').take(3).collect::<Vec<_>>().join(" ");
+        let stands: BTreeSet<_> = now.iter().map(|line| versions(line)).collect();
+        let known: BTreeSet<_> = BEFORE.lines().collect();
+        let gone: Vec<_> =
+            known.iter().filter(|line| stands.contains(&versions(line)) && !now.iter().any(|n| n == *line)).collect();
+        let is_new = |line: &&String| !known.contains(&***line);
+        let new = now.iter().filter(is_new).count();
+        assert!(gone.is_empty() && new == 0, "gone: {gone:#?}\n{new} new lines; all:\n{}", now.join("\n"));
+    }
 
     #[test]
     fn topics_and_their_records_have_names_of_their_own() {

@@ -93,6 +93,21 @@ fn a_payment_is_noted_and_causes_no_call() {
         tasks.flat_map(|task| view::unconfirmed(&task, None, before_ms, 10).unwrap().found).collect::<Vec<_>>()
     };
     let found = unconfirmed(&platform, i64::MAX);
+    // In parts of one row: the next one begins where the last has ended.
+    platform.confirm("res_0_0");
+    let task = platform.driver.queries().task(NAME, Platform::place("res_0_1")).unwrap();
+    let (mut parts, mut from) = (Vec::new(), None);
+    loop {
+        let part = view::unconfirmed(&task, from.as_ref(), i64::MAX, 1).unwrap();
+        parts.extend(part.found);
+        from = part.next;
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!(parts, found);
+    let call = platform.call();
+    platform.answer(&call, &done());
     assert_eq!((found.len(), found[0].payment_id.as_deref()), (1, Some("pay_0_1")));
     assert_eq!(unconfirmed(&platform, platform.row("res_0_1").changed_ms), []);
     platform.confirm("res_0_1");
