@@ -36,6 +36,8 @@ mod notifications;
 mod old_data;
 #[path = "e2e/rankings.rs"]
 mod rankings;
+#[path = "e2e/queue.rs"]
+mod queue;
 #[path = "e2e/redrives.rs"]
 mod redrives;
 #[path = "e2e/replay.rs"]

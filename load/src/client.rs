@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use holdfast_tools::Failure;
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::http::{self, HeaderValue, Method, Request, Uri, header};
@@ -78,8 +79,27 @@ impl Client {
         self.ask(self.request(Method::GET, path, None, None)).await
     }
 
+    /// Asks as the client that has this token.
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> Result<Answered, Unanswered> {
+        self.ask(self.request(Method::GET, path, None, Some(bearer(token)))).await
+    }
+
+    /// An answer that has no end of its own, as the client that has this token: its status, and its body as it comes. It has a connection of its own.
+    pub(crate) async fn listen_as(&self, path: &str, token: &str) -> Result<(u16, Incoming), Unanswered> {
+        let request = self.request(Method::GET, path, None, Some(bearer(token)));
+        let request = request.map_err(|error| Unanswered::BrokenOff(error.to_string()))?;
+        let listening = async {
+            let mut connection = self.connect().await?;
+            let answer = connection.send_request(request).await;
+            let answer = answer.map_err(|error| Unanswered::BrokenOff(error.to_string()))?;
+            Ok((answer.status().as_u16(), answer.into_body()))
+        };
+        tokio::time::timeout(ANSWER_MAX, listening).await.unwrap_or(Err(Unanswered::Late))
+    }
+
     /// Posts this JSON, under this key.
     pub(crate) async fn post(&self, path: &str, body: Vec<u8>, key: Option<&str>) -> Result<Answered, Unanswered> {
+        let key = key.map(|key| ("idempotency-key", key.to_owned()));
         self.ask(self.request(Method::POST, path, Some(body), key)).await
     }
 
@@ -93,12 +113,12 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<Vec<u8>>,
-        key: Option<&str>,
+        header: Option<(&'static str, String)>,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
         let path: PathAndQuery = format!("{}{path}", self.base).parse()?;
         let mut request = Request::builder().method(method).uri(Uri::from(path)).header(header::HOST, &self.host);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         match body {
             Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(Full::from(body)),
@@ -133,6 +153,10 @@ impl Client {
                 return Ok(connection);
             }
         }
+        self.connect().await
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
         let not_connected = |error: &dyn std::error::Error| Unanswered::NotConnected(error.to_string());
         let stream = TcpStream::connect(&self.address).await.map_err(|error| not_connected(&error))?;
         stream.set_nodelay(true).map_err(|error| not_connected(&error))?;
@@ -142,6 +166,10 @@ impl Client {
         tokio::spawn(async move { drop(serving.await) });
         Ok(connection)
     }
+}
+
+fn bearer(token: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {token}"))
 }
 
 #[cfg(test)]

@@ -29,6 +29,11 @@ impl Latencies {
         self.note(u64::try_from(ms).unwrap_or(0).saturating_mul(1_000));
     }
 
+    /// How many were noted.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.as_ref().map_or(0, Histogram::len)
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     pub(crate) fn row(&self, name: &str) -> Vec<String> {
         let ms = |us: u64| format!("{:.2}", us as f64 / 1e3);

@@ -11,6 +11,7 @@
 //! | `debit-backlog` | the log itself: the same with money |
 //! | `time-sale` | HTTP: orders of several units, most of them of one sale |
 //! | `time-sale-backlog` | the log itself: the same as the other backlogs with orders |
+//! | `opening-second` | HTTP: a waiting room opens, and its crowd joins in the first second; `waiting-streams` listens to one |
 //! | `notification-flood` | the log itself: requests for notifications; `notification-delivery` reads what a receiver got |
 //! | `expiry-cliff` | the log itself: deadlines that come together; `expiry-lateness` reads what became of them |
 
@@ -24,6 +25,7 @@ mod latencies;
 mod notification;
 mod open_loop;
 mod payment;
+mod queue;
 mod random;
 mod reservation;
 mod rush;
@@ -52,6 +54,8 @@ const SHAPES: &[Listed] = &[
     Listed::of::<reservation::expiry_lateness::ExpiryLateness>("expiry-lateness"),
     Listed::of::<timesale::time_sale::TimeSale>("time-sale"),
     Listed::of::<timesale::time_sale_backlog::TimeSaleBacklog>("time-sale-backlog"),
+    Listed::of::<queue::opening_second::OpeningSecond>("opening-second"),
+    Listed::of::<queue::waiting_streams::WaitingStreams>("waiting-streams"),
     Listed::of::<notification::notification_flood::NotificationFlood>("notification-flood"),
     Listed::of::<notification::notification_delivery::NotificationDelivery>("notification-delivery"),
 ];

@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -23,11 +24,19 @@ pub(crate) trait Play {
     /// One request.
     type Scene: Send + 'static;
 
-    /// Path and body of its POST.
-    fn request(&self, scene: &Self::Scene) -> (&'static str, Value);
+    /// What is asked.
+    fn request(&self, scene: &Self::Scene) -> Request;
 
     /// What came of it; `then` takes what follows from it.
     fn answered(&mut self, scene: Self::Scene, answer: Answer, then: &mut Agenda<Self::Scene>);
+}
+
+/// A request as a client makes it.
+pub(crate) enum Request {
+    /// Path and body.
+    Post(&'static str, Value),
+    /// Path, and the token of the client that asks. Not written down for the auditor, as it changes nothing.
+    GetAs(&'static str, Arc<str>),
 }
 
 /// What came of a request.
@@ -70,7 +79,8 @@ impl<S> Agenda<S> {
         u64::try_from(ms.saturating_sub(self.start_ms)).unwrap_or(0).saturating_mul(1_000)
     }
 
-    fn now_us(&self) -> u64 {
+    /// The time of the agenda now.
+    pub(crate) fn now_us(&self) -> u64 {
         self.clock.monotonic_us().saturating_sub(self.start_us)
     }
 
@@ -101,13 +111,16 @@ pub(crate) async fn play<P: Play>(
         while running.len() < UNDER_WAY_MAX
             && let Some((at_us, scene)) = agenda.take_due()
         {
-            let (path, body) = play.request(&scene);
+            let request = play.request(&scene);
             let (target, witness, clock, start_us) = (target.clone(), witness.clone(), agenda.clock, agenda.start_us);
             let n = asked;
             asked += 1;
             running.spawn(async move {
                 let sent_ms = clock.now_ms();
-                let said = target.post_before(&witness, n, path, &body).await;
+                let said = match request {
+                    Request::Post(path, body) => target.post_before(&witness, n, path, &body).await,
+                    Request::GetAs(path, token) => target.get_as(path, &token).await,
+                };
                 let latency_us = clock.monotonic_us().saturating_sub(start_us + at_us);
                 (scene, Answer { said, latency_us, sent_ms })
             });

@@ -44,6 +44,11 @@ impl Target {
         Self::hear(&self.client.get(path).await)
     }
 
+    /// Asks as the client that has this token.
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> Said {
+        Self::hear(&self.client.get_as(path, token).await)
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
         Self::hear(&self.client.post(path, body.to_string().into_bytes(), None).await)
     }

@@ -54,7 +54,8 @@ fn not_local(parts: &Parts, through_loopback: bool) -> Option<&'static str> {
     origin::from_elsewhere(parts)
 }
 
-fn bearer(value: &str) -> Option<&str> {
+/// What stands behind `Bearer` in a value of `Authorization`.
+pub(super) fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

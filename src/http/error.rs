@@ -64,6 +64,8 @@ pub enum ApiError {
     MethodNotAllowed,
     /// Admin route without a token, or with another.
     Unauthorized,
+    /// Route of a client that has to prove something, without a token or with one that is not genuine.
+    InvalidToken,
     /// Admin route, no token is set, and the request need not come from a program on this machine.
     AdminOnLoopbackOnly {
         /// What of it says so.
@@ -242,6 +244,12 @@ impl ApiError {
             Self::Unauthorized => {
                 row(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "인증 필요", "관리자 토큰이 필요합니다.")
             }
+            Self::InvalidToken => row(
+                StatusCode::UNAUTHORIZED,
+                "INVALID_TOKEN",
+                "유효하지 않은 토큰",
+                "토큰이 없거나 유효하지 않습니다. 발급받은 토큰을 Authorization: Bearer 헤더로 보내주세요.",
+            ),
             Self::AdminOnLoopbackOnly { sign } => Row {
                 detail: format!(
                     "관리자 토큰이 설정되지 않아 이 서버에서 직접 보낸 로컬 요청만 처리합니다 (거절 근거: {sign}). \

@@ -4,6 +4,8 @@
 
 use super::dlq::outcome::{Kept, Ledger};
 use super::{Api, coupons, data_platform, notifications, payments, points, rankings, reservations, timesales};
+use super::dlq::outcome::Kept;
+use super::{Api, coupons, notifications, payments, points, queue, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 
@@ -14,13 +16,14 @@ pub const FEATURES: &[Feature] = &[
     payments::FEATURE,
     points::FEATURE,
     timesales::FEATURE,
+    queue::FEATURE,
     notifications::FEATURE,
     data_platform::FEATURE,
     rankings::FEATURE,
 ];
 
 /// The outcomes that features keep, as dead letters show them.
-pub const KEPT: &[Kept] = &[coupons::KEPT, reservations::KEPT, points::KEPT, timesales::KEPT];
+pub const KEPT: &[Kept] = &[coupons::KEPT, reservations::KEPT, points::KEPT, timesales::KEPT, queue::KEPT];
 
 /// The ledgers that topologies keep under ids of their own, as dead letters show them.
 pub const LEDGERS: &[Ledger] = &[notifications::LEDGER, data_platform::LEDGER];

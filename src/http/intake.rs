@@ -181,6 +181,18 @@ impl Api {
     /// [`ApiError::LogUnavailable`] when nothing was accepted; [`ApiError::OutcomeUnknown`] when nobody knows;
     /// [`ApiError::TooLarge`].
     pub(super) async fn append(&self, command: &Record<'_>, asked: &Asked) -> Result<Appended, ApiError> {
+        self.append_traced(command, asked.traceparent()).await
+    }
+
+    /// [`Api::append`] of a record that no request in hand becomes.
+    ///
+    /// # Errors
+    /// As [`Api::append`].
+    pub(super) async fn append_alone(&self, command: &Record<'_>) -> Result<Appended, ApiError> {
+        self.append_traced(command, None).await
+    }
+
+    async fn append_traced(&self, command: &Record<'_>, traceparent: Option<&[u8]>) -> Result<Appended, ApiError> {
         if command.value.is_some_and(|value| value.len() > self.settings.record_bytes_max) {
             return Err(ApiError::TooLarge);
         }
@@ -190,13 +202,8 @@ impl Api {
             return Err(ApiError::LogUnavailable);
         }
         let (tell, told) = oneshot::channel();
-        let envelope = Envelope {
-            id: command.id,
-            source: "/api",
-            kind: command.kind,
-            time_ms: self.clock.now_ms(),
-            traceparent: asked.traceparent(),
-        };
+        let envelope =
+            Envelope { id: command.id, source: "/api", kind: command.kind, time_ms: self.clock.now_ms(), traceparent };
         handover::note_append();
         envelope.with_headers(|headers| {
             let record = NewRecord {

@@ -20,6 +20,7 @@
 //! | [`coupons`] | the coupon routes |
 //! | [`reservations`], [`payments`], [`points`] | seats, what is paid for them, and from what |
 //! | [`timesales`] | the time-sale routes |
+//! | [`queue`] | the waiting rooms |
 //! | [`notifications`] | what users were told, prefer, and can be reached by |
 //! | [`data_platform`] | what became of deliveries |
 //! | [`rankings`] | what sells most, and what was sold out fastest |
@@ -63,6 +64,7 @@ pub mod places;
 pub mod points;
 pub mod position;
 pub mod rankings;
+pub mod queue;
 pub mod reservations;
 pub mod scatter;
 pub mod server;
@@ -97,6 +99,7 @@ use metrics::HttpMetrics;
 use parking_lot::RwLock;
 use position::Ends;
 use prometheus::Registry;
+use queue::lobby::Lobby;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -127,6 +130,8 @@ pub struct ApiSettings {
     pub role: Role,
     /// Requests that may be passed on to peers at a time.
     pub peer_connections_max: usize,
+    /// Streams of events that there may be: each holds a connection for as long as its client likes.
+    pub streams_max: usize,
 }
 
 /// Claims of places as a worker without a stream thread has read them. Elsewhere it stays empty.
@@ -232,6 +237,8 @@ pub struct Shared {
     pub dead_letters: Arc<DeadLetters>,
     /// Redrives of dead letters that run here.
     pub redrives: dlq::Jobs,
+    /// What is kept in memory of the waiting rooms.
+    pub lobby: Lobby,
     peers: peer::Peers,
     /// Payments without a confirmation, as far as they have been counted.
     pub unconfirmed: UnconfirmedBoard,
@@ -258,8 +265,11 @@ impl Deref for Shared {
 
 impl Api {
     /// Puts it together.
-    #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    ///
+    /// # Errors
+    /// When the registry has metrics of its names already.
+    pub fn new(parts: Parts) -> Result<Self, prometheus::Error> {
+        let lobby = Lobby::new(parts.settings.streams_max, &parts.queries, &parts.registry)?;
         let peer_connections_max = parts.settings.peer_connections_max;
         let owners = Owners { status: parts.status.clone(), claims: parts.claims.clone() };
         let peers = peer::Peers::new(owners.clone(), parts.clock.clone(), peer_connections_max);
@@ -271,6 +281,7 @@ impl Api {
             ends,
             dead_letters: Arc::new(dead_letters),
             redrives: dlq::Jobs::default(),
+            lobby,
             accepted: Accepted::default(),
             under_way: UnderWay::default(),
             body_memory: BodyMemory::default(),
@@ -281,7 +292,7 @@ impl Api {
             openapi: openapi::document().into(),
             asyncapi: asyncapi::document().into(),
         };
-        Self { shared: Arc::new(shared), loopback: false }
+        Ok(Self { shared: Arc::new(shared), loopback: false })
     }
 
     /// The same API behind the listener at `local`.

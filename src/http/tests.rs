@@ -9,6 +9,7 @@ mod keys;
 mod notifications;
 mod peers;
 mod positions;
+mod queue;
 mod repetitions;
 mod seat_map;
 mod seats;
@@ -71,6 +72,7 @@ fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
         secret: signature::draw().unwrap(),
         role: Role::All,
         peer_connections_max: 8,
+        streams_max: 4,
     };
     let api = Api::new(Parts {
         settings,
@@ -89,7 +91,7 @@ fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
         topics: TopicBoard::default(),
         stopping,
     });
-    let api = api.listening_on("127.0.0.1:1".parse().unwrap());
+    let api = api.unwrap().listening_on("127.0.0.1:1".parse().unwrap());
     Worker { api, appender, stream: None, observer: None, stop, _dir: dir }
 }
 

@@ -53,6 +53,8 @@ pub struct Shares {
     pub effects: u64,
     /// Connections of clients.
     pub clients: u64,
+    /// Of these, how many may be taken by streams of events, which have no end of their own: the others find room all the same.
+    pub streams: u64,
     /// Connections beyond that, of each listener.
     pub surplus: u64,
     /// Whether the limit is too low for all of that.
@@ -104,7 +106,8 @@ pub fn share_out(limit: u64, needs: Needs, wanted: Option<u64>) -> Result<Shares
         None => between(CLIENTS, room),
     };
     let is_short = room < CLIENTS.0;
-    Ok(Shares { limit, log_tables, store_tables, peers, effects, clients, surplus: SURPLUS, is_short })
+    let streams = clients / 4 * 3;
+    Ok(Shares { limit, log_tables, store_tables, peers, effects, clients, streams, surplus: SURPLUS, is_short })
 }
 
 /// How many files and connections may be open, told in the log: an operator who wonders about a 503 looks there.
@@ -116,10 +119,11 @@ pub(super) fn for_worker(settings: &Settings, options: &Options) -> Result<Share
         listeners: settings.http_addr.len() as u64,
     };
     let shares = share_out(raise(), needs, settings.http_connections_max)?;
-    let Shares { limit, clients, peers, effects, store_tables, log_tables, is_short, .. } = shares;
+    let Shares { limit, clients, streams, peers, effects, store_tables, log_tables, is_short, .. } = shares;
     tracing::info!(
         open_files_max = limit,
         http_connections_max = clients,
+        streams_max = streams,
         peers,
         calls_outside = effects,
         tables_of_each_store = store_tables,

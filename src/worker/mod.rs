@@ -216,6 +216,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             secret: secret.clone(),
             role: options.role,
             peer_connections_max: count(shares.peers),
+            streams_max: count(shares.streams),
         },
         topologies: options.topologies.clone(),
         clock: clock.clone(),
@@ -231,7 +232,8 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         loaded: loaded.clone(),
         topics: topic_board.clone(),
         stopping: stopping.clone(),
-    });
+    })
+    .map_err(|e| RunError::failed("metrics")(&e))?;
 
     for (routers, local) in served {
         drop(routers.send_replace(http::router(api.listening_on(local))));

@@ -7,7 +7,7 @@
 use super::house;
 use crate::access::Access;
 use crate::latencies::{COLUMNS, Latencies};
-use crate::open_loop::{self, Agenda, Answer, Play, counted};
+use crate::open_loop::{self, Agenda, Answer, Play, Request, counted};
 use crate::random::Random;
 use crate::shape::Shape;
 use crate::target::Target;
@@ -19,7 +19,7 @@ use holdfast_model::rfc3339;
 use holdfast_tools::Failure;
 use holdfast_tools::clock::SystemClock;
 use holdfast_tools::table::table;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -152,10 +152,10 @@ struct Mix {
 impl Play for Mix {
     type Scene = (Buyer, Step);
 
-    fn request(&self, (buyer, step): &(Buyer, Step)) -> (&'static str, Value) {
+    fn request(&self, (buyer, step): &(Buyer, Step)) -> Request {
         let number = buyer.number;
         let user_id = format!("{}-user-{number}", self.name);
-        match step {
+        let (path, body) = match step {
             Step::Charge => ("/api/points/charge", json!({"userId": user_id, "amount": house::PRICE_KRW})),
             Step::Hold => {
                 let schedule_id = format!("{}-{}", self.name, number % self.schedules);
@@ -166,7 +166,8 @@ impl Play for Mix {
                 let amount = house::PRICE_KRW;
                 ("/payments", json!({"reservationId": reservation_id, "amount": amount, "userId": user_id}))
             }
-        }
+        };
+        Request::Post(path, body)
     }
 
     fn answered(&mut self, (buyer, step): (Buyer, Step), answer: Answer, then: &mut Agenda<(Buyer, Step)>) {

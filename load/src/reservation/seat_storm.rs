@@ -6,7 +6,7 @@
 use super::house;
 use crate::access::Access;
 use crate::latencies::{COLUMNS, Latencies};
-use crate::open_loop::{self, Agenda, Answer, Play, counted};
+use crate::open_loop::{self, Agenda, Answer, Play, Request, counted};
 use crate::random::{Random, Zipf};
 use crate::shape::Shape;
 use crate::target::Target;
@@ -95,9 +95,10 @@ struct Storm {
 impl Play for Storm {
     type Scene = Wish;
 
-    fn request(&self, wish: &Wish) -> (&'static str, Value) {
+    fn request(&self, wish: &Wish) -> Request {
         let user_id = format!("{}-user-{}", self.schedule_id, wish.user);
-        ("/reservations", json!({"userId": user_id, "scheduleId": self.schedule_id, "seatNo": wish.seat}))
+        let body = json!({"userId": user_id, "scheduleId": self.schedule_id, "seatNo": wish.seat});
+        Request::Post("/reservations", body)
     }
 
     fn answered(&mut self, wish: Wish, answer: Answer, then: &mut Agenda<Wish>) {

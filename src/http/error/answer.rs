@@ -1,4 +1,4 @@
-//! 201, 202, 200, 304 and 503 of answers that are no errors.
+//! 201, 202, 200, 204, 304 and 503 of answers that are no errors.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +10,8 @@ pub const CREATED: StatusCode = StatusCode::CREATED;
 pub const ACCEPTED: StatusCode = StatusCode::ACCEPTED;
 /// Answered.
 pub const OK: StatusCode = StatusCode::OK;
+/// There is nothing more to be said.
+pub const NOTHING: StatusCode = StatusCode::NO_CONTENT;
 /// The client has it already.
 pub const UNCHANGED: StatusCode = StatusCode::NOT_MODIFIED;
 /// Cannot serve now, in words.

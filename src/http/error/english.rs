@@ -15,6 +15,7 @@ const TITLES: &[(&str, &str)] = &[
     ("없는 경로", "No such route"),
     ("허용되지 않는 메서드", "Method not allowed"),
     ("인증 필요", "Authentication required"),
+    ("유효하지 않은 토큰", "Invalid token"),
     ("관리자 전용", "Administrators only"),
     ("다른 출처의 페이지", "Page of another origin"),
     ("잘못된 위치 토큰", "Invalid position token"),
@@ -47,6 +48,10 @@ const DETAILS: &[(&str, &str)] = &[
     ("ROUTE_NOT_FOUND", "There is no such route."),
     ("METHOD_NOT_ALLOWED", "This route does not support the method."),
     ("UNAUTHORIZED", "The administrator's token is required."),
+    (
+        "INVALID_TOKEN",
+        "The token is missing or not valid. Send the token that you were given as Authorization: Bearer.",
+    ),
     (
         "ADMIN_FORBIDDEN",
         "No administrator token is set, so this route answers only to programs on the worker's machine. \

@@ -3,6 +3,7 @@
 use crate::http::handover::FOR_OPERATORS;
 use utoipa::Modify;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder};
 
 /// A problem that operations may answer with: its status, the name of its response, what it says.
@@ -103,8 +104,12 @@ fn of(operation: &Operation, method: &HttpMethod, path: &str) -> Vec<Common> {
     if takes(ParameterIn::Path) {
         common.push(NOT_FOUND);
     }
-    if operation.security.is_some() {
-        common.extend([UNAUTHORIZED, FORBIDDEN]);
+    let security = operation.security.as_deref().unwrap_or_default();
+    if !security.is_empty() {
+        common.push(UNAUTHORIZED);
+    }
+    if security.contains(&SecurityRequirement::new::<_, [&str; 0], &str>("admin", [])) {
+        common.push(FORBIDDEN);
     }
     // The rest is known to each replica.
     if !FOR_OPERATORS.contains(&path) {
@@ -157,7 +162,10 @@ mod tests {
                 needs.extend(["404", "422"]);
             }
             if operation["security"].is_array() {
-                needs.extend(["401", "403"]);
+                needs.push("401");
+            }
+            if operation["security"][0]["admin"].is_array() {
+                needs.push("403");
             }
             if !name.starts_with("get /") || name.contains("/api/coupons") || name.contains("/payments") {
                 needs.push("503");

@@ -141,7 +141,7 @@ async fn a_processor_answers_its_peers() {
 }
 
 /// Where `worker` listens.
-async fn served(worker: &Worker) -> String {
+pub(super) async fn served(worker: &Worker) -> String {
     let listener = server::listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let local = listener.local_addr().unwrap();
     let metrics = ConnectionMetrics::register(&Registry::new()).unwrap();
@@ -159,7 +159,7 @@ async fn served_as(router: Router) -> String {
     format!("http://{local}")
 }
 
-fn all_places_are_at(asker: &Worker, endpoint: &str, secret: Option<PeerSecret>) {
+pub(super) fn all_places_are_at(asker: &Worker, endpoint: &str, secret: Option<PeerSecret>) {
     for place in 0..PLACES {
         let owner = Owner { secret: secret.clone(), ..Owner::new(endpoint, "test-w-0") };
         asker.api.claims.set(place as usize, Some(owner));
