@@ -5,10 +5,11 @@ use crate::http::error::ApiError;
 use crate::http::intake::Asked;
 use crate::http::{Api, queue};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use holdfast_model::guard::TOKEN_HEADER;
 use holdfast_model::queue::token::{self, Token};
 
 /// Carries the token between replicas: `Authorization` is for the replica that the client has asked, and does not travel.
-pub(super) const TRAVELLING: HeaderName = HeaderName::from_static("x-queue-token");
+const TRAVELLING: HeaderName = HeaderName::from_static(TOKEN_HEADER);
 
 /// The token that a request brings in `Authorization`, and the request as it goes on: with the token where it travels along.
 ///

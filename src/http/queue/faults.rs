@@ -17,8 +17,8 @@ pub(super) fn of(command: &Command, refusal: CommandRefusal) -> Vec<FieldError> 
         (_, CommandRefusal::BadQueueId) => vec![FieldError::new(
             "queueId",
             (
-                "글자, 숫자, '.', '_', '-'로 된 64바이트 이하여야 하며 '.', '..'일 수 없습니다.",
-                "must be letters, digits, '.', '_' and '-', at most 64 bytes, and neither '.' nor '..'",
+                "글자, 숫자, '.', '_', '-'로 된 64바이트 이하여야 하며 '.', '..', token, status, stream일 수 없습니다.",
+                "must be letters, digits, '.', '_' and '-', at most 64 bytes, and none of '.', '..', token, status, stream",
             ),
         )],
         (_, CommandRefusal::BadGuard) => vec![FieldError::new(
