@@ -8,9 +8,12 @@ use rustc_hash::FxHashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How often queues are read.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
+/// How long a queue may take to say where its tickets stand.
+const LOOK_MAX: Duration = Duration::from_secs(3);
 /// After so many silent rounds a stream says that it is alive: proxies close what is silent.
 const SILENT_ROUNDS_MAX: u32 = 15;
 /// After so many rounds in which nobody answered for its queue a stream ends, and its client asks again: another replica may know more.
@@ -93,12 +96,13 @@ impl Hub {
                 continue;
             }
             let tickets: Vec<u64> = listeners.iter().map(|listener| listener.ticket).collect();
-            let stand = standings.of(&room, &tickets).await;
+            // A peer that sleeps over the question must not keep the streams of other queues waiting.
+            let stand = timeout(LOOK_MAX, standings.of(&room, &tickets)).await.unwrap_or(Err(Away));
             let mut stand = stand.map(Vec::into_iter);
             let (mut left, portion) = (Vec::with_capacity(listeners.len()), PORTION_MIN.max(tickets.len() / PORTIONS));
             for (nth, mut listener) in listeners.into_iter().enumerate() {
                 if nth > 0 && nth.is_multiple_of(portion) {
-                    let _ = tokio::time::timeout(PORTION_PAUSE, pending::<()>()).await;
+                    let _ = timeout(PORTION_PAUSE, pending::<()>()).await;
                 }
                 let goes_on = match &mut stand {
                     Ok(stand) => listener.hear(stand.next().flatten()),
