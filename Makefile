@@ -1,7 +1,7 @@
 # One profile, --release, for run, test and bench: RocksDB and librdkafka are compiled once. CARGO_TARGET_DIR is respected.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test sim check deploy-check fmt deny tidy kafka-up kafka-down bench soak setup clean
+.PHONY: help run test sim browser check deploy-check fmt deny tidy kafka-up kafka-down bench soak setup clean
 
 KAFKA_COMPOSE := docker compose -f docker-compose.kafka.yml
 # make run ARGS="--http-addr 127.0.0.1:3001"
@@ -21,6 +21,9 @@ test: ## install what is missing, then every test that needs no Docker, on a rea
 sim: ## seeded histories of everything that can go wrong (SEEDS=1000 for more, SEED=42 for one, TRACE=1 to see it, ONLY=shop for a part)
 	@cargo build --release --locked -p stream-worker -p holdfast-topologies --example sim
 	@$${CARGO_TARGET_DIR:-target}/release/examples/sim $(foreach word,SEED SEEDS FROM ONLY TRACE STEPS RECORDS WORKERS PLACES WINDOW FAULTS MUTANT DISK,$(if $($(word)),$(word)=$($(word))))
+
+browser: ## both pages in a headless Chromium: axe, and a whole sale by hand (needs node and chromium; pictures in target/browser)
+	@scripts/browser.sh
 
 check: ## formatting, clippy, dependencies, house rules
 	cargo fmt --all --check

@@ -21,6 +21,19 @@ const LOOKS_LEFT_OUT: u32 = 30;
 struct Noted {
     early: u64,
     latest_ms: Option<u64>,
+    total: u64,
+    latest_shown_ms: Option<u64>,
+}
+
+/// What operators see of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Holds that have ended by their deadline, since the start.
+    pub total: u64,
+    /// Those of them that ended before it.
+    pub early: u64,
+    /// How late the latest was since this was asked last, in ms; `None`: no hold has ended since.
+    pub latest_ms: Option<u64>,
 }
 
 /// What the facts have told. Written by the observer, read by rules.
@@ -33,7 +46,16 @@ impl ExpiryBoard {
         let mut noted = self.0.lock();
         noted.early += u64::from(decided_ms < deadline_ms);
         let late_ms = u64::try_from(appended_ms.saturating_sub(deadline_ms)).unwrap_or(0);
+        noted.total += 1;
         noted.latest_ms = noted.latest_ms.max(Some(late_ms));
+        noted.latest_shown_ms = noted.latest_shown_ms.max(Some(late_ms));
+    }
+
+    /// What is shown to operators. Rules have a latest of their own, so neither takes it from the other.
+    #[must_use]
+    pub fn take_told(&self) -> Told {
+        let mut noted = self.0.lock();
+        Told { total: noted.total, early: noted.early, latest_ms: noted.latest_shown_ms.take() }
     }
 
     /// Holds that were ended before their deadline, since the start.
@@ -179,6 +201,9 @@ mod tests {
         };
         wait(&mut expiries, &[0], 1);
         assert!(board.take_latest_ms().is_some_and(|late| late < 60_000));
+        let told = board.take_told();
+        assert!((told.total, told.early) == (2, 1) && told.latest_ms.is_some_and(|late| late < 60_000), "{told:?}");
+        assert_eq!(board.take_told().latest_ms, None, "it is taken once");
         // The other place is new: what came before is not read.
         expiries.look(&*log, &BTreeSet::from([1])).unwrap();
         append(1, &fact(4));

@@ -19,6 +19,7 @@ use super::kept_body::KeptBody;
 use super::origin;
 use super::peer::FORWARDED;
 use super::signature::{self, Unverified};
+use super::web;
 use crate::worker::Role;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -35,8 +36,8 @@ pub const NOT_OWNER: HeaderName = HeaderName::from_static("holdfast-not-owner");
 /// Says which record a request has become already. Only believed from peers ([`super::signature`]).
 pub const RESUMED: HeaderName = HeaderName::from_static("holdfast-resumed");
 const YES: HeaderValue = HeaderValue::from_static("1");
-/// What a processor answers to everybody.
-pub(super) const FOR_OPERATORS: [&str; 10] = [
+/// What a processor answers to everybody, beside the files of its page.
+pub(super) const FOR_OPERATORS: [&str; 11] = [
     "/",
     "/health/live",
     "/health/ready",
@@ -45,6 +46,7 @@ pub(super) const FOR_OPERATORS: [&str; 10] = [
     "/asyncapi.json",
     "/api/lag",
     "/api/alerts",
+    "/api/live",
     "/api/places",
     "/api/data-platform/unconfirmed",
 ];
@@ -195,7 +197,9 @@ fn admitted(api: &Api, parts: &Parts, is_signed: bool) -> Result<(), ApiError> {
     if origin::is_sent_unasked(parts) {
         return Err(ApiError::ForeignPage);
     }
-    let is_for_peers = api.settings.role == Role::Processor && !FOR_OPERATORS.contains(&parts.uri.path());
+    let path = parts.uri.path();
+    let is_for_operators = FOR_OPERATORS.contains(&path) || path.starts_with(web::ASSETS);
+    let is_for_peers = api.settings.role == Role::Processor && !is_for_operators;
     if is_for_peers && !is_signed { Err(ApiError::NotServedHere) } else { Ok(()) }
 }
 

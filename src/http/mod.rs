@@ -26,6 +26,8 @@
 //! | [`rankings`] | what sells most, and what was sold out fastest |
 //! | [`dlq`] | dead letters, for admins |
 //! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`], [`asyncapi`] | for operators and programs |
+//! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`openapi`] | for operators and programs |
+//! | [`web`], [`live`] | the pages for operators and buyers, and what they are told once a second |
 
 pub mod accepted;
 pub mod admin;
@@ -37,6 +39,7 @@ pub mod data_platform;
 pub mod dlq;
 mod door;
 pub mod error;
+mod etag;
 pub mod execute;
 pub mod extract;
 pub mod feature;
@@ -50,6 +53,7 @@ pub mod intake;
 pub mod kept_body;
 pub mod lag;
 pub mod language;
+mod live;
 pub mod location;
 pub mod metrics;
 mod misfit;
@@ -74,8 +78,10 @@ pub mod starting;
 mod tests;
 pub mod timesales;
 pub mod under_way;
+mod web;
 
 use crate::alerts::board::AlertBoard;
+use crate::alerts::expiries::ExpiryBoard;
 use crate::config::Secret;
 use crate::dead_letters::DeadLetters;
 use crate::lag::LagBoard;
@@ -132,6 +138,8 @@ pub struct ApiSettings {
     pub peer_connections_max: usize,
     /// Streams of events that there may be: each holds a connection for as long as its client likes.
     pub streams_max: usize,
+    /// Whether the sample data is loaded: pages then offer to play with it.
+    pub sample: bool,
 }
 
 /// Claims of places as a worker without a stream thread has read them. Elsewhere it stays empty.
@@ -200,6 +208,8 @@ pub struct Parts {
     pub lag: LagBoard,
     /// What operators are told.
     pub alerts: AlertBoard,
+    /// Holds that have ended.
+    pub expiries: ExpiryBoard,
     /// What `/metrics` shows.
     pub registry: Registry,
     /// What the API itself counts.
@@ -245,6 +255,7 @@ pub struct Shared {
     unverified: signature::Lines,
     openapi: Bytes,
     asyncapi: Bytes,
+    live: live::hub::Hub,
 }
 
 impl Deref for Api {
@@ -275,6 +286,7 @@ impl Api {
         let peers = peer::Peers::new(owners.clone(), parts.clock.clone(), peer_connections_max);
         let ends = Ends::new(&parts.topologies, parts.settings.places);
         let (app, clock) = (parts.settings.app.as_str(), parts.clock.clone());
+        let live = live::hub::Hub::new(clock.monotonic_us());
         let dead_letters = DeadLetters::of(app, parts.log.clone(), clock, parts.topologies.clone());
         let shared = Shared {
             parts,
@@ -291,6 +303,7 @@ impl Api {
             owners,
             openapi: openapi::document().into(),
             asyncapi: asyncapi::document().into(),
+            live,
         };
         Ok(Self { shared: Arc::new(shared), loopback: false })
     }
@@ -338,7 +351,6 @@ impl Api {
 /// All routes.
 pub fn router(api: Api) -> Router {
     Router::new()
-        .route("/", get(dashboard::dashboard))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
@@ -346,11 +358,13 @@ pub fn router(api: Api) -> Router {
         .route("/asyncapi.json", get(asyncapi::asyncapi))
         .route("/api/lag", get(lag::lag))
         .route("/api/alerts", get(alerts::alerts))
+        .route("/api/live", get(live::live))
         .route("/api/places", get(places::places))
         .route("/api/dlq", get(dlq::list))
         .route("/api/dlq/{id}", get(dlq::show))
         .route("/api/dlq/redrive", post(dlq::redrive))
         .route("/api/dlq/redrives/{id}", get(dlq::look).delete(dlq::stop))
+        .merge(web::router())
         .merge(FEATURES.iter().fold(Router::new(), |router, feature| router.merge((feature.router)())))
         .fallback(async || ApiError::NoSuchRoute)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)

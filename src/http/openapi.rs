@@ -5,7 +5,7 @@ mod common;
 
 use super::error::Problem;
 use super::feature::FEATURES;
-use super::{Api, alerts, asyncapi, dashboard, dlq, health, lag, metrics, places};
+use super::{Api, alerts, asyncapi, dlq, health, lag, live, metrics, places, web};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -44,10 +44,10 @@ pub(crate) type ProblemBody = Problem<'static>;
         description = "First-come sales that never oversell. Errors are RFC 9457 problems with a stable `code`, in Korean, or in English for `Accept-Language: en`. Any route may answer 503 `OVERLOADED` (too many connections; nothing was done, `Retry-After` says when to ask again), and any that takes a body 408 `BODY_TIMEOUT` and 413 `BODY_TOO_LARGE`."
     ),
     paths(
-            health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::show, dlq::redrive, dlq::look, dlq::stop, metrics::metrics, dashboard::dashboard, openapi, asyncapi::asyncapi,
+            health::live, health::ready, lag::lag, alerts::alerts, places::places, dlq::list, dlq::show, dlq::redrive, dlq::look, dlq::stop, metrics::metrics, live::live, web::operators, web::shop, web::asset, openapi, asyncapi::asyncapi,
     ),
     components(schemas(ProblemBody)),
-    tags((name = "operations", description = "For operators and programs")),
+    tags((name = "operations", description = "For operators and programs"), (name = "pages", description = "For people, in a browser")),
 )]
 struct Document;
 
@@ -119,6 +119,9 @@ mod tests {
             "/asyncapi.json",
             "/api/lag",
             "/api/alerts",
+            "/api/live",
+            "/shop",
+            "/assets/{path}",
             "/api/places",
             "/api/dlq",
             "/api/dlq/{id}",

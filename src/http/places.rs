@@ -22,13 +22,13 @@ const PEER_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PlaceView {
-    place: u32,
+    pub(super) place: u32,
     /// Where its owner listens; missing while nobody claims it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    endpoint: Option<String>,
+    pub(super) endpoint: Option<String>,
     /// Its owner: `WORKER_ID`, or the name of this run of a worker without one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    worker: Option<String>,
+    pub(super) worker: Option<String>,
     /// Of the place, at its owner: `running`, `restoring`, `claiming`, `unowned`, or `unknown` when the owner does not say.
     state: String,
     /// Whether it is owned by the replica that answers.
@@ -79,7 +79,8 @@ pub(super) async fn places(State(api): State<Api>, asked: Asked) -> Response {
     (answer::OK, axum::Json(Places { app: api.settings.app.clone(), role: role.to_owned(), places })).into_response()
 }
 
-fn known_here(api: &Api, snapshot: &Snapshot) -> Vec<PlaceView> {
+/// What this replica knows of all places without asking others.
+pub(super) fn known_here(api: &Api, snapshot: &Snapshot) -> Vec<PlaceView> {
     let view = |place| {
         let owner = api.owners.of(place);
         let here = snapshot.places.contains(&place);

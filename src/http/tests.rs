@@ -6,6 +6,7 @@ mod eventful;
 mod expired;
 mod guards;
 mod keys;
+mod live;
 mod notifications;
 mod peers;
 mod positions;
@@ -17,10 +18,10 @@ mod series;
 mod strangers;
 mod strict;
 mod timesales;
+mod web;
 
 use super::error::answer;
 use super::*;
-use crate::alerts::expiries::ExpiryBoard;
 use crate::worker::topics::Wanted;
 use crate::worker::{observer, sample, stream};
 use axum::body::{Body, to_bytes};
@@ -73,6 +74,7 @@ fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
         role: Role::All,
         peer_connections_max: 8,
         streams_max: 4,
+        sample: true,
     };
     let api = Api::new(Parts {
         settings,
@@ -85,6 +87,7 @@ fn idle_of(admin_token: Option<&str>, topologies: Vec<Topology>) -> Worker {
         claims: Claims::default(),
         lag: LagBoard::register(&registry).unwrap(),
         alerts: AlertBoard::register(&registry).unwrap(),
+        expiries: ExpiryBoard::default(),
         metrics: HttpMetrics::register(&registry).unwrap(),
         registry,
         loaded: Arc::new(AtomicBool::new(true)),
@@ -124,7 +127,7 @@ async fn running_as(mut worker: Worker) -> Worker {
         api.status.clone(),
         api.topologies.clone(),
         api.lag.clone(),
-        ExpiryBoard::default(),
+        api.expiries.clone(),
     ));
     let mut look = tokio::time::interval(Duration::from_millis(5));
     while !api.every_place_runs() {

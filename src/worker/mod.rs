@@ -36,6 +36,7 @@ pub mod watching;
 
 use crate::alerts::board::AlertBoard;
 use crate::alerts::breakers::BreakerBoard;
+use crate::alerts::expiries::ExpiryBoard;
 use crate::config::{ConfigError, Settings};
 use crate::http::metrics::HttpMetrics;
 use crate::http::server::{ConnectionLimit, ConnectionMetrics, Limits};
@@ -217,6 +218,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
             role: options.role,
             peer_connections_max: count(shares.peers),
             streams_max: count(shares.streams),
+            sample: options.sample,
         },
         topologies: options.topologies.clone(),
         clock: clock.clone(),
@@ -227,6 +229,7 @@ async fn serve(settings: &Settings, mut options: Options) -> Result<(), RunError
         claims: claims.clone(),
         lag,
         alerts: alert_board.clone(),
+        expiries: ExpiryBoard::default(),
         registry: registry.clone(),
         metrics: http_metrics,
         loaded: loaded.clone(),

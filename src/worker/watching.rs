@@ -5,7 +5,6 @@ use super::logs;
 use super::observer::{self, Observer};
 use crate::alerts::board::AlertBoard;
 use crate::alerts::breakers::BreakerBoard;
-use crate::alerts::expiries::ExpiryBoard;
 use crate::alerts::{self, Running, Sources};
 use crate::config::Settings;
 use crate::http::Api;
@@ -46,7 +45,7 @@ impl Watching {
             engine: (role != Role::Api).then_some(parts.engine),
             log: api.log.clone(),
             breakers: parts.breakers,
-            expiries: ExpiryBoard::default(),
+            expiries: api.expiries.clone(),
         };
         let (log, clock, status) = (api.log.clone(), api.clock.clone(), api.status.clone());
         let (lag, expiries) = (api.lag.clone(), sources.expiries.clone());

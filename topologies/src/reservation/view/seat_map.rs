@@ -6,8 +6,9 @@ use holdfast_model::reservation::keys::SeatKey;
 use holdfast_model::reservation::row::House;
 use holdfast_model::reservation::state::{SeatState, State};
 use holdfast_model::reservation::{PRICES, RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_model::rfc3339;
 use holdfast_model::schema::one_of;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use utoipa::ToSchema;
@@ -25,6 +26,15 @@ pub struct SeatView {
     pub status: &'static str,
     /// KRW.
     pub price: u64,
+    /// Of a hold: first moment at which it is over unless it is paid. A hold that was extended since is shown with its new deadline, under the same `version`.
+    #[serde(rename = "expiresAt", serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub expires_ms: Option<i64>,
+}
+
+#[expect(clippy::ref_option, reason = "as serde calls it")]
+fn as_text<S: Serializer>(expires_ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    expires_ms.map(rfc3339::to_string).serialize(serializer)
 }
 
 fn seat_states() -> Object {
@@ -79,7 +89,7 @@ pub fn seat_page(
     let prefix = SeatKey::prefix_of_schedule(schedule_id);
     let from = SeatKey { schedule_id: schedule_id.to_owned(), seat_no: first };
     let (mut seats, mut next) = (Vec::new(), None);
-    let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price };
+    let free = |seat_no, price| SeatView { seat_no, status: SeatState::Available.as_str(), price, expires_ms: None };
     match schedule.house {
         House::OnePrice(price) => {
             let first = first.max(1);
@@ -107,8 +117,10 @@ pub fn seat_page(
         })?;
         for seat in &mut seats {
             if let Some(serial) = taken.get(&seat.seat_no) {
-                let state = task.get(&RESERVATIONS, serial)?.map_or(State::Held, |row| row.state);
+                let row = task.get(&RESERVATIONS, serial)?;
+                let state = row.as_ref().map_or(State::Held, |row| row.state);
                 seat.status = state.seat().as_str();
+                seat.expires_ms = row.filter(|row| row.state == State::Held).map(|row| row.expires_ms);
             }
         }
     }
