@@ -8,6 +8,9 @@ import { post, startReceiver, startWorker } from "./worker.mjs";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SHOTS = process.env.HOLDFAST_SHOTS;
+/** Files that are served instead of the worker's own, for work on the pages without a build: src/http/web/assets. */
+const ASSETS = process.env.HOLDFAST_ASSETS;
+const KINDS = { js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml" };
 const DESK = { width: 1440, height: 900 };
 const PHONE = { width: 360, height: 740 };
 /** Long enough for a slow machine; what is waited for is a condition. */
@@ -38,6 +41,12 @@ after(async () => {
 async function open(path, { viewport = DESK, locale = "ko-KR", colorScheme = "light" } = {}) {
   const context = await browser.newContext({ viewport, locale, colorScheme, reducedMotion: "reduce" });
   context.setDefaultTimeout(PATIENCE);
+  if (ASSETS) {
+    await context.route("**/assets/**", async (route) => {
+      const path = new URL(route.request().url()).pathname.slice("/assets/".length);
+      await route.fulfill({ body: await readFile(`${ASSETS}/${path}`), contentType: KINDS[path.split(".").pop()] });
+    });
+  }
   const page = await context.newPage();
   const wrong = [];
   page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
@@ -51,7 +60,7 @@ async function open(path, { viewport = DESK, locale = "ko-KR", colorScheme = "li
     if (from.origin !== new URL(worker.url).origin && from.protocol.startsWith("http")) wrong.push(`asks another host: ${request.url()}`);
   });
   await page.goto(worker.url + path);
-  await page.waitForSelector("main section");
+  await page.waitForSelector("main .panel");
   return { page, wrong, close: () => context.close() };
 }
 

@@ -16,7 +16,10 @@ export function number(value, digits = 0) {
 /** A rate or a time: one digit after the point while it is small. */
 export const measured = (value) => number(value, value !== null && value !== undefined && Math.abs(value) < 100 ? 1 : 0);
 
-export const won = (value) => (currentLanguage() === "en" ? `₩${number(value)}` : `${number(value)}원`);
+export function won(value) {
+  if (currentLanguage() !== "en" || value === null || value === undefined) return `${number(value)}${currentLanguage() === "en" ? "" : "원"}`;
+  return `${value < 0 ? "-" : ""}₩${number(Math.abs(value))}`;
+}
 
 export function clockTime(text) {
   const date = new Date(text);

@@ -54,7 +54,7 @@ export function Letters({ now, token, setToken }) {
         <${Table} caption=${t("letters")} columns=${columns} rows=${rows} empty=${t("letters.none")} />`}
     ${line}
     ${detail && html`<div class="detail" role="region" aria-label=${t("letters.detail")}>
-      <p><${Badge}>${detail.id}</${Badge}> <button type="button" onClick=${() => setDetail(null)}>${t("close")}</button></p>
+      <p class="line"><${Badge}>${detail.id}</${Badge}> <button type="button" onClick=${() => setDetail(null)}>${t("close")}</button></p>
       <pre tabindex="0">${JSON.stringify(detail, null, 2)}</pre>
     </div>`}
   </${Panel}>`;

@@ -18,6 +18,7 @@ export function Coupons({ user, token, done, turn }) {
   useEffect(() => own.reload(), [turn]);
 
   const ask = () => run(async () => {
+    setRequest(null);
     const headers = token ? { "X-Queue-Token": token } : undefined;
     const { body } = await call("POST", "/api/coupons/issue", { body: { policyId, userId: user }, key: wish(), headers });
     setRequest({ status: "PENDING", requestId: body.requestId });
@@ -44,7 +45,7 @@ export function Coupons({ user, token, done, turn }) {
     ${policy && html`<p class="counts"><span><b>${number(policy.remaining)}</b> ${t("of", { n: number(policy.totalQuantity) })}</span></p>
       <${Bar} label=${t("stock.left", { name: policy.title })} value=${policy.remaining} total=${policy.totalQuantity} />
       <p class="acts"><button type="button" class="main" disabled=${busy} onClick=${ask}>${t("coupon.ask")}</button></p>`}
-    ${status && html`<p><span class="note">${t("coupon.request")}</span> <${Badge} tone=${status === "SUCCESS" ? "good" : status === "PENDING" ? "warn" : "bad"}>${has(`coupon.${status}`) ? t(`coupon.${status}`) : status}</${Badge}>
+    ${status && html`<p class="line"><span class="note">${t("coupon.request")}</span> <${Badge} tone=${status === "SUCCESS" ? "good" : status === "PENDING" ? "warn" : "bad"}>${has(`coupon.${status}`) ? t(`coupon.${status}`) : status}</${Badge}>
       ${request.queuePosition && html` <span class="note">${t("queue.position")} ${number(request.queuePosition)}</span>`}</p>`}
     ${line}
     <${Table} caption=${t("coupon.own")} columns=${[[t("coupon.own")], [t("state")], [t("at")]]} empty=${t("coupon.own.none")}

@@ -48,7 +48,7 @@ export function Sale({ user, token, done }) {
     ${sale.missing && html`<p class="empty">${t("timesale.none")}</p>`}
     <${Trouble} problem=${sale.problem} />
     ${shown && html`
-      <p><b>${shown.title}</b> ${won(shown.discountPrice)} ${shown.originalPrice && html`<s><span class="only-read">${t("sale.before")}</span>${won(shown.originalPrice)}</s>`}</p>
+      <p class="line"><b>${shown.title}</b> ${won(shown.discountPrice)} ${shown.originalPrice && html`<s><span class="only-read">${t("sale.before")}</span>${won(shown.originalPrice)}</s>`}</p>
       <p class="counts"><span><b>${number(shown.remaining)}</b> ${t("of", { n: number(shown.totalQuantity) })}</span>
         ${shown.limitPerUser && html`<span class="note">${t("sale.limit", { n: number(shown.limitPerUser) })}</span>`}</p>
       <${Bar} label=${t("stock.left", { name: shown.title })} value=${shown.remaining} total=${shown.totalQuantity} />
