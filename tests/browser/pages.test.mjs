@@ -212,6 +212,21 @@ test("a refusal is told in the language of the page", async () => {
   }
 });
 
+test("a payment that lacked points is another wish once there are some", async () => {
+  const { page, wrong, close } = await open("/shop#user_broke", { locale: "en-GB" });
+  await page.getByRole("button", { name: /^Seat 30, free/ }).click();
+  await page.getByRole("button", { name: /^Hold seat 30 / }).click();
+  const pay = page.getByRole("button", { name: "Pay ₩50,000 Seat 30", exact: true });
+  await pay.click();
+  await page.locator("#seats .said.bad").filter({ hasText: /\S/ }).waitFor();
+  await page.getByRole("button", { name: "Charge", exact: true }).click();
+  await page.getByText("Charged. The balance is ₩100,000").waitFor();
+  await pay.click();
+  await page.getByText("Seat 30 is paid: ₩50,000").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a rush is seen: figures move, the stock falls, the page keeps up", async () => {
   const { page, wrong, close } = await open("/", { locale: "en-GB" });
   await page.getByRole("button", { name: /people want a coupon/ }).click();

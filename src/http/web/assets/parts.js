@@ -1,7 +1,7 @@
 // Pieces that both pages are made of.
 import { html, useEffect, useId, useRef, useState } from "/assets/dom.js";
 import { currentLanguage, currentTheme, setLanguage, setTheme } from "/assets/settings.js";
-import { said, serverNow } from "/assets/api.js";
+import { Problem, said, serverNow, wish } from "/assets/api.js";
 import { t } from "/assets/words.js";
 
 // ---- numbers ------------------------------------------------------------------------------------------------------
@@ -159,6 +159,26 @@ export function useAct(tell) {
     }
   }
   return [run, busy];
+}
+
+/**
+ * Names a wish for as long as nobody knows what became of it: `once(body, act)` calls `act(key)`. The same body under the same key is the same wish, so a
+ * retry after a broken connection does nothing twice; once the worker has answered, whatever it said, the next one is another wish.
+ */
+export function useOnce() {
+  const open = useRef({ body: "", key: "" });
+  return async (body, act) => {
+    const text = JSON.stringify(body);
+    if (open.current.body !== text) open.current = { body: text, key: wish() };
+    try {
+      const answer = await act(open.current.key);
+      open.current = { body: "", key: "" };
+      return answer;
+    } catch (error) {
+      if (error instanceof Problem && error.code !== "OUTCOME_UNKNOWN") open.current = { body: "", key: "" };
+      throw error;
+    }
+  };
 }
 
 /** The line that says what the last act came to: read aloud, and shown. */

@@ -1,12 +1,12 @@
 // Coupons: ask for one, see what became of it, see what one has.
 import { html, useEffect, useState } from "/assets/dom.js";
-import { call, encode, get, wish } from "/assets/api.js";
+import { encode, get, post } from "/assets/api.js";
 import { usePolled } from "/assets/poll.js";
-import { Badge, Bar, Choice, Panel, Table, Trouble, clockTime, number, useAct, useSaid } from "/assets/parts.js";
+import { Badge, Bar, Choice, Panel, Table, Trouble, clockTime, number, useAct, useOnce, useSaid } from "/assets/parts.js";
 import { has, t } from "/assets/words.js";
 
 export function Coupons({ user, token, done, turn }) {
-  const policies = usePolled("/api/coupons/policies", 2_000);
+  const policies = usePolled("/api/coupons/policies", 3_000);
   const own = usePolled(`/api/coupons/users/${encode(user)}`, 5_000);
   const list = policies.data?.policies ?? [];
   const [wanted, setWanted] = useState("");
@@ -15,18 +15,20 @@ export function Coupons({ user, token, done, turn }) {
   const [request, setRequest] = useState(null);
   const [line, tell] = useSaid();
   const [run, busy] = useAct(tell);
+  const once = useOnce();
   useEffect(() => own.reload(), [turn]);
 
   const ask = () => run(async () => {
     setRequest(null);
     const headers = token ? { "X-Queue-Token": token } : undefined;
-    const { body } = await call("POST", "/api/coupons/issue", { body: { policyId, userId: user }, key: wish(), headers });
-    setRequest({ status: "PENDING", requestId: body.requestId });
+    const wanted = { policyId, userId: user };
+    const { requestId } = await once(wanted, (key) => post("/api/coupons/issue", wanted, { key, headers }));
+    setRequest({ status: "PENDING", requestId });
     // The worker tells as soon as it is decided.
-    let outcome = await get(`/api/coupons/requests/${encode(body.requestId)}?waitMs=10000`);
+    let outcome = await get(`/api/coupons/requests/${encode(requestId)}?waitMs=10000`);
     for (let again = 0; outcome.status === "PENDING" && again < 6; again += 1) {
       setRequest(outcome);
-      outcome = await get(`/api/coupons/requests/${encode(body.requestId)}?waitMs=10000`);
+      outcome = await get(`/api/coupons/requests/${encode(requestId)}?waitMs=10000`);
     }
     setRequest(outcome);
     policies.reload();

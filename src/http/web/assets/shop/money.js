@@ -1,8 +1,8 @@
 // Points: what one has, adding some, and the lines of the statement.
 import { html, useEffect, useState } from "/assets/dom.js";
-import { encode, post, wish } from "/assets/api.js";
+import { encode, post } from "/assets/api.js";
 import { usePolled } from "/assets/poll.js";
-import { Field, Panel, Table, Trouble, clockTime, number, useAct, useSaid, won } from "/assets/parts.js";
+import { Field, Panel, Table, Trouble, clockTime, number, useAct, useOnce, useSaid, won } from "/assets/parts.js";
 import { has, t } from "/assets/words.js";
 
 export function Money({ user, turn, done }) {
@@ -10,9 +10,11 @@ export function Money({ user, turn, done }) {
   const [amount, setAmount] = useState("100000");
   const [line, tell] = useSaid();
   const [run, busy] = useAct(tell);
+  const once = useOnce();
   useEffect(() => wallet.reload(), [turn]);
   const charge = () => run(async () => {
-    const answer = await post("/api/points/charge", { userId: user, amount: Number(amount) }, { key: wish() });
+    const body = { userId: user, amount: Number(amount) };
+    const answer = await once(body, (key) => post("/api/points/charge", body, { key }));
     wallet.reload();
     done();
     return t("points.charged", { balance: won(answer.balance) });

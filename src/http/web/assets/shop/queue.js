@@ -1,7 +1,7 @@
 // The waiting room: join, see how it goes, be let in, leave. The token that it gives opens what the queue guards.
 import { html, useEffect, useState } from "/assets/dom.js";
-import { Problem, call, encode, get, post, wish } from "/assets/api.js";
-import { Badge, Field, Panel, duration, left, number, useAct, useNow, useSaid } from "/assets/parts.js";
+import { Problem, call, encode, get, post } from "/assets/api.js";
+import { Badge, Field, Panel, duration, left, number, useAct, useNow, useOnce, useSaid } from "/assets/parts.js";
 import { has, t } from "/assets/words.js";
 
 const TONES = { ACTIVE: "good", ENDED: "bad" };
@@ -54,18 +54,15 @@ export function Queue({ user, token, setToken, done }) {
   const now = useNow(500);
   const [line, tell] = useSaid();
   const [run, busy] = useAct(tell);
-  const [key, setKey] = useState(wish());
+  const once = useOnce();
 
   const join = () => run(async () => {
-    try {
-      const answer = await post("/api/queue/token", { userId: user, queueId }, { key });
-      setJoined(answer);
-      setToken(answer.token);
-      done();
-      return t("queue.joined");
-    } finally {
-      setKey(wish());
-    }
+    const body = { userId: user, queueId };
+    const answer = await once(body, (key) => post("/api/queue/token", body, { key }));
+    setJoined(answer);
+    setToken(answer.token);
+    done();
+    return t("queue.joined");
   });
   const leave = () => run(async () => {
     await call("DELETE", "/api/queue/token", { bearer: token });

@@ -1,8 +1,8 @@
 // A time sale: order units, follow the order, give it back.
 import { html, useState } from "/assets/dom.js";
-import { call, encode, get, wish } from "/assets/api.js";
+import { call, encode, get, post } from "/assets/api.js";
 import { usePolled } from "/assets/poll.js";
-import { Badge, Bar, Field, Panel, Trouble, number, useAct, useSaid, won } from "/assets/parts.js";
+import { Badge, Bar, Field, Panel, Trouble, number, useAct, useOnce, useSaid, won } from "/assets/parts.js";
 import { has, t } from "/assets/words.js";
 
 const TONES = { CONFIRMED: "good", FAILED: "bad", QUEUED: "warn" };
@@ -14,16 +14,18 @@ export function Sale({ user, token, done }) {
   const [orders, setOrders] = useState([]);
   const [line, tell] = useSaid();
   const [run, busy] = useAct(tell);
+  const once = useOnce();
   const note = (order) => setOrders((before) => [order, ...before.filter((one) => one.orderId !== order.orderId)]);
   const headers = token ? { "X-Queue-Token": token } : undefined;
 
   const buy = () => run(async () => {
-    const { body } = await call("POST", `/api/timesales/${encode(saleId)}/orders`, { body: { userId: user, quantity: Number(quantity) }, key: wish(), headers });
-    note({ orderId: body.orderId, status: "QUEUED", quantity });
-    let order = await get(`/api/timesales/orders/${encode(body.orderId)}?waitMs=10000`);
+    const wanted = { userId: user, quantity: Number(quantity) };
+    const { orderId } = await once({ saleId, ...wanted }, (key) => post(`/api/timesales/${encode(saleId)}/orders`, wanted, { key, headers }));
+    note({ orderId, status: "QUEUED", quantity });
+    let order = await get(`/api/timesales/orders/${encode(orderId)}?waitMs=10000`);
     for (let again = 0; order.status === "QUEUED" && again < 6; again += 1) {
       note(order);
-      order = await get(`/api/timesales/orders/${encode(body.orderId)}?waitMs=10000`);
+      order = await get(`/api/timesales/orders/${encode(orderId)}?waitMs=10000`);
     }
     note(order);
     sale.reload();

@@ -1,8 +1,8 @@
 // Seats: choose, hold against the clock, pay or give back; and the waitlist of a house that is sold out.
 import { html, useEffect, useState } from "/assets/dom.js";
-import { Problem, call, encode, get, post, wish } from "/assets/api.js";
+import { Problem, call, encode, get, post } from "/assets/api.js";
 import { usePolled } from "/assets/poll.js";
-import { About, Badge, Choice, Panel, Trouble, left, number, useAct, useNow, useSaid, won } from "/assets/parts.js";
+import { About, Badge, Choice, Panel, Trouble, left, number, useAct, useNow, useOnce, useSaid, won } from "/assets/parts.js";
 import { SeatMap } from "/assets/seatmap.js";
 import { t } from "/assets/words.js";
 
@@ -32,7 +32,7 @@ function Reservation({ id, user, token, done, coupons, forget, tell }) {
   const shown = usePolled(`/reservations/${encode(id)}?userId=${encode(user)}`, 1_500);
   const now = useNow();
   const [run, busy] = useAct(tell);
-  const [key] = useState(wish());
+  const once = useOnce();
   const [coupon, setCoupon] = useState("");
   const mine = shown.data;
   if (shown.missing) return null;
@@ -43,7 +43,7 @@ function Reservation({ id, user, token, done, coupons, forget, tell }) {
   const pay = () => run(async () => {
     // The amount is what the seat cost; with a coupon the worker takes off what it is worth, so none is said.
     const body = coupon ? { reservationId: id, userId: user, couponId: coupon } : { reservationId: id, userId: user, amount: mine.price };
-    const answer = await call("POST", "/payments", { body, key: coupon ? wish() : key, headers });
+    const answer = await once(body, (key) => call("POST", "/payments", { body, key, headers }));
     shown.reload();
     done();
     return answer.status === 202 ? t("pay.pending") : t("pay.done", { seat: mine.seatNo, amount: won(answer.body.amount ?? mine.price) });
@@ -103,7 +103,7 @@ function Waitlist({ scheduleId, user, token, isFull, add, tell, done }) {
 }
 
 export function Seats({ user, token, done, turn }) {
-  const schedules = usePolled("/api/schedules", 10_000).data?.schedules ?? [];
+  const schedules = usePolled("/api/schedules", 30_000).data?.schedules ?? [];
   const [wanted, setWanted] = useState("");
   const scheduleId = wanted || schedules[0]?.scheduleId || "";
   const seats = usePolled(scheduleId && `/api/schedules/${encode(scheduleId)}/seats?limit=600`, 1_000);
@@ -114,6 +114,7 @@ export function Seats({ user, token, done, turn }) {
   const [mine, setMine] = useState(new Map());
   const [line, tell] = useSaid();
   const [run, busy] = useAct(tell);
+  const once = useOnce();
   const set = (next) => {
     keep(user, next);
     setIds(next);
@@ -141,7 +142,9 @@ export function Seats({ user, token, done, turn }) {
   const hold = () => run(async () => {
     const seatNo = chosen;
     try {
-      const answer = await post("/reservations", { userId: user, scheduleId, seatNo }, { headers: token ? { "X-Queue-Token": token } : undefined });
+      const headers = token ? { "X-Queue-Token": token } : undefined;
+      const body = { userId: user, scheduleId, seatNo };
+      const answer = await once(body, (key) => post("/reservations", body, { key, headers }));
       add(answer.reservationId);
       done();
       return t("hold.done", { seat: seatNo });
