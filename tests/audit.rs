@@ -37,3 +37,5 @@ mod settings;
 mod shop;
 #[path = "audit/timesale.rs"]
 mod timesale;
+#[path = "audit/waitlist.rs"]
+mod waitlist;

@@ -67,3 +67,5 @@ mod timesales;
 mod unsafe_topics;
 #[path = "e2e/verdict.rs"]
 mod verdict;
+#[path = "e2e/waitlist.rs"]
+mod waitlist;

@@ -62,6 +62,7 @@ invariants! {
     Queue = 23, Owner::Requests, "a waiting room lets users in by their turn and within its bounds, and nothing it guards is given to others";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
+    Offers = 27, Owner::Feature("reservation"), "offers to users that wait fit the free seats; each is made once, to the head of its list, and told";
     Erased = 28, Owner::Feature("notification"), "of an erased contact nothing is left in states, results and letters";
     Alerts = 30, Owner::Receivers, "each stall is told of in time and cleared in time, and nothing is told of without a stall";
     Times = 31, Owner::Topics, "times are UTC, and logical time never steps back";

@@ -19,6 +19,7 @@ mod strangers;
 mod strict;
 mod timesales;
 mod web;
+mod waitlist;
 
 use super::error::answer;
 use super::*;

@@ -26,6 +26,7 @@ impl Scene<'_, '_, '_> {
                 }
             }
             "sweep" => self.sweep(&said.schedule_id.id().unwrap_or_default()),
+            "tell-waitlist" => self.tell_waitlist(said),
             "cancel-next" => {
                 let step = said.step.int().and_then(|step| u64::try_from(step).ok()).unwrap_or(u64::MAX);
                 self.cancel_step(&said.schedule_id.id().unwrap_or_default(), step);
@@ -76,6 +77,7 @@ impl Scene<'_, '_, '_> {
             None => self.breach(Invariant::NoGap, format!("{it} ended at its deadline, and nobody was told")),
         }
         self.desk.notices.expect("RESERVATION_EXPIRED", &it, self.entry, now_ms, self.cut, self.findings);
+        self.seat_opened(serial);
     }
 
     fn settled(&mut self, said: &Message<'_>) {

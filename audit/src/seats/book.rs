@@ -1,6 +1,7 @@
 //! Who has which seat, since when and until when: the second book, as it stands after each record of a place.
 
 use super::facts::{Deadline, Id};
+use super::waiting::Waitlist;
 use crate::guards::{Guards, Pass};
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::settings::Settings;
@@ -99,6 +100,9 @@ pub(super) struct Schedule {
     pub(super) taken: BTreeMap<u64, Serial>,
     /// The next step of a cancellation.
     pub(super) cancelling: Option<u64>,
+    /// Begin and end of its sale, in ms since the epoch.
+    pub(super) sale: (Option<i64>, Option<i64>),
+    pub(super) waitlist: Waitlist,
 }
 
 impl Schedule {
@@ -180,6 +184,9 @@ impl Book {
         let Some(booking) = self.bookings.get_mut(&serial) else { return };
         let from = std::mem::replace(&mut booking.state, to);
         let Some(schedule) = self.schedules.get_mut(&booking.schedule) else { return };
+        if !matches!(to, State::Held | State::Paying) {
+            schedule.waitlist.offers.remove(&serial);
+        }
         match from {
             State::Held | State::Paying => schedule.held = schedule.held.saturating_sub(1),
             State::Confirmed => schedule.sold = schedule.sold.saturating_sub(1),

@@ -3,6 +3,7 @@
 use super::book::{Booking, Paid, Schedule, State};
 use super::facts::{Deadline, name, parse};
 use super::message::{Message, Seats};
+use super::waiting::Waitlist;
 use super::{Scene, Told};
 use crate::guards::{self, Guards, Pass};
 use crate::invariant::Invariant;
@@ -20,6 +21,8 @@ impl Scene<'_, '_, '_> {
             "release" | "cancel" => self.give_back(kind == "cancel", said, id, told),
             "extend" => self.extend(said, id, told),
             "cancel-schedule" => self.cancel_schedule(said, id, told),
+            "join-waitlist" => self.join(said, id, told),
+            "leave-waitlist" => self.leave(said, id, told),
             _ => {}
         }
     }
@@ -36,7 +39,8 @@ impl Scene<'_, '_, '_> {
             Seats::Each(seats) => (seats.len() as u64, Some(seats.iter().copied().collect()), 0),
         };
         let starts_ms = said.starts_at.when();
-        let new = Schedule { capacity, prices, price, starts_ms, ..Schedule::default() };
+        let (sale, waitlist) = ((said.sale_start.when(), said.sale_end.when()), Waitlist::said(said));
+        let new = Schedule { capacity, prices, price, starts_ms, sale, waitlist, ..Schedule::default() };
         self.book.schedules.insert((*schedule).into(), new);
     }
 
@@ -89,6 +93,7 @@ impl Scene<'_, '_, '_> {
         if let Some(house) = self.book.schedules.get_mut(&schedule) {
             house.taken.insert(seat, serial);
             house.held += 1;
+            house.waitlist.take_off(&user);
             let (taken, capacity) = (house.held + house.sold, house.capacity);
             if taken > capacity {
                 self.breach(
@@ -129,16 +134,19 @@ impl Scene<'_, '_, '_> {
 
     /// What this record's reservation is called by the second rules.
     pub(super) fn secret_serial(&self, said: &Message<'_>) -> Serial {
-        let offset = self.entry.offset.unsigned_abs();
-        let secret = match said.nonce.id().filter(|nonce| !nonce.trim().is_empty()) {
+        serial::made(self.entry.offset.unsigned_abs(), self.secret(said))
+    }
+
+    /// What cannot be guessed of a record.
+    pub(super) fn secret(&self, said: &Message<'_>) -> Secret {
+        match said.nonce.id().filter(|nonce| !nonce.trim().is_empty()) {
             Some(nonce) => Secret::of_nonce(&nonce),
             None => Secret::of_record(self.entry.value.unwrap_or_default(), self.book.now_ms),
-        };
-        serial::made(offset, secret)
+        }
     }
 
     /// The deadline of a hold that was granted now.
-    fn deadline(&mut self, this: (u32, Serial), told: Option<Deadline>) -> i64 {
+    pub(super) fn deadline(&mut self, this: (u32, Serial), told: Option<Deadline>) -> i64 {
         let now_ms = self.book.now_ms;
         match told {
             Some(deadline) if deadline.occurred_ms == now_ms && deadline.expires_ms > now_ms => {
@@ -232,10 +240,12 @@ impl Scene<'_, '_, '_> {
             State::Held if now_ms < expires_ms => {
                 self.agree(id, told, true);
                 self.book.shift(serial, State::Cancelled);
+                self.seat_opened(serial);
             }
             State::Confirmed if is_cancel && starts_ms.is_none_or(|starts_ms| now_ms < starts_ms) => {
                 self.agree(id, told, true);
                 self.return_paid(serial, None);
+                self.seat_opened(serial);
             }
             State::Cancelled | State::Refunded => self.agree(id, told, true),
             State::Held | State::Paying | State::Confirmed | State::Expired => self.agree(id, told, false),

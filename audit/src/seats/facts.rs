@@ -10,7 +10,7 @@ use crate::record;
 use crate::times::Times;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::reservation::ids;
-use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::serial::{self, Serial};
 use holdfast_model::{payment, reservation};
 use holdfast_tools::Failure;
 use rustc_hash::FxHashMap;
@@ -68,6 +68,8 @@ pub(crate) struct Facts {
     pub(super) expired: FxHashMap<Id, Expired>,
     pub(super) confirmed: FxHashMap<Id, Confirmed>,
     pub(super) completed: FxHashMap<String, Completed>,
+    /// Entries of waitlists, by what an offer to them is named after.
+    pub(super) entries: FxHashMap<u128, String>,
 }
 
 /// Place and serial in the id of a reservation.
@@ -199,11 +201,12 @@ impl Facts {
     pub(crate) fn leftover(&self, findings: &mut Findings) {
         let later = self.later.iter().flat_map(|(id, deadlines)| deadlines.iter().map(move |deadline| (id, deadline)));
         for (id, deadline) in self.deadlines.iter().chain(later).filter(|(_, deadline)| deadline.is_firm) {
-            findings.breach(
-                Invariant::OneOwner,
-                deadline.at,
-                format!("{} has a deadline, and was granted by no record", name(*id)),
-            );
+            let entry = self.entries.get(&serial::Secret::of_serial(id.1).to_bits());
+            let (invariant, why) = match entry {
+                Some(entry) => (Invariant::Offers, format!("offered to {entry}, whose turn it was not")),
+                None => (Invariant::OneOwner, "granted by no record".to_owned()),
+            };
+            findings.breach(invariant, deadline.at, format!("{} has a deadline, and was {why}", name(*id)));
         }
         for (id, expired) in self.expired.iter().filter(|(_, expired)| expired.is_firm) {
             let what = format!("{} was freed by no deadline at {} ms", name(*id), expired.expired_ms);

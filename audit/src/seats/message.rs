@@ -24,6 +24,12 @@ record! {
         result: Field<'a> = "result",
         step: Field<'a> = "step",
         starts_at: Field<'a> = "startsAt",
+        sale_start: Field<'a> = "saleStart",
+        sale_end: Field<'a> = "saleEnd",
+        /// What becomes of a seat that is released while users wait.
+        waitlist: Field<'a> = "waitlist",
+        waitlist_notify: Field<'a> = "waitlistNotify",
+        due_at: Field<'a> = "dueAt",
         /// The seats of a new schedule.
         seats: Seats = "seats",
         /// What cannot be guessed, and names what the record makes.

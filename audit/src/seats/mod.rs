@@ -13,6 +13,7 @@
 //! | [`answers`] | deadlines that come, and what wallets say |
 //! | [`hear`] | what clients were told |
 //! | [`rows`] | what is kept |
+//! | [`waiting`] | who waits for a seat, and is offered one |
 //! | [`ending`] | what has to come out in the end |
 
 mod answers;
@@ -24,6 +25,7 @@ mod hear;
 mod message;
 mod paying;
 mod rows;
+mod waiting;
 
 use crate::Question;
 use crate::answers::Answer;
@@ -91,7 +93,7 @@ impl Feature for Seats {
     }
 
     fn notices(&self) -> &'static [(&'static str, &'static str)] {
-        &[("RESERVATION_EXPIRED", "reservationId"), ("PAYMENT_CONFIRMED", "reservationId")]
+        &[("RESERVATION_EXPIRED", "reservationId"), ("PAYMENT_CONFIRMED", "reservationId"), ("SEAT_OPENED", "entryId")]
     }
 
     fn routes(&self) -> &'static [&'static str] {
@@ -275,7 +277,9 @@ fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
     match said.kind.text() {
         "create-concert" => said.concert_id.id().map(|id| place_of(id.as_bytes(), places)),
         "create-schedule" | "hold" | "cancel-schedule" | "cancel-next" | "sweep" | "guard" | "unguard" | "admit"
-        | "end-admission" => said.schedule_id.id().map(|id| place_of(id.as_bytes(), places)),
+        | "end-admission" | "join-waitlist" | "leave-waitlist" | "tell-waitlist" => {
+            said.schedule_id.id().map(|id| place_of(id.as_bytes(), places))
+        }
         "release" | "pay" | "cancel" | "extend" | "expire" | "settled" | "refunded" | "coupon-used"
         | "coupon-refused" => {
             let named = said.reservation_id.id().map(|id| facts::parse(&id).map(|(place, _)| place));
@@ -287,7 +291,7 @@ fn home_of(said: &Message<'_>, here: u32, places: u32) -> Option<u32> {
 }
 
 /// What has no outcome of its own: the state tells whether it has been here.
-const ANSWERS: [&str; 11] = [
+const ANSWERS: [&str; 12] = [
     "expire",
     "settled",
     "refunded",
@@ -299,6 +303,7 @@ const ANSWERS: [&str; 11] = [
     "unguard",
     "admit",
     "end-admission",
+    "tell-waitlist",
 ];
 
 /// A command that was buried after all attempts: its outcome is `SYSTEM_ERROR`, and nothing has changed.

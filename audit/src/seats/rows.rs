@@ -10,7 +10,8 @@ use holdfast_model::reservation::row::{
     CouponRow, CouponState, PaymentRow, PaymentState, ReservationRow, ScheduleRow, TakenRow,
 };
 use holdfast_model::reservation::serial::Serial;
-use holdfast_model::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN};
+use holdfast_model::reservation::waitlist::WaitlistRow;
+use holdfast_model::reservation::{PAYMENT_COUPONS, PAYMENT_STATES, RESERVATIONS, SCHEDULES, TAKEN, WAITLISTS};
 use holdfast_tools::Failure;
 use rustc_hash::FxHashSet;
 
@@ -74,11 +75,36 @@ pub(super) fn compare(book: &Book, state: &Rebuilt, findings: &mut Findings) -> 
             );
         }
     })?;
+    waitlists(book, state, findings)?;
     let own: usize = book.schedules.values().map(|schedule| schedule.taken.len()).sum();
     if taken == own {
         findings.count(Invariant::OneOwner, "seats with their owner", own as u64);
     } else {
         findings.breach(Invariant::OneOwner, source, format!("{taken} seats are kept as taken, by the log {own}"));
+    }
+    Ok(())
+}
+
+/// Compares how long the waitlists are, and how many offers are outstanding.
+fn waitlists(book: &Book, state: &Rebuilt, findings: &mut Findings) -> Result<(), Failure> {
+    let source = state.source();
+    let mut lists = 0;
+    state.each(&WAITLISTS, &mut |id: String, row: WaitlistRow| {
+        lists += u64::from(row.next > 1);
+        let kept = (row.next, row.live, row.offers);
+        let own = book.schedules.get(&*id).map(|schedule| &schedule.waitlist);
+        let own = own.map(|list| (list.next, list.entries.len() as u64, list.offers.len() as u64));
+        if own == Some(kept) {
+            findings.count(Invariant::Offers, "waitlists as the log has them", 1);
+        } else {
+            let at = format!("{source}, waitlist of {id}");
+            let what = format!("next entry, entries and open offers are {kept:?}, by the log {own:?}");
+            findings.breach(Invariant::Offers, at, what);
+        }
+    })?;
+    let own = book.schedules.values().filter(|schedule| schedule.waitlist.next > 1).count() as u64;
+    if lists != own {
+        findings.breach(Invariant::Offers, source, format!("{lists} waitlists are kept, by the log there are {own}"));
     }
     Ok(())
 }

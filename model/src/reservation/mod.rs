@@ -12,6 +12,7 @@ pub mod sample;
 pub mod serial;
 pub mod settings;
 pub mod state;
+pub mod waitlist;
 
 pub use crate::topics::reservation::{CONFIRMED, DEAD_LETTERS, INBOX, SEATS_EXPIRED};
 pub use settings::Settings;
@@ -22,11 +23,12 @@ use crate::guard::row::{AdmissionRow, GuardsRow};
 use crate::settings::SettingsRow;
 use crate::topics;
 use holdfast_engine::prelude::{EndingTable, Table};
-use keys::{BuyerKey, SeatKey};
+use keys::{BuyerKey, EntryKey, SeatKey};
 use row::{
     AnswerRow, BuyerRow, CommandRow, ConcertRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,
 };
 use serial::Serial;
+use waitlist::{BlockRow, EntryRow, WaiterRow, WaitlistRow};
 
 /// Name of the topology.
 pub const NAME: &str = "reservation";
@@ -82,3 +84,12 @@ pub const ANSWERS: Table<String, AnswerRow> = Table::new(27, "answers");
 pub const GUARDS: Table<String, GuardsRow> = Table::new(28, "guards");
 /// Who was let in by such a queue, and until when.
 pub const ADMISSIONS: EndingTable<AdmissionKey, AdmissionRow> = EndingTable::new(29, "admissions");
+
+/// Waitlists with their counts, by schedule id: of schedules that have had one, or say how theirs shall be.
+pub const WAITLISTS: Table<String, WaitlistRow> = Table::new(30, "waitlists");
+/// Entries that are on a waitlist, by number.
+pub const ENTRIES: Table<EntryKey, EntryRow> = Table::new(31, "waitlist-entries");
+/// What each user has of a waitlist.
+pub const WAITERS: Table<BuyerKey, WaiterRow> = Table::new(32, "waiters");
+/// Which entries are on a waitlist, by number divided by 256.
+pub const ENTRY_BLOCKS: Table<EntryKey, BlockRow> = Table::new(33, "waitlist-blocks");

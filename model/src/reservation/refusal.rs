@@ -105,6 +105,14 @@ pub enum Refusal {
     SaleAfterShow,
     /// A queue guards the schedule, and has not let the user in, or not for as long as this.
     NotAdmitted,
+    /// There are seats: nobody need wait for one.
+    SeatsAvailable,
+    /// The user is not on the waitlist.
+    NotWaiting,
+    /// A seat is held for the user, who is off the list by it.
+    OfferOpen,
+    /// A policy of the waitlist that there is not, or nobody to be told.
+    BadWaitlist,
 }
 
 problem::table! { Refusal
@@ -140,6 +148,10 @@ problem::table! { Refusal
     ShowBegun => Problem::gone("SHOW_ALREADY_STARTED", "이미 시작된 공연입니다", "The show has begun, so its seats are not sold any more.");
     SaleAfterShow => Problem::invalid("SALE_AFTER_SHOW_START", "판매 기간은 공연 시작 시간까지만 가능합니다", "The sale must end before the show begins.");
     NotAdmitted => QUEUE_NOT_ACTIVE;
+    SeatsAvailable => Problem::conflict("SEATS_AVAILABLE", "예매 가능한 좌석이 있습니다", "There are seats that can be reserved now.");
+    NotWaiting => Problem::not_found("WAITLIST_ENTRY_NOT_FOUND", "대기 명단에 없습니다", "The user is not on the waitlist.");
+    OfferOpen => Problem::conflict("WAITLIST_OFFER_OPEN", "대기 순서가 되어 좌석이 배정되어 있습니다", "A seat is held for this user, so there is nothing to leave; the reservation can be given back.");
+    BadWaitlist => Problem::invalid("INVALID_WAITLIST", "대기 명단 설정이 올바르지 않습니다", "The settings of the waitlist are not valid.");
 }
 
 /// No concert has this id.

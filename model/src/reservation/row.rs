@@ -232,6 +232,22 @@ pub enum AnswerRow {
     },
     /// The payment had the seat; its money has gone back since.
     Paid,
+    /// The entry of a waitlist as it was when the command was decided.
+    Waiting {
+        /// Its number.
+        number: u64,
+        /// How many entries it had to wait for, itself among them.
+        position: u64,
+        /// The command has made it.
+        is_new: bool,
+    },
+    /// A seat was held for the user by then.
+    Offered {
+        /// The reservation.
+        serial: Serial,
+        /// Its deadline.
+        expires_ms: i64,
+    },
 }
 
 impl AnswerRow {
@@ -324,6 +340,8 @@ mod tests {
         let answer = AnswerRow::of(&ReservationRow { payment_id: None, ..reservation });
         assert_eq!(bytes(&answer), [1, 0, 1, 6, 4, 0]);
         assert_eq!(bytes(&AnswerRow::Paid), [1, 1]);
+        assert_eq!(bytes(&AnswerRow::Waiting { number: 5, position: 3, is_new: true }), [1, 2, 5, 3, 1]);
+        assert_eq!(bytes(&AnswerRow::Offered { serial: 7, expires_ms: 1 }), [1, 3, 7, 2]);
         assert_eq!(bytes(&SweepRow { due_ms: 1, from_seat: 7 }), [1, 2, 7]);
         for (number, refusal) in (0u8..).zip(Refusal::ALL) {
             assert_eq!(bytes(&refusal), [1, number]);

@@ -34,6 +34,31 @@ impl Secret {
         Self::of(Sha256::new().chain_update(now_ms.to_be_bytes()).chain_update(value).finalize().into())
     }
 
+    /// Of an offer to the entry `number` of a waitlist, which a record with this secret has made: no other offer has the same.
+    #[must_use]
+    pub fn of_entry(self, schedule_id: &str, number: u64) -> Self {
+        let made = Sha256::new().chain_update(self.0.to_be_bytes()).chain_update(number.to_be_bytes());
+        Self::of(made.chain_update(schedule_id).finalize().into())
+    }
+
+    /// The one in a serial that the second rules have made.
+    #[must_use]
+    pub fn of_serial(serial: Serial) -> Self {
+        Self::from_bits(serial)
+    }
+
+    /// As it is kept.
+    #[must_use]
+    pub fn to_bits(self) -> u128 {
+        self.0
+    }
+
+    /// Reads what was kept.
+    #[must_use]
+    pub fn from_bits(bits: u128) -> Self {
+        Self(bits & ((1 << SECRET_BITS) - 1))
+    }
+
     fn of(digest: [u8; 32]) -> Self {
         let first = digest.iter().take(10).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
         Self(first)
@@ -122,5 +147,9 @@ mod tests {
         assert_ne!(of(b"{}", 5), of(b"{ }", 5));
         assert_ne!(of(b"{}", 5), of(b"{}", 6));
         assert_ne!(Secret::of_nonce("a"), Secret::of_nonce("b"));
+        let joined = Secret::of_nonce("a");
+        assert_eq!(Secret::from_bits(joined.to_bits()), joined);
+        let offers = [joined.of_entry("s", 1), joined.of_entry("s", 2), joined.of_entry("t", 1)];
+        assert!(offers[0] != joined && offers[0] != offers[1] && offers[0] != offers[2]);
     }
 }

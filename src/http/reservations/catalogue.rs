@@ -17,11 +17,14 @@ use holdfast_model::reservation::NAME;
 use holdfast_model::reservation::message::{CancelSchedule, Command, CreateConcert, CreateSchedule, Limits, Seats};
 use holdfast_model::reservation::refusal::{CONCERT_NOT_FOUND, Refusal};
 use holdfast_model::reservation::row::CommandRow;
+use holdfast_model::reservation::waitlist::Policy;
+use holdfast_model::schema::one_of;
 use holdfast_model::wire::{self, Id, When};
 use holdfast_topologies::reservation::view::{self, ConcertView, ScheduleView};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 /// A concert to be created.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -69,10 +72,21 @@ struct ScheduleBody {
     #[schema(value_type = Seats, required = true)]
     seats: Option<Seats>,
     limits: Option<Limits>,
+    /// What becomes of a seat that is released while users wait: it is free for everybody and the first of the list are told (`OPEN`), or it is held for the
+    /// head of the list (`OFFER`); missing = `OPEN`.
+    #[schema(schema_with = policies)]
+    waitlist: Option<String>,
+    /// How many waiting users are told of each seat that is free again, 1 to 10000; missing = one.
+    #[schema(minimum = 1, maximum = 10000)]
+    waitlist_notify: Option<i64>,
     /// Instead of `Idempotency-Key`.
     #[schema(value_type = Option<Id<'static>>)]
     #[serde(default, deserialize_with = "wire::id_if")]
     request_id: Option<String>,
+}
+
+fn policies() -> Object {
+    one_of(Policy::ALL.map(Policy::as_str))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -151,6 +165,8 @@ pub(crate) async fn create_schedule(State(api): State<Api>, _admin: Admin, asked
         sale_end,
         seats,
         limits: body.limits,
+        waitlist: body.waitlist,
+        waitlist_notify: body.waitlist_notify,
     });
     let created = |view: &TaskView| {
         shown(answer::CREATED, view::schedule(view, &schedule_id)?, &location::path("/api/schedules", &schedule_id))

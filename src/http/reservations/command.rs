@@ -87,7 +87,8 @@ impl<A: Answer> Order for SeatOrder<A> {
 
     fn value(&mut self, _id: &str, now_ms: i64) -> Vec<u8> {
         // What is made by a command is named after the nonce; a command that changes something has no use for one.
-        self.message.nonce = matches!(self.message.command, Command::Hold(_)).then(unique::nonce);
+        let makes = matches!(self.message.command, Command::Hold(_) | Command::JoinWaitlist(_));
+        self.message.nonce = makes.then(unique::nonce);
         self.message.requested_at = Some(now_ms.into());
         self.message.to_json()
     }

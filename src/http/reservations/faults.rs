@@ -5,8 +5,9 @@ use crate::http::language::Text;
 use crate::http::misfit::when;
 use holdfast_model::reservation::message::{Command, CreateSchedule, Seats};
 use holdfast_model::reservation::refusal::Refusal;
+use holdfast_model::reservation::waitlist::Policy;
 use holdfast_model::wire::When;
-use holdfast_topologies::reservation::decide::{PRICE_KRW_MAX, SEATS_MAX, is_id};
+use holdfast_topologies::reservation::decide::{NOTIFY_MAX, PRICE_KRW_MAX, SEATS_MAX, is_id};
 use std::collections::BTreeSet;
 
 /// Most wrong seats that are told at once.
@@ -60,6 +61,16 @@ fn of_schedule(wanted: &CreateSchedule, refusal: Refusal) -> Vec<FieldError> {
                 .into_iter()
                 .filter(|(_, limit)| limit.is_some_and(|limit| u32::try_from(limit).map_or(true, |limit| limit == 0)));
             wrong.map(|(field, _)| FieldError::new(field, range(1, u64::from(u32::MAX)))).collect()
+        }
+        Refusal::BadWaitlist => {
+            let is_policy = wanted.waitlist.as_deref().is_none_or(|text| Policy::parse(text).is_some());
+            let is_count = wanted
+                .waitlist_notify
+                .is_none_or(|given| u64::try_from(given).is_ok_and(|given| (1..=NOTIFY_MAX).contains(&given)));
+            let policy = (!is_policy)
+                .then(|| FieldError::new("waitlist", ("OPEN 또는 OFFER여야 합니다.", "must be OPEN or OFFER")));
+            let count = (!is_count).then(|| FieldError::new("waitlistNotify", range(1, NOTIFY_MAX)));
+            policy.into_iter().chain(count).collect()
         }
         _ => Vec::new(),
     }
@@ -150,6 +161,10 @@ mod tests {
             (
                 CreateSchedule { limits: limits(Some(0), Some(-1)), ..good.clone() },
                 &["limits.seatsPerUser", "limits.openHolds"],
+            ),
+            (
+                CreateSchedule { waitlist: Some("SOON".to_owned()), waitlist_notify: Some(0), ..good.clone() },
+                &["waitlist", "waitlistNotify"],
             ),
             (block(0, -1), &["seats.count", "seats.price"]),
             (block(1_000_001, 5), &["seats.count"]),

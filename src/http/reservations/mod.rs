@@ -5,6 +5,7 @@
 //! | `POST /api/concerts`, `POST /api/schedules` | `create-concert`, `create-schedule` ([`catalogue`]) |
 //! | `POST /api/schedules/{scheduleId}/cancel` | `cancel-schedule` ([`catalogue`]) |
 //! | `POST /reservations`, `/reserve` | `hold` ([`hold`]) |
+//! | `POST`, `DELETE /api/schedules/{scheduleId}/waitlist` | `join-waitlist`, `leave-waitlist` ([`waitlist`]) |
 //! | `DELETE /reservations/{reservationId}`, `POST …/extend` | `cancel`, `extend` ([`change`]) |
 //!
 //! A request that changes a reservation names its user, and is answered "no such reservation" when it is another user's. Without the user's id a reservation is
@@ -18,6 +19,7 @@ pub mod hold;
 mod kept;
 pub mod outcome;
 pub mod seat_map;
+pub mod waitlist;
 
 use super::Api;
 use super::error::ApiError;
@@ -39,7 +41,7 @@ pub const FEATURE: Feature =
     paths(
         catalogue::create_concert, catalogue::list_concerts, catalogue::show_concert, catalogue::create_schedule, catalogue::list_schedules,
         catalogue::show_schedule, catalogue::cancel_schedule, seat_map::seats, hold::hold, hold::reserve, change::show, change::cancel, change::extend,
-        outcome::show,
+        outcome::show, waitlist::join, waitlist::show, waitlist::leave,
     ),
     tags((name = "seats", description = "Concerts, schedules, seats and who has them")),
 )]
@@ -53,6 +55,7 @@ fn router() -> Router<Api> {
         .route("/api/schedules/{scheduleId}", get(catalogue::show_schedule))
         .route("/api/schedules/{scheduleId}/cancel", post(catalogue::cancel_schedule))
         .route("/api/schedules/{scheduleId}/seats", get(seat_map::seats))
+        .route("/api/schedules/{scheduleId}/waitlist", post(waitlist::join).get(waitlist::show).delete(waitlist::leave))
         .route("/reservations", post(hold::hold))
         .route("/reserve", post(hold::reserve))
         .route("/reservations/{reservationId}", get(change::show).delete(change::cancel))

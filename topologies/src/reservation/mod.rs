@@ -4,7 +4,7 @@
 //!  hold ─► HELD ─ pay ─► PAYING ─ DEBITED ─► CONFIRMED ─ cancel ─► CANCELLED ─ refunded ─► REFUNDED
 //!
 //!  from        to          by                                                               its seat before and after
-//!  –           HELD        hold                                                             AVAILABLE           TEMPORARY_RESERVED
+//!  –           HELD        hold, or the release of a seat that users wait for               AVAILABLE           TEMPORARY_RESERVED
 //!  HELD        PAYING      pay, before the deadline                                         TEMPORARY_RESERVED  the same
 //!  HELD        EXPIRED     expire or sweep, at the deadline or later                        TEMPORARY_RESERVED  AVAILABLE
 //!  HELD        CANCELLED   release, cancel, cancel-schedule                                 TEMPORARY_RESERVED  AVAILABLE
@@ -44,6 +44,10 @@
 //!
 //! A schedule can be guarded by queues (`guard`): then a seat is held only while its user is let in. A hold is paid without an admission; with the last hold of
 //! the user that is paid the admission is used up.
+//! A user may wait for a seat of a schedule that has none left. A waiting user may have one more seat, and is off the list by getting one; so each seat that
+//! is released while users wait has a taker. By the schedule's policy it is free for everybody, and the first of the list are told (`OPEN`), or it never is:
+//! in the transaction that releases it, it is held for the head of the list (`OFFER`), which is a hold like any other, and when that ends unpaid the
+//! seat goes on to the next head by the same rule. An offer is a taken seat, so there are never more offers than seats that others do not have.
 //!
 //! A command has exactly one outcome, kept under its identity (`requestId`, else `eventId`, else where the record entered the log): who asks again gets
 //! the first one, and nothing is sent again; what its answer said and no row says any more is kept beside it ([`ANSWERS`]). Answers and deadlines need no identity: the state tells whether they have been here.
@@ -57,7 +61,7 @@
 //! | [`CONFIRMED`] | reservationId | one for each reservation that is paid |
 //! | [`SEATS_EXPIRED`] | scheduleId | one for each hold that was not paid in time |
 //! | [`RANKING`] | scheduleId | each sale and each return |
-//! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded; with `notify_held` also held |
+//! | [`NOTIFICATIONS`] | userId | expired, paid, cancelled, refunded, a seat for a user that waits; with `notify_held` also held |
 //! | [`QUEUES`] | queueId | that the purchase is done for which a queue has let the user in |
 //! | [`DEAD_LETTERS`] | as it came | what cannot be read, and answers to what nobody asked |
 
@@ -107,6 +111,10 @@ pub fn topology(settings: &Settings) -> Topology {
         .store(ANSWERS.spec())
         .store(GUARDS.spec())
         .ends(&ADMISSIONS, settings.outcome_retention_ms)
+        .store(WAITLISTS.spec())
+        .store(ENTRIES.spec())
+        .store(WAITERS.spec())
+        .store(ENTRY_BLOCKS.spec())
         .sink(&sinks::EXPIRATIONS)
         .sink(&sinks::PAYMENTS)
         .sink(&sinks::COUPONS)

@@ -2,9 +2,11 @@
 
 mod payment;
 mod seat_map;
+mod waitlist;
 
 pub use payment::{PaymentView, payment, payment_statuses, was_paid};
 pub use seat_map::{SeatCursor, SeatPage, SeatView, seat_page, seats};
+pub use waitlist::{WaitingView, Whose, told_waiting, waiting};
 
 use holdfast_engine::inspect::{QueryError, TaskView};
 use holdfast_model::reservation::ids;

@@ -11,3 +11,4 @@ mod records;
 mod seat_map;
 mod shop;
 mod sweeping;
+mod waitlist;

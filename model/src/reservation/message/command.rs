@@ -1,4 +1,4 @@
-use super::{CouponRefused, CouponUsed, Sweep};
+use super::{CouponRefused, CouponUsed, JoinWaitlist, LeaveWaitlist, Sweep, TellWaitlist};
 use crate::fingerprint::{self, START};
 use crate::guard::{GuardMessage, SubjectType};
 use crate::place_id;
@@ -41,6 +41,12 @@ pub enum Command {
     CouponRefused(CouponRefused),
     /// Holds may be overdue.
     Sweep(Sweep),
+    /// A user wants to wait for a seat.
+    JoinWaitlist(JoinWaitlist),
+    /// And does not any more.
+    LeaveWaitlist(LeaveWaitlist),
+    /// Entries are owed a notice.
+    TellWaitlist(TellWaitlist),
     /// A queue that guards the schedule says something.
     #[serde(untagged)]
     Guard(GuardMessage),
@@ -89,6 +95,12 @@ pub struct CreateSchedule {
     /// Limits other than the shop's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// What becomes of a seat that is released while users wait: `OPEN` or `OFFER`; none = `OPEN`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waitlist: Option<String>,
+    /// How many waiting users are told of each seat that is open again; none = one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waitlist_notify: Option<i64>,
 }
 
 /// Which seats a schedule has.
@@ -327,6 +339,9 @@ impl Command {
             "coupon-used" => Self::CouponUsed(reading::fields(text)?),
             "coupon-refused" => Self::CouponRefused(reading::fields(text)?),
             "sweep" => Self::Sweep(reading::fields(text)?),
+            "join-waitlist" => Self::JoinWaitlist(reading::fields(text)?),
+            "leave-waitlist" => Self::LeaveWaitlist(reading::fields(text)?),
+            "tell-waitlist" => Self::TellWaitlist(reading::fields(text)?),
             kind if GuardMessage::is(kind) => Self::Guard(GuardMessage::read(kind, text, SubjectType::Schedule)?),
             _ => return Err(unreadable("UnknownType", format!("{kind:?} is no command of reservations"))),
         })
@@ -352,6 +367,9 @@ impl Command {
             Self::CouponUsed(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
             Self::CouponRefused(c) => [Some(&c.reservation_id), Some(&c.payment_id), Some(&c.coupon_id), None],
             Self::Sweep(c) => [Some(&c.schedule_id), None, None, None],
+            Self::JoinWaitlist(c) => [Some(&c.schedule_id), Some(&c.user_id), None, None],
+            Self::LeaveWaitlist(c) => [Some(&c.schedule_id), Some(&c.user_id), None, None],
+            Self::TellWaitlist(c) => [Some(&c.schedule_id), None, None, None],
             // Checked where it is read.
             Self::Guard(_) => [None; 4],
         }

@@ -15,6 +15,8 @@
 //! {"type":"cancel-next","scheduleId":"schedule_456","step":1}     from here
 //! {"type":"sweep","scheduleId":"schedule_456","dueAt":1772287560000,"fromSeat":0}     from here
 //! {"type":"admit","queueId":"q","ticket":57,"userId":"1001","activeUntilMs":1773573000000,"scheduleId":"schedule_456"}     from a queue: see guard
+//! {"type":"join-waitlist","scheduleId":"schedule_456","userId":"user_123","nonce":"…"}     also: leave-waitlist
+//! {"type":"tell-waitlist","scheduleId":"schedule_456","dueAt":1772287560000}     from here
 //! ```
 //!
 //! # What goes back and forth
@@ -30,7 +32,7 @@
 //! | `return-coupon` | coupon-issue-requests, in the place of the coupon's id | `P.return` | a payment that had its coupon and is off: the offer was wrong, the wallet refused, or its money goes back |
 //! | `refund` | payment.requests, key userId | `ref_P` | a cancellation of what was paid, or a `DEBITED` with nothing left to pay for |
 //! | `refunded` | here, in the `replyPlace`, key reservationId | `ref_P.refunded`, `ref_P.refused` | each `refund`: `REFUNDED`, or `REFUSED` with a `reason`; a refund that an operator has put back may be `REFUNDED` after it was `REFUSED` |
-//! `nonce` is what the reservation of a `hold` is named after: it stands in the record, so a replay comes to the same name. It is no part of what the command
+//! `nonce` is what the reservation of a `hold` is named after, and that of an offer to the entry that a `join-waitlist` makes: it stands in the record, so a replay comes to the same name. It is no part of what the command
 //! says: repeated under its `requestId` with another nonce it is the same command.
 //! A tolerant reader: unknown fields are ignored, ids may be numbers. The writing side is for whoever appends: the worker, tests, load generators.
 
@@ -38,6 +40,7 @@ mod command;
 mod coupon;
 mod hot;
 mod sweep;
+mod waitlist;
 
 pub use command::{
     Cancel, CancelNext, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Pay,
@@ -45,6 +48,7 @@ pub use command::{
 };
 pub use coupon::{CouponRefused, CouponUsed};
 pub use sweep::Sweep;
+pub use waitlist::{JoinWaitlist, LeaveWaitlist, TellWaitlist};
 
 pub use crate::reading::{ID_BYTES_MAX, Unreadable};
 
@@ -207,6 +211,15 @@ mod tests {
                 subject: Subject::new(SubjectType::Schedule, "s"),
                 command: GuardCommand::Admit { ticket: 5, user_id: "u".to_owned(), active_until_ms: 7 },
             }),
+            Command::CreateSchedule(CreateSchedule {
+                schedule_id: "s".to_owned(),
+                waitlist: Some("OFFER".to_owned()),
+                waitlist_notify: Some(-1),
+                ..CreateSchedule::default()
+            }),
+            Command::JoinWaitlist(JoinWaitlist { schedule_id: "s".to_owned(), user_id: "u".to_owned() }),
+            Command::LeaveWaitlist(LeaveWaitlist { schedule_id: "s".to_owned(), user_id: "u".to_owned() }),
+            Command::TellWaitlist(TellWaitlist { schedule_id: "s".to_owned(), due_at: 5 }),
         ] {
             let mut message = Message::new("id", command);
             assert_eq!(Message::parse(Some(&message.to_json())).unwrap(), message);

@@ -1,10 +1,12 @@
 //! Which concerts and schedules there are.
 
+use super::waitlisting::new_waitlist;
 use holdfast_model::id_rule;
 use holdfast_model::reservation::message::{CreateConcert, CreateSchedule, Seats};
 use holdfast_model::reservation::refusal::Refusal;
 use holdfast_model::reservation::row::{ConcertRow, House, ScheduleRow};
 use holdfast_model::reservation::settings::Settings;
+use holdfast_model::reservation::waitlist::WaitlistRow;
 use holdfast_model::wire::When;
 use std::collections::BTreeMap;
 
@@ -67,6 +69,8 @@ pub struct NewSchedule {
     pub row: ScheduleRow,
     /// Prices by seat number, where each seat has its own.
     pub prices: BTreeMap<u64, u64>,
+    /// What its waitlist shall be, if it says so.
+    pub waitlist: Option<WaitlistRow>,
 }
 
 /// Decides whether a schedule is created; none if it is there, created with the same words, whatever has been sold since.
@@ -101,6 +105,7 @@ pub fn create_schedule(
     }
     let limits = command.limits.clone().unwrap_or_default();
     let (house, capacity, prices) = house(&command.seats)?;
+    let waitlist = new_waitlist(command)?;
     let row = ScheduleRow {
         concert_id: command.concert_id.clone(),
         concert_title: command.concert_title.clone(),
@@ -120,7 +125,7 @@ pub fn create_schedule(
         version: 0,
     };
     match existing {
-        None => Ok(Some(NewSchedule { row, prices })),
+        None => Ok(Some(NewSchedule { row, prices, waitlist })),
         Some(there) if there.fingerprint == fingerprint => Ok(None),
         Some(_) => Err(Refusal::ScheduleExists),
     }

@@ -79,12 +79,18 @@ pub fn hold(
     if !schedule.is_on_sale(now_ms) {
         return Err(Refusal::NotOnSale);
     }
-    let seats_max = schedule.seats_per_user_max.unwrap_or(settings.seats_per_user_max);
-    let open_max = schedule.open_holds_max.unwrap_or(settings.open_holds_max);
-    if buyer.open.saturating_add(buyer.bought) >= seats_max || buyer.open >= open_max {
+    if !may_have_more(buyer, schedule, settings) {
         return Err(Refusal::TooManySeats);
     }
     Ok(Granted::New { expires_ms: now_ms.saturating_add(settings.hold_ms), price })
+}
+
+/// Whether a user that has `buyer` of a schedule may have one seat more.
+#[must_use]
+pub fn may_have_more(buyer: BuyerRow, schedule: &ScheduleRow, settings: &Settings) -> bool {
+    let seats_max = schedule.seats_per_user_max.unwrap_or(settings.seats_per_user_max);
+    let open_max = schedule.open_holds_max.unwrap_or(settings.open_holds_max);
+    buyer.open.saturating_add(buyer.bought) < seats_max && buyer.open < open_max
 }
 
 /// What becomes of a deadline's record.

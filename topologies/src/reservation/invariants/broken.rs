@@ -69,6 +69,14 @@ pub enum Broken {
         /// Held or being paid.
         held: u64,
     },
+    /// A waitlist whose rows do not agree, or an offer without a seat.
+    #[error("waitlist of schedule {schedule_id}: {what}")]
+    Waitlist {
+        /// Of which schedule.
+        schedule_id: String,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A payment was granted at the deadline or later, or its state does not go with its reservation's or its coupon's, or its amount not with the price.
     #[error("reservation {serial} is {state:?} for {price} KRW; payment {payment_id:?}: {payment:?}, {coupon:?}")]
     Payment {

@@ -3,19 +3,22 @@
 mod broken;
 mod payments;
 mod seats;
+mod waitlists;
 
 pub use broken::Broken;
 
 use crate::rows;
 use holdfast_engine::inspect::{QueryError, TaskView};
-use holdfast_model::reservation::keys::{BuyerKey, SeatKey};
+use holdfast_model::reservation::keys::{BuyerKey, EntryKey, SeatKey};
 use holdfast_model::reservation::row::{
     BuyerRow, CouponRow, PaymentRow, ReservationRow, ScheduleRow, SweepRow, TakenRow,
 };
 use holdfast_model::reservation::serial::Serial;
 use holdfast_model::reservation::state::State;
+use holdfast_model::reservation::waitlist::{BlockRow, EntryRow, WaiterRow, WaitlistRow};
 use holdfast_model::reservation::{
-    BUYERS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN,
+    BUYERS, ENTRIES, ENTRY_BLOCKS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN,
+    WAITERS, WAITLISTS,
 };
 use std::collections::BTreeMap;
 
@@ -56,6 +59,14 @@ pub struct Books {
     pub coupons: BTreeMap<String, CouponRow>,
     /// By schedule id.
     pub sweeps: BTreeMap<String, SweepRow>,
+    /// By schedule id.
+    pub waitlists: BTreeMap<String, WaitlistRow>,
+    /// By schedule and number.
+    pub entries: BTreeMap<EntryKey, EntryRow>,
+    /// By schedule and user.
+    pub waiters: BTreeMap<BuyerKey, WaiterRow>,
+    /// By schedule and number of the block.
+    pub blocks: BTreeMap<EntryKey, BlockRow>,
 }
 
 impl Books {
@@ -73,6 +84,10 @@ impl Books {
             payments: rows::all(task, &PAYMENT_STATES)?,
             coupons: rows::all(task, &PAYMENT_COUPONS)?,
             sweeps: rows::all(task, &SWEEPS)?,
+            waitlists: rows::all(task, &WAITLISTS)?,
+            entries: rows::all(task, &ENTRIES)?,
+            waiters: rows::all(task, &WAITERS)?,
+            blocks: rows::all(task, &ENTRY_BLOCKS)?,
         })
     }
 
@@ -84,6 +99,7 @@ impl Books {
         self.check_seats()?;
         self.check_counts()?;
         self.check_buyers()?;
+        self.check_waitlists()?;
         for (serial, row) in &self.reservations {
             let early_ms = row.expires_ms - row.changed_ms;
             if row.state == State::Expired && early_ms > 0 {

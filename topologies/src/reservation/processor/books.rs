@@ -91,6 +91,9 @@ impl CommandContext<'_, '_, Reservation> {
         } else {
             let key = BuyerKey { schedule_id: row.schedule_id.clone(), user_id: row.user_id.clone() };
             let buyer = self.ctx.get(&BUYERS, &key)?.unwrap_or_default();
+            if from.seat() == SeatState::TemporaryReserved {
+                self.offer_ended(serial, &key)?;
+            }
             self.count(Some(from), row, &key, (schedule, buyer))?
         };
         if from.seat() != SeatState::Available && to.seat() == SeatState::Available {

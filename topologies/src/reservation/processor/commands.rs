@@ -18,7 +18,7 @@ use holdfast_model::reservation::row::{
 use holdfast_model::reservation::serial::{self, Serial};
 use holdfast_model::reservation::state::State;
 use holdfast_model::reservation::{
-    ANSWERS, BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, ids,
+    ANSWERS, BUYERS, CONCERTS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, TAKEN, WAITLISTS, ids,
 };
 use std::ops::ControlFlow;
 
@@ -50,6 +50,9 @@ impl CommandContext<'_, '_, Reservation> {
         for (seat_no, price) in new.prices {
             key.seat_no = seat_no;
             self.ctx.put(&PRICES, &key, &price)?;
+        }
+        if let Some(waitlist) = &new.waitlist {
+            self.ctx.put(&WAITLISTS, &command.schedule_id, waitlist)?;
         }
         Ok(Outcome::default())
     }
@@ -99,6 +102,7 @@ impl CommandContext<'_, '_, Reservation> {
                     payment_id: None,
                 };
                 let schedule = self.open(serial, &row, (&key, &buyer_key), (schedule, buyer))?;
+                self.got_seat(&buyer_key)?;
                 self.send_deadline(serial, &row)?;
                 self.look_after(&row, &schedule)?;
                 if self.settings.notify_held {
@@ -180,7 +184,7 @@ impl CommandContext<'_, '_, Reservation> {
         if cause == Cause::Schedule {
             self.notify_cancelled(serial, &row, &schedule)?;
         }
-        Ok(())
+        self.seat_opened(&row)
     }
 
     /// Sends a payment's money back: once, since its row says so from now on.

@@ -7,6 +7,8 @@ mod outbound;
 mod purchase;
 mod replies;
 mod sweeps;
+mod waitlist;
+mod waitlist_notices;
 
 use super::outcomes::Outcome;
 use super::{GUARDED, Reservation};
@@ -55,6 +57,9 @@ impl Feature for Reservation {
             Command::CouponUsed(c) => of(&c.reservation_id),
             Command::CouponRefused(c) => of(&c.reservation_id),
             Command::Sweep(c) => Home::Key(&c.schedule_id),
+            Command::JoinWaitlist(c) => Home::Key(&c.schedule_id),
+            Command::LeaveWaitlist(c) => Home::Key(&c.schedule_id),
+            Command::TellWaitlist(c) => Home::Key(&c.schedule_id),
             Command::Guard(c) => Home::Key(&c.subject.id),
         })
     }
@@ -78,6 +83,11 @@ impl Feature for Reservation {
             Command::CouponUsed(command) => case.answer(|cx| cx.coupon_used(command)),
             Command::CouponRefused(command) => case.answer(|cx| cx.coupon_refused(command)),
             Command::Sweep(command) => case.answer(|cx| cx.sweep(command)),
+            Command::JoinWaitlist(command) => {
+                once(case, message, |cx| cx.join_waitlist(command, message.nonce.as_deref()))
+            }
+            Command::LeaveWaitlist(command) => once(case, message, |cx| cx.leave_waitlist(command)),
+            Command::TellWaitlist(command) => case.answer(|cx| cx.tell_waitlist(command)),
             Command::Guard(message) => case.answer(|cx| guard::hear(cx.ctx, &GUARDED, message)),
         }
     }

@@ -49,14 +49,14 @@ pub(super) struct Owed<'a> {
 }
 
 /// A notice on its way out.
-struct Notice<'a> {
+pub(super) struct Notice<'a> {
     /// Id of its event, in parts.
-    id: &'a [&'a str],
-    kind: &'a str,
-    priority: Priority,
-    title: &'a str,
-    message: &'a str,
-    data: &'a [(&'a str, &'a str)],
+    pub(super) id: &'a [&'a str],
+    pub(super) kind: &'a str,
+    pub(super) priority: Priority,
+    pub(super) title: &'a str,
+    pub(super) message: &'a str,
+    pub(super) data: &'a [(&'a str, &'a str)],
 }
 
 impl CommandContext<'_, '_, Reservation> {
@@ -113,7 +113,7 @@ impl CommandContext<'_, '_, Reservation> {
         self.send_later(due_ms, schedule_id, message)
     }
 
-    fn send_later(&mut self, due_ms: i64, key: &str, message: Message) -> Result<(), ProcessError> {
+    pub(super) fn send_later(&mut self, due_ms: i64, key: &str, message: Message) -> Result<(), ProcessError> {
         let value = message.to_json();
         let (to, place) = (Sink::inbox(), Some(self.ctx.place()));
         let output = Output { to, place, key: Some(key.as_bytes()), value: Some(&value), headers: &[] };
@@ -271,7 +271,7 @@ impl CommandContext<'_, '_, Reservation> {
         let minutes = (self.settings.hold_ms / 60_000).max(1).to_string();
         let expires_at = rfc3339::to_string(row.expires_ms);
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".held.notice"],
                 kind: "RESERVATION_HELD",
@@ -298,7 +298,7 @@ impl CommandContext<'_, '_, Reservation> {
         // The seeds' text names the seeds' five minutes; with another hold time it names that.
         let minutes = (self.settings.hold_ms / 60_000).max(1);
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".expired.notice"],
                 kind: "RESERVATION_EXPIRED",
@@ -321,7 +321,7 @@ impl CommandContext<'_, '_, Reservation> {
         let mut data = vec![("reservationId", &*id), ("concertTitle", &*schedule.concert_title)];
         data.extend(date.as_deref().map(|date| ("concertDate", date)));
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".confirmed.notice"],
                 kind: "PAYMENT_CONFIRMED",
@@ -341,7 +341,7 @@ impl CommandContext<'_, '_, Reservation> {
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".cancelled.notice"],
                 kind: "RESERVATION_CANCELLED",
@@ -365,7 +365,7 @@ impl CommandContext<'_, '_, Reservation> {
         // Money may come back to somebody who has his seat still.
         let cause = if row.state == State::Refunded { "예약이 취소되어 " } else { "" };
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".refunded.notice"],
                 kind: "REFUNDED",
@@ -386,7 +386,7 @@ impl CommandContext<'_, '_, Reservation> {
     ) -> Result<(), ProcessError> {
         let id = self.reservation_id(serial);
         self.notify(
-            row,
+            &row.user_id,
             &Notice {
                 id: &["evt_", &id, ".refund-failed.notice"],
                 kind: "REFUND_FAILED",
@@ -398,20 +398,20 @@ impl CommandContext<'_, '_, Reservation> {
         )
     }
 
-    fn notify(&mut self, row: &ReservationRow, notice: &Notice<'_>) -> Result<(), ProcessError> {
+    pub(super) fn notify(&mut self, user_id: &str, notice: &Notice<'_>) -> Result<(), ProcessError> {
         let event = Event {
             id: notice.id,
             kind: notification::EVENT_TYPE,
             to: &sinks::NOTIFICATIONS,
             place: None,
-            key: &row.user_id,
+            key: user_id,
         };
         let time_ms = self.ctx.now_ms();
         self.events.send(self.ctx, &event, |event_id, value| {
             NotificationRequest {
                 event_id,
                 time_ms,
-                user_id: &row.user_id,
+                user_id,
                 kind: notice.kind,
                 priority: notice.priority,
                 title: notice.title,

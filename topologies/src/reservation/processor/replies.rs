@@ -27,7 +27,8 @@ impl CommandContext<'_, '_, Reservation> {
     pub(super) fn run_out(&mut self, serial: Serial, mut row: ReservationRow) -> Result<(), ProcessError> {
         let schedule = self.shift(serial, &mut row, State::Expired)?;
         self.send_expired(serial, &row)?;
-        self.notify_expired(serial, &row, &schedule)
+        self.notify_expired(serial, &row, &schedule)?;
+        self.seat_opened(&row)
     }
 
     pub(super) fn settled(&mut self, command: &Settled) -> Result<(), ProcessError> {

@@ -5,8 +5,10 @@ use holdfast_engine::inspect::position::{self, Position};
 use holdfast_engine::inspect::{changelog, codec};
 use holdfast_engine::prelude::{Key, Table};
 use holdfast_model::payment::row::{ChargeRow, Outcome, PaymentRow as DebitRow, RefundRow};
+use holdfast_model::reservation::keys::BuyerKey;
 use holdfast_model::reservation::row::{CommandRow, PaymentRow, ReservationRow};
 use holdfast_model::reservation::serial::Serial;
+use holdfast_model::reservation::waitlist::WaiterRow;
 use holdfast_model::{payment, reservation};
 use holdfast_sim::simulation::{Cursor, History};
 use serde::de::DeserializeOwned;
@@ -26,6 +28,7 @@ pub(crate) struct Changes {
     pub(crate) reservations: Vec<Changed<Serial, ReservationRow>>,
     pub(crate) payments: Vec<Changed<String, PaymentRow>>,
     pub(crate) commands: Vec<Changed<String, CommandRow>>,
+    pub(crate) waiters: Vec<Changed<BuyerKey, WaiterRow>>,
     /// Of charges, debits and refunds alike.
     pub(crate) outcomes: Vec<Changed<String, Outcome>>,
 }
@@ -63,7 +66,8 @@ impl Place {
 
     fn take_seats(&mut self, write: &Write<'_>, changes: &mut Changes) -> Result<(), String> {
         use reservation::{
-            BUYERS, COMMANDS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES, SWEEPS, TAKEN,
+            BUYERS, COMMANDS, ENTRIES, ENTRY_BLOCKS, PAYMENT_COUPONS, PAYMENT_STATES, PRICES, RESERVATIONS, SCHEDULES,
+            SWEEPS, TAKEN, WAITERS, WAITLISTS,
         };
         if write.store == position::STORE.id {
             let position: Position = codec::decode(write.value.unwrap_or_default()).map_err(|e| e.to_string())?;
@@ -77,6 +81,10 @@ impl Place {
         take(&BUYERS, write, &mut books.buyers)?;
         take(&PAYMENT_COUPONS, write, &mut books.coupons)?;
         take(&SWEEPS, write, &mut books.sweeps)?;
+        take(&WAITLISTS, write, &mut books.waitlists)?;
+        take(&ENTRIES, write, &mut books.entries)?;
+        changes.waiters.extend(take(&WAITERS, write, &mut books.waiters)?);
+        take(&ENTRY_BLOCKS, write, &mut books.blocks)?;
         changes.reservations.extend(take(&RESERVATIONS, write, &mut books.reservations)?);
         changes.payments.extend(take(&PAYMENT_STATES, write, &mut books.payments)?);
         changes.commands.extend(take(COMMANDS.stored(), write, &mut self.commands)?);

@@ -2,13 +2,15 @@
 
 use crate::simulation::paper::text;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Prices and terms. The first word under an id is the one that counts.
 #[derive(Default)]
 pub(crate) struct Catalogue {
     /// KRW of each seat, by schedule.
     prices: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// Schedules whose released seats are offered.
+    offering: BTreeSet<String>,
     /// By policy.
     terms: BTreeMap<String, Value>,
 }
@@ -33,8 +35,13 @@ impl Catalogue {
     pub(crate) fn note(&mut self, value: &Value) {
         match value["type"].as_str() {
             Some("create-schedule") => {
-                if let Some(id) = text(&value["scheduleId"]) {
-                    self.prices.entry(id).or_insert_with(|| prices(value));
+                if let Some(id) = text(&value["scheduleId"])
+                    && !self.prices.contains_key(&id)
+                {
+                    self.prices.insert(id.clone(), prices(value));
+                    if value["waitlist"] == "OFFER" {
+                        self.offering.insert(id);
+                    }
                 }
             }
             Some("create-policy") => {
@@ -44,6 +51,11 @@ impl Catalogue {
             }
             _ => {}
         }
+    }
+
+    /// Whether seats of a schedule that are released while users wait are offered.
+    pub(crate) fn offers(&self, schedule_id: &str) -> bool {
+        self.offering.contains(schedule_id)
     }
 
     /// KRW of each seat of a schedule.

@@ -4,7 +4,7 @@
 
 use super::referee::Referee;
 use super::street::Street;
-use super::{HOLD_MS, settings, topologies};
+use super::{HOLD_MS, settings, topologies, waiting};
 use crate::simulation::paper;
 use crate::simulation::wrapped::{Around, stumbling, wrapped};
 use holdfast_engine::prelude::{Context, Output, ProcessError, Processor, Record, Sink, Topology};
@@ -45,6 +45,8 @@ pub(crate) enum Defect {
     ClientsPrice,
     /// D10: whatever goes wrong with a record is caught and logged, and the record is acknowledged.
     ErrorsSwallowed,
+    /// The head of a waitlist is offered a seat and stays on the list.
+    OfferTwice,
 }
 
 impl Defect {
@@ -58,6 +60,7 @@ impl Defect {
         Self::NestedDebit,
         Self::ClientsPrice,
         Self::ErrorsSwallowed,
+        Self::OfferTwice,
     ];
 
     /// As it is written on a command line.
@@ -71,6 +74,7 @@ impl Defect {
             Self::NestedDebit => "d6",
             Self::ClientsPrice => "d7",
             Self::ErrorsSwallowed => "d10",
+            Self::OfferTwice => "offer-twice",
         }
     }
 
@@ -86,6 +90,7 @@ impl Defect {
             Self::NestedDebit => &["I-4", "I-5"],
             Self::ClientsPrice => &["(I-3)"],
             Self::ErrorsSwallowed => &["has no outcome", "nobody says so", "left behind"],
+            Self::OfferTwice => &["(I-27)"],
         }
     }
 
@@ -183,6 +188,7 @@ impl Around for Mistaken {
                 }
                 inner.process(ctx, record)
             }
+            Defect::OfferTwice => waiting::offer_twice(inner, ctx, record),
             Defect::ClientsPrice => {
                 if value["type"] == "pay" {
                     believe(ctx, &value)?;

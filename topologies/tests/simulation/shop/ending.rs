@@ -18,8 +18,18 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commands that have an outcome of their own.
-pub(crate) const COMMANDS: [&str; 8] =
-    ["create-concert", "create-schedule", "hold", "release", "pay", "cancel", "extend", "cancel-schedule"];
+pub(crate) const COMMANDS: [&str; 10] = [
+    "create-concert",
+    "create-schedule",
+    "hold",
+    "release",
+    "pay",
+    "cancel",
+    "extend",
+    "cancel-schedule",
+    "join-waitlist",
+    "leave-waitlist",
+];
 
 pub(crate) fn check(referee: &Referee, history: &History<'_>) -> Result<(), String> {
     nobody_waits(referee)?;
@@ -149,6 +159,7 @@ fn told(referee: &Referee, debits: &BTreeMap<&String, &DebitRow>) -> Result<(), 
         ("expired", expired.clone()),
         ("notice RESERVATION_EXPIRED", expired),
         ("notice PAYMENT_CONFIRMED", confirmed.clone()),
+        ("notice SEAT_OPENED", referee.offered()),
         ("notice REFUNDED", refunded),
         ("SEAT_SOLD", confirmed.clone()),
         ("SEAT_RETURNED", returned),
@@ -201,7 +212,8 @@ fn outcomes(referee: &Referee, history: &History<'_>, buried: &BTreeSet<String>)
             let outcomes: Vec<_> = towns().filter_map(|town| town.rows.commands.get(&line.identity)).collect();
             let is_known = match line.kind() {
                 kind if COMMANDS.contains(&kind) => !outcomes.is_empty() || buried.contains(&here),
-                "expire" | "settled" | "refunded" | "cancel-next" | "coupon-used" | "coupon-refused" | "sweep" => true,
+                "expire" | "settled" | "refunded" | "cancel-next" | "coupon-used" | "coupon-refused" | "sweep"
+                | "tell-waitlist" => true,
                 _ => buried.contains(&here),
             };
             if !is_known {

@@ -130,6 +130,12 @@ impl Facts {
             notification::REQUESTS => {
                 let payload = &value["payload"];
                 if payload["data"]["reservationId"].is_null() {
+                    if payload["type"] == "SEAT_OPENED" {
+                        self.about
+                            .entry("told that a seat is free".to_owned())
+                            .or_default()
+                            .insert(text(&value["eventId"]));
+                    }
                     return Ok(());
                 }
                 (format!("notice {}", text(&payload["type"])), text(&payload["data"]["reservationId"]))

@@ -4,12 +4,19 @@ use super::referee::Referee;
 use crate::simulation::tally::Tally;
 use holdfast_model::reservation::ids;
 use holdfast_model::reservation::row::PaymentState;
+use holdfast_model::reservation::state::State;
 
 /// Counts a history that has ended.
 pub(crate) fn count(tally: &Tally, referee: &Referee) {
     let add = |what: &str, times: usize| tally.add(what, times);
     for (kind, about) in &referee.facts.about {
         add(kind, about.len());
+    }
+    for id in referee.offered() {
+        let state = referee.reservation(&id).map(|row| row.state);
+        add("offered", 1);
+        add("offered and paid", usize::from(state == Some(State::Confirmed)));
+        add("offered and not paid", usize::from(state == Some(State::Expired)));
     }
     for (place, town) in &referee.towns {
         let books = &town.rows.reservation;

@@ -8,6 +8,7 @@
 //! | [`referee`], [`facts`] | what must hold after every commit: of rows, and of what the world was told |
 //! | [`ending`] | what must hold when nothing is left to be done |
 //! | [`happened`] | what happened |
+//! | [`waiting`] | what must hold of offers to users that wait |
 //! | [`defects`] | mistakes that other shops made, made here on purpose |
 //! | [`outside`] | the same with notifications and deliveries, and an outside that fails |
 //! | [`holds`] | nothing but holds, a great many, under clocks that are wrong |
@@ -24,6 +25,7 @@ pub(crate) mod referee;
 pub(crate) mod street;
 #[cfg(test)]
 mod tests;
+pub(crate) mod waiting;
 
 use super::tally::Tally;
 use super::{Part, wrapped};

@@ -4,6 +4,7 @@
 use super::books::{Changed, Changes, Place};
 use super::catalogue::Catalogue;
 use super::facts::Facts;
+use super::waiting::Waiting;
 use super::{EXTEND_MS, HOLD_MS, ending, happened};
 use crate::simulation::paper::{self, is_redriven};
 use crate::simulation::tally::Tally;
@@ -47,7 +48,7 @@ impl Line {
         self.value.as_ref().and_then(|value| value["type"].as_str()).unwrap_or_default()
     }
 
-    fn field(&self, name: &str) -> Option<String> {
+    pub(super) fn field(&self, name: &str) -> Option<String> {
         paper::text(&self.value.as_ref()?[name])
     }
 }
@@ -59,6 +60,7 @@ pub(crate) struct Town {
     now_ms: i64,
     pub(crate) lines: BTreeMap<i64, Line>,
     pub(crate) rows: Place,
+    pub(crate) waiting: Waiting,
 }
 
 /// The referee of all places.
@@ -110,10 +112,10 @@ impl Town {
 }
 
 /// One place at one commit.
-struct Look<'a> {
+pub(super) struct Look<'a> {
     place: u32,
-    town: &'a Town,
-    catalogue: &'a Catalogue,
+    pub(super) town: &'a Town,
+    pub(super) catalogue: &'a Catalogue,
 }
 
 impl Look<'_> {
@@ -174,11 +176,13 @@ impl Look<'_> {
                 if !serial::is_secret(serial) {
                     return wrong("its id can be counted up");
                 }
-                let Some(line) = self.town.lines.get(&offset).filter(|line| line.kind() == "hold") else {
-                    return wrong("nobody asked for it");
-                };
+                let Some(line) = self.town.lines.get(&offset) else { return wrong("nobody asked for it") };
                 let asked = ["userId", "scheduleId", "seatNo"].map(|name| line.field(name).unwrap_or_default());
-                if asked != [row.user_id.clone(), row.schedule_id.clone(), row.seat_no.to_string()] {
+                if line.kind() != "hold" {
+                    if let Err(what) = self.offer(line, offset, row) {
+                        return wrong(&what);
+                    }
+                } else if asked != [row.user_id.clone(), row.schedule_id.clone(), row.seat_no.to_string()] {
                     return wrong("somebody else asked, or for another seat");
                 }
                 if (row.held_ms, row.expires_ms - deadline_ms(row)) != (line.now_ms, 0) {
@@ -351,6 +355,7 @@ impl Audit for Referee {
             let town = self.towns.entry(place).or_default();
             let changes = town.rows.follow(history, place)?;
             Look { place, town, catalogue: &self.catalogue }.check(&changes)?;
+            town.waiting.follow(&changes)?;
         }
         self.facts.follow(history, &self.catalogue)
     }

@@ -9,8 +9,8 @@ use holdfast_engine::inspect::ports::record::NewRecord;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::payment::message::Charge;
 use holdfast_model::reservation::message::{
-    Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, Limits, Message, Pay,
-    PricedSeat, Release, Seats,
+    Cancel, CancelSchedule, Command, CreateConcert, CreateSchedule, Expire, Extend, Hold, JoinWaitlist, LeaveWaitlist,
+    Limits, Message, Pay, PricedSeat, Release, Seats,
 };
 use holdfast_model::reservation::{self, ids};
 use holdfast_model::wire::When;
@@ -171,6 +171,13 @@ impl Street {
             seats: price
                 .map_or_else(|| Seats::Each(each()), |price| Seats::Block { count: seats.cast_signed(), price }),
             limits: (n % 3 == 1).then_some(Limits { seats_per_user: Some(2), open_holds: Some(1) }),
+            waitlist: world
+                .rng()
+                .pick(&[None, Some("OPEN"), Some("OFFER"), Some("OFFER")])
+                .copied()
+                .flatten()
+                .map(str::to_owned),
+            waitlist_notify: world.rng().chance(20).then_some(2),
             ..CreateSchedule::default()
         };
         if n == 0 {
@@ -216,6 +223,18 @@ impl Street {
         } else if world.rng().chance(15) {
             self.resend(world, self.sent.len().saturating_sub(1));
         }
+    }
+
+    /// A user waits for a seat, or waits no more.
+    fn wait(&mut self, world: &mut World<'_>) {
+        let (schedule_id, _) = self.seat(world);
+        let user_id = Self::user(world);
+        let command = if world.rng().chance(15) {
+            Command::LeaveWaitlist(LeaveWaitlist { schedule_id: schedule_id.clone(), user_id })
+        } else {
+            Command::JoinWaitlist(JoinWaitlist { schedule_id: schedule_id.clone(), user_id })
+        };
+        self.command(world, &schedule_id, command);
     }
 
     fn resend(&self, world: &mut World<'_>, nth: usize) {
@@ -388,7 +407,8 @@ impl Workload for Street {
         }
         for _ in 0..world.rng().between(1, 6) {
             match world.rng().below(100) {
-                0..34 => self.hold(world),
+                0..27 => self.hold(world),
+                27..34 => self.wait(world),
                 34..58 => self.pay(world),
                 58..66 => self.charge(world),
                 66..70 => self.want_coupon(world),

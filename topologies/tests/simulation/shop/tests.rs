@@ -16,7 +16,7 @@ fn flow() -> Simulation {
 }
 
 /// What the histories have to have in them, so that there was something to be wrong about.
-const HAPPENS: [&str; 28] = [
+const HAPPENS: [&str; 34] = [
     "coupon Used",
     "coupon Returned",
     "coupon Refused",
@@ -45,6 +45,12 @@ const HAPPENS: [&str; 28] = [
     "pays 1 ms after it",
     "asked to expire early",
     "put back",
+    "offered",
+    "offered and paid",
+    "offered and not paid",
+    "told that a seat is free",
+    "SEATS_AVAILABLE",
+    "WAITLIST_ENTRY_NOT_FOUND",
 ];
 
 #[test]
