@@ -16,6 +16,9 @@ use std::rc::Rc;
 /// Most entries that one record tells.
 const TOLD_AT_ONCE_MAX: u64 = 100;
 
+/// So long after its time a message that tells is replaced, in ms.
+const TELLING_LOST_MS: i64 = 60_000;
+
 /// An entry on the list.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -79,9 +82,9 @@ impl Waitlist {
         self.entries.len() as u64
     }
 
-    /// When a message is armed that tells what is owed, it is armed for this time.
+    /// Arms the message that tells what is owed, unless one is under way.
     fn arm(&mut self, now_ms: i64) {
-        if self.telling_ms.is_none() {
+        if self.telling_ms.is_none_or(|due_ms| now_ms >= due_ms.saturating_add(TELLING_LOST_MS)) {
             self.armed_ms = now_ms.max(self.armed_ms.saturating_add(1));
             self.telling_ms = Some(self.armed_ms);
         }

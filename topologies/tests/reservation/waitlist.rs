@@ -88,11 +88,13 @@ impl<'a> Sale<'a> {
         view::schedule(&self.shop.task(), &self.id).unwrap().unwrap().available
     }
 
-    /// The users that were told of a seat, in the order of the log.
+    /// The users that were told of a seat, by when they were.
     fn told(&self) -> Vec<String> {
-        let notices = self.shop.read(reservation::NOTIFICATIONS).into_iter();
-        let opened = notices.filter(|notice| notice["payload"]["type"] == "SEAT_OPENED");
-        opened.map(|notice| notice["payload"]["userId"].as_str().unwrap().to_owned()).collect()
+        let notices = self.shop.driver.read(reservation::NOTIFICATIONS).into_iter();
+        let notices = notices.map(|out| (out.record.append_ms, serde_json::from_str::<Value>(&out.text()).unwrap()));
+        let mut opened: Vec<_> = notices.filter(|(_, notice)| notice["payload"]["type"] == "SEAT_OPENED").collect();
+        opened.sort_by_key(|(append_ms, _)| *append_ms);
+        opened.into_iter().map(|(_, notice)| notice["payload"]["userId"].as_str().unwrap().to_owned()).collect()
     }
 
     fn sorted(&self) -> Vec<String> {
@@ -391,7 +393,7 @@ fn five_thousand_seats_expire_while_twenty_thousand_wait() {
     const USERS: u64 = 20_000;
     for policy in Policy::ALL {
         let mut shop = Shop::open();
-        let mut sale = Sale::open(&mut shop, policy, SEATS.cast_signed());
+        let sale = Sale::open(&mut shop, policy, SEATS.cast_signed());
         for seat in 1..=SEATS {
             let wish = sale.wish(&format!("owner-{seat}"), seat);
             sale.shop.send(wish);

@@ -14,4 +14,4 @@ pub use discounting::{Asked, Discounted, coupon_refused, coupon_used};
 pub use holding::{Expiry, Granted, begun, closed, expire, extend, hold, is_overdue, may_have_more, next_sweep};
 pub use paying::{Answer, Before, Here, Payment, pay, settle};
 pub use tally::{BrokenBooks, tally};
-pub use waitlisting::{Joined, NOTIFY_MAX, Opening, TOLD_AT_ONCE_MAX, join, leave, released, to_tell};
+pub use waitlisting::{Joined, NOTIFY_MAX, Opening, TOLD_AT_ONCE_MAX, arm_telling, join, leave, released, to_tell};

@@ -13,6 +13,9 @@ pub const NOTIFY_MAX: u64 = 10_000;
 /// How many entries one record tells at most: others wait meanwhile, and a notice is a record and a row.
 pub const TOLD_AT_ONCE_MAX: u64 = 100;
 
+/// How long after its time a message that tells is waited for, in ms: one that was given up must not silence the list for ever.
+const TELLING_LOST_MS: i64 = 60_000;
+
 /// What becomes of a wish to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Joined {
@@ -132,6 +135,13 @@ pub fn to_tell(schedule: &ScheduleRow, waitlist: &WaitlistRow, settings: &Settin
     waitlist.owed.min(waitlist.live)
 }
 
+/// For which time the message is armed that tells what is owed, in ms since the epoch; none = one is under way. Each is armed for a time of its own.
+#[must_use]
+pub fn arm_telling(waitlist: &WaitlistRow, now_ms: i64) -> Option<i64> {
+    let is_under_way = waitlist.telling_ms.is_some_and(|due_ms| now_ms < due_ms.saturating_add(TELLING_LOST_MS));
+    (!is_under_way).then(|| now_ms.max(waitlist.armed_ms.saturating_add(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::holding::tests::schedule;
@@ -220,6 +230,19 @@ mod tests {
         assert_eq!((told(&one_free, 9, 5, 100), told(&one_free, 3, 5, 100)), (5, 3));
         // The seat is gone again, or nobody may hold it any more.
         assert_eq!((told(&full(), 9, 5, 100), told(&one_free, 9, 5, 1_000), told(&cancelled, 9, 5, 100)), (0, 0, 0));
+    }
+
+    #[test]
+    fn one_message_tells_and_a_lost_one_is_replaced() {
+        let armed = |telling_ms, armed_ms, now_ms| {
+            arm_telling(&WaitlistRow { telling_ms, armed_ms, ..WaitlistRow::default() }, now_ms)
+        };
+        assert_eq!(
+            (armed(None, 0, 100), armed(None, 100, 100), armed(None, 99, 100)),
+            (Some(100), Some(101), Some(100))
+        );
+        assert_eq!((armed(Some(100), 100, 100), armed(Some(100), 100, 60_099)), (None, None));
+        assert_eq!(armed(Some(100), 100, 60_100), Some(60_100));
     }
 
     #[test]

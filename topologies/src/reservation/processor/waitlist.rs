@@ -208,10 +208,7 @@ impl CommandContext<'_, '_, Reservation> {
     }
 
     fn arm_telling(&mut self, schedule_id: &str, waitlist: &mut WaitlistRow) -> Result<(), ProcessError> {
-        if waitlist.telling_ms.is_some() {
-            return Ok(());
-        }
-        let due_ms = self.ctx.now_ms().max(waitlist.armed_ms.saturating_add(1));
+        let Some(due_ms) = decide::arm_telling(waitlist, self.ctx.now_ms()) else { return Ok(()) };
         (waitlist.telling_ms, waitlist.armed_ms) = (Some(due_ms), due_ms);
         self.send_telling(schedule_id, due_ms)
     }

@@ -155,7 +155,10 @@ impl Street {
 
     fn create(&mut self, world: &mut World<'_>) {
         let n = self.schedules.len();
-        let (seats, now_ms) = (world.rng().between(2, 9), world.now_ms());
+        let waitlist = world.rng().pick(&[None, Some("OPEN"), Some("OFFER"), Some("OFFER")]).copied().flatten();
+        // A small house is sold out soon.
+        let seats_max = if waitlist == Some("OFFER") { 4 } else { 9 };
+        let (seats, now_ms) = (world.rng().between(2, seats_max), world.now_ms());
         let id = format!("s{n}");
         let price = world.rng().chance(60).then(|| world.rng().between(1, 9).cast_signed() * 5_000);
         let each = || (1..=seats).map(|no| PricedSeat { seat_no: no.to_string(), price: price_of(no) }).collect();
@@ -171,12 +174,7 @@ impl Street {
             seats: price
                 .map_or_else(|| Seats::Each(each()), |price| Seats::Block { count: seats.cast_signed(), price }),
             limits: (n % 3 == 1).then_some(Limits { seats_per_user: Some(2), open_holds: Some(1) }),
-            waitlist: world
-                .rng()
-                .pick(&[None, Some("OPEN"), Some("OFFER"), Some("OFFER")])
-                .copied()
-                .flatten()
-                .map(str::to_owned),
+            waitlist: waitlist.map(str::to_owned),
             waitlist_notify: world.rng().chance(20).then_some(2),
             ..CreateSchedule::default()
         };
@@ -302,7 +300,9 @@ impl Street {
     }
 
     fn charge(&mut self, world: &mut World<'_>) {
-        let user = Self::user(world);
+        // Whoever has got a seat last may want to pay for it.
+        let last = self.held.last().map(|held| held.user.clone()).filter(|_| world.rng().chance(40));
+        let user = last.unwrap_or_else(|| Self::user(world));
         let amount = match world.rng().below(12) {
             0 => 999,
             1 => -5,
