@@ -34,10 +34,10 @@ mod load;
 mod notifications;
 #[path = "e2e/old_data.rs"]
 mod old_data;
-#[path = "e2e/rankings.rs"]
-mod rankings;
 #[path = "e2e/queue.rs"]
 mod queue;
+#[path = "e2e/rankings.rs"]
+mod rankings;
 #[path = "e2e/redrives.rs"]
 mod redrives;
 #[path = "e2e/replay.rs"]

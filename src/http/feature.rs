@@ -3,9 +3,7 @@
 //! What it refuses comes from its table in `holdfast_model`, in both languages; its commands go through [`super::execute`].
 
 use super::dlq::outcome::{Kept, Ledger};
-use super::{Api, coupons, data_platform, notifications, payments, points, rankings, reservations, timesales};
-use super::dlq::outcome::Kept;
-use super::{Api, coupons, notifications, payments, points, queue, reservations, timesales};
+use super::{Api, coupons, data_platform, notifications, payments, points, queue, rankings, reservations, timesales};
 use axum::Router;
 use utoipa::openapi::OpenApi;
 

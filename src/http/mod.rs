@@ -25,7 +25,6 @@
 //! | [`data_platform`] | what became of deliveries |
 //! | [`rankings`] | what sells most, and what was sold out fastest |
 //! | [`dlq`] | dead letters, for admins |
-//! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`dashboard`], [`openapi`], [`asyncapi`] | for operators and programs |
 //! | [`health`], [`lag`], [`alerts`], [`places`], [`metrics`], [`openapi`] | for operators and programs |
 //! | [`web`], [`live`] | the pages for operators and buyers, and what they are told once a second |
 
@@ -34,7 +33,6 @@ pub mod admin;
 pub mod alerts;
 pub mod asyncapi;
 pub mod coupons;
-pub mod dashboard;
 pub mod data_platform;
 pub mod dlq;
 mod door;
@@ -67,8 +65,8 @@ pub mod peer;
 pub mod places;
 pub mod points;
 pub mod position;
-pub mod rankings;
 pub mod queue;
+pub mod rankings;
 pub mod reservations;
 pub mod scatter;
 pub mod server;

@@ -18,8 +18,8 @@ mod series;
 mod strangers;
 mod strict;
 mod timesales;
-mod web;
 mod waitlist;
+mod web;
 
 use super::error::answer;
 use super::*;

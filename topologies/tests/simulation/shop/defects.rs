@@ -51,7 +51,7 @@ pub(crate) enum Defect {
 
 impl Defect {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::MarkFirst,
         Self::RedriveSkipped,
         Self::LetterLost,
