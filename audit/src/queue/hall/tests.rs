@@ -45,7 +45,7 @@ fn day() -> Vec<(String, i64)> {
         (ended(3, "c", "SILENT"), 1_010),
         (admitted(5, "e"), 1_010),
         (ended(2, "b", "TIMED_OUT"), 600_000),
-        (admitted(6, "a"), 600_000),
+        (admitted(6, "a").replace(&at(600_000), &at(1_200_000)), 600_000),
     ]
 }
 

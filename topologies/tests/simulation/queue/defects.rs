@@ -47,9 +47,12 @@ fn with<A: Around + 'static>(make: impl Fn() -> A + Send + Sync + 'static) -> Si
         .audit(|| Referee::telling(Tally::default(), counted))
 }
 
+fn value_of(record: &Record<'_>) -> Value {
+    record.value.and_then(|value| serde_json::from_slice(value).ok()).unwrap_or_default()
+}
+
 fn queue_of(record: &Record<'_>) -> Option<String> {
-    let value: Value = serde_json::from_slice(record.value?).ok()?;
-    Some(value["queueId"].as_str()?.to_owned())
+    Some(value_of(record)["queueId"].as_str()?.to_owned())
 }
 
 struct OneMore;
@@ -84,7 +87,9 @@ impl Around for PassingOver {
         ctx: &mut Context<'_>,
         record: &Record<'_>,
     ) -> Result<(), ProcessError> {
-        let Some(id) = queue_of(record) else { return inner.process(ctx, record) };
+        // A join is told its position, which is right: only admissions are not.
+        let queue = queue_of(record).filter(|_| value_of(record)["type"] != "join");
+        let Some(id) = queue else { return inner.process(ctx, record) };
         let Some(mut counts) = ctx.get(&COUNTS, &id)? else { return inner.process(ctx, record) };
         let first = line::first(&mut LineOf { ctx, id: &id }, &counts.waiting)?;
         let Some(first) = first.filter(|_| counts.waiting_total() > 1) else { return inner.process(ctx, record) };

@@ -132,7 +132,7 @@ impl Referee {
                     let tickets = value["tickets"].as_array().cloned().unwrap_or_default();
                     queue.touches.extend(tickets.iter().filter_map(Value::as_u64).map(|ticket| (now_ms, ticket)));
                 }
-                "join" if !user.starts_with(CLUMSY) => {
+                "join" if text(&value["userId"]).is_some() && !user.starts_with(CLUMSY) => {
                     let identity = paper::identity(&record, &value, (INBOX, place, offset));
                     inbox.joins.push(Join { identity, queue: id, user, offset });
                 }
