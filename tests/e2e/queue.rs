@@ -47,7 +47,7 @@ fn status(worker: &Worker, token: &str) -> Value {
 }
 
 /// The events of a stream, as they come.
-fn events(url: &str, token: &str) -> impl Iterator<Item = Value> {
+fn events(url: &str, token: &str) -> impl Iterator<Item = Value> + use<> {
     let response = as_holder(&client(), "GET", &format!("{url}/api/queue/stream"), token).unwrap();
     assert_eq!(response.status(), 200);
     let lines = BufReader::new(response).lines().map_while(Result::ok);
