@@ -124,11 +124,6 @@ pub(crate) async fn stream(
         None => bearer::of(&api, asked)?,
     };
     let heard_the_last = asked.headers.get(LAST_EVENT_ID).is_some_and(|id| id == LAST_EVENT);
-    let streams = &api.lobby.streams;
-    let room = streams.room.clone().try_acquire_owned().map_err(|_| {
-        streams.refused.inc();
-        ApiError::Overloaded
-    })?;
     let standing = match ask(&api, &token, asked).await? {
         Ok(standing) => standing,
         Err(refused) => return Ok(refused),
@@ -137,6 +132,12 @@ pub(crate) async fn stream(
     if is_over && heard_the_last {
         return Ok(answer::NOTHING.into_response());
     }
+    let streams = &api.lobby.streams;
+    // After the token: whoever has none takes no room.
+    let room = streams.room.clone().try_acquire_owned().map_err(|_| {
+        streams.refused.inc();
+        ApiError::Overloaded
+    })?;
     let outlet = Outlet::new(standing.event());
     if is_over {
         outlet.end(b"");
