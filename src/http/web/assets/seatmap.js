@@ -19,10 +19,11 @@ export function SeatMap({ map, now, chosen, onChoose, mine }) {
       deadline && t("seat.left", { left: deadline }),
       status === "AVAILABLE" && won(price),
     ].filter(Boolean).join(", ");
-    const inside = html`<span class="no">${seatNo}</span>${deadline && html`<span class="left">${deadline}</span>`}`;
-    if (!onChoose) return html`<li class=${`seat ${kind}`} key=${seatNo} title=${label}><span class="only-read">${label}</span><span aria-hidden="true">${inside}</span></li>`;
-    return html`<li key=${seatNo} class="seat-cell"><button type="button" class=${`seat ${kind}`} aria-label=${label} title=${label}
-      aria-pressed=${chosen === seatNo} disabled=${status !== "AVAILABLE"} onClick=${() => onChoose(seatNo)}>${inside}</button></li>`;
+    const inside = html`<span class="only-read">${label}</span>
+      <span aria-hidden="true"><span class="no">${seatNo}</span>${deadline && html`<span class="left">${deadline}</span>`}</span>`;
+    if (!onChoose) return html`<li class=${`seat ${kind}`} key=${seatNo} title=${label}>${inside}</li>`;
+    return html`<li key=${seatNo}><button type="button" class=${`seat ${kind}`} aria-pressed=${chosen === seatNo}
+      disabled=${status !== "AVAILABLE"} onClick=${() => onChoose(seatNo)}>${inside}</button></li>`;
   };
   return html`<ul class="seats" aria-label=${t("seats")}>${seats.map(seat)}</ul>
     <p class="legend" aria-hidden="true">

@@ -85,7 +85,7 @@ export function Queue({ user, token, setToken, done }) {
       ${["WAITING", "PRE_QUEUE"].includes(status) && html`
         <dt>${t("queue.position")}</dt><dd class="figure">${number(ticket.queuePosition)}</dd>
         <dt>${t("queue.wait")}</dt><dd>${ticket.estimatedWaitTime === undefined || ticket.estimatedWaitTime === null ? "–" : t("about", { time: duration(ticket.estimatedWaitTime * 1000) })}</dd>`}
-      ${status === "ACTIVE" && ticket.activeUntil && html`<dt>${t("queue.until")}</dt><dd class="figure" role="timer">${left(ticket.activeUntil, now)}</dd>`}
+      ${status === "ACTIVE" && ticket.activeUntil && html`<dt>${t("queue.until")}</dt><dd class="figure"><span role="timer">${left(ticket.activeUntil, now)}</span></dd>`}
     </dl>`}
     ${!token && html`<p class="note">${t("queue.hint")}</p>`}
     ${line}
