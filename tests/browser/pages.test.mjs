@@ -199,6 +199,69 @@ test("the queue is joined, let in and left, where the worker has one", async (co
   return close();
 });
 
+/** Answers a route as the interface writes it: for what this worker may not have, or not have at this moment. */
+const answer = (page, pattern, tell) => page.route(pattern, (route) => {
+  const told = tell(route.request().method());
+  return route.fulfill({ status: told ? 200 : 404, contentType: "application/json", body: JSON.stringify(told ?? {}) });
+});
+
+test("the waiting room, the rankings and the waitlist are shown as they are told", async () => {
+  const { page, wrong, close } = await open("/shop#user_waiting", { locale: "en-GB" });
+  const standings = [
+    { queuePosition: 57, estimatedWaitTime: 2, status: "WAITING" },
+    { queuePosition: 0, status: "ACTIVE", activeUntil: new Date(Date.now() + 600_000).toISOString() },
+  ];
+  let listed = null;
+  await answer(page, "**/api/queue/token", () => ({ token: "a-token", queuePosition: 120, estimatedWaitTime: 3, status: "WAITING", pollAfterMs: 1000 }));
+  let told = 1;
+  await page.route("**/api/queue/stream?token=a-token", (route) =>
+    route.fulfill({ contentType: "text/event-stream", body: standings.slice(0, told).map((one) => `data: ${JSON.stringify(one)}\n\n`).join("") }));
+  await answer(page, "**/api/rankings/popular*", () => ({ items: [{ rank: 1, scheduleId: "schedule_456", concertTitle: "A concert", count: 48 }], window: "all" }));
+  await answer(page, "**/api/schedules/*/waitlist*", (method) => {
+    if (method === "POST") listed = { scheduleId: "schedule_456", userId: "user_waiting", position: 3, status: "WAITING" };
+    if (method !== "DELETE") return listed;
+    listed = null;
+    return {};
+  });
+  const seats = Array.from({ length: 10 }, (_, n) => ({ seatNo: n + 1, status: "RESERVED", price: 50000 }));
+  await answer(page, "**/seats?limit=600", () => ({ scheduleId: "schedule_456", capacity: 10, available: 0, temporaryReserved: 0, reserved: 10, version: 9, seats }));
+  await page.getByRole("button", { name: "Join", exact: true }).click();
+  await page.getByText("57", { exact: true }).waitFor();
+  told = 2;
+  await page.getByText("inside", { exact: true }).waitFor();
+  await page.getByText("1. A concert").waitFor();
+  await page.getByRole("button", { name: "Sold out: join the waitlist" }).click();
+  await page.getByText("Position 3", { exact: true }).waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shoot(page, "shop-queue-and-waitlist");
+  await page.getByRole("button", { name: "Leave the waitlist" }).click();
+  await page.getByText("You have left the waitlist.").waitFor();
+  await page.getByRole("button", { name: "Leave", exact: true }).click();
+  await page.getByText("You have left the queue.").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a takeover, an open breaker and an alert are seen", async () => {
+  const event = await (await fetch(`${worker.url}/api/live?snapshots=1`)).text();
+  const snapshot = JSON.parse(event.slice(event.indexOf("{")));
+  const at = snapshot.at;
+  snapshot.places[0] = { ...snapshot.places[0], worker: "worker-2", here: false, state: "unknown", tasks: [] };
+  snapshot.takeovers = [{ at, place: 0, from: "worker-1", to: "worker-2" }];
+  snapshot.channels[0] = { ...snapshot.channels[0], breaker: "OPEN", buffered: 12 };
+  snapshot.alerts = [{ alert: "BREAKER_OPEN", state: "FIRING", labels: {}, summary: "nothing is called", value: 1, bound: 0, since: at, at, worker: "worker-1" }];
+  const { page, wrong, close } = await open("/", { locale: "en-GB" });
+  await page.route("**/api/live", (route) => route.fulfill({ contentType: "text/event-stream", body: `event: snapshot\ndata: ${JSON.stringify(snapshot)}\n\n` }));
+  await page.reload();
+  await page.getByText("place 0: from worker-1 to worker-2").waitFor();
+  await page.getByText("nothing is called").waitFor();
+  await page.getByText("open", { exact: true }).waitFor();
+  assert.deepEqual(await findings(page), []);
+  await shoot(page, "operator-takeover");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a refusal is told in the language of the page", async () => {
   for (const [locale, text] of [["ko-KR", /이상|필요|올바르지|잔액|포인트|금액/], ["en-GB", /must|amount|allowed|balance/i]]) {
     const { page, close } = await open("/shop#user_poor", { locale });
