@@ -13,10 +13,10 @@ RUN apt-get update \
  && cargo install cargo-chef --locked --version 0.1.78
 WORKDIR /source
 
-# What the dependencies depend on: the manifests and the lock file, without our sources.
+# What the dependencies depend on: the manifests and the lock file, without our sources. All rooms, so that the lock file stays true.
 FROM tools AS plan
 COPY . .
-RUN cargo chef prepare --bin stream-worker --recipe-path recipe.json
+RUN cargo chef prepare --recipe-path recipe.json
 
 # A layer of its own for RocksDB, librdkafka and the crates: it is built again when a dependency changes, and only then.
 FROM tools AS build
