@@ -82,12 +82,22 @@ impl Hall {
     }
 }
 
+/// CPU time of the process, in seconds: on a machine that others want too it says more than the clock.
+fn cpu_s() -> f64 {
+    /// Ticks of the kernel in a second, as programs see them.
+    const TICKS: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    // User and system time.
+    fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
 /// Does `work` of `count` pieces and tells how long it took.
 fn timed(what: &str, count: u64, work: impl FnOnce()) {
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_s());
     work();
-    let s = start.elapsed().as_secs_f64();
-    println!("{what}: {count} in {s:.3} s, {:.0} a second", count as f64 / s);
+    let (s, cpu) = (start.elapsed().as_secs_f64(), cpu_s() - cpu);
+    println!("{what}: {count} in {s:.3} s, {cpu:.2} s of CPU: {:.0} a CPU second", count as f64 / cpu.max(0.01));
 }
 
 fn main() {

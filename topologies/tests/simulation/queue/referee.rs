@@ -211,7 +211,7 @@ impl Referee {
             }
         }
         for (id, queue) in &self.queues {
-            let live = queue.live.iter().map(|(ticket, live)| (ticket, live));
+            let live = queue.live.iter();
             let ended = queue.ended.iter().map(|(ticket, (was, ..))| (ticket, was));
             for (ticket, was) in live.chain(ended) {
                 let is_told = told.contains(&("SEAT_OPENED".to_owned(), id.clone(), ticket.to_string()));
