@@ -25,7 +25,7 @@ struct Live {
     until_ms: Option<i64>,
 }
 
-/// What became of a ticket, for whoever compares rows.
+/// What became of a ticket, to be compared with its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Waiting,
@@ -143,7 +143,7 @@ impl Hall {
         self.live.insert(ticket, Live { user, spot, until_ms: None });
         self.users.insert(user, ticket);
         self.tickets.push((user, None));
-        let counted = self.is_open.then(|| self.line.len() as u64);
+        let counted = self.is_open.then_some(self.line.len() as u64);
         let told = fact.position.int().and_then(|n| u64::try_from(n).ok());
         if told != counted {
             return Err(format!("ticket {ticket} was told position {told:?}, counted are {counted:?}"));

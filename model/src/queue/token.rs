@@ -1,4 +1,4 @@
-//! Tokens: the text by which a client proves that a ticket is its own. It is the same for the same ticket, whoever makes it, and tells nothing of others.
+//! Tokens: the text by which a client proves that a ticket is its own. It is the same for the same ticket, whichever worker makes it, and tells nothing of others.
 //!
 //! ```text
 //! 2.57.c2NoZWR1bGVfNDU2.wq0T…

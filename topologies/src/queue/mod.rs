@@ -5,11 +5,11 @@
 //!              │        (drawn or in order)    │                           │
 //!              └── leave ──────────────────────┴── leave, silence ─────────┴── leave, silence, time over, purchase
 //! ```
-//! A ticket is a number: how many joins of the queue came before it in the log. A user has one live ticket of a queue: whoever joins again, from another tab
-//! or after a lost answer, gets the same one. A ticket that has ended is worth nothing, and the next join gives a new one at the end of the line.
+//! A ticket is a number, one more for each that the queue gives out, in the order of the log. A user has one live ticket of a queue: a join from another tab, or
+//! after a lost answer, gets the same one. A ticket that has ended is worth nothing, and the next join gives a new one at the end of the line.
 //!
 //! **Position** is the number of waiting tickets ahead, and one more. It is counted when it is asked for, in [`line`], from a few small rows: it falls when
-//! somebody ahead leaves or is let in, and never grows. A number that was stored at the join would be wrong with the next record.
+//! a ticket ahead leaves or is let in, and never grows. A number that was stored at the join would be wrong with the next record.
 //!
 //! **Admission** is in the order of the line: never more ACTIVE tickets than `maxActive`, never more admissions in any second than `admitPerSecond`, and spread
 //! over the second ([`decide::pace`]). Whatever makes room admits in the same record; when the rate is what tickets wait for, one delayed message of the queue

@@ -1,4 +1,4 @@
-//! What the outside may see: committed rows, shown. `now_ms` is the time of whoever asks; nothing is decided with it.
+//! What the outside may see: committed rows, shown. `now_ms` is the time of the question; nothing is decided with it.
 
 use super::decide::{estimate, life};
 use super::line::{self, ReadOnce, Rows};
@@ -362,7 +362,7 @@ pub fn positions(
     tickets.iter().map(standing).collect()
 }
 
-/// When a ticket should be asked after again, for whoever has its [`Standing`] only.
+/// When a ticket should be asked after again, by its [`Standing`] alone.
 ///
 /// # Errors
 /// [`QueryError`] when the view cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! Two rules hold at once. *Never more than the rate in any second*: admissions are counted in slices of 10 ms, and the slices of the last second, the one
 //! that it begins in included, hold at most as many as the rate. That is the promise, and costs at most a hundredth of the rate. *Spread over the second*:
-//! admissions are saved up at the rate, but for no more than a tenth of a second: whoever stalls does not catch up in one pulse.
+//! admissions are saved up at the rate, but for no more than a tenth of a second: a worker that has stalled does not catch up in one pulse.
 
 use holdfast_model::queue::row::{PaceRow, Slice};
 

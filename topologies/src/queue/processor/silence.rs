@@ -21,7 +21,7 @@ const REST_MS: i64 = 20;
 const ACTIVE_LOST_MS: i64 = 60_000;
 
 impl CommandContext<'_, '_, Queue> {
-    /// Sees to it that somebody looks after a ticket that was just given out.
+    /// Sees to it that the chunk of a ticket that was just given out is looked at.
     pub(super) fn watch(&mut self, hand: &Hand, ticket: u64) -> Result<(), ProcessError> {
         let chunk = ChunkKey::of(ticket).0;
         self.buffers.chunk.chunk = chunk;
