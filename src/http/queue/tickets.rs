@@ -11,7 +11,7 @@ use crate::http::execute::{At, Call, Inbox, Order, Principal, Undecided};
 use crate::http::extract;
 use crate::http::fields::{both, id};
 use crate::http::intake::Asked;
-use crate::http::{Api, openapi};
+use crate::http::{Api, idempotency, openapi};
 use axum::extract::State;
 use axum::response::Response;
 use holdfast_engine::inspect::TaskView;
@@ -72,14 +72,17 @@ pub(crate) async fn join(State(api): State<Api>, asked: Asked) -> Result<Respons
     let body: JoinBody = extract::json(&asked.headers, &asked.body)?;
     let (user_id, queue_id) = both(id("userId", body.user_id), id("queueId", body.queue_id))?;
     let place = place_of_queue(&api, &queue_id);
+    let is_keyed = body.request_id.is_some() || asked.headers.contains_key(idempotency::HEADER);
     let call = Call { place, route: "POST /api/queue/token", request_id: body.request_id };
-    api.execute(Principal::Anonymous, asked, call, |_| Ok(Joining { user_id, queue_id })).await
+    api.execute(Principal::Anonymous, asked, call, |_| Ok(Joining { user_id, queue_id, is_keyed })).await
 }
 
 /// A join on its way into the log.
 struct Joining {
     user_id: String,
     queue_id: String,
+    /// Its outcome is asked for again under its key, also when the ticket of now has ended: it has to be in the log.
+    is_keyed: bool,
 }
 
 impl Joining {
@@ -115,7 +118,7 @@ impl Order for Joining {
     }
 
     fn foresee(&self, view: &TaskView, _now_ms: i64) -> Result<Option<CommandRow>, ApiError> {
-        let ticket = look::join(view, &self.queue_id, &self.user_id)?;
+        let ticket = look::join(view, &self.queue_id, &self.user_id)?.filter(|_| !self.is_keyed);
         let fingerprint = self.message("").fingerprint();
         // Later than any ticket: it is an old one.
         Ok(ticket.map(|ticket| CommandRow { fingerprint, decided_ms: i64::MAX, result: Ok(ticket) }))

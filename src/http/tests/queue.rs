@@ -96,6 +96,13 @@ async fn a_key_makes_a_retry_the_same_join() {
     let (response, again) = worker.post("/api/queue/token", &key, &body).await;
     assert_eq!((response.status(), token(&again)), (answer::CREATED, token(&first)));
     assert_eq!(response.headers()["idempotent-replayed"], "true");
+    // Also of a join that came to a ticket of before, and when that has ended.
+    let later = [("idempotency-key", "later")];
+    let (response, known) = worker.post("/api/queue/token", &later, &body).await;
+    assert_eq!((response.status(), token(&known)), (answer::OK, token(&first)));
+    worker.ask(asking("DELETE", "/api/queue/token", token(&first))).await;
+    let (response, again) = worker.post("/api/queue/token", &later, &body).await;
+    assert_eq!((response.status(), token(&again), &again["status"]), (answer::OK, token(&first), &json!("ENDED")));
     create(&worker, "r", 1).await;
     let (response, json) = worker.post("/api/queue/token", &key, r#"{"userId":"u","queueId":"r"}"#).await;
     // Where both are decided here; elsewhere it would be another request.
