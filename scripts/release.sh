@@ -23,6 +23,9 @@ esac
 cxx=$(dirname "$(c++ -print-file-name=libstdc++.a)")
 export RUSTFLAGS="$flags -L native=$cxx"
 export CXXSTDLIB="static=stdc++" OPENSSL_STATIC=1 LIBZ_SYS_STATIC=1
+# pkg-config's crate links nothing statically that lies in /usr; named like this, it is not asked.
+OPENSSL_LIB_DIR=/usr/lib/$(cc -print-multiarch)
+export OPENSSL_LIB_DIR OPENSSL_INCLUDE_DIR=/usr/include
 target=${CARGO_TARGET_DIR:-target}
 cargo build --release --locked --bin stream-worker
 cp "$target/release/stream-worker" "$target/stream-worker.packed"
