@@ -212,7 +212,8 @@ fn decide_again(audit: &mut Audit<'_>, features: &mut [Box<dyn Feature>], questi
     }
     audit.reader.pass_unread(audit.cut, audit.findings)?;
     let findings = &mut *audit.findings;
-    audit.reader.published.settle(&audit.letters, findings);
+    let letters = &audit.letters;
+    audit.reader.published.settle(&|source, offset| letters.has(source, offset), findings);
     if gone.is_empty() {
         for feature in features {
             feature.settle(&mut audit.shared, findings);

@@ -2,8 +2,6 @@
 
 use crate::findings::Findings;
 use crate::invariant::Invariant;
-use crate::letters::Letters;
-use crate::reader::Entry;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_model::published::{self, Topic};
 use std::collections::BTreeSet;
@@ -21,6 +19,18 @@ pub(crate) struct Published {
     topic: Option<&'static Topic>,
     misfits: Vec<Misfit>,
     left_out: u64,
+}
+
+/// A record as it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    pub(crate) source: &'a TopicPartition,
+    pub(crate) offset: i64,
+    pub(crate) value: Option<&'a [u8]>,
+    /// A task wrote it.
+    pub(crate) is_by_a_task: bool,
+    /// It stands for a record that was given up elsewhere, and is buried there.
+    pub(crate) is_given_up: bool,
 }
 
 /// A record that does not fit.
@@ -53,25 +63,26 @@ impl Published {
     }
 
     /// Looks at a record that is decided, or that a task has written.
-    pub(crate) fn look(&mut self, entry: &Entry<'_>, findings: &mut Findings) {
-        // What was given up elsewhere is buried there.
-        let Some(topic) = self.topic.filter(|_| !entry.heads.is_given_up) else { return };
-        match topic.check(entry.value) {
+    pub(crate) fn look(&mut self, seen: &Seen<'_>, findings: &mut Findings) {
+        let Some(topic) = self.topic.filter(|_| !seen.is_given_up) else { return };
+        let Seen { source, offset, .. } = *seen;
+        match topic.check(seen.value) {
             Ok(_) => findings.count(Invariant::Published, "records as published", 1),
             // What a task writes is never nonsense, even if whoever reads it buries it.
-            Err(misfit) if entry.heads.is_by_a_task() => findings.breach(Invariant::Published, entry, misfit),
+            Err(misfit) if seen.is_by_a_task => {
+                findings.breach(Invariant::Published, format!("{source} offset {offset}"), misfit);
+            }
             Err(_) if self.misfits.len() >= MISFITS_MAX => self.left_out += 1,
             Err(misfit) => {
-                let (source, why) = (entry.source.clone(), misfit.to_string());
-                self.misfits.push(Misfit { source, offset: entry.offset, why });
+                self.misfits.push(Misfit { source: source.clone(), offset, why: misfit.to_string() });
             }
         }
     }
 
-    /// All dead letters are known: what does not fit has to be among them.
-    pub(crate) fn settle(&mut self, letters: &Letters, findings: &mut Findings) {
+    /// All dead letters are known, and `is_buried` says whether a record is among them: what does not fit has to be.
+    pub(crate) fn settle(&mut self, is_buried: &dyn Fn(&TopicPartition, i64) -> bool, findings: &mut Findings) {
         for Misfit { source, offset, why } in self.misfits.drain(..) {
-            if letters.has(&source, offset) {
+            if is_buried(&source, offset) {
                 findings.count(Invariant::Published, "records of no published kind, buried", 1);
             } else {
                 findings.breach(Invariant::Published, format!("{source} offset {offset}"), why);

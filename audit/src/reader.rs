@@ -2,7 +2,7 @@
 
 use crate::cut::Cut;
 use crate::findings::Findings;
-use crate::published::Published;
+use crate::published::{Published, Seen};
 use crate::times::Times;
 use holdfast_engine::inspect::header;
 
@@ -120,6 +120,12 @@ impl Entry<'_> {
         At { topic, partition: self.source.partition, offset: self.offset }
     }
 
+    fn seen(&self) -> Seen<'_> {
+        let Heads { is_given_up, .. } = self.heads;
+        let (source, offset, value) = (self.source, self.offset, self.value);
+        Seen { source, offset, value, is_by_a_task: self.heads.is_by_a_task(), is_given_up }
+    }
+
     /// Its identity if it brings none.
     pub(crate) fn entered(&self) -> String {
         self.heads.origin.identity((&self.source.topic, self.source.partition, self.offset))
@@ -189,7 +195,7 @@ impl Reader<'_> {
             };
             times.look(&entry, findings);
             if record.offset < decided {
-                published.look(&entry, findings);
+                published.look(&entry.seen(), findings);
             }
             each(&entry, cut, findings)
         })?;
@@ -219,7 +225,7 @@ impl Reader<'_> {
                 let (value, heads) = (record.value, Heads::of(record));
                 let (offset, append_ms, key) = (record.offset, record.append_ms, record.key);
                 let is_firm = record.offset < span.firm;
-                published.look(&Entry { source, offset, append_ms, key, value, heads, is_firm }, findings);
+                published.look(&Entry { source, offset, append_ms, key, value, heads, is_firm }.seen(), findings);
                 Ok::<(), Failure>(())
             })?;
         }
