@@ -76,11 +76,12 @@ pub(crate) fn compare(
     findings: &mut Findings,
 ) -> Result<(), Failure> {
     for topology in question.topologies.iter().filter(|topology| topology.is_deciding()) {
-        if log
-            .partitions(topology.inbox())
-            .map_err(|e| holdfast_tools::reading::failed(topology.inbox(), &e))?
-            .is_none()
-        {
+        // Another topology may write into the inbox of one that has never run here: then its other topics are missing.
+        let topics = [topology.inbox(), topology.dead_letters()];
+        let are_there = topics.into_iter().map(|topic| {
+            log.partitions(topic).map(|found| found.is_some()).map_err(|e| holdfast_tools::reading::failed(topic, &e))
+        });
+        if !are_there.collect::<Result<Vec<_>, _>>()?.into_iter().all(|is_there| is_there) {
             continue;
         }
         progress.set_message(format!("deciding {} again", topology.name()));

@@ -5,13 +5,13 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`facts`] | what the reservations have confirmed and refunded, against what was sent to the rankings |
+//! | [`seats`] | what the reservations have confirmed and refunded, against what was sent to the rankings |
 //! | [`book`] | the recount of a place |
 //! | [`rows`] | the rows of a place against its recount |
 
 mod book;
-mod facts;
 mod rows;
+mod seats;
 
 use crate::answers::Answer;
 use crate::cut::Cut;
@@ -20,13 +20,12 @@ use crate::findings::Findings;
 use crate::invariant::Invariant;
 use crate::record::{self, Field, record};
 use book::{Book, Event, Taken};
-use facts::Facts;
 use holdfast_engine::inspect::ending;
 use holdfast_engine::inspect::ports::record::TopicPartition;
 use holdfast_engine::prelude::place_of;
 use holdfast_model::ranking::{self, INBOX, PAYMENTS};
-use holdfast_model::reservation;
 use holdfast_tools::Failure;
+use seats::Facts;
 
 /// The feature.
 #[derive(Debug, Default)]
@@ -130,7 +129,7 @@ fn arrived(
 ) {
     let Arrival { entry, is_decided, way } = arrival;
     let said = record::read::<Message<'_>>(entry.value).and_then(|said| said.event());
-    if let Some(event) = said.as_ref().filter(|_| entry.heads.is_by(reservation::NAME)) {
+    if let Some(event) = said.as_ref().filter(|_| seats::wrote(entry)) {
         facts.sent(event, entry, findings);
     }
     if !is_decided {

@@ -1,4 +1,4 @@
-//! What the reservations have confirmed and refunded, against what was sent to the rankings: all of it is written in the same transactions.
+//! What seats were confirmed and refunded, as the reservations say, against what was sent to the rankings: all of it is written in the same transactions.
 
 use super::book::Event;
 use crate::books::Money;
@@ -40,6 +40,11 @@ pub(super) struct Facts {
     returned: FxHashMap<Print, Said>,
 }
 
+/// Whether the reservations have written a record themselves.
+pub(super) fn wrote(entry: &Entry<'_>) -> bool {
+    entry.heads.is_by(reservation::NAME)
+}
+
 impl Facts {
     /// Reads what the reservations have confirmed.
     pub(super) fn read(&mut self, audit: &mut Audit<'_>) -> Result<(), Failure> {
@@ -54,7 +59,7 @@ impl Facts {
     }
 
     fn take(&mut self, entry: &Entry<'_>) {
-        if !entry.heads.is_by(reservation::NAME) {
+        if !wrote(entry) {
             return;
         }
         let Some(fact) = record::read::<Fact<'_>>(entry.value) else { return };
