@@ -387,7 +387,6 @@ fn settings_of_a_waitlist_that_are_none_are_refused() {
 
 /// Five thousand seats expire in one instant, and twenty thousand users wait: each seat goes to one of the first five thousand, once, in order.
 #[test]
-#[ignore = "a minute; run by name"]
 fn five_thousand_seats_expire_while_twenty_thousand_wait() {
     const SEATS: u64 = 5_000;
     const USERS: u64 = 20_000;
@@ -399,29 +398,24 @@ fn five_thousand_seats_expire_while_twenty_thousand_wait() {
             sale.shop.send(wish);
         }
         sale.shop.driver.settle();
-        let began = std::time::Instant::now();
         for n in 0..USERS {
             let wish = sale.joining(&format!("u{n:05}"));
             sale.shop.send(wish);
         }
         sale.shop.driver.settle();
-        let joined = began.elapsed();
         assert_eq!(sale.position("u19999"), Some(USERS));
         let ends_ms = sale.hold_ends();
-        let began = std::time::Instant::now();
         sale.shop.clock_to(ends_ms + 1_000);
         sale.shop.driver.settle();
         for _ in 0..200 {
             sale.shop.driver.advance_ms(5);
         }
-        let opened = began.elapsed();
         let told = sale.told();
         let first: BTreeSet<String> = (0..SEATS).map(|n| format!("u{n:05}")).collect();
         assert_eq!((told.len() as u64, told.iter().cloned().collect::<BTreeSet<_>>()), (SEATS, first));
         let free = if policy == Policy::Open { SEATS } else { 0 };
         let last = if policy == Policy::Open { USERS } else { USERS - SEATS };
         assert_eq!((sale.available(), sale.position("u19999")), (free, Some(last)));
-        println!("{policy:?}: {USERS} joined in {joined:?}, {SEATS} seats opened in {opened:?}");
         sale.shop.check();
     }
 }
