@@ -83,6 +83,8 @@ pub const PUBLISHED: &[&[published::Topic]] = &[
     timesale::published::TOPICS,
     notification::published::TOPICS,
     data_platform::published::TOPICS,
+    queue::published::TOPICS,
+    ranking::published::TOPICS,
 ];
 
 #[cfg(test)]

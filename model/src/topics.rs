@@ -66,17 +66,14 @@ pub mod queue {
     pub const DEAD_LETTERS: &str = "queue.requests.dlq";
 }
 
-/// Inboxes of those whose subjects a queue can guard.
-pub mod guarded {
-    /// Of schedules. Key: scheduleId.
-    pub const SCHEDULES: &str = super::reservation::INBOX;
-    /// Of coupon policies. Key: [`POLICY_KEY`] and the policyId.
-    pub const POLICIES: &str = super::coupon::INBOX;
-    /// What the key of a policy's record begins with.
-    pub const POLICY_KEY: &str = super::coupon::KEY;
-    /// Of time sales. Key: timeSaleId.
-    pub const SALES: &str = super::timesale::INBOX;
-}
+/// Inbox of schedules, which a queue can guard. Key: scheduleId.
+pub const GUARDED_SCHEDULES: &str = reservation::INBOX;
+/// Inbox of coupon policies, which a queue can guard. Key: [`GUARDED_POLICY_KEY`] and the policyId.
+pub const GUARDED_POLICIES: &str = coupon::INBOX;
+/// What the key of a policy's record begins with.
+pub const GUARDED_POLICY_KEY: &str = coupon::KEY;
+/// Inbox of time sales, which a queue can guard. Key: timeSaleId.
+pub const GUARDED_SALES: &str = timesale::INBOX;
 
 /// What rankings count.
 pub mod ranking {

@@ -1,6 +1,7 @@
 //! What the records of coupons look like, published.
 
 use super::outcome::Status;
+use crate::guard::published::{about, admit, end_admission, guard, unguard};
 use crate::published::kind::shared::{EVENT_ID, REQUEST_ID, REQUESTED_AT};
 use crate::published::kind::{Field, Kind, may, must};
 use crate::published::{Record, ToldBy, Topic, Way};
@@ -26,6 +27,10 @@ pub const TOPICS: &[Topic] = &[
             ),
             Record::command("use-coupon", "A user uses a coupon for an order.", USE_COUPON),
             Record::command("return-coupon", "A payment that had a coupon is off.", RETURN_COUPON),
+            Record::command("guard", about::GUARD, GUARD),
+            Record::command("unguard", about::UNGUARD, UNGUARD),
+            Record::command("admit", about::ADMIT, ADMIT),
+            Record::command("end-admission", about::END_ADMISSION, END_ADMISSION),
         ],
     },
     outcomes(SUCCESS, "Requests that got a coupon."),
@@ -43,6 +48,11 @@ const POLICY_ID: Field = must("policyId", Kind::Id, "Of which policy.");
 const COUPON_ID: Field = must("couponId", Kind::Id, "Which coupon.");
 const USER_ID: Field = must("userId", Kind::Id, "Whose it must be.");
 const ORDER_ID: Field = must("orderId", Kind::Id, "For which order.");
+
+const GUARD: &[Field] = &guard(POLICY_ID);
+const UNGUARD: &[Field] = &unguard(POLICY_ID);
+const ADMIT: &[Field] = &admit(POLICY_ID);
+const END_ADMISSION: &[Field] = &end_admission(POLICY_ID);
 
 const ISSUE: &[Field] = &[
     EVENT_ID,

@@ -24,6 +24,7 @@
 
 mod admission_key;
 mod message;
+pub mod published;
 mod purchased;
 mod queue_key;
 mod refusal;

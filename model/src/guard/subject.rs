@@ -1,4 +1,4 @@
-use crate::topics::guarded;
+use crate::topics;
 use crate::wire;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -56,9 +56,9 @@ impl SubjectType {
     #[must_use]
     pub const fn inbox(self) -> &'static str {
         match self {
-            Self::Schedule => guarded::SCHEDULES,
-            Self::Policy => guarded::POLICIES,
-            Self::Sale => guarded::SALES,
+            Self::Schedule => topics::GUARDED_SCHEDULES,
+            Self::Policy => topics::GUARDED_POLICIES,
+            Self::Sale => topics::GUARDED_SALES,
         }
     }
 }
@@ -112,7 +112,7 @@ impl Subject {
     pub fn inbox_key(&self) -> Cow<'_, str> {
         match self.kind {
             SubjectType::Schedule | SubjectType::Sale => Cow::Borrowed(&self.id),
-            SubjectType::Policy => Cow::Owned([guarded::POLICY_KEY, &self.id].concat()),
+            SubjectType::Policy => Cow::Owned([topics::GUARDED_POLICY_KEY, &self.id].concat()),
         }
     }
 }

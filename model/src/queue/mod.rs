@@ -5,6 +5,7 @@ pub mod draw;
 pub mod fact;
 pub mod keys;
 pub mod message;
+pub mod published;
 pub mod row;
 pub mod sample;
 pub mod settings;

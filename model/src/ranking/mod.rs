@@ -9,6 +9,7 @@
 
 pub mod keys;
 pub mod message;
+pub mod published;
 pub mod row;
 pub mod settings;
 pub mod window;

@@ -1,5 +1,6 @@
 //! What the records of seats look like, published.
 
+use crate::guard::published::{about, admit, end_admission, guard, unguard};
 use crate::published::kind::shared::{EVENT_ID, REQUEST_ID, REQUESTED_AT};
 use crate::published::kind::{Field, Kind, may, must, or_null};
 use crate::published::{Record, ToldBy, Topic, Way};
@@ -55,6 +56,13 @@ const INBOX_RECORDS: &[Record] = &[
     Record::command("coupon-used", "A coupon is used for a payment.", COUPON_USED),
     Record::command("coupon-refused", "A coupon is not used for a payment.", COUPON_REFUSED),
     Record::command("sweep", "Holds of a schedule may be overdue.", SWEEP),
+    Record::command("join-waitlist", "A user waits for a seat of a sold-out schedule.", JOIN_WAITLIST),
+    Record::command("leave-waitlist", "A user waits no longer.", OF_A_WAITLIST),
+    Record::command("tell-waitlist", "Users that wait may be owed a notice.", TELL_WAITLIST),
+    Record::command("guard", about::GUARD, GUARD),
+    Record::command("unguard", about::UNGUARD, UNGUARD),
+    Record::command("admit", about::ADMIT, ADMIT),
+    Record::command("end-admission", about::END_ADMISSION, END_ADMISSION),
 ];
 
 const NONCE: Field = may("nonce", Kind::Id, "What the thing that the command makes is named after.");
@@ -62,6 +70,11 @@ const RESERVATION_ID: Field = must("reservationId", Kind::Id, "Which reservation
 const SCHEDULE_ID: Field = must("scheduleId", Kind::Id, "Which schedule.");
 const PAYMENT_ID: Field = must("paymentId", Kind::Id, "Which payment.");
 const AMOUNT: Field = must("amount", Kind::Whole, "KRW.");
+
+const GUARD: &[Field] = &guard(SCHEDULE_ID);
+const UNGUARD: &[Field] = &unguard(SCHEDULE_ID);
+const ADMIT: &[Field] = &admit(SCHEDULE_ID);
+const END_ADMISSION: &[Field] = &end_admission(SCHEDULE_ID);
 
 const CREATE_CONCERT: &[Field] = &[
     EVENT_ID,
@@ -96,6 +109,12 @@ const CREATE_SCHEDULE: &[Field] = &[
         "So many at one price, or each with a price of its own.",
     ),
     may("limits", Kind::Object(LIMITS), "Limits other than the shop's."),
+    may(
+        "waitlist",
+        Kind::Text,
+        "What becomes of a released seat while users wait: `OPEN` or `OFFER`; missing = `OPEN`.",
+    ),
+    may("waitlistNotify", Kind::Whole, "How many users on the waitlist are told of each released seat; missing = 1."),
 ];
 
 const HOLD: &[Field] = &[
@@ -185,6 +204,19 @@ const SWEEP: &[Field] = &[
     SCHEDULE_ID,
     must("dueAt", Kind::Whole, "For which time of the sender's clock it was armed, in ms since the epoch."),
     must("fromSeat", Kind::Count, "The first seat that it has not looked at."),
+];
+
+const OF_A_WAITLIST: &[Field] =
+    &[EVENT_ID, REQUEST_ID, REQUESTED_AT, SCHEDULE_ID, must("userId", Kind::Id, "Which user.")];
+
+const JOIN_WAITLIST: &[Field] =
+    &[EVENT_ID, REQUEST_ID, REQUESTED_AT, NONCE, SCHEDULE_ID, must("userId", Kind::Id, "Which user.")];
+
+const TELL_WAITLIST: &[Field] = &[
+    EVENT_ID,
+    REQUEST_ID,
+    SCHEDULE_ID,
+    must("dueAt", Kind::Whole, "For which time of the sender's clock it was armed, in ms since the epoch."),
 ];
 
 const CONFIRMED_FIELDS: &[Field] = &[

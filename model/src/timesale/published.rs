@@ -1,6 +1,7 @@
 //! What the records of time sales look like, published.
 
 use super::outcome::Status;
+use crate::guard::published::{about, admit, end_admission, guard, unguard};
 use crate::published::kind::shared::{EVENT_ID, REQUEST_ID, REQUESTED_AT};
 use crate::published::kind::{Field, Kind, may, must};
 use crate::published::{Record, ToldBy, Topic, Way};
@@ -18,6 +19,10 @@ pub const TOPICS: &[Topic] = &[
             Record::command("create-sale", "There shall be a sale.", CREATE_SALE),
             Record::command("adjust-stock", "There shall be more or fewer units.", ADJUST_STOCK),
             Record::command("cancel-order", "A user cancels a confirmed order.", CANCEL_ORDER),
+            Record::command("guard", about::GUARD, GUARD),
+            Record::command("unguard", about::UNGUARD, UNGUARD),
+            Record::command("admit", about::ADMIT, ADMIT),
+            Record::command("end-admission", about::END_ADMISSION, END_ADMISSION),
         ],
     },
     outcomes(SUCCESS, "Orders that were confirmed, and confirmed orders that were cancelled."),
@@ -32,6 +37,11 @@ const fn outcomes(name: &'static str, about: &'static str) -> Topic {
 const OUTCOMES: &[Record] = &[Record::new("order-outcome", "What became of an order.", ToldBy::Nothing, OUTCOME)];
 
 const TIME_SALE_ID: Field = must("timeSaleId", Kind::Id, "Which sale.");
+
+const GUARD: &[Field] = &guard(TIME_SALE_ID);
+const UNGUARD: &[Field] = &unguard(TIME_SALE_ID);
+const ADMIT: &[Field] = &admit(TIME_SALE_ID);
+const END_ADMISSION: &[Field] = &end_admission(TIME_SALE_ID);
 
 const ORDER: &[Field] = &[
     EVENT_ID,

@@ -3,13 +3,12 @@
 use holdfast_engine::prelude::Sink;
 use holdfast_model::guard::SubjectType;
 use holdfast_model::queue;
-use holdfast_model::topics;
 
 pub(super) static EVENTS: Sink = Sink::to(queue::EVENTS);
 pub(super) static NOTIFICATIONS: Sink = Sink::to(queue::NOTIFICATIONS);
-pub(super) static SCHEDULES: Sink = Sink::to(topics::reservation::INBOX);
-pub(super) static POLICIES: Sink = Sink::to(topics::coupon::INBOX);
-pub(super) static SALES: Sink = Sink::to(topics::timesale::INBOX);
+pub(super) static SCHEDULES: Sink = Sink::to(SubjectType::Schedule.inbox());
+pub(super) static POLICIES: Sink = Sink::to(SubjectType::Policy.inbox());
+pub(super) static SALES: Sink = Sink::to(SubjectType::Sale.inbox());
 
 /// The inbox of what decides about such subjects.
 pub(super) fn of(kind: SubjectType) -> &'static Sink {

@@ -1,7 +1,7 @@
 //! What one core spends on the waiting room, and what it holds.
 //!
 //! ```text
-//! cargo build --release -p stream-worker -p holdfast-topologies --example waiting_room && target/release/examples/waiting_room 1000000
+//! cargo build --release --example waiting_room && target/release/examples/waiting_room 1000000
 //! ```
 //!
 //! The real topology on the real store, in one place, over a log that costs next to nothing: so many users join one queue, two thousand to a commit; then some
