@@ -6,7 +6,7 @@ use holdfast_engine::inspect::{codec, ending};
 use holdfast_engine::prelude::{Context, ProcessError, Processor, Record, Topology};
 use holdfast_model::coupon::command_outcome::CommandRefusal;
 use holdfast_model::coupon::row::CommandRow;
-use holdfast_model::coupon::{self, COMMANDS, COUPONS, INBOX, POLICIES, REQUESTS, SETTINGS};
+use holdfast_model::coupon::{self, ADMISSIONS, COMMANDS, COUPONS, GUARDS, INBOX, POLICIES, REQUESTS, SETTINGS};
 use serde_json::{Value, json};
 use stream_worker::commands::audit::invariant::Invariant;
 use stream_worker::commands::audit::report::{Report, Verdict};
@@ -37,6 +37,8 @@ fn topology() -> Topology {
         .store(COUPONS.spec())
         .store(SETTINGS.spec())
         .ends(&COMMANDS, KEEP_MS)
+        .store(GUARDS.spec())
+        .store(ADMISSIONS.spec())
         .dead_letters(coupon::DEAD_LETTERS)
         .processor(|| Box::new(Refusing))
         .build()
