@@ -58,8 +58,8 @@ invariants! {
     Deliveries = 20, Owner::Feature("data-platform"), "the data platform gets each confirmed reservation, as it was confirmed, and nothing else";
     Letters = 21, Owner::Topics, "a dead letter says where it came from and why, once for each record; put back, it is the same request";
     Attempts = 22, Owner::Feature("notification"), "a notice is tried four times at most, with the back-off between, and is given up with a letter";
-    Ranking = 24, Owner::Feature("ranking"), "a ranking is a recount of what was confirmed and cancelled; sold out is recorded once";
     Queue = 23, Owner::Requests, "a waiting room lets users in by their turn and within its bounds, and nothing it guards is given to others";
+    Ranking = 24, Owner::Feature("ranking"), "a ranking is a recount of what was confirmed and cancelled; sold out is recorded once";
     NoGap = 25, Owner::Requests, "each record that was passed is decided, known, sent on once or buried";
     OneWriter = 26, Owner::States, "a place has one writer: its positions never step back";
     Offers = 27, Owner::Feature("reservation"), "offers to users that wait fit the free seats; each is made once, to the head of its list, and told";
