@@ -27,6 +27,7 @@ pub struct Identity {
 /// Whether an alert is out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = AlertState)]
 pub enum State {
     /// The bound is exceeded.
     Firing,

@@ -16,6 +16,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How far a redrive is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = RedriveState)]
 pub enum State {
     /// It puts letters back.
     #[default]

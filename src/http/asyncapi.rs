@@ -61,7 +61,7 @@ fn message(topic: &Topic, record: &Record) -> Value {
 }
 
 /// Every topic, and what its records look like.
-#[utoipa::path(get, path = "/asyncapi.json", tag = "operations", responses((status = 200, description = "AsyncAPI 3.0", body = String, content_type = "application/json")))]
+#[utoipa::path(get, path = "/asyncapi.json", tag = "operations", responses((status = 200, description = "AsyncAPI 3.0", body = serde_json::Value, content_type = "application/json")))]
 pub(super) async fn asyncapi(State(api): State<Api>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], api.asyncapi.clone())
 }

@@ -79,13 +79,13 @@ fn setup(data: &Path, brokers: Option<&str>) -> Setup {
     setup
 }
 
-/// Everything is proved, and something of each kind has happened.
+/// Everything is proved, and something of each kind has happened, but for waitlists: those have a scene of their own (`waitlist.rs`), which is audited.
 fn proved(setup: &Setup) {
     let all = said(setup, &["audit", "--settled", "--format", "json"]);
     assert_eq!(all.code, 0, "{all:?}");
     let report = report(&all);
     assert_eq!((&report["verdict"], &report["inFlight"]), (&json!("PROVED"), &json!(0)), "{report}");
-    for line in report["lines"].as_array().unwrap() {
+    for line in report["lines"].as_array().unwrap().iter().filter(|line| line["invariant"] != "I-27") {
         assert_eq!(line["verdict"], "PROVED", "{line}");
     }
     let counted = |id: &str, what: &str| {

@@ -1,6 +1,8 @@
 //! A sold-out evening over HTTP: users wait, holds expire, the head of the list is offered the seat and pays, through a crash.
 
+use crate::audit::{line, report};
 use crate::seats::{becomes, hold, refused, reservation, told};
+use crate::support::command::said;
 use crate::support::wait;
 use crate::support::worker::{Setup, Worker};
 use serde_json::{Value, json};
@@ -71,4 +73,7 @@ fn the_head_of_a_waitlist_gets_the_seat_and_pays() {
     let again = worker.try_post(&path(EVENING), "click", &waits("b")).unwrap();
     assert_eq!(again.json::<Value>().unwrap(), second);
     assert!(worker.terminate().success());
+    let audited = said(&setup, &["audit", "--format", "json"]);
+    assert_eq!(audited.code, 0, "{audited:?}");
+    assert_eq!(line(&report(&audited), "I-27")["verdict"], "PROVED", "{audited:?}");
 }

@@ -25,6 +25,7 @@ use utoipa::ToSchema;
 
 /// A user who wants a ticket.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = QueueTicketBody)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JoinBody {
     /// Who waits.

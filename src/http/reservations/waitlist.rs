@@ -25,6 +25,7 @@ use utoipa::{IntoParams, ToSchema};
 
 /// The user that waits.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WaitlistEntryBody)]
 #[serde(rename_all = "camelCase")]
 struct JoinBody {
     /// Which user.

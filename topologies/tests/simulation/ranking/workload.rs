@@ -53,7 +53,8 @@ impl Shop {
         let reserved = self.sold.get(&schedule).map_or(0, Vec::len);
         let late_ms = if world.rng().chance(12) { *world.rng().pick(&LATE_MS).unwrap_or(&0) } else { 0 };
         let at_ms = world.now_ms() - late_ms;
-        let opened = if schedule.is_multiple_of(2) { format!(r#","saleStart":{}"#, at_ms - 5_000) } else { String::new() };
+        let opened =
+            if schedule.is_multiple_of(2) { format!(r#","saleStart":{}"#, at_ms - 5_000) } else { String::new() };
         let user = if world.rng().chance(5) { format!(r#","userId":"{CLUMSY}""#) } else { String::new() };
         let capacity = Self::capacity(schedule);
         let json = format!(
