@@ -210,7 +210,7 @@ mod tests {
 
     /// What happened when `steps` were made and `found` was there, in [`SUCCESS`] from offset `begins` on; offsets before `settled` are decided.
     fn run(found: &[&'static str], begins: i64, settled: i64, steps: impl FnOnce(&mut Comparison<'_>)) {
-        let target = |topic| Target { source: TopicPartition::new(topic, 1), begins, settled };
+        let target = |topic| Target { source: TopicPartition::new(topic, 1), begins, settled, is_there: true };
         let mut writings = Writings::default();
         writings.targets = vec![target(SUCCESS), target(FAILURES)];
         for (offset, value) in (begins..).zip(found) {

@@ -5,7 +5,7 @@ use super::author::{Author, fingerprint};
 use crate::worker::RunError;
 use holdfast_engine::inspect::{OUTPUT_REFUSED, header};
 use holdfast_engine::prelude::Topology;
-use holdfast_ports::log::{End, Fetcher, Start};
+use holdfast_ports::log::{End, Fetcher, Log, Start};
 use holdfast_ports::record::{Record, TopicPartition};
 use holdfast_tools::reading;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,8 @@ pub(super) struct Target {
     pub(super) begins: i64,
     /// Everything before this belongs to decisions that are compared; after it, perhaps to later ones.
     pub(super) settled: i64,
+    /// Whether the topic exists: in one that does not nothing is found.
+    pub(super) is_there: bool,
 }
 
 /// A refusal of the log, as the dead letter tells it.
@@ -85,15 +87,22 @@ pub(super) fn disk(error: &std::io::Error) -> RunError {
 
 impl Writings {
     /// Notes the ends of everything that `topology` may write to. Called before the positions are read, so that what lies before them is decided.
-    pub(super) fn of(topology: &Topology, places: u32, fetcher: &mut dyn Fetcher) -> Result<Self, RunError> {
+    pub(super) fn of(
+        log: &dyn Log,
+        topology: &Topology,
+        places: u32,
+        fetcher: &mut dyn Fetcher,
+    ) -> Result<Self, RunError> {
         let topics: BTreeSet<_> =
             topology.sinks().iter().chain([topology.dead_letters(), topology.inbox()]).cloned().collect();
         let mut targets = Vec::new();
         for topic in topics {
+            // A topic that a later version of the topology writes to is created when that version starts: until then nothing lies there.
+            let is_there = log.partitions(&topic).map_err(|e| reading::failed(&topic, &e))?.is_some();
             for partition in 0..places {
                 let source = TopicPartition::new(topic.clone(), partition);
-                let settled = reading::end(fetcher, &source, End::Stable)?;
-                targets.push(Target { source, begins: 0, settled });
+                let settled = if is_there { reading::end(fetcher, &source, End::Stable)? } else { 0 };
+                targets.push(Target { source, begins: 0, settled, is_there });
             }
         }
         Ok(Self { targets, ..Self::default() })
@@ -107,6 +116,9 @@ impl Writings {
         fetcher: &mut dyn Fetcher,
     ) -> Result<(), RunError> {
         for index in 0..self.targets.len() {
+            if !self.targets[index].is_there {
+                continue;
+            }
             let source = self.targets[index].source.clone();
             let end = reading::end(fetcher, &source, End::Written)?;
             let is_dead_letters = source.topic == *topology.dead_letters();

@@ -167,7 +167,7 @@ fn compare_in(
     let progress = ProgressBar::new(0).with_style(style());
     let replay = Replay { topology, author: &author, app, places, from, progress: &progress };
 
-    let mut writings = Writings::of(topology, places, &mut *fetcher)?;
+    let mut writings = Writings::of(log, topology, places, &mut *fetcher)?;
     let mut ends = Vec::new();
     for place in chosen {
         ends.push((place, reading::settled_end(&mut *fetcher, &replay.changelog(place))?));
