@@ -1,4 +1,4 @@
-//! The draw of those who came before a queue opened. Whoever has the seed can draw again.
+//! The draw of tickets that were given out before a queue opened. Anyone with the seed can draw again.
 //!
 //! The hash of the seed is published with the queue, the seed itself when it opens. Tickets that are live at that moment are put in line by
 //! `SHA-256(seed ‖ ticket number, 8 bytes big endian)`, the smallest first.

@@ -99,7 +99,7 @@ async fn tell_touches(api: Api) {
     };
     tokio::select! {
         () = telling => {}
-        // Also when whoever would stop it is gone.
+        // Also when the sender is gone: then the worker is ending without having said so.
         _ = stopping.wait_for(|stop| *stop) => {}
     }
 }

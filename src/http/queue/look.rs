@@ -146,7 +146,7 @@ fn standings_here(
     Ok((standings, silence_ms(&queue)))
 }
 
-/// Where the tickets of streams stand, by the word of whoever decides about their queue. For that worker it is a sign of life of each.
+/// Where the tickets of streams stand, as the owner of their queue says. For that worker it is a sign of life of each.
 ///
 /// # Errors
 /// When nobody answers.

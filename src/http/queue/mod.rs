@@ -9,7 +9,7 @@
 //! | [`streams`] | the same, told as it changes |
 //! | [`touches`], [`lobby`] | signs of life, and what else goes on beside the requests |
 //!
-//! A token is asked for by whoever names the user, as everything in this shop. It tells nothing about others, and nothing else is taken in its place.
+//! Any client that names the user may ask for its token, as for everything in this shop. It tells nothing about others, and nothing else is taken in its place.
 
 mod bearer;
 mod command;

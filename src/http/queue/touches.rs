@@ -1,4 +1,4 @@
-//! Signs of life: each question after a ticket is one. They are gathered and become one record a queue and second, whoever asks how often.
+//! Signs of life: each question after a ticket is one. They are gathered and become one record a queue and second, however often clients ask.
 //!
 //! Only in memory: what is lost here, with a crash or a log that is away, is made good by the next question, long before a ticket counts as silent.
 

@@ -83,7 +83,7 @@ pub(super) async fn tell(api: Api) {
     };
     tokio::select! {
         () = rounds => {}
-        // Also when whoever would stop it is gone.
+        // Also when the sender is gone: then the worker is ending without having said so.
         _ = stopping.wait_for(|stop| *stop) => {}
     }
     streams.hub.close();
@@ -133,7 +133,7 @@ pub(crate) async fn stream(
         return Ok(answer::NOTHING.into_response());
     }
     let streams = &api.lobby.streams;
-    // After the token: whoever has none takes no room.
+    // After the token was verified: a client without one takes no room.
     let room = streams.room.clone().try_acquire_owned().map_err(|_| {
         streams.refused.inc();
         ApiError::Overloaded
@@ -160,7 +160,7 @@ fn answered<B: HttpBody<Data = axum::body::Bytes, Error = std::convert::Infallib
     (answer::OK, headers, Body::new(events)).into_response()
 }
 
-/// Where the ticket of `token` stands, by the word of whoever decides about its queue; or what the owner has refused.
+/// Where the ticket of `token` stands, as the owner of its queue says; or what the owner has refused.
 async fn ask(api: &Api, token: &Token, asked: Asked) -> Result<Result<Standing, Response>, ApiError> {
     let endpoint = match api.owner(NAME, token.place, &asked)? {
         Owner::Here(view) => return Ok(Ok(genuine(&view, token, api.clock.now_ms())?.standing)),
