@@ -17,7 +17,8 @@
 //! | [`problem`] | refusals as clients are told them |
 //! | [`command_row`], [`command_status`] | what became of a command |
 //! | [`place_id`], [`id_rule`] | ids that route themselves; what an id may be |
-//! | `numbered_key` | keys of what belongs to something and has a number there |
+//! | `numbered_key`, `user_key` | keys of what belongs to something and has a number there, or a user |
+//! | `command_ids` | what commands of all features do with their ids |
 //! | [`envelope`] | CloudEvents headers of outgoing records |
 //! | [`wire`], [`json`], [`rfc3339`] | how ids, texts and times look in JSON |
 //! | [`published`] | what records look like, as `/asyncapi.json` shows it and the audit checks it |
@@ -27,6 +28,7 @@
 
 pub mod backoff;
 pub mod call_result;
+mod command_ids;
 pub mod command_row;
 pub mod command_status;
 pub mod config_def;
@@ -57,6 +59,7 @@ pub mod schema;
 pub mod settings;
 pub mod timesale;
 pub mod topics;
+mod user_key;
 pub mod wire;
 
 use feature::Feature;

@@ -1,3 +1,4 @@
+use crate::command_ids::command_ids;
 use crate::coupon::row::Discount;
 use crate::fingerprint;
 use crate::reading::{self, Unreadable, unreadable};
@@ -111,9 +112,11 @@ pub struct UseCoupon {
     pub order_id: String,
 }
 
+command_ids!(Command { CreatePolicy, AdjustStock, UseCoupon });
+
 impl Command {
     pub(super) fn read(kind: &str, text: &str) -> Result<Self, Unreadable> {
-        let mut command = match kind {
+        let command = match kind {
             "create-policy" => Self::CreatePolicy(reading::fields(text)?),
             "adjust-stock" => Self::AdjustStock(reading::fields(text)?),
             "use-coupon" => Self::UseCoupon(reading::fields(text)?),
@@ -127,50 +130,12 @@ impl Command {
         if let Self::UseCoupon(command) = &command {
             reading::check_lengths([Some(&*command.order_id)])?;
         }
-        let (event_id, request_id) = command.ids_mut();
-        for id in [event_id, request_id] {
-            *id = id.take().filter(|id| !id.trim().is_empty());
-        }
-        Ok(command)
-    }
-
-    fn ids_mut(&mut self) -> (&mut Option<String>, &mut Option<String>) {
-        match self {
-            Self::CreatePolicy(c) => (&mut c.event_id, &mut c.request_id),
-            Self::AdjustStock(c) => (&mut c.event_id, &mut c.request_id),
-            Self::UseCoupon(c) => (&mut c.event_id, &mut c.request_id),
-        }
-    }
-
-    /// Takes the id by which its outcome is found.
-    pub fn set_request_id(&mut self, id: &str) {
-        *self.ids_mut().1 = Some(id.to_owned());
-    }
-
-    /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.
-    #[must_use]
-    pub fn identity(&self) -> Option<&str> {
-        let (event_id, request_id) = match self {
-            Self::CreatePolicy(c) => (&c.event_id, &c.request_id),
-            Self::AdjustStock(c) => (&c.event_id, &c.request_id),
-            Self::UseCoupon(c) => (&c.event_id, &c.request_id),
-        };
-        request_id.as_deref().or(event_id.as_deref())
-    }
-
-    /// As JSON, for an append.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        // Texts and numbers always encode: there is no failing Serialize in a command.
-        serde_json::to_vec(self).unwrap_or_default()
+        Ok(command.without_blank_ids())
     }
 
     /// Hash of what it says, its ids apart. Stored, so it is FNV-1a over the command's JSON and stays that.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut content = self.clone();
-        let (event_id, request_id) = content.ids_mut();
-        (*event_id, *request_id) = (None, None);
-        fingerprint::of_json(&content)
+        fingerprint::of_json(&self.without_ids())
     }
 }

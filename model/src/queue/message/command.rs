@@ -1,3 +1,4 @@
+use crate::command_ids::command_ids;
 use crate::fingerprint;
 use crate::guard::{QueueKey, Subject};
 use crate::queue::ticket_state::QueueState;
@@ -142,32 +143,17 @@ pub struct Leave {
     pub user_id: String,
 }
 
+command_ids!(Command { CreateQueue, ChangeQueue, Leave });
+
 impl Command {
     pub(super) fn read(kind: &str, text: &str) -> Result<Option<Self>, Unreadable> {
-        let mut command = match kind {
+        let command = match kind {
             "create-queue" => Self::CreateQueue(reading::fields(text)?),
             "change-queue" => Self::ChangeQueue(reading::fields(text)?),
             "leave" => Self::Leave(reading::fields(text)?),
             _ => return Ok(None),
         };
-        let (event_id, request_id) = command.ids_mut();
-        for id in [event_id, request_id] {
-            *id = id.take().filter(|id| !id.trim().is_empty());
-        }
-        Ok(Some(command))
-    }
-
-    fn ids_mut(&mut self) -> (&mut Option<String>, &mut Option<String>) {
-        match self {
-            Self::CreateQueue(c) => (&mut c.event_id, &mut c.request_id),
-            Self::ChangeQueue(c) => (&mut c.event_id, &mut c.request_id),
-            Self::Leave(c) => (&mut c.event_id, &mut c.request_id),
-        }
-    }
-
-    /// Takes the id by which its outcome is found.
-    pub fn set_request_id(&mut self, id: &str) {
-        *self.ids_mut().1 = Some(id.to_owned());
+        Ok(Some(command.without_blank_ids()))
     }
 
     /// Which queue it is about.
@@ -180,31 +166,11 @@ impl Command {
         }
     }
 
-    /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.
-    #[must_use]
-    pub fn identity(&self) -> Option<&str> {
-        let (event_id, request_id) = match self {
-            Self::CreateQueue(c) => (&c.event_id, &c.request_id),
-            Self::ChangeQueue(c) => (&c.event_id, &c.request_id),
-            Self::Leave(c) => (&c.event_id, &c.request_id),
-        };
-        request_id.as_deref().or(event_id.as_deref())
-    }
-
-    /// As JSON, for an append.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        // Texts and numbers always encode: there is no failing Serialize in a command.
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-
     /// Hash of what it says, its ids apart, and what the worker has drawn for it: a client that asks again does not know what was drawn before. Stored, so
     /// it is FNV-1a over the command's JSON and stays that.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut content = self.clone();
-        let (event_id, request_id) = content.ids_mut();
-        (*event_id, *request_id) = (None, None);
+        let mut content = self.without_ids();
         if let Self::CreateQueue(create) = &mut content {
             (create.key, create.seed) = (None, None);
         }

@@ -1,3 +1,4 @@
+use crate::command_ids::command_ids;
 use crate::fingerprint;
 use crate::reading::{self, Unreadable, unreadable};
 use crate::wire::{self, Id, When};
@@ -100,9 +101,11 @@ pub struct CancelOrder {
     pub user_id: String,
 }
 
+command_ids!(Command { CreateSale, AdjustStock, CancelOrder });
+
 impl Command {
     pub(super) fn read(kind: &str, text: &str) -> Result<Self, Unreadable> {
-        let mut command = match kind {
+        let command = match kind {
             "create-sale" => Self::CreateSale(reading::fields(text)?),
             "adjust-stock" => Self::AdjustStock(reading::fields(text)?),
             "cancel-order" => Self::CancelOrder(reading::fields(text)?),
@@ -113,50 +116,12 @@ impl Command {
                 ));
             }
         };
-        let (event_id, request_id) = command.ids_mut();
-        for id in [event_id, request_id] {
-            *id = id.take().filter(|id| !id.trim().is_empty());
-        }
-        Ok(command)
-    }
-
-    fn ids_mut(&mut self) -> (&mut Option<String>, &mut Option<String>) {
-        match self {
-            Self::CreateSale(c) => (&mut c.event_id, &mut c.request_id),
-            Self::AdjustStock(c) => (&mut c.event_id, &mut c.request_id),
-            Self::CancelOrder(c) => (&mut c.event_id, &mut c.request_id),
-        }
-    }
-
-    /// Takes the id by which its outcome is found.
-    pub fn set_request_id(&mut self, id: &str) {
-        *self.ids_mut().1 = Some(id.to_owned());
-    }
-
-    /// What it is recognised by when it comes again, and what its outcome is found by; none = by where it entered the log.
-    #[must_use]
-    pub fn identity(&self) -> Option<&str> {
-        let (event_id, request_id) = match self {
-            Self::CreateSale(c) => (&c.event_id, &c.request_id),
-            Self::AdjustStock(c) => (&c.event_id, &c.request_id),
-            Self::CancelOrder(c) => (&c.event_id, &c.request_id),
-        };
-        request_id.as_deref().or(event_id.as_deref())
-    }
-
-    /// As JSON, for an append.
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
-        // Texts and numbers always encode: there is no failing Serialize in a command.
-        serde_json::to_vec(self).unwrap_or_default()
+        Ok(command.without_blank_ids())
     }
 
     /// Hash of what it says, its ids apart. Stored, so it is FNV-1a over the command's JSON and stays that.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut content = self.clone();
-        let (event_id, request_id) = content.ids_mut();
-        (*event_id, *request_id) = (None, None);
-        fingerprint::of_json(&content)
+        fingerprint::of_json(&self.without_ids())
     }
 }
